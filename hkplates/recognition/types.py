@@ -1,0 +1,143 @@
+"""The values recognition speaks in, and the two protocols it is built from.
+
+Conventions, everywhere in this package: pixels of the upright photograph (after its EXIF turn), x to the
+right, y down, the origin at the outer corner of the top left pixel. Arrays are NumPy, rows first. Colours are RGB.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+Photo = npt.NDArray[np.uint8]
+"""A photograph: (height, width, 3), uint8, RGB, upright."""
+
+Crop = npt.NDArray[np.uint8]
+"""A rectified plate: (height, width, 3), uint8, RGB, the plate's top edge up, with a small margin around."""
+
+Region = Literal["HK", "CN", "MO", "other"]
+Colour = Literal["white", "yellow", "other"]
+Point = tuple[float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """An upright rectangle in pixels; right and bottom are exclusive."""
+
+    left: float
+    top: float
+    right: float
+    bottom: float
+
+    @property
+    def width(self) -> float:
+        return self.right - self.left
+
+    @property
+    def height(self) -> float:
+        return self.bottom - self.top
+
+
+@dataclass(frozen=True, slots=True)
+class Quad:
+    """A plate's four corners in pixels, clockwise from the plate's own top left."""
+
+    top_left: Point
+    top_right: Point
+    bottom_right: Point
+    bottom_left: Point
+
+    @classmethod
+    def from_array(cls, corners: npt.ArrayLike) -> "Quad":
+        """From (4, 2) x, y in the order of the fields."""
+        points = np.asarray(corners, dtype=float)
+        if points.shape != (4, 2):
+            raise ValueError(f"expected corners of shape (4, 2), got {points.shape}")
+        a, b, c, d = ((float(x), float(y)) for x, y in points)
+        return cls(a, b, c, d)
+
+    def to_array(self) -> npt.NDArray[np.float32]:
+        """(4, 2) float32 x, y in the order of the fields."""
+        return np.array([self.top_left, self.top_right, self.bottom_right, self.bottom_left], np.float32)
+
+    def bounds(self) -> Box:
+        """The smallest upright rectangle around the corners."""
+        points = self.to_array()
+        left, top = points.min(axis=0)
+        right, bottom = points.max(axis=0)
+        return Box(float(left), float(top), float(right), float(bottom))
+
+
+@dataclass(frozen=True, slots=True)
+class Detection:
+    """A plate found: where, how sure (0 to 1), and whose it looks like."""
+
+    quad: Quad
+    score: float
+    region: Region
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """One way to read a plate, with its probability (0 to 1)."""
+
+    text: str
+    confidence: float
+
+
+@dataclass(frozen=True, slots=True)
+class TextReading:
+    """What a reader saw on one crop.
+
+    `text` holds what is printed, the rows of a two-row plate parted by a blank, I and O kept; empty where
+    nothing could be read. `character_confidences` has one number (0 to 1) for each character that is not a blank.
+    """
+
+    text: str
+    confidence: float
+    character_confidences: tuple[float, ...]
+    rows: Literal[1, 2]
+    candidates: tuple[Candidate, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PlateReading:
+    """One plate of a photograph, found and read: what is stored and printed."""
+
+    mark: str
+    text: str
+    region: Region
+    series: str
+    rows: Literal[1, 2]
+    colour: Colour
+    confidence: float
+    character_confidences: tuple[float, ...]
+    candidates: tuple[Candidate, ...]
+    quad: Quad
+    detector_score: float
+    reader: str
+
+    @property
+    def box(self) -> Box:
+        """The upright rectangle around the quad."""
+        return self.quad.bounds()
+
+
+class Detector(Protocol):
+    """Finds plates in photographs."""
+
+    def detect(self, photo: Photo) -> list[Detection]:
+        """Every plate found, the surest first."""
+        ...
+
+
+class Reader(Protocol):
+    """Reads rectified plates."""
+
+    name: str
+
+    def read(self, crops: Sequence[Crop]) -> list[TextReading]:
+        """One reading for each crop, in order; many crops in one call cost less each."""
+        ...

@@ -1,0 +1,68 @@
+"""Every setting, typed, read once at the edge (a command, a worker, a migration) and handed down as values.
+
+A setting comes from its environment variable; where DATABASE_URL or CELERY_BROKER_URL is not set, from the embedded
+servers that `hkplates up` started under the data folder. Names, defaults and meanings stand in docs/operations.md.
+"""
+
+from functools import cached_property
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from hkplates.errors import SettingInvalid
+
+PROJECT = Path(__file__).resolve().parents[1]  # the checkout, or site-packages where installed
+
+
+class Settings(BaseSettings):
+    """What can be set. Nothing below the edges reads the environment."""
+
+    model_config = SettingsConfigDict(env_prefix="HKPLATES_", frozen=True, extra="ignore")
+
+    database_url: SecretStr | None = Field(None, validation_alias="DATABASE_URL")
+    """postgresql://user:password@host:port/name"""
+    broker_url: SecretStr | None = Field(None, validation_alias="CELERY_BROKER_URL")
+    """redis://host:port/number"""
+    data: Path = Path(".hkplates")
+    """Folder of the embedded servers, their databases and logs."""
+    models: Path = PROJECT / "models"
+    """Folder that holds detector/bundle."""
+    runtime: Literal["litert", "tensorflow"] = "litert"
+    """What runs the detector: LiteRT on the CPU, or the SavedModel in TensorFlow."""
+    detector_threshold: float | None = Field(None, gt=0, lt=1)
+    """Least score of a reported plate; unset, the bundle's own."""
+    chunk_images: int = Field(24, ge=1, le=500)
+    """Images in one message."""
+    window_chunks: int = Field(32, ge=1)
+    """Messages kept waiting in Redis; the rest waits in Postgres."""
+    lease_seconds: int = Field(900, ge=30)
+    """How long a queued image may stay unfinished before it is sent again."""
+    fetch_threads: int = Field(8, ge=1, le=64)
+    """Images fetched at once by one worker process."""
+    max_image_bytes: int = Field(64 * 1024 * 1024, ge=1)
+    """Largest file read, in bytes."""
+    max_image_pixels: int = Field(120_000_000, ge=1)
+    """Largest photograph decoded, in pixels."""
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+
+    @cached_property
+    def data_folder(self) -> Path:
+        """The data folder as an absolute path."""
+        return self.data.expanduser().absolute()
+
+
+def read_settings() -> Settings:
+    """Settings from the environment.
+
+    Raises:
+        SettingInvalid: naming the variable, what was expected and what stood there.
+    """
+    try:
+        return Settings()
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = str(first["loc"][0])
+        name = field if field.isupper() else f"HKPLATES_{field.upper()}"
+        raise SettingInvalid(f"{name} cannot be used: {first['msg']}. Correct or unset it.") from None
