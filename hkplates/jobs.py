@@ -60,7 +60,9 @@ class Chunk:
         if not isinstance(message, Mapping):
             raise MessageInvalid(f"expected an object, got {type(message).__name__}")
         if message.get("version") != MESSAGE_VERSION:
-            raise MessageInvalid(f"expected version {MESSAGE_VERSION}, got {message.get('version')!r:.40}")
+            raise MessageInvalid(
+                f"expected version {MESSAGE_VERSION}, got {message.get('version')!r:.40}"
+            )
         images = message.get("images")
         if not isinstance(images, list) or not 1 <= len(images) <= LARGEST_CHUNK:
             raise MessageInvalid(f"expected images to be a list of 1 to {LARGEST_CHUNK}")
@@ -69,14 +71,22 @@ class Chunk:
 
 def _image(number: int, fields: object) -> ImageRef:
     if not isinstance(fields, Mapping) or set(fields) != set(ImageRef.__dataclass_fields__):
-        raise MessageInvalid(f"expected images[{number}] to have {', '.join(ImageRef.__dataclass_fields__)}")
+        raise MessageInvalid(
+            f"expected images[{number}] to have {', '.join(ImageRef.__dataclass_fields__)}"
+        )
     identifier = fields["id"]
-    if not isinstance(identifier, int) or isinstance(identifier, bool) or not 0 < identifier < 2**63:
+    if (
+        not isinstance(identifier, int)
+        or isinstance(identifier, bool)
+        or not 0 < identifier < 2**63
+    ):
         raise MessageInvalid(f"expected images[{number}].id to be a positive integer")
     if fields["store"] not in STORES:
         raise MessageInvalid(f"expected images[{number}].store to be one of {', '.join(STORES)}")
     for name in ("bucket", "key", "etag"):
         value = fields[name]
         if not isinstance(value, str) or not value or len(value) > LONGEST_KEY or "\0" in value:
-            raise MessageInvalid(f"expected images[{number}].{name} to be text of 1 to {LONGEST_KEY} characters")
+            raise MessageInvalid(
+                f"expected images[{number}].{name} to be text of 1 to {LONGEST_KEY} characters"
+            )
     return ImageRef(**cast(dict[str, Any], dict(fields)))

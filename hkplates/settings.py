@@ -65,4 +65,6 @@ def read_settings() -> Settings:
         first = error.errors()[0]
         field = str(first["loc"][0])
         name = field if field.isupper() else f"HKPLATES_{field.upper()}"
-        raise SettingInvalid(f"{name} cannot be used: {first['msg']}. Correct or unset it.") from None
+        raise SettingInvalid(
+            f"{name} cannot be used: {first['msg']}. Correct or unset it."
+        ) from None

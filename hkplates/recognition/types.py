@@ -60,7 +60,9 @@ class Quad:
 
     def to_array(self) -> npt.NDArray[np.float32]:
         """(4, 2) float32 x, y in the order of the fields."""
-        return np.array([self.top_left, self.top_right, self.bottom_right, self.bottom_left], np.float32)
+        return np.array(
+            [self.top_left, self.top_right, self.bottom_right, self.bottom_left], np.float32
+        )
 
     def bounds(self) -> Box:
         """The smallest upright rectangle around the corners."""
