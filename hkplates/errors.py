@@ -24,8 +24,9 @@
         |-- SettingInvalid, SchemaNotCurrent, BundleInvalid, RuntimeMissing
         `-- TesseractMissing, ServersNotRunning
 
-A message says what happened and what to do next, and never holds a credential. Each branch owns the exit
-status of the command line: 1 images rejected, 3 source, 4 temporary, 5 set-up (2 is wrong usage).
+A message says what happened and what to do next, and never holds a credential. Each branch owns
+the exit status of the command line: 1 images rejected, 3 source, 4 temporary, 5 set-up (2 is
+wrong usage).
 """
 
 

@@ -1,9 +1,10 @@
 """The queue's contract: what a message says, and the names both ends use.
 
-Standard library only, so that a producer needs nothing else to speak to the workers. A message is JSON and
-carries references, never credentials and never pixels::
+Standard library only, so that a producer needs nothing else to speak to the workers. A message is
+JSON and carries references, never credentials and never pixels::
 
-    {"version": 1, "images": [{"id": 17, "store": "s3", "bucket": "car-park", "key": "2026/07/a.jpg", "etag": "9b2c"}]}
+    {"version": 1, "images": [{"id": 17, "store": "s3", "bucket": "car-park",
+                               "key": "2026/07/a.jpg", "etag": "9b2c"}]}
 """
 
 from collections.abc import Mapping
@@ -28,9 +29,9 @@ class MessageInvalid(ValueError):
 class ImageRef:
     """One image in a store, at one content.
 
-    `id` is its row in `images`. For the store "folder", `bucket` is the absolute path of the root and `key`
-    the path below it, with forward slashes. `etag` names the content: the S3 ETag without quotes, or for a
-    file its time of change and size.
+    `id` is its row in `images`. For the store "folder", `bucket` is the absolute path of the root
+    and `key` the path below it, with forward slashes. `etag` names the content: the S3 ETag
+    without quotes, or for a file its time of change and size.
     """
 
     id: int

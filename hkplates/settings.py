@@ -1,7 +1,8 @@
-"""Every setting, typed, read once at the edge (a command, a worker, a migration) and handed down as values.
+"""Every setting, typed, read once at the edge (a command, a worker, a migration), then handed down.
 
-A setting comes from its environment variable; where DATABASE_URL or CELERY_BROKER_URL is not set, from the embedded
-servers that `hkplates up` started under the data folder. Names, defaults and meanings stand in docs/operations.md.
+A setting comes from its environment variable; where DATABASE_URL or CELERY_BROKER_URL is not set,
+from the embedded servers that `hkplates up` started under the data folder. Names, defaults and
+meanings stand in docs/operations.md.
 """
 
 from functools import cached_property

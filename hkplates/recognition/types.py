@@ -1,7 +1,8 @@
 """The values recognition speaks in, and the two protocols it is built from.
 
-Conventions, everywhere in this package: pixels of the upright photograph (after its EXIF turn), x to the
-right, y down, the origin at the outer corner of the top left pixel. Arrays are NumPy, rows first. Colours are RGB.
+Conventions, everywhere in this package: pixels of the upright photograph (after its EXIF turn),
+x to the right, y down, the origin at the outer corner of the top left pixel. Arrays are NumPy,
+rows first. Colours are RGB.
 """
 
 from collections.abc import Sequence
@@ -15,7 +16,7 @@ Photo = npt.NDArray[np.uint8]
 """A photograph: (height, width, 3), uint8, RGB, upright."""
 
 Crop = npt.NDArray[np.uint8]
-"""A rectified plate: (height, width, 3), uint8, RGB, the plate's top edge up, with a small margin around."""
+"""A rectified plate: (height, width, 3), uint8, RGB, top edge up, with a small margin around."""
 
 Region = Literal["HK", "CN", "MO", "other"]
 Colour = Literal["white", "yellow", "other"]
@@ -93,8 +94,9 @@ class Candidate:
 class TextReading:
     """What a reader saw on one crop.
 
-    `text` holds what is printed, the rows of a two-row plate parted by a blank, I and O kept; empty where
-    nothing could be read. `character_confidences` has one number (0 to 1) for each character that is not a blank.
+    `text` holds what is printed, the rows of a two-row plate parted by a blank, I and O kept; empty
+    where nothing could be read. `character_confidences` has one number (0 to 1) for each character
+    that is not a blank.
     """
 
     text: str
