@@ -1,0 +1,27 @@
+# The image of a worker and of the command line: CPU only, LiteRT and Tesseract, no TensorFlow.
+# syntax features beyond plain Dockerfile are left out, so that any builder makes it.
+FROM python:3.13.16-slim-bookworm AS build
+WORKDIR /src
+COPY constraints.txt pyproject.toml README.md ./
+COPY hkplates hkplates
+COPY producer producer
+COPY workers workers
+COPY migrations migrations
+COPY models/detector/bundle models/detector/bundle
+RUN python -m venv /opt/hkplates \
+ && /opt/hkplates/bin/pip install --no-cache-dir --no-compile -c constraints.txt . \
+ # The SavedModel is for HKPLATES_RUNTIME=tensorflow, which this image does not carry.
+ && rm -rf /opt/hkplates/lib/python*/site-packages/models/detector/bundle/saved_model \
+           /opt/hkplates/lib/python*/site-packages/pip*
+
+FROM python:3.13.16-slim-bookworm
+RUN apt-get update \
+ && apt-get install -y --no-install-recommends tesseract-ocr \
+ && rm -rf /var/lib/apt/lists/* \
+ && useradd --uid 10001 --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin hkplates
+COPY --from=build /opt/hkplates /opt/hkplates
+# One thread for each Tesseract: its own threads cost more than they bring on plates.
+ENV PATH=/opt/hkplates/bin:$PATH PYTHONUNBUFFERED=1 OMP_THREAD_LIMIT=1
+USER hkplates
+WORKDIR /tmp
+CMD ["celery", "-A", "workers.app", "worker"]

@@ -1,0 +1,80 @@
+# `make` lists the targets. Everything they need they install: .venv, and Tesseract where apt may.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+BIN := .venv/bin
+DATA ?= ../shared/data/dev
+SOURCE ?=
+SEED ?= 1
+ARGS ?=
+
+.PHONY: help
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+# --- Run it ---------------------------------------------------------------------------------------
+
+.PHONY: demo
+demo: install ## The main job on real servers: SOURCE=folder-or-s3://bucket/prefix, or samples drawn with SEED=1
+	@$(BIN)/python -m demo --seed "$(SEED)" $(SOURCE)
+
+.PHONY: up
+up: install ## Start the embedded Postgres and Valkey (they stay up until `make down`)
+	@$(BIN)/hkplates up
+
+.PHONY: down
+down: install ## Stop the embedded Postgres and Valkey
+	@$(BIN)/hkplates down
+
+.PHONY: sql
+sql: install ## psql on the results: QUERY="select ..." for one answer, nothing for a prompt
+	@scripts/sql.sh "$(QUERY)"
+
+# --- Prove it -------------------------------------------------------------------------------------
+
+.PHONY: test
+test: install-dev ## Unit, integration and acceptance tests: ARGS="-k name"
+	@$(BIN)/pytest $(ARGS)
+
+.PHONY: check
+check: install-dev ## ruff, mypy --strict, import-linter, alembic check
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-logo
+	@$(BIN)/python scripts/alembic_check.py
+
+.PHONY: format
+format: install-dev ## Let ruff put the code in its form
+	@$(BIN)/ruff check --fix-only --quiet .
+	@$(BIN)/ruff format .
+
+.PHONY: accuracy
+accuracy: install ## Read a labelled folder and print the figures: DATA=../shared/data/dev
+	@$(BIN)/python -m benchmarks.accuracy "$(DATA)" $(ARGS)
+
+# --- Make the models ------------------------------------------------------------------------------
+
+.PHONY: train-detector
+train-detector: install-train ## Train the detector: DATA=../shared/data/train (hours; resumes where it stopped)
+	@$(BIN)/python -m models.detector.train --data "$(DATA)" $(ARGS)
+
+.PHONY: lock
+lock: install-dev ## Write constraints.txt anew from pyproject.toml
+	@$(BIN)/uv pip compile pyproject.toml --all-extras --universal --quiet \
+	  --no-annotate --no-emit-index-url --no-header --upgrade --output-file constraints.txt
+
+# --- Install --------------------------------------------------------------------------------------
+
+.PHONY: install
+install:
+	@scripts/environment.sh local
+	@scripts/tesseract.sh || true # said in one line; plates are then found but not read
+
+.PHONY: install-dev
+install-dev:
+	@scripts/environment.sh local,tensorflow,dev
+	@scripts/tesseract.sh || true
+
+.PHONY: install-train
+install-train:
+	@scripts/environment.sh local,tensorflow
