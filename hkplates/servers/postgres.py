@@ -86,8 +86,9 @@ def stop(cluster: Path) -> None:
 def socket_folder(cluster: Path) -> Path:
     """The cluster itself, or a short stand-in where its path is too long or odd for a socket."""
     text = os.fsencode(cluster / ".s.PGSQL.5432")
-    # libpq takes a comma for a list of hosts, and the server quotes by its own rules.
-    if len(text) <= LONGEST_SOCKET and not set(text) & set(b",'\"\\\n"):
+    # libpq takes a comma for a list of hosts, URLs spell a blank in two ways, and the server
+    # quotes by its own rules.
+    if len(text) <= LONGEST_SOCKET and not set(text) & set(b" ,'\"\\\n"):
         return cluster
     name = f"hkplates-{hashlib.sha256(os.fsencode(cluster)).hexdigest()[:16]}"
     return Path(tempfile.gettempdir()) / name
