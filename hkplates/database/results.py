@@ -1,0 +1,205 @@
+"""Writing what a worker found out. Running a chunk twice leaves the same rows."""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert
+
+from hkplates.database.tables import Image, Plate
+from hkplates.database.tables import ModelVersion as ModelVersionRow
+from hkplates.database.text import storable
+from hkplates.jobs import ImageRef
+from hkplates.recognition.types import PlateReading
+
+
+@dataclass(frozen=True, slots=True)
+class ModelVersion:
+    """What finds and reads plates: hashes or names, and the settings that change what is found."""
+
+    detector: str
+    reader: str
+    config: Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class ImageDone:
+    """An image that was looked at. Pixels of the upright photograph; no plates is a result too.
+
+    `taken_at` carries a time zone.
+    """
+
+    image: ImageRef
+    width: int
+    height: int
+    taken_at: datetime | None
+    milliseconds: int
+    plates: tuple[PlateReading, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ImageFailed:
+    """An image that cannot be read, why in a word (an ImageRejected's `reason`), and in words."""
+
+    image: ImageRef
+    reason: str
+    detail: str
+
+
+Outcome = ImageDone | ImageFailed
+
+
+class Results:
+    """Where workers write; usable from several threads."""
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self._engine = engine
+
+    def register_model(self, version: ModelVersion) -> int:
+        """The number of a model version, which is kept once however many workers register it."""
+        config = _plain(version.config)
+        row = {"detector": version.detector, "reader": version.reader, "config": config}
+        canonical = json.dumps(row, sort_keys=True, separators=(",", ":"))
+        row["digest"] = hashlib.sha256(canonical.encode()).digest()
+        query = sa.select(ModelVersionRow.id).where(ModelVersionRow.digest == row["digest"])
+        with self._engine.begin() as connection:
+            connection.execute(insert(ModelVersionRow).values(row).on_conflict_do_nothing())
+            return connection.execute(query).scalar_one()
+
+    def save(self, model_version_id: int, outcomes: Sequence[Outcome]) -> None:
+        """Write the outcomes of one or more images in one transaction.
+
+        An outcome counts where its image waits for one: a late duplicate leaves the rows of the
+        first as they are. Plates that were found also count for an image whose lease had expired,
+        or that was set aside meanwhile.
+
+        Raises:
+            DatabaseUnreachable: nothing was written; the same call may succeed later.
+        """
+        wanted = {outcome.image.id: outcome for outcome in outcomes}
+        with self._engine.begin() as connection:
+            states = _lock(connection, wanted)
+            counted = [wanted[i] for i, state in states.items() if _counts(wanted[i], state)]
+            done = [outcome for outcome in counted if isinstance(outcome, ImageDone)]
+            failed = [outcome for outcome in counted if isinstance(outcome, ImageFailed)]
+            if done:
+                _save_done(connection, model_version_id, done)
+            if failed:
+                _save_failed(connection, model_version_id, failed)
+
+
+def _lock(connection: sa.Connection, ids: Iterable[int]) -> dict[int, str]:
+    """The states of images that are there, locked in the order of their ids."""
+    query = sa.select(Image.id, Image.state).where(Image.id.in_(sorted(ids)))
+    rows = connection.execute(query.order_by(Image.id).with_for_update())
+    return {row.id: row.state for row in rows}
+
+
+def _counts(outcome: Outcome, state: str) -> bool:
+    if isinstance(outcome, ImageDone):
+        return state in ("queued", "pending", "quarantined")
+    return state == "queued"
+
+
+def _save_done(connection: sa.Connection, version: int, done: list[ImageDone]) -> None:
+    ids = [outcome.image.id for outcome in done]
+    connection.execute(
+        sa.delete(Plate).where(Plate.image_id.in_(ids), Plate.model_version_id == version)
+    )
+    plates = [
+        _plate(outcome.image.id, version, position, plate)
+        for outcome in done
+        for position, plate in enumerate(outcome.plates)
+    ]
+    if plates:
+        connection.execute(sa.insert(Plate), plates)
+    connection.execute(
+        _ENDED.values(
+            state="done",
+            reason=None,
+            detail=None,
+            width=sa.bindparam("new_width"),
+            height=sa.bindparam("new_height"),
+            taken_at=sa.bindparam("new_taken_at"),
+            milliseconds=sa.bindparam("new_milliseconds"),
+        ),
+        [
+            {
+                "image": outcome.image.id,
+                "version": version,
+                "new_width": outcome.width,
+                "new_height": outcome.height,
+                "new_taken_at": _in_utc(outcome.taken_at),
+                "new_milliseconds": outcome.milliseconds,
+            }
+            for outcome in done
+        ],
+    )
+
+
+def _save_failed(connection: sa.Connection, version: int, failed: list[ImageFailed]) -> None:
+    connection.execute(
+        _ENDED.values(
+            state="failed",
+            reason=sa.bindparam("new_reason"),
+            detail=sa.bindparam("new_detail"),
+        ),
+        [
+            {
+                "image": outcome.image.id,
+                "version": version,
+                "new_reason": storable(outcome.reason),
+                "new_detail": storable(outcome.detail),
+            }
+            for outcome in failed
+        ],
+    )
+
+
+_ENDED = (
+    sa.update(Image)
+    .where(Image.id == sa.bindparam("image"))
+    .values(leased_until=None, processed_at=sa.func.now(), model_version_id=sa.bindparam("version"))
+)
+
+
+def _plate(image_id: int, version: int, position: int, plate: PlateReading) -> dict[str, Any]:
+    box = plate.box
+    return {
+        "image_id": image_id,
+        "model_version_id": version,
+        "position": position,
+        "mark": storable(plate.mark),
+        "text": storable(plate.text),
+        "series": storable(plate.series),
+        "region": plate.region,
+        "rows": plate.rows,
+        "colour": plate.colour,
+        "confidence": plate.confidence,
+        "character_confidences": list(plate.character_confidences),
+        "candidates": [
+            {"text": storable(other.text), "confidence": other.confidence}
+            for other in plate.candidates
+        ],
+        "box": [box.left, box.top, box.width, box.height],
+        "quad": plate.quad.to_array().tolist(),
+        "detector_score": plate.detector_score,
+        "reader": storable(plate.reader),
+    }
+
+
+def _in_utc(moment: datetime | None) -> datetime | None:
+    """In UTC, since Postgres refuses the strange zones that some cameras write."""
+    try:
+        return None if moment is None else moment.astimezone(UTC)
+    except OverflowError:
+        return None  # a day before year 1 or after year 9999
+
+
+def _plain(values: Mapping[str, object]) -> Any:
+    """Plain JSON values, whatever mappings and sequences they came in."""
+    return json.loads(json.dumps(dict(values), sort_keys=True, default=str))

@@ -1,0 +1,107 @@
+"""Opening the database, and what its errors are to us."""
+
+import sqlalchemy as sa
+from sqlalchemy import event
+from sqlalchemy.engine import URL, ExceptionContext
+from sqlalchemy.exc import ArgumentError, InterfaceError, OperationalError
+
+from hkplates.database.tables import REVISION
+from hkplates.errors import DatabaseUnreachable, SchemaNotCurrent, SettingInvalid
+
+EXAMPLE = "postgresql://user:password@host:5432/hkplates"
+SCHEMES = ("postgresql", "postgres", "postgresql+psycopg")
+CONNECTION = {
+    "connect_timeout": 5,  # seconds
+    "application_name": "hkplates",
+    # A server that vanished without a word is noticed within about half a minute.
+    "keepalives_idle": 15,  # seconds
+    "keepalives_interval": 5,  # seconds
+    "keepalives_count": 3,
+    "tcp_user_timeout": 30_000,  # milliseconds
+}
+
+
+def open_engine(url: str) -> sa.Engine:
+    """An engine for a Postgres URL; connections are made when they are needed.
+
+    Whatever is run on it raises DatabaseUnreachable where Postgres is away, busy or shutting down.
+
+    Raises:
+        SettingInvalid: the URL is not one of Postgres.
+    """
+    address = _parse(url)
+    engine = sa.create_engine(
+        address,
+        connect_args=CONNECTION,
+        # After a restart of Postgres every pooled connection is dead; ask before using one.
+        pool_pre_ping=True,
+        # Errors are shown to people; rows hold the names of private photographs.
+        hide_parameters=True,
+    )
+    event.listen(engine, "handle_error", _translate)
+    return engine
+
+
+def require_current_schema(engine: sa.Engine) -> None:
+    """Make sure that the database is at the migration this version was written for.
+
+    Raises:
+        SchemaNotCurrent: it is not; the message says which side is behind.
+        DatabaseUnreachable: Postgres does not answer.
+    """
+    with engine.connect() as connection:
+        found = current_revision(connection)
+    if found == REVISION:
+        return
+    if found is not None and found > REVISION:
+        raise SchemaNotCurrent(
+            f"The database is at migration {found}, newer than {REVISION}, which this version of "
+            "hkplates was written for. Update hkplates on this machine."
+        )
+    state = "has no hkplates tables" if found is None else f"is at migration {found}"
+    raise SchemaNotCurrent(
+        f"The database {state}, and this version needs migration {REVISION}. Run: hkplates migrate"
+    )
+
+
+def current_revision(connection: sa.Connection) -> str | None:
+    """The migration a database is at, or None where it was never migrated."""
+    exists = sa.text("SELECT to_regclass('alembic_version') IS NOT NULL")
+    if not connection.execute(exists).scalar_one():
+        return None
+    query = sa.text("SELECT version_num FROM alembic_version")
+    return connection.execute(query).scalar_one_or_none()
+
+
+def _parse(url: str) -> URL:
+    try:
+        address = sa.make_url(url.strip())
+    except ArgumentError:
+        address = None  # without the cause, which quotes the URL and its password
+    if address is None or address.drivername not in SCHEMES:
+        raise SettingInvalid(f"DATABASE_URL is not a Postgres URL; expected {EXAMPLE}")
+    return address.set(drivername="postgresql+psycopg")
+
+
+def _translate(context: ExceptionContext) -> None:
+    """Operational errors come of the server's state, not of our statements: try again later."""
+    if context.is_disconnect or isinstance(
+        context.sqlalchemy_exception, OperationalError | InterfaceError
+    ):
+        where = _where(context.engine.url) if context.engine is not None else "the database"
+        raise DatabaseUnreachable(
+            f"Postgres at {where} does not serve us: {_first_line(context.original_exception)}. "
+            "Check that it runs and what DATABASE_URL says."
+        ) from None
+
+
+def _where(url: URL) -> str:
+    host = url.host or url.query.get("host") or "the local socket"
+    port = f":{url.port}" if url.port else ""
+    return f"{host}{port}/{url.database or ''}"
+
+
+def _first_line(error: BaseException) -> str:
+    """What the server or the driver says, without its long list of hints."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[0].rstrip(".") if lines else type(error).__name__

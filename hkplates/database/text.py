@@ -1,0 +1,23 @@
+"""Text that Postgres can hold, and the digest that tells one image from another."""
+
+import hashlib
+import re
+
+_REFUSED = re.compile("[\0\ud800-\udfff]")
+
+
+def storable(text: str) -> str:
+    """The text without NUL (which Postgres refuses) and without half characters.
+
+    Half characters (lone surrogates) stand for bytes of a file name that are not UTF-8.
+    """
+    return _REFUSED.sub("\N{REPLACEMENT CHARACTER}", text)
+
+
+def image_digest(store: str, bucket: str, key: str, etag: str) -> bytes:
+    """SHA-256 that is equal exactly where all four parts are; each part is led by its length."""
+    digest = hashlib.sha256()
+    for part in (store, bucket, key, etag):
+        data = part.encode("utf-8")
+        digest.update(len(data).to_bytes(4, "big") + data)
+    return digest.digest()

@@ -1,0 +1,442 @@
+"""The first tables: submissions, images, plates, model_versions and the view sightings.
+
+Revision: 0001, the first
+"""
+
+import sqlalchemy as sa
+from alembic import op
+from sqlalchemy.dialects import postgresql
+
+revision: str = "0001"
+down_revision: str | None = None
+branch_labels: str | None = None
+depends_on: str | None = None
+
+SIGHTINGS = """
+CREATE VIEW sightings AS
+SELECT plates.id AS plate_id,
+       plates.mark,
+       plates.text,
+       plates.region,
+       plates.series,
+       plates.rows,
+       plates.colour,
+       plates.confidence,
+       CASE images.store WHEN 's3' THEN 's3://' || images.bucket || '/' || images.key
+            ELSE 'file://' || rtrim(images.bucket, '/') || '/' || images.key END AS uri,
+       images.taken_at,
+       images.processed_at,
+       plates.box,
+       plates.quad,
+       plates.candidates,
+       plates.detector_score,
+       plates.reader,
+       plates.position,
+       images.id AS image_id,
+       images.submission_id,
+       plates.model_version_id
+  FROM plates
+  JOIN images ON images.id = plates.image_id
+             AND images.model_version_id = plates.model_version_id
+ WHERE images.state = 'done'
+"""
+
+VIEW_COMMENT = "One row for each plate of an image's current model version: what to query first"
+URI_COMMENT = "s3://bucket/key, or file:///folder/key; as it is, without percent signs for blanks"
+
+# Each column of the view takes the comment of the column it shows.
+COPY_COMMENTS = """
+DO $$
+DECLARE
+    of_view record;
+BEGIN
+    FOR of_view IN
+        SELECT seen.attname AS name, coalesce(
+                   col_description('plates'::regclass, plate.attnum),
+                   col_description('images'::regclass, image.attnum)) AS words
+          FROM pg_attribute seen
+          LEFT JOIN pg_attribute plate ON plate.attrelid = 'plates'::regclass
+               AND plate.attname = CASE seen.attname WHEN 'plate_id' THEN 'id'
+                                                     ELSE seen.attname END
+          LEFT JOIN pg_attribute image ON image.attrelid = 'images'::regclass
+               AND image.attname = seen.attname
+         WHERE seen.attrelid = 'sightings'::regclass AND seen.attnum > 0
+    LOOP
+        EXECUTE format('COMMENT ON COLUMN sightings.%I IS %L', of_view.name, of_view.words);
+    END LOOP;
+END $$
+"""
+
+
+def upgrade() -> None:
+    model_versions()
+    submissions()
+    images()
+    plates()
+    sightings()
+
+
+def model_versions() -> None:
+    op.create_table(
+        "model_versions",
+        sa.Column(
+            "id",
+            sa.Integer(),
+            sa.Identity(always=True),
+            nullable=False,
+            comment="Number of the model version",
+        ),
+        sa.Column("detector", sa.Text(), nullable=False, comment="Hash of the detector's bundle"),
+        sa.Column(
+            "reader", sa.Text(), nullable=False, comment="Hash or name and version of the reader"
+        ),
+        sa.Column(
+            "config",
+            postgresql.JSONB(astext_type=sa.Text()),
+            nullable=False,
+            comment="Settings that change what is found",
+        ),
+        sa.Column(
+            "digest",
+            sa.LargeBinary(),
+            nullable=False,
+            comment="SHA-256 of detector, reader and config, so that a version is kept once",
+        ),
+        sa.Column(
+            "created_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("now()"),
+            nullable=False,
+            comment="When a worker first used it",
+        ),
+        sa.CheckConstraint("octet_length(digest) = 32", name=op.f("ck_model_versions_digest")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_model_versions")),
+        sa.UniqueConstraint("digest", name=op.f("uq_model_versions_digest")),
+        comment="What found and read plates: one row for each detector, reader and settings",
+    )
+
+
+def submissions() -> None:
+    op.create_table(
+        "submissions",
+        sa.Column(
+            "id",
+            sa.BigInteger(),
+            sa.Identity(always=True),
+            nullable=False,
+            comment="Number of the submission",
+        ),
+        sa.Column(
+            "source",
+            sa.Text(),
+            nullable=False,
+            comment="What was submitted: s3://bucket/prefix or the absolute path of a folder",
+        ),
+        sa.Column("name", sa.Text(), nullable=True, comment="Name given with --name, or null"),
+        sa.Column(
+            "state",
+            sa.Text(),
+            server_default=sa.text("'listing'"),
+            nullable=False,
+            comment="listing, running (all listed), finished, paused or cancelled",
+        ),
+        sa.Column(
+            "options",
+            postgresql.JSONB(astext_type=sa.Text()),
+            server_default=sa.text("'{}'::jsonb"),
+            nullable=False,
+            comment="How it was submitted, as a JSON object",
+        ),
+        sa.Column(
+            "skipped",
+            sa.BigInteger(),
+            server_default=sa.text("0"),
+            nullable=False,
+            comment="Images found in the source that another submission already had",
+        ),
+        sa.Column(
+            "created_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("now()"),
+            nullable=False,
+            comment="When it was first submitted",
+        ),
+        sa.Column(
+            "listed_at",
+            sa.DateTime(timezone=True),
+            nullable=True,
+            comment="When its source was last listed to the end, or null",
+        ),
+        sa.Column(
+            "finished_at",
+            sa.DateTime(timezone=True),
+            nullable=True,
+            comment="When nothing was left to do, or null",
+        ),
+        sa.CheckConstraint(
+            "state IN ('listing', 'running', 'finished', 'paused', 'cancelled')",
+            name=op.f("ck_submissions_state"),
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_submissions")),
+        comment="One run of `hkplates submit` over a source; images point to it",
+    )
+    op.create_index(
+        "ix_submissions_unfinished",
+        "submissions",
+        ["id"],
+        unique=False,
+        postgresql_where=sa.text("state IN ('listing', 'running', 'paused')"),
+    )
+
+
+def images() -> None:
+    op.create_table(
+        "images",
+        sa.Column(
+            "id",
+            sa.BigInteger(),
+            sa.Identity(always=True),
+            nullable=False,
+            comment="Number of the image",
+        ),
+        sa.Column(
+            "submission_id",
+            sa.BigInteger(),
+            nullable=False,
+            comment="The submission that last sent it",
+        ),
+        sa.Column("store", sa.Text(), nullable=False, comment="s3 or folder"),
+        sa.Column(
+            "bucket", sa.Text(), nullable=False, comment="The bucket, or the folder's absolute path"
+        ),
+        sa.Column(
+            "key",
+            sa.Text(),
+            nullable=False,
+            comment="The object's key, or the path below the folder",
+        ),
+        sa.Column(
+            "etag",
+            sa.Text(),
+            nullable=False,
+            comment="The content: the S3 ETag, or a file's time of change and size",
+        ),
+        sa.Column("size", sa.BigInteger(), nullable=False, comment="Bytes, as listed"),
+        sa.Column(
+            "digest",
+            sa.LargeBinary(),
+            nullable=False,
+            comment="SHA-256 of store, bucket, key and etag, so that an image is kept once",
+        ),
+        sa.Column(
+            "state",
+            sa.Text(),
+            server_default=sa.text("'pending'"),
+            nullable=False,
+            comment="pending, queued, done, failed, quarantined or cancelled",
+        ),
+        sa.Column(
+            "attempts",
+            sa.SmallInteger(),
+            server_default=sa.text("0"),
+            nullable=False,
+            comment="How often a worker began it since it was last submitted",
+        ),
+        sa.Column(
+            "leased_until",
+            sa.DateTime(timezone=True),
+            nullable=True,
+            comment="While queued: when it is sent again unless it ends before",
+        ),
+        sa.Column(
+            "reason",
+            sa.Text(),
+            nullable=True,
+            comment="Why it failed or was quarantined: missing, undecodable, crashed ...",
+        ),
+        sa.Column("detail", sa.Text(), nullable=True, comment="The reason in a sentence"),
+        sa.Column("width", sa.Integer(), nullable=True, comment="Pixels of the upright photograph"),
+        sa.Column(
+            "height", sa.Integer(), nullable=True, comment="Pixels of the upright photograph"
+        ),
+        sa.Column(
+            "taken_at",
+            sa.DateTime(timezone=True),
+            nullable=True,
+            comment="When it was taken (EXIF); Hong Kong time where the camera names no zone",
+        ),
+        sa.Column(
+            "model_version_id",
+            sa.Integer(),
+            nullable=True,
+            comment="The model version that read it last",
+        ),
+        sa.Column(
+            "processed_at",
+            sa.DateTime(timezone=True),
+            nullable=True,
+            comment="When it ended as done, failed or quarantined",
+        ),
+        sa.Column(
+            "milliseconds", sa.Integer(), nullable=True, comment="What it took a worker, when done"
+        ),
+        sa.CheckConstraint(
+            "(state = 'queued') = (leased_until IS NOT NULL)", name=op.f("ck_images_leased")
+        ),
+        sa.CheckConstraint(
+            "(state IN ('failed', 'quarantined')) = (reason IS NOT NULL)",
+            name=op.f("ck_images_reason"),
+        ),
+        sa.CheckConstraint(
+            "state <> 'done' OR model_version_id IS NOT NULL", name=op.f("ck_images_done")
+        ),
+        sa.CheckConstraint(
+            "state IN ('pending', 'queued', 'done', 'failed', 'quarantined', 'cancelled')",
+            name=op.f("ck_images_state"),
+        ),
+        sa.CheckConstraint("store IN ('s3', 'folder')", name=op.f("ck_images_store")),
+        sa.CheckConstraint("octet_length(digest) = 32", name=op.f("ck_images_digest")),
+        sa.ForeignKeyConstraint(
+            ["model_version_id"],
+            ["model_versions.id"],
+            name=op.f("fk_images_model_version_id_model_versions"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["submission_id"], ["submissions.id"], name=op.f("fk_images_submission_id_submissions")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_images")),
+        sa.UniqueConstraint("digest", name=op.f("uq_images_digest")),
+        comment="The ledger: one row for each image ever submitted, in exactly one state",
+    )
+    op.create_index(
+        "ix_images_pending",
+        "images",
+        ["submission_id", "id"],
+        unique=False,
+        postgresql_where=sa.text("state = 'pending'"),
+    )
+    op.create_index(
+        "ix_images_queued",
+        "images",
+        ["leased_until"],
+        unique=False,
+        postgresql_where=sa.text("state = 'queued'"),
+    )
+    op.create_index(
+        "ix_images_submission_id_state", "images", ["submission_id", "state"], unique=False
+    )
+
+
+def plates() -> None:
+    op.create_table(
+        "plates",
+        sa.Column(
+            "id",
+            sa.BigInteger(),
+            sa.Identity(always=True),
+            nullable=False,
+            comment="Number of the plate",
+        ),
+        sa.Column("image_id", sa.BigInteger(), nullable=False, comment="The image it was found on"),
+        sa.Column(
+            "model_version_id", sa.Integer(), nullable=False, comment="What found and read it"
+        ),
+        sa.Column(
+            "position",
+            sa.SmallInteger(),
+            nullable=False,
+            comment="0 for the surest detection of the image, then 1, 2 ...",
+        ),
+        sa.Column(
+            "mark",
+            sa.Text(),
+            nullable=False,
+            comment="Registration form: no blanks, no I or O (AB1234); empty where unreadable",
+        ),
+        sa.Column(
+            "text",
+            sa.Text(),
+            nullable=False,
+            comment="What is printed, rows parted by a blank (AB 1234)",
+        ),
+        sa.Column(
+            "series", sa.Text(), nullable=False, comment="Kind of mark: standard, personalised ..."
+        ),
+        sa.Column("region", sa.Text(), nullable=False, comment="Whose plate: HK, CN, MO or other"),
+        sa.Column("rows", sa.SmallInteger(), nullable=False, comment="Rows of characters: 1 or 2"),
+        sa.Column(
+            "colour",
+            sa.Text(),
+            nullable=False,
+            comment="Background: white (front), yellow (rear), other",
+        ),
+        sa.Column(
+            "confidence", sa.REAL(), nullable=False, comment="How sure the reading is, 0 to 1"
+        ),
+        sa.Column(
+            "character_confidences",
+            sa.ARRAY(sa.REAL()),
+            nullable=False,
+            comment="How sure each character of text is, blanks left out, 0 to 1",
+        ),
+        sa.Column(
+            "candidates",
+            postgresql.JSONB(astext_type=sa.Text()),
+            nullable=False,
+            comment='Other readings, the likeliest first: [{"text": ..., "confidence": ...}]',
+        ),
+        sa.Column(
+            "box",
+            sa.ARRAY(sa.REAL()),
+            nullable=False,
+            comment="{x, y, width, height} in pixels of the upright photograph",
+        ),
+        sa.Column(
+            "quad",
+            sa.ARRAY(sa.REAL(), dimensions=2),
+            nullable=False,
+            comment="{{x,y},...}: the corners in pixels, clockwise from the plate's own top left",
+        ),
+        sa.Column(
+            "detector_score", sa.REAL(), nullable=False, comment="How sure the detector is, 0 to 1"
+        ),
+        sa.Column("reader", sa.Text(), nullable=False, comment="The reader whose text this is"),
+        sa.CheckConstraint("colour IN ('white', 'yellow', 'other')", name=op.f("ck_plates_colour")),
+        sa.CheckConstraint("region IN ('HK', 'CN', 'MO', 'other')", name=op.f("ck_plates_region")),
+        sa.CheckConstraint("cardinality(box) = 4", name=op.f("ck_plates_box")),
+        sa.CheckConstraint("cardinality(quad) = 8", name=op.f("ck_plates_quad")),
+        sa.CheckConstraint("confidence BETWEEN 0 AND 1", name=op.f("ck_plates_confidence")),
+        sa.CheckConstraint("rows IN (1, 2)", name=op.f("ck_plates_rows")),
+        sa.ForeignKeyConstraint(
+            ["image_id"], ["images.id"], name=op.f("fk_plates_image_id_images"), ondelete="CASCADE"
+        ),
+        sa.ForeignKeyConstraint(
+            ["model_version_id"],
+            ["model_versions.id"],
+            name=op.f("fk_plates_model_version_id_model_versions"),
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_plates")),
+        sa.UniqueConstraint(
+            "image_id",
+            "model_version_id",
+            "position",
+            name=op.f("uq_plates_image_id_model_version_id_position"),
+        ),
+        comment="Plates found and read; see the view sightings for the current ones",
+    )
+    op.create_index("ix_plates_mark", "plates", ["mark"], unique=False)
+
+
+def sightings() -> None:
+    op.execute(SIGHTINGS)
+    op.execute(COPY_COMMENTS)
+    uri = URI_COMMENT.replace("'", "''")
+    view = VIEW_COMMENT.replace("'", "''")
+    op.execute(f"COMMENT ON COLUMN sightings.uri IS '{uri}'")
+    op.execute(f"COMMENT ON VIEW sightings IS '{view}'")
+
+
+def downgrade() -> None:
+    op.execute("DROP VIEW sightings")
+    for table in ("plates", "images", "submissions", "model_versions"):
+        op.drop_table(table)
