@@ -16,7 +16,8 @@
     |-- TemporaryFault           a service is away: wait and retry
     |   |-- StoreUnreachable
     |   |-- DatabaseUnreachable
-    |   `-- BrokerUnreachable
+    |   |-- BrokerUnreachable
+    |   `-- ReaderFailed
     |-- SourceError              the person who named the source must act
     |   |-- SourceInvalid, FolderMissing, BucketMissing, BucketForbidden, SourceEmpty
     |   `-- CredentialsMissing, CredentialsRejected
@@ -112,6 +113,10 @@ class DatabaseUnreachable(TemporaryFault):
 
 class BrokerUnreachable(TemporaryFault):
     """Redis does not answer."""
+
+
+class ReaderFailed(TemporaryFault):
+    """The program that reads plates crashed, or hung and was stopped."""
 
 
 class SourceError(HkplatesError):

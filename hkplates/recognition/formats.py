@@ -1,0 +1,84 @@
+"""What a file is, told from its first bytes: so that a refusal can name it."""
+
+FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP")
+"""What is decoded, by Pillow's names."""
+
+_STARTS = (
+    (b"\xff\xd8\xff", "JPEG"),
+    (b"\x89PNG", "PNG"),
+    (b"BM", "BMP"),
+    (b"II*\0", "TIFF"),
+    (b"MM\0*", "TIFF"),
+)
+
+_UNSUPPORTED_STARTS = (
+    (b"GIF8", "a GIF picture"),
+    (b"%PDF", "a PDF document"),
+    (b"8BPS", "a Photoshop picture"),
+    (b"\xff\x0a", "a JPEG XL picture"),
+    (b"\0\0\0\x0cJXL ", "a JPEG XL picture"),
+    (b"\0\0\0\x0cjP  ", "a JPEG 2000 picture"),
+    (b"\x1a\x45\xdf\xa3", "a Matroska or WebM video"),
+    (b"FLV\x01", "a Flash video"),
+    (b"\0\0\x01\xba", "an MPEG video"),
+    (b"PK\x03\x04", "a ZIP archive"),
+    (b"\x1f\x8b", "a gzip archive"),
+    (b"7z\xbc\xaf\x27\x1c", "a 7z archive"),
+    (b"Rar!", "a RAR archive"),
+)
+
+# ISO base media files name themselves in the brand after "ftyp" (ISO/IEC 14496-12).
+_BRANDS = {
+    b"heic": "a HEIC picture",
+    b"heix": "a HEIC picture",
+    b"heim": "a HEIC picture",
+    b"heis": "a HEIC picture",
+    b"hevc": "a HEIC sequence",
+    b"mif1": "a HEIF picture",
+    b"msf1": "a HEIF sequence",
+    b"avif": "an AVIF picture",
+    b"avis": "an AVIF sequence",
+    b"crx ": "a Canon raw picture",
+}
+
+
+def unsupported_name(data: bytes) -> str | None:
+    """The name, with its article, of a known format that is not decoded; else None."""
+    for start, name in _UNSUPPORTED_STARTS:
+        if data.startswith(start):
+            return name
+    if data[4:8] == b"ftyp":
+        return _BRANDS.get(data[8:12], "an MP4 or QuickTime video")
+    if data[:4] == b"RIFF" and data[8:12] == b"AVI ":
+        return "an AVI video"
+    if data[:4] in (b"II*\0", b"MM\0*") and data[8:10] == b"CR":
+        return "a Canon raw picture"
+    return None
+
+
+def name_of(data: bytes) -> str:
+    """One of FORMATS, else what the bytes look like, in words."""
+    for start, name in _STARTS:
+        if data.startswith(start):
+            return name
+    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
+        return "WEBP"
+    return unsupported_name(data) or _guess(data[:512])
+
+
+def _guess(head: bytes) -> str:
+    if head.lstrip()[:5].lower() in (b"<html", b"<!doc"):
+        return "an HTML page"
+    if head.lstrip()[:5].lower() in (b"<?xml", b"<svg "):
+        return "an XML document"
+    if not any(head):
+        return "zeros"
+    try:
+        text = head.decode("utf-8", "strict" if len(head) < 512 else "ignore")
+    except UnicodeDecodeError:
+        return "bytes of no known format"
+    return (
+        "text"
+        if text.replace("\n", "").replace("\r", "").replace("\t", "").isprintable()
+        else ("bytes of no known format")
+    )

@@ -1,0 +1,207 @@
+"""A rectified plate's characters as one clean line of text, ready for an OCR engine.
+
+Kept are the components of equal height that make up a row; screws, frame, maker's mark and the
+surroundings are painted white. The two rows of a two-row plate are set side by side: a line of two
+letters alone is often read as nothing, "SM" and "188" in one line are read well.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from hkplates.recognition.images import CROP_MARGIN, TWO_ROWS_ASPECT
+from hkplates.recognition.types import Crop
+
+Ink = npt.NDArray[np.float32]
+"""How dark each pixel is against its surroundings: (height, width), 0 paper to 1 ink."""
+Mask = npt.NDArray[np.uint8]
+Gray = npt.NDArray[np.uint8]
+
+CHARACTER_HEIGHT = 36  # pixels in the line: read better than 40 or 48 on the training plates
+PADDING = 16  # white pixels around the line
+CUT = 0.05  # of the plate's height, cut off inside its edge: frames and rounded corners
+LEAST_HEIGHT = 0.72  # of the row's height: what is lower is a screw, a dot or a maker's mark
+SHARPEN = 0.7
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Line:
+    """One way to see a plate's text as a line.
+
+    `pixels` is (height, width) uint8, black on white. `second_row` is the x at which the second
+    row begins, None for one row.
+    """
+
+    pixels: Gray
+    rows: Literal[1, 2]
+    second_row: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """A connected component: its rectangle, and its middle."""
+
+    label: int
+    left: int
+    top: int
+    width: int
+    height: int
+    middle: float
+
+    def hugs_the_side(self, wide: int, row_height: int) -> bool:
+        """Whether it is a piece of the frame, at the left or right edge."""
+        near = 0.15 * row_height
+        return (self.left <= 1 and self.middle < near) or (
+            self.left + self.width >= wide - 1 and self.middle > wide - near
+        )
+
+
+def lines(crop: Crop) -> list[Line]:
+    """Every way to see the text: one row; for squarish plates two rows as well; [] for none."""
+    ink = _ink(crop)
+    one = _row(ink)
+    found = [Line(one, 1)] if one is not None else []
+    if ink.shape[1] <= TWO_ROWS_ASPECT * ink.shape[0]:
+        found += _two_rows(ink)
+    return found
+
+
+def _two_rows(ink: Ink) -> list[Line]:
+    middle = _gap(ink)
+    upper, lower = _row(ink[:middle], "below"), _row(ink[middle:], "above")
+    if upper is None or lower is None:
+        return []
+    high = max(upper.shape[0], lower.shape[0])
+    return [Line(np.hstack([_centred(upper, high), _centred(lower, high)]), 2, int(upper.shape[1]))]
+
+
+def _ink(crop: Crop) -> Ink:
+    """The plate itself, without margin and shading.
+
+    Red and green alone: yellow paper is then as light as white, and black or red characters dark.
+    """
+    edge = round(crop.shape[0] * (CROP_MARGIN + CUT) / (1 + 2 * CROP_MARGIN))
+    plate = crop[edge:-edge, edge:-edge].astype(np.float32)
+    light = (plate[:, :, 0] + plate[:, :, 1]) / 2
+    size = max(3, light.shape[0] // 2 | 1)
+    paper = cv2.morphologyEx(
+        cv2.GaussianBlur(light, (0, 0), 1), cv2.MORPH_CLOSE, np.ones((size, size), np.uint8)
+    )
+    paper = cv2.GaussianBlur(paper, (0, 0), size / 3)
+    ink = np.clip(1 - light / np.maximum(paper, 1), 0, 1)
+    return np.clip(ink / max(float(np.percentile(ink, 97)), 0.05), 0, 1).astype(np.float32)
+
+
+def _gap(ink: Ink) -> int:
+    """The y between two rows: the lightest line near the middle."""
+    high, wide = ink.shape
+    smooth = max(3, high // 24)
+    inner = ink[:, int(wide * 0.05) : int(wide * 0.95)].mean(axis=1)
+    profile = np.convolve(inner, np.ones(smooth) / smooth, "same")
+    first, last = int(high * 0.40), int(high * 0.58)
+    off_middle = np.abs(np.arange(first, last) / high - 0.49) * 0.6 * profile.mean()
+    return first + int(np.argmin(profile[first:last] + off_middle))
+
+
+def _row(ink: Ink, neighbour: Literal["above", "below"] | None = None) -> Gray | None:
+    """The characters of one row, CHARACTER_HEIGHT high on white; None where there are none.
+
+    `neighbour` tells on which side another row was cut off: characters may touch that edge.
+    """
+    mask = _dark(ink)
+    high, wide = mask.shape
+    top, bottom = _band(mask, neighbour)
+    row_height = bottom - top
+    if row_height < 4:
+        return None
+    slack = max(1, round(row_height * 0.08))
+    first, last = max(0, top - slack), min(high, bottom + slack)
+    kept = _characters(mask[first:last], row_height)
+    columns = np.flatnonzero(kept.any(axis=0))
+    if not columns.size:
+        return None
+    left, right = max(0, int(columns[0]) - slack), min(wide, int(columns[-1]) + 1 + slack)
+    return _drawn(ink[first:last, left:right], kept[:, left:right], row_height)
+
+
+def _dark(ink: Ink) -> Mask:
+    levels = (ink * 255).astype(np.uint8)
+    threshold, _ = cv2.threshold(levels, 0, 255, cv2.THRESH_OTSU)
+    return (levels > threshold).astype(np.uint8)
+
+
+def _parts(mask: Mask) -> tuple[list[_Part], npt.NDArray[np.int32]]:
+    count, labels, boxes, middles = cv2.connectedComponentsWithStats(mask, connectivity=8)
+    parts = []
+    for label in range(1, count):
+        left, top, width, height = (int(value) for value in boxes[label][:4])
+        parts.append(_Part(label, left, top, width, height, float(middles[label][0])))
+    return parts, np.asarray(labels, np.int32)
+
+
+def _band(mask: Mask, neighbour: Literal["above", "below"] | None) -> tuple[int, int]:
+    """Top and bottom of the row: of the components of equal height that are widest together."""
+    high, wide = mask.shape
+    tallest = high if neighbour else 0.97 * high
+    parts = [
+        part
+        for part in _parts(mask)[0]
+        if 0.35 * high <= part.height <= tallest
+        and part.width < 0.6 * wide
+        and not part.hugs_the_side(wide, high)
+    ]
+    groups = [[other for other in parts if _level(part, other)] for part in parts]
+    if groups:
+        best = max(groups, key=lambda group: sum(part.width * part.height for part in group))
+        return _median([p.top for p in best]), _median([p.top + p.height for p in best])
+    if neighbour == "below":
+        return int(0.08 * high), high
+    return (0, int(0.92 * high)) if neighbour == "above" else (0, 0)
+
+
+def _level(one: _Part, other: _Part) -> bool:
+    """Whether two components are of equal height, side by side."""
+    middles = abs(one.top + one.height / 2 - other.top - other.height / 2)
+    return 0.8 <= other.height / one.height <= 1.25 and middles < 0.2 * one.height
+
+
+def _median(values: Sequence[int]) -> int:
+    return int(np.median(values))
+
+
+def _characters(mask: Mask, row_height: int) -> Mask:
+    """Of a strip as high as the row, the components that fill its height."""
+    parts, labels = _parts(mask)
+    wide = mask.shape[1]
+    kept = [
+        part.label
+        for part in parts
+        if part.height >= LEAST_HEIGHT * row_height
+        and part.width < 0.9 * wide
+        and not part.hugs_the_side(wide, row_height)
+    ]
+    return np.isin(labels, kept).astype(np.uint8)
+
+
+def _drawn(ink: Ink, kept: Mask, row_height: int) -> Gray:
+    """Black on white: only what is kept and its soft edge, sharpened, at its final size."""
+    full = max(0.2, float(np.percentile(ink[kept > 0], 80)))
+    reach = 2 * max(1, round(row_height * 0.08)) + 1
+    soft = cv2.dilate(kept, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach, reach)))
+    drawn = ink * soft / full
+    drawn += SHARPEN * (drawn - cv2.GaussianBlur(drawn, (0, 0), row_height * 0.08))
+    paper = (1 - np.clip(drawn, 0, 1)).astype(np.float32)
+    scale = CHARACTER_HEIGHT / row_height
+    way = cv2.INTER_CUBIC if scale > 1 else cv2.INTER_AREA
+    scaled = cv2.resize(paper, None, fx=scale, fy=scale, interpolation=way)
+    gray = (np.clip(scaled, 0, 1) * 255).astype(np.uint8)
+    return np.pad(gray, PADDING, constant_values=255)
+
+
+def _centred(row: Gray, high: int) -> Gray:
+    above = (high - row.shape[0]) // 2
+    return np.pad(row, ((above, high - row.shape[0] - above), (0, 0)), constant_values=255)
