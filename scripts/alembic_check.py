@@ -1,0 +1,37 @@
+"""Hold the tables in Python against what the migrations make: `alembic upgrade head`, `check`."""
+
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+from alembic import command
+from alembic.util.exc import CommandError
+
+from hkplates import embedded
+from hkplates.database.schema import config, migrate
+from hkplates.database.session import open_engine
+
+
+def main() -> int:
+    """0 where both agree; else 1, and what differs on standard error."""
+    # Not under a folder of root's alone: PostgreSQL never runs as root.
+    folder = Path(tempfile.mkdtemp(prefix="hkplates-check-"))
+    folder.chmod(0o755)
+    try:
+        engine = open_engine(embedded.start(folder).database_url)
+        migrate(engine)
+        with engine.connect() as connection:
+            command.check(config(connection))
+        engine.dispose()
+    except CommandError as error:
+        print(f"alembic check: {error}", file=sys.stderr)  # noqa: T201
+        return 1
+    finally:
+        embedded.stop(folder)
+        shutil.rmtree(folder)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
