@@ -179,15 +179,15 @@ def _plate(image_id: int, version: int, position: int, plate: PlateReading) -> d
         "region": plate.region,
         "rows": plate.rows,
         "colour": plate.colour,
-        "confidence": plate.confidence,
-        "character_confidences": list(plate.character_confidences),
+        "confidence": float(plate.confidence),
+        "character_confidences": [float(one) for one in plate.character_confidences],
         "candidates": [
-            {"text": storable(other.text), "confidence": other.confidence}
+            {"text": storable(other.text), "confidence": float(other.confidence)}
             for other in plate.candidates
         ],
-        "box": [box.left, box.top, box.width, box.height],
+        "box": [float(side) for side in (box.left, box.top, box.width, box.height)],
         "quad": plate.quad.to_array().tolist(),
-        "detector_score": plate.detector_score,
+        "detector_score": float(plate.detector_score),
         "reader": storable(plate.reader),
     }
 

@@ -76,7 +76,7 @@ def current_revision(connection: sa.Connection) -> str | None:
 def _parse(url: str) -> URL:
     try:
         address = sa.make_url(url.strip())
-    except ArgumentError:
+    except (ArgumentError, ValueError):
         address = None  # without the cause, which quotes the URL and its password
     if address is None or address.drivername not in SCHEMES:
         raise SettingInvalid(f"DATABASE_URL is not a Postgres URL; expected {EXAMPLE}")

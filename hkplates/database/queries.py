@@ -1,0 +1,157 @@
+"""Reads for people: how far a submission is, why images failed, which plates were found."""
+
+from dataclasses import dataclass, fields
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from hkplates.database.tables import Image, Plate, Submission
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """Images of a submission by state."""
+
+    pending: int = 0
+    queued: int = 0
+    done: int = 0
+    failed: int = 0
+    quarantined: int = 0
+    cancelled: int = 0
+
+    @property
+    def total(self) -> int:
+        return sum(getattr(self, field.name) for field in fields(self))
+
+    @property
+    def left(self) -> int:
+        """Images that will still be worked on."""
+        return self.pending + self.queued
+
+    @property
+    def ended(self) -> int:
+        return self.total - self.left
+
+    @property
+    def rejected(self) -> int:
+        """Images that ended without a result, for a reason."""
+        return self.failed + self.quarantined
+
+
+@dataclass(frozen=True, slots=True)
+class SubmissionRow:
+    """A submission as its row stands; `seconds` from its creation to its end, or to now."""
+
+    id: int
+    source: str
+    name: str | None
+    state: str
+    skipped: int
+    created_at: datetime
+    listed_at: datetime | None
+    finished_at: datetime | None
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """A plate of an image's current model version, and where it was seen."""
+
+    mark: str
+    text: str
+    region: str
+    series: str
+    colour: str
+    confidence: float
+    uri: str
+    taken_at: datetime | None
+
+
+def submissions(engine: sa.Engine, limit: int = 20) -> list[SubmissionRow]:
+    """The latest submissions, the newest first."""
+    return _submissions(engine, _SUBMISSION.order_by(Submission.id.desc()).limit(limit))
+
+
+def submission(engine: sa.Engine, submission_id: int) -> SubmissionRow | None:
+    """One submission, or None where there is none of this number."""
+    found = _submissions(engine, _SUBMISSION.where(Submission.id == submission_id))
+    return found[0] if found else None
+
+
+def counts(engine: sa.Engine, submission_id: int) -> Counts:
+    """Images of a submission by state."""
+    query = (
+        sa.select(Image.state, sa.func.count())
+        .where(Image.submission_id == submission_id)
+        .group_by(Image.state)
+    )
+    with engine.connect() as connection:
+        return Counts(**{str(row[0]): row[1] for row in connection.execute(query)})
+
+
+def reasons(engine: sa.Engine, submission_id: int) -> dict[str, int]:
+    """Failed and quarantined images of a submission by reason, the most frequent first."""
+    number = sa.func.count()
+    query = (
+        sa.select(Image.reason, number)
+        .where(Image.submission_id == submission_id, Image.state.in_(("failed", "quarantined")))
+        .group_by(Image.reason)
+        .order_by(number.desc(), Image.reason)
+    )
+    with engine.connect() as connection:
+        return {str(reason): count for reason, count in connection.execute(query)}
+
+
+def plates_found(engine: sa.Engine, submission_id: int) -> int:
+    """Plates on the images of a submission, of each image's current model version."""
+    query = (
+        sa.select(sa.func.count())
+        .select_from(Plate)
+        .join(
+            Image,
+            (Image.id == Plate.image_id) & (Image.model_version_id == Plate.model_version_id),
+        )
+        .where(Image.submission_id == submission_id, Image.state == "done")
+    )
+    with engine.connect() as connection:
+        return connection.execute(query).scalar_one()
+
+
+SIGHTINGS = """\
+SELECT mark, text, region, series, colour, confidence, uri, taken_at
+  FROM sightings
+ WHERE submission_id = :submission_id
+ ORDER BY confidence DESC, plate_id
+ LIMIT :limit"""
+"""The query of `sightings`, fit to be shown to people."""
+
+
+def sightings(engine: sa.Engine, submission_id: int, limit: int = 50) -> list[Sighting]:
+    """The plates of a submission, the surest readings first."""
+    values = {"submission_id": submission_id, "limit": limit}
+    with engine.connect() as connection:
+        return [Sighting(*row) for row in connection.execute(sa.text(SIGHTINGS), values)]
+
+
+_SUBMISSION = sa.select(
+    Submission.id,
+    Submission.source,
+    Submission.name,
+    Submission.state,
+    Submission.skipped,
+    Submission.created_at,
+    Submission.listed_at,
+    Submission.finished_at,
+    sa.cast(
+        sa.extract(
+            "epoch", sa.func.coalesce(Submission.finished_at, sa.func.now()) - Submission.created_at
+        ),
+        sa.Float,
+    ),
+)
+
+
+def _submissions(engine: sa.Engine, query: sa.Select[Any]) -> list[SubmissionRow]:
+    with engine.connect() as connection:
+        return [SubmissionRow(*row) for row in connection.execute(query)]

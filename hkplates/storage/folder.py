@@ -1,0 +1,120 @@
+"""Photographs in a folder of this machine. The bucket is the folder's absolute path.
+
+Only what lies below the folder is read: a link that leads out of it is refused.
+"""
+
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+from hkplates.errors import (
+    FolderMissing,
+    ImageChanged,
+    ImageEmpty,
+    ImageForbidden,
+    ImageMissing,
+    ImageTooLarge,
+    StoreUnreachable,
+)
+from hkplates.storage.base import Entry
+
+# A pipe must not make us wait for a writer, nor a link swapped in at the last moment be followed.
+_FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOFOLLOW
+
+
+class FolderStore:
+    """Files below a root folder; keys are paths with forward slashes."""
+
+    def list(self, bucket: str, prefix: str, *, after: str | None = None) -> Iterator[Entry]:
+        """Every file, in the order of keys; links to folders are not followed.
+
+        Raises:
+            FolderMissing: the folder, or one below it, is not there or may not be read.
+        """
+        root = Path(bucket)
+        if not root.is_dir():
+            raise FolderMissing(f"There is no folder {bucket}; check the path")
+        for key, found in _walk(root, "", after or ""):
+            if key.startswith(prefix) and key > (after or ""):
+                yield Entry(key, _etag(found), found.st_size)
+
+    def read(self, bucket: str, key: str, etag: str, *, limit: int) -> bytes:
+        """The bytes of one file, if it is still what was listed."""
+        path = _inside(bucket, key)
+        try:
+            with os.fdopen(os.open(path, _FLAGS), "rb") as file:
+                _check(os.fstat(file.fileno()), key, etag, limit)
+                return file.read(limit)
+        except (FileNotFoundError, NotADirectoryError):
+            raise ImageMissing(f"{key} is not in {bucket} any more") from None
+        except PermissionError:
+            raise ImageForbidden(f"this user may not read {key} in {bucket}") from None
+        except OSError as error:
+            raise StoreUnreachable(f"{bucket} cannot be read: {error.strerror}") from None
+
+
+def _walk(root: Path, folder: str, after: str) -> Iterator[tuple[str, os.stat_result]]:
+    """Files below root/folder with their keys, holding the names of one folder at a time."""
+    for name, is_folder in _names(root / folder):
+        key = folder + name
+        if is_folder:
+            below = key + "/"
+            if below >= after or after.startswith(below):
+                yield from _walk(root, below, after)
+        elif (found := _stat(root / key)) is not None:
+            yield key, found
+
+
+def _names(folder: Path) -> "list[tuple[str, bool]]":
+    """Names in a folder and whether each is a folder, in the order that their keys have."""
+    try:
+        with os.scandir(folder) as entries:
+            names = [(entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries]
+    except FileNotFoundError:
+        return []  # removed while we walked
+    except PermissionError:
+        raise FolderMissing(f"The folder {folder} may not be read by this user") from None
+    return sorted(names, key=lambda name: name[0] + "/" * name[1])
+
+
+def _stat(path: Path) -> os.stat_result | None:
+    """What a file is; of a link that leads nowhere, the link, so that it ends as missing."""
+    try:
+        found = path.stat()
+    except OSError:  # nowhere, in a circle, or into a folder that may not be entered
+        if not path.is_symlink():
+            return None  # removed while we walked
+        found = path.lstat()
+    return None if stat.S_ISDIR(found.st_mode) else found
+
+
+def _inside(bucket: str, key: str) -> Path:
+    try:
+        root = Path(bucket).resolve(strict=True)
+    except (OSError, ValueError):
+        raise StoreUnreachable(
+            f"The folder {bucket} is not on this machine; mount it here under the same path"
+        ) from None
+    try:
+        path = (root / key).resolve()
+    except (OSError, ValueError, RuntimeError):
+        raise ImageMissing(f"{key} in {bucket} leads nowhere") from None
+    if not path.is_relative_to(root) or path == root:
+        raise ImageForbidden(f"{key} leads out of the folder {bucket}")
+    return path
+
+
+def _check(found: os.stat_result, key: str, etag: str, limit: int) -> None:
+    if not stat.S_ISREG(found.st_mode):
+        raise ImageForbidden(f"{key} is not a file")
+    if _etag(found) != etag:
+        raise ImageChanged(f"{key} was replaced after it was listed; submit the folder again")
+    if found.st_size == 0:
+        raise ImageEmpty(f"{key} has no bytes")
+    if found.st_size > limit:
+        raise ImageTooLarge(f"{key} has {found.st_size:,} bytes, more than the {limit:,} allowed")
+
+
+def _etag(found: os.stat_result) -> str:
+    return f"{found.st_mtime_ns}-{found.st_size}"

@@ -1,0 +1,99 @@
+"""Photographs in S3 or a server that speaks its protocol, through boto3.
+
+Credentials and endpoint come from boto3's own chain: AWS_ACCESS_KEY_ID and its siblings, profiles,
+roles, AWS_ENDPOINT_URL_S3. Errors become ours in s3_errors.py.
+"""
+
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+from urllib3.exceptions import HTTPError
+
+from hkplates.errors import ImageChanged, ImageEmpty, ImageTooLarge, SettingInvalid
+from hkplates.storage import s3_errors
+from hkplates.storage.base import Entry
+
+COMMON = Config(
+    connect_timeout=5,  # seconds
+    read_timeout=30,  # seconds between two packets
+    retries={"mode": "standard", "total_max_attempts": 3},
+    max_pool_connections=64,  # as many as one worker may have fetching threads
+)
+# Servers other than AWS rarely have a DNS name for each bucket, and send no checksums.
+WITH_ENDPOINT = COMMON.merge(
+    Config(
+        s3={"addressing_style": "path"},
+        request_checksum_calculation="when_required",
+        response_checksum_validation="when_required",
+    )
+)
+FAULTS = (BotoCoreError, ClientError, HTTPError)
+
+
+class S3Store:
+    """Objects of buckets; the client is made at first use and shared by all threads."""
+
+    def __init__(self) -> None:
+        self._client: Any = None
+        self._making = threading.Lock()
+
+    def list(self, bucket: str, prefix: str, *, after: str | None = None) -> Iterator[Entry]:
+        """Every object, page by page, in the order of keys (UTF-8)."""
+        try:
+            pages = self._connected().get_paginator("list_objects_v2")
+            for page in pages.paginate(Bucket=bucket, Prefix=prefix, StartAfter=after or ""):
+                yield from map(_entry, page.get("Contents", ()))
+        except FAULTS as error:
+            raise s3_errors.of_bucket(error, bucket, self._endpoint()) from None
+
+    def read(self, bucket: str, key: str, etag: str, *, limit: int) -> bytes:
+        """The bytes of one object; nothing of a body that is too large is read."""
+        try:
+            found = self._connected().get_object(Bucket=bucket, Key=key, IfMatch=f'"{etag}"')
+            with found["Body"] as body:
+                _check(found, key, etag, limit)
+                data: bytes = body.read()
+        except FAULTS as error:
+            raise s3_errors.of_image(error, bucket, key, self._endpoint()) from None
+        return data
+
+    def _connected(self) -> Any:
+        with self._making:  # making clients is the one thing boto3 does not do in parallel
+            if self._client is None:
+                self._client = _make_client()
+        return self._client
+
+    def _endpoint(self) -> str:
+        return "S3" if self._client is None else s3_errors.host(self._client.meta.endpoint_url)
+
+
+def _make_client() -> Any:
+    try:
+        session = boto3.Session()
+        client = session.client("s3", config=COMMON)
+        if s3_errors.is_aws(client.meta.endpoint_url):
+            return client
+        return session.client("s3", config=WITH_ENDPOINT)
+    except ValueError:  # boto3's for an endpoint that is no URL
+        raise SettingInvalid(
+            "AWS_ENDPOINT_URL_S3 cannot be used; expected a URL like https://s3.example.com:9000"
+        ) from None
+
+
+def _entry(listed: dict[str, Any]) -> Entry:
+    return Entry(listed["Key"], listed["ETag"].strip('"'), listed["Size"])
+
+
+def _check(found: dict[str, Any], key: str, etag: str, limit: int) -> None:
+    size = found["ContentLength"]
+    # Not every server heeds If-Match.
+    if found["ETag"].strip('"') != etag:
+        raise ImageChanged(f"{key} was replaced after it was listed; submit its prefix again")
+    if size == 0:
+        raise ImageEmpty(f"{key} has no bytes")
+    if size > limit:
+        raise ImageTooLarge(f"{key} has {size:,} bytes, more than the {limit:,} allowed")

@@ -1,0 +1,146 @@
+"""What an S3 server's errors are to us, in words that say what to do next."""
+
+from urllib.parse import urlsplit
+
+from botocore.exceptions import (
+    ClientError,
+    NoCredentialsError,
+    ParamValidationError,
+    PartialCredentialsError,
+    ProfileNotFound,
+)
+
+from hkplates.errors import (
+    BucketForbidden,
+    BucketMissing,
+    CredentialsMissing,
+    CredentialsRejected,
+    HkplatesError,
+    ImageArchived,
+    ImageChanged,
+    ImageForbidden,
+    ImageMissing,
+    SourceError,
+    SourceInvalid,
+    StoreUnreachable,
+)
+
+REJECTED = frozenset(
+    [
+        "InvalidAccessKeyId",
+        "SignatureDoesNotMatch",
+        "ExpiredToken",
+        "InvalidToken",
+        "TokenRefreshRequired",
+        "RequestExpired",
+        "RequestTimeTooSkewed",
+        "AuthorizationHeaderMalformed",
+        "InvalidClientTokenId",
+    ]
+)
+BUSY = frozenset(
+    [
+        "SlowDown",
+        "ServiceUnavailable",
+        "InternalError",
+        "RequestTimeout",
+        "Throttling",
+        "ThrottlingException",
+        "RequestLimitExceeded",
+        "RequestThrottled",
+        "TooManyRequests",
+        "BandwidthLimitExceeded",
+    ]
+)
+SET_CREDENTIALS = (
+    "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE, or run where a role is given"
+)
+
+
+def of_bucket(error: Exception, bucket: str, endpoint: str) -> HkplatesError:
+    """What a failed listing means to the person who named the bucket."""
+    if not isinstance(error, ClientError):
+        return _of_connection(error, bucket, endpoint)
+    code, status = _code(error), _status(error)
+    if code in REJECTED:
+        return CredentialsRejected(
+            f"{endpoint} does not accept these credentials ({code}); check AWS_ACCESS_KEY_ID, "
+            "AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN and this machine's clock"
+        )
+    if code in BUSY or status >= 500:
+        return _busy(endpoint, code)
+    if status == 404:
+        return BucketMissing(
+            f"There is no bucket {bucket} at {endpoint}; check its name and AWS_ENDPOINT_URL_S3"
+        )
+    if status in (401, 403):
+        return BucketForbidden(
+            f"These credentials may not list the bucket {bucket} at {endpoint}; "
+            "they need s3:ListBucket on it and s3:GetObject on its objects"
+        )
+    return SourceInvalid(
+        f"{endpoint} refused to list the bucket {bucket} ({code}); check the bucket's name and "
+        "AWS_DEFAULT_REGION"
+    )
+
+
+def of_image(error: Exception, bucket: str, key: str, endpoint: str) -> HkplatesError:
+    """What a failed read means to a worker: the image is at fault, or it must wait.
+
+    Credentials that are missing or rejected, or a whole bucket that is not there, are a temporary
+    fault here: whoever runs the worker corrects them, and no image is to blame.
+    """
+    if not isinstance(error, ClientError):
+        fault = _of_connection(error, bucket, endpoint)
+        return StoreUnreachable(str(fault)) if isinstance(fault, SourceError) else fault
+    code, status = _code(error), _status(error)
+    if code in REJECTED:
+        return StoreUnreachable(f"{endpoint} does not accept this worker's credentials ({code})")
+    if code in BUSY or status >= 500:
+        return _busy(endpoint, code)
+    if code == "NoSuchBucket":
+        return StoreUnreachable(f"{endpoint} has no bucket {bucket}; check AWS_ENDPOINT_URL_S3")
+    where = f"{key} in the bucket {bucket}"
+    if code == "InvalidObjectState":
+        return ImageArchived(f"{where} lies in an archive tier; restore it and submit it again")
+    if status == 412:
+        return ImageChanged(f"{where} was replaced after it was listed; submit its prefix again")
+    if status == 404:
+        return ImageMissing(f"{where} is not there any more")
+    return ImageForbidden(f"these credentials may not read {where} ({code}); needs s3:GetObject")
+
+
+def is_aws(endpoint: str) -> bool:
+    """Whether an endpoint is Amazon's own."""
+    name = urlsplit(endpoint).hostname or ""
+    return name.endswith((".amazonaws.com", ".amazonaws.com.cn", ".api.aws"))
+
+
+def host(endpoint: str) -> str:
+    """Host and port of an endpoint, without a user or password that may stand in it."""
+    return urlsplit(endpoint).netloc.rpartition("@")[2]
+
+
+def _of_connection(error: Exception, bucket: str, endpoint: str) -> HkplatesError:
+    if isinstance(error, NoCredentialsError):
+        return CredentialsMissing(f"No credentials for {endpoint} were found; {SET_CREDENTIALS}")
+    if isinstance(error, PartialCredentialsError | ProfileNotFound):
+        return CredentialsMissing(f"The credentials for {endpoint} are incomplete: {error}")
+    if isinstance(error, ParamValidationError):
+        return SourceInvalid(f"{bucket!r} cannot be the name of a bucket; check the source")
+    return StoreUnreachable(
+        f"{endpoint} does not answer ({type(error).__name__}); check AWS_ENDPOINT_URL_S3 and the "
+        "network, then run the same again"
+    )
+
+
+def _busy(endpoint: str, code: str) -> StoreUnreachable:
+    return StoreUnreachable(f"{endpoint} is busy ({code}); run the same again a little later")
+
+
+def _code(error: ClientError) -> str:
+    return str(error.response.get("Error", {}).get("Code", "unknown"))
+
+
+def _status(error: ClientError) -> int:
+    return int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
