@@ -3,6 +3,7 @@
 Only what lies below the folder is read: a link that leads out of it is refused.
 """
 
+import errno
 import os
 import stat
 from collections.abc import Iterator
@@ -51,6 +52,8 @@ class FolderStore:
         except PermissionError:
             raise ImageForbidden(f"this user may not read {key} in {bucket}") from None
         except OSError as error:
+            if error.errno in (errno.ENAMETOOLONG, errno.ELOOP, errno.EINVAL):
+                raise ImageMissing(f"{key:.80} in {bucket} leads nowhere") from None
             raise StoreUnreachable(f"{bucket} cannot be read: {error.strerror}") from None
 
 

@@ -1,0 +1,151 @@
+"""Reading a folder of this machine, and nothing outside it."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from hkplates.errors import (
+    FolderMissing,
+    HkplatesError,
+    ImageChanged,
+    ImageEmpty,
+    ImageForbidden,
+    ImageMissing,
+    ImageTooLarge,
+    StoreUnreachable,
+)
+from hkplates.storage.folder import FolderStore
+
+LIMIT = 1000
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    root = tmp_path / "photos"
+    root.mkdir()
+    return root
+
+
+def write(root: Path, *keys: str) -> None:
+    for key in keys:
+        path = root / key
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"pixels of " + key.encode())
+
+
+def listed(root: Path, prefix: str = "", after: str | None = None) -> list[str]:
+    return [entry.key for entry in FolderStore().list(str(root), prefix, after=after)]
+
+
+def etag(root: Path, key: str) -> str:
+    return next(e.etag for e in FolderStore().list(str(root), "") if e.key == key)
+
+
+def read(root: Path, key: str, etag: str, limit: int = LIMIT) -> bytes:
+    return FolderStore().read(str(root), key, etag, limit=limit)
+
+
+def test_files_are_listed_in_the_order_of_keys(root: Path) -> None:
+    keys = ["a-1.jpg", "a.jpg", "a/b/c.jpg", "a/z.jpg", "a0.jpg", "b c+d%.jpg", "車.jpg"]
+    write(root, *reversed(keys))
+    assert listed(root) == keys == sorted(keys)
+
+
+def test_a_listing_goes_on_after_any_key(root: Path) -> None:
+    keys = ["a-1.jpg", "a.jpg", "a/b/c.jpg", "a/z.jpg", "a0.jpg", "b.jpg"]
+    write(root, *keys)
+    for number, key in enumerate(keys):
+        assert listed(root, after=key) == keys[number + 1 :]
+
+
+def test_a_prefix_narrows_a_listing(root: Path) -> None:
+    write(root, "a/1.jpg", "ab.jpg", "b.jpg")
+    assert listed(root, "a") == ["a/1.jpg", "ab.jpg"]
+
+
+def test_a_listed_file_is_read(root: Path) -> None:
+    write(root, "a b/車.jpg")
+    [entry] = FolderStore().list(str(root), "")
+    data = read(root, entry.key, entry.etag)
+    assert data == "pixels of a b/車.jpg".encode()
+    assert len(data) == entry.size
+
+
+def test_a_replaced_file_is_not_read_as_the_old_one(root: Path) -> None:
+    write(root, "a.jpg")
+    before = etag(root, "a.jpg")
+    (root / "a.jpg").write_bytes(b"other")
+    with pytest.raises(ImageChanged, match="submit the folder again"):
+        read(root, "a.jpg", before)
+
+
+def test_a_removed_file_is_missing(root: Path) -> None:
+    write(root, "a.jpg")
+    before = etag(root, "a.jpg")
+    (root / "a.jpg").unlink()
+    with pytest.raises(ImageMissing):
+        read(root, "a.jpg", before)
+
+
+def test_an_empty_file_is_rejected(root: Path) -> None:
+    (root / "a.jpg").touch()
+    with pytest.raises(ImageEmpty):
+        read(root, "a.jpg", etag(root, "a.jpg"))
+
+
+def test_a_file_over_the_limit_is_rejected(root: Path) -> None:
+    write(root, "a.jpg")
+    with pytest.raises(ImageTooLarge, match="more than the 3 allowed"):
+        read(root, "a.jpg", etag(root, "a.jpg"), limit=3)
+
+
+@pytest.mark.parametrize(
+    "key",
+    ["../secret.jpg", "/etc/hostname", "a/../../secret.jpg", "..", ".", "out.jpg", "out/x.jpg"],
+)
+def test_nothing_outside_the_folder_is_read(root: Path, key: str) -> None:
+    write(root.parent, "secret.jpg", "elsewhere/x.jpg")
+    (root / "a").mkdir()
+    (root / "out.jpg").symlink_to(root.parent / "secret.jpg")
+    (root / "out").symlink_to(root.parent / "elsewhere")
+    with pytest.raises(ImageForbidden, match="leads out of the folder"):
+        read(root, key, "e")
+
+
+def test_a_link_within_the_folder_is_read(root: Path) -> None:
+    write(root, "a.jpg")
+    (root / "link.jpg").symlink_to("a.jpg")
+    assert listed(root) == ["a.jpg", "link.jpg"]
+    assert read(root, "link.jpg", etag(root, "link.jpg")) == b"pixels of a.jpg"
+
+
+def test_links_in_a_circle_end(root: Path) -> None:
+    (root / "loop").symlink_to(root)
+    (root / "self.jpg").symlink_to("self.jpg")
+    assert listed(root) == ["self.jpg"]
+    with pytest.raises(HkplatesError):
+        read(root, "self.jpg", etag(root, "self.jpg"))
+
+
+def test_a_pipe_is_not_waited_for(root: Path) -> None:
+    os.mkfifo(root / "pipe.jpg")
+    with pytest.raises(ImageForbidden, match="not a file"):
+        read(root, "pipe.jpg", etag(root, "pipe.jpg"))
+
+
+def test_a_key_that_is_no_path_is_missing(root: Path) -> None:
+    with pytest.raises(ImageMissing):
+        read(root, "a" * 4000, "e")
+    with pytest.raises(ImageMissing):
+        read(root, "a\0b", "e")
+
+
+def test_a_missing_folder_cannot_be_listed(root: Path) -> None:
+    with pytest.raises(FolderMissing, match="check the path"):
+        listed(root / "nowhere")
+
+
+def test_a_folder_that_this_machine_lacks_is_no_fault_of_the_image(root: Path) -> None:
+    with pytest.raises(StoreUnreachable, match="mount it here"):
+        read(root / "nowhere", "a.jpg", "e")
