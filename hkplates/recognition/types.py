@@ -82,6 +82,14 @@ class Detection:
     region: Region
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Found:
+    """A plate found and cut out, to be read with others: all that is kept of its photograph."""
+
+    detection: Detection
+    crop: Crop
+
+
 @dataclass(frozen=True, slots=True)
 class Candidate:
     """One way to read a plate, with its probability (0 to 1)."""
