@@ -1,0 +1,86 @@
+"""A trained model as a folder that explains itself: weights, config.json, and their hashes.
+
+::
+
+    bundle/
+      config.json     input sizes, colour order, classes, threshold, how it was trained,
+                      and "files": the SHA-256 of every file beside it
+      model.tflite    for LiteRT
+      saved_model/    for TensorFlow
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hkplates.errors import BundleInvalid
+
+CONFIG = "config.json"
+FORMAT = 1
+REMEDY = "Restore it from the repository, or train it again (models/README.md)."
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """An opened model folder, whose files are what its config says.
+
+    `sha256` names the whole: the hash of config.json, which holds the hashes of all other files.
+    """
+
+    folder: Path
+    config: Mapping[str, Any]
+    sha256: str
+
+    @property
+    def inputs(self) -> tuple[tuple[int, int], ...]:
+        """Heights and widths, in pixels, of the inputs to choose from."""
+        return tuple((int(height), int(width)) for height, width in self.config["inputs"])
+
+    @property
+    def threshold(self) -> float:
+        """Least score of a reported plate."""
+        return float(self.config["threshold"])
+
+
+def open_bundle(folder: Path) -> Bundle:
+    """Open a model folder and check every file against its hash.
+
+    Raises:
+        BundleInvalid: naming the file that is missing, unreadable or not what it should be.
+    """
+    data = _read(folder / CONFIG)
+    try:
+        config = json.loads(data)
+    except ValueError:
+        raise BundleInvalid(f"{folder / CONFIG} is not JSON. {REMEDY}") from None
+    _check_config(folder, config)
+    for name, expected in config["files"].items():
+        if hash_of(_read(folder / name)) != expected:
+            raise BundleInvalid(f"{folder / name} is not the file that {CONFIG} names. {REMEDY}")
+    return Bundle(folder, config, hash_of(data))
+
+
+def hash_of(data: bytes) -> str:
+    """SHA-256 in hexadecimal."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def _check_config(folder: Path, config: object) -> None:
+    if not isinstance(config, dict) or config.get("format") != FORMAT:
+        raise BundleInvalid(f"{folder / CONFIG} is not of format {FORMAT}. {REMEDY}")
+    absent = {"inputs", "threshold", "files", "colour_order", "classes"} - set(config)
+    if absent:
+        raise BundleInvalid(f"{folder / CONFIG} lacks {', '.join(sorted(absent))}. {REMEDY}")
+    outside = [name for name in config["files"] if Path(name).is_absolute() or ".." in name]
+    if outside:
+        raise BundleInvalid(f"{folder / CONFIG} names {outside[0]!r}, outside its folder. {REMEDY}")
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise BundleInvalid(f"{path} cannot be read: {error.strerror}. {REMEDY}") from None

@@ -1,0 +1,153 @@
+"""Find plates in photographs with the trained network, in LiteRT or in TensorFlow.
+
+Both runtimes share what comes before (fit the photograph into the input) and after (peaks of the
+answers); only the middle differs, and a test holds them to the same boxes.
+"""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from hkplates.errors import BundleInvalid, RuntimeMissing
+from hkplates.recognition.bundle import REMEDY, Bundle, open_bundle
+from hkplates.recognition.images import letterbox
+from hkplates.recognition.peaks import Answers, Peak, find_peaks
+from hkplates.recognition.types import Detection, Detector, Photo, Quad, Region
+
+REGIONS: tuple[Region, Region] = ("HK", "other")  # of the network's classes, in their order
+
+Answer = Callable[[Photo], Answers]
+"""A fitted photograph (H, W, 3) to the network's answers (H/8, W/8, 10)."""
+
+
+class NetworkDetector:
+    """A detector around anything that can run the network."""
+
+    def __init__(
+        self,
+        answer: Answer,
+        inputs: Sequence[tuple[int, int]],
+        threshold: float,
+        sha256: str = "",
+    ) -> None:
+        """`inputs` are heights and widths to choose from; `sha256` names the model."""
+        self._answer = answer
+        self._inputs = tuple(inputs)
+        self.threshold = threshold
+        self.sha256 = sha256
+
+    def detect(self, photo: Photo) -> list[Detection]:
+        """Every plate found, the surest first.
+
+        `photo` is (height, width, 3) uint8 RGB; quads are in its pixels.
+        """
+        height, width = best_input(photo.shape[1] / photo.shape[0], self._inputs)
+        fitted, scale, left, top = letterbox(photo, width, height)
+        peaks = find_peaks(self._answer(fitted), self.threshold)
+        return [_detection(peak, scale, left, top) for peak in peaks]
+
+
+class LiteRTDetector(NetworkDetector):
+    """The network in LiteRT on one core: many worker processes share a machine.
+
+    Safe to build before or after a fork; not to be used by two threads at once.
+    """
+
+    def __init__(self, bundle: Bundle, threshold: float | None = None) -> None:
+        """`threshold` replaces the bundle's own.
+
+        Raises:
+            BundleInvalid: where LiteRT cannot load the model.
+        """
+        self._model = bundle.folder / "model.tflite"
+        self._interpreters: dict[tuple[int, ...], Any] = {}
+        chosen = bundle.threshold if threshold is None else threshold
+        super().__init__(self._run, bundle.inputs, chosen, bundle.sha256)
+        self._interpreter(bundle.inputs[0])
+
+    def _run(self, photo: Photo) -> Answers:
+        interpreter = self._interpreter(photo.shape[:2])
+        interpreter.set_tensor(interpreter.get_input_details()[0]["index"], photo[None])
+        interpreter.invoke()
+        answers: Answers = interpreter.get_tensor(interpreter.get_output_details()[0]["index"])[0]
+        return answers
+
+    def _interpreter(self, size: tuple[int, ...]) -> Any:
+        """One interpreter for each input size: to resize one costs more than a photograph."""
+        if size not in self._interpreters:
+            self._interpreters[size] = self._load(size)
+        return self._interpreters[size]
+
+    def _load(self, size: tuple[int, ...]) -> Any:
+        from ai_edge_litert.interpreter import Interpreter
+
+        try:
+            interpreter = Interpreter(model_path=str(self._model), num_threads=1)
+            index = interpreter.get_input_details()[0]["index"]
+            interpreter.resize_tensor_input(index, [1, *size, 3])
+            interpreter.allocate_tensors()
+        except (ValueError, RuntimeError) as error:
+            raise BundleInvalid(f"LiteRT cannot load {self._model}: {error}. {REMEDY}") from None
+        return interpreter
+
+
+class TensorFlowDetector(NetworkDetector):
+    """The network in TensorFlow, on a GPU where it finds one.
+
+    To be built in the process that uses it: a child forked afterwards hangs.
+    """
+
+    def __init__(self, bundle: Bundle, threshold: float | None = None) -> None:
+        """`threshold` replaces the bundle's own.
+
+        Raises:
+            RuntimeMissing: where TensorFlow is not installed.
+            BundleInvalid: where TensorFlow cannot load the model.
+        """
+        try:
+            import tensorflow as tf
+        except ImportError:
+            raise RuntimeMissing(
+                "TensorFlow is not installed. Run `pip install 'hkplates[tensorflow]'`, or set "
+                "HKPLATES_RUNTIME=litert."
+            ) from None
+        folder = bundle.folder / "saved_model"
+        try:
+            self._loaded = tf.saved_model.load(str(folder))
+        except (OSError, ValueError) as error:
+            raise BundleInvalid(f"TensorFlow cannot load {folder}: {error}. {REMEDY}") from None
+        self._to_tensor = tf.constant
+        chosen = bundle.threshold if threshold is None else threshold
+        super().__init__(self._run, bundle.inputs, chosen, bundle.sha256)
+
+    def _run(self, photo: Photo) -> Answers:
+        answers: Answers = self._loaded.answer(self._to_tensor(photo[None])).numpy()[0]
+        return answers
+
+
+def open_detector(folder: Path, runtime: str, threshold: float | None = None) -> Detector:
+    """The detector in a bundle's folder, in the runtime named "litert" or "tensorflow".
+
+    Raises:
+        BundleInvalid, RuntimeMissing: see above.
+        ValueError: for another runtime.
+    """
+    runtimes: dict[str, Callable[[Bundle, float | None], Detector]] = {
+        "litert": LiteRTDetector,
+        "tensorflow": TensorFlowDetector,
+    }
+    if runtime not in runtimes:
+        raise ValueError(f"expected runtime to be one of {', '.join(runtimes)}, got {runtime!r}")
+    return runtimes[runtime](open_bundle(folder), threshold)
+
+
+def best_input(aspect: float, inputs: Sequence[tuple[int, int]]) -> tuple[int, int]:
+    """The height and width in which a photograph of width / height `aspect` is shown largest."""
+    return max(inputs, key=lambda size: min(size[1] / aspect, size[0]))
+
+
+def _detection(peak: Peak, scale: float, left: float, top: float) -> Detection:
+    corners = (peak.corners - np.array([left, top], np.float32)) / scale
+    return Detection(Quad.from_array(corners), peak.score, REGIONS[peak.label])

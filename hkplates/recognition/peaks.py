@@ -1,0 +1,85 @@
+"""From the detector's answers to plates: peaks of warmth, their corners, no plate twice.
+
+The answers are one array (H, W, 10) for an input of 8 H x 8 W pixels: the warmth (0 to 1) of a
+Hong Kong plate's centre and of another plate's, then x and y in pixels of the four corners from the
+middle of the cell.
+"""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+STRIDE = 8  # pixels of the input in one cell
+CLASSES = 2
+MOST_PEAKS = 64  # a photograph of more plates is noise, and each costs time
+SAME_PLATE = 0.3  # intersection over union from which two quads are one plate
+NEIGHBOUR_SHARE = 0.3  # a neighbour this warm beside its peak speaks about the same plate
+
+Answers = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Peak:
+    """One plate in pixels of the input: corners (4, 2), score 0 to 1, class 0 (Hong Kong) or 1."""
+
+    corners: npt.NDArray[np.float32]
+    score: float
+    label: int
+
+
+def find_peaks(answers: Answers, threshold: float) -> list[Peak]:
+    """Plates of at least `threshold`, the surest first, overlapping ones reduced to the surest."""
+    if answers.ndim != 3 or answers.shape[2] != CLASSES + 8:
+        raise ValueError(f"expected answers of shape (H, W, 10), got {answers.shape}")
+    warmth = answers[..., :CLASSES]
+    summits = (warmth >= threshold) & (warmth >= _warmest_around(warmth))
+    rows, columns, labels = np.nonzero(summits)
+    scores = warmth[rows, columns, labels]
+    best = np.argsort(-scores, kind="stable")[:MOST_PEAKS]
+    peaks = [_peak(answers, int(rows[i]), int(columns[i]), int(labels[i])) for i in best]
+    return drop_repeats(peaks)
+
+
+def drop_repeats(peaks: list[Peak]) -> list[Peak]:
+    """Without those that overlap a surer one, whatever its class: one place holds one plate."""
+    kept: list[Peak] = []
+    for peak in sorted(peaks, key=lambda p: -p.score):
+        if all(overlap(peak.corners, other.corners) < SAME_PLATE for other in kept):
+            kept.append(peak)
+    return kept
+
+
+def overlap(a: npt.NDArray[np.float32], b: npt.NDArray[np.float32]) -> float:
+    """Intersection over union of two convex quads, 0 where one has no area."""
+    areas = abs(cv2.contourArea(a)), abs(cv2.contourArea(b))
+    if min(areas) <= 0:
+        return 0.0
+    both, _ = cv2.intersectConvexConvex(a, b)
+    return float(both / (sum(areas) - both))
+
+
+def _warmest_around(warmth: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """The warmest of each cell's 3 x 3 neighbourhood, per class."""
+    padded = np.pad(warmth, ((1, 1), (1, 1), (0, 0)), constant_values=-1.0)
+    height, width = warmth.shape[:2]
+    shifted = [padded[y : y + height, x : x + width] for y in range(3) for x in range(3)]
+    warmest: npt.NDArray[np.float32] = np.maximum.reduce(shifted)
+    return warmest
+
+
+def _peak(answers: Answers, row: int, column: int, label: int) -> Peak:
+    """The plate at a summit; corners are the mean of what its warm neighbours say as well.
+
+    A single cell's corners jitter by a pixel or two; the weighted mean of nine halves that.
+    """
+    score = float(answers[row, column, label])
+    top, left = max(row - 1, 0), max(column - 1, 0)
+    around = answers[top : row + 2, left : column + 2]
+    rows, columns = np.mgrid[top : top + around.shape[0], left : left + around.shape[1]]
+    middles = (np.stack([columns, rows], -1) + 0.5) * STRIDE
+    corners = around[..., CLASSES:].reshape(*around.shape[:2], 4, 2) + middles[:, :, None]
+    weight = np.where(around[..., label] >= score * NEIGHBOUR_SHARE, around[..., label], 0.0)
+    mean = np.tensordot(weight, corners, ((0, 1), (0, 1))) / weight.sum()
+    return Peak(mean.astype(np.float32), score, label)

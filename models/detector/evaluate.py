@@ -1,0 +1,184 @@
+"""Measure a detector on labelled photographs.
+
+    python -m models.detector.evaluate FOLDER [--bundle FOLDER] [--runtime litert|tensorflow]
+        [--threshold T] [--json] [--misses]
+
+Found: a readable Hong Kong plate with a report of region HK at IoU >= 0.5 of upright boxes.
+False: a report of region HK where no Hong Kong plate is, on photographs from Hong Kong, or on
+nothing at all elsewhere. Foreign: another place's plate reported as Hong Kong's, per photograph from elsewhere.
+Corner error: the mean distance of the four corners, in heights of the plate, over those found.
+"""
+
+import argparse
+import json
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from hkplates.recognition.detector import open_detector
+from hkplates.recognition.types import Box, Detection, Photo, Quad
+from models.detector.album import HONG_KONG, LabelledPlate, Picture, read_album
+from models.detector.targets import plate_size
+
+Detect = Callable[[Photo], list[Detection]]
+BUNDLE = Path(__file__).parent / "bundle"
+
+
+@dataclass(slots=True)
+class Tally:
+    """What one group of plates came to."""
+
+    asked: int = 0
+    found: int = 0
+    errors: list[float] = field(default_factory=list)
+
+    def row(self) -> dict[str, float]:
+        """Figures by name."""
+        errors = self.errors or [float("nan")]
+        return {
+            "asked": self.asked,
+            "found": self.found,
+            "corner_mean": round(float(np.mean(errors)), 4),
+            "corner_median": round(float(np.median(errors)), 4),
+        }
+
+
+@dataclass(slots=True)
+class Report:
+    """What an album came to."""
+
+    groups: dict[str, Tally]
+    photos: int
+    foreign_photos: int
+    false: list[tuple[str, Detection]]
+    foreign: list[tuple[str, Detection]]
+    missed: list[tuple[str, str | None]]
+    milliseconds: float
+
+    def figures(self) -> dict[str, object]:
+        """Plain values, for JSON."""
+        return {
+            "groups": {name: tally.row() for name, tally in self.groups.items()},
+            "photos": self.photos,
+            "false_per_photo": round(len(self.false) / max(self.photos, 1), 4),
+            "foreign_per_photo": round(len(self.foreign) / max(self.foreign_photos, 1), 4),
+            "cpu_ms_per_photo": round(self.milliseconds, 1),
+        }
+
+
+def measure(album: Sequence[Picture], detect: Detect) -> Report:
+    """Run `detect` over the album and count."""
+    started = time.process_time()
+    answers = [detect(picture.pixels) for picture in album]
+    spent = (time.process_time() - started) * 1000 / max(len(album), 1)
+    abroad = sum(picture.country != "HK" for picture in album)
+    report = Report(defaultdict(Tally), len(album), abroad, [], [], [], spent)
+    for picture, detections in zip(album, answers, strict=True):
+        claims = [d for d in detections if d.region == "HK"]
+        _count_asked(report, picture, claims)
+        _count_wrong(report, picture, claims)
+    return report
+
+
+def iou(a: Box, b: Box) -> float:
+    """Intersection over union of upright boxes."""
+    wide = max(0.0, min(a.right, b.right) - max(a.left, b.left))
+    high = max(0.0, min(a.bottom, b.bottom) - max(a.top, b.top))
+    both = wide * high
+    union = a.width * a.height + b.width * b.height - both
+    return both / union if union > 0 else 0.0
+
+
+def bounds(plate: LabelledPlate) -> Box:
+    """The upright box of a labelled plate."""
+    return Quad.from_array(plate.quad).bounds()
+
+
+def _groups(picture: Picture, plate: LabelledPlate) -> Iterable[str]:
+    yield "all"
+    yield "bridge" if picture.file.startswith("hkb_") else "varied"
+    yield "two rows" if plate.rows == 2 else "one row"
+    yield plate.colour
+
+
+def _count_asked(report: Report, picture: Picture, claims: Sequence[Detection]) -> None:
+    for plate in picture.plates:
+        if plate.label != HONG_KONG or not plate.text:
+            continue
+        near = [d for d in claims if iou(d.quad.bounds(), bounds(plate)) >= 0.5]
+        error = _corner_error(near[0], plate) if near else None
+        if error is None:
+            report.missed.append((picture.file, plate.text))
+        for name in _groups(picture, plate):
+            tally = report.groups[name]
+            tally.asked += 1
+            tally.found += error is not None
+            if error is not None and plate.exact:
+                tally.errors.append(error)
+
+
+def _corner_error(detection: Detection, plate: LabelledPlate) -> float:
+    distances = np.linalg.norm(detection.quad.to_array() - plate.quad, axis=1)
+    return float(distances.mean() / plate_size(plate.quad)[1])
+
+
+def _count_wrong(report: Report, picture: Picture, claims: Sequence[Detection]) -> None:
+    home = [bounds(plate) for plate in picture.plates if plate.label == HONG_KONG]
+    every = [bounds(plate) for plate in picture.plates]
+    for claim in claims:
+        box = claim.quad.bounds()
+        if any(iou(box, other) >= 0.1 for other in home):
+            continue
+        on_any = any(iou(box, other) >= 0.1 for other in every)
+        if picture.country == "HK" or not on_any:
+            report.false.append((picture.file, claim))
+        else:
+            report.foreign.append((picture.file, claim))
+
+
+def print_report(report: Report, *, misses: bool = False) -> None:
+    """A table for people."""
+    print(f"{'':10}{'asked':>6}{'found':>7}{'corners: mean':>15}{'median':>8}")
+    for name in sorted(report.groups):
+        row = report.groups[name].row()
+        print(
+            f"{name:10}{row['asked']:6}{row['found']:7}{row['corner_mean']:15.3f}"
+            f"{row['corner_median']:8.3f}"
+        )
+    figures = report.figures()
+    for name in ("photos", "false_per_photo", "foreign_per_photo", "cpu_ms_per_photo"):
+        print(f"{name:20}{figures[name]}")
+    if misses:
+        print("missed:", *(f"{file} ({text})" for file, text in report.missed), sep="\n  ")
+        print("false:", *_lines(report.false), sep="\n  ")
+        print("foreign:", *_lines(report.foreign), sep="\n  ")
+
+
+def _lines(claims: Iterable[tuple[str, Detection]]) -> list[str]:
+    return [f"{file} {d.score:.2f} at {d.quad.bounds()}" for file, d in claims]
+
+
+def main() -> None:
+    """The command line."""
+    cli = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    cli.add_argument("folder", type=Path)
+    cli.add_argument("--bundle", type=Path, default=BUNDLE)
+    cli.add_argument("--runtime", default="litert")
+    cli.add_argument("--threshold", type=float)
+    cli.add_argument("--json", action="store_true")
+    cli.add_argument("--misses", action="store_true", help="also list what was missed, by file")
+    options = cli.parse_args()
+    detector = open_detector(options.bundle, options.runtime, options.threshold)
+    report = measure(read_album(options.folder), detector.detect)
+    if options.json:
+        print(json.dumps(report.figures()))
+    else:
+        print_report(report, misses=options.misses)
+
+
+if __name__ == "__main__":
+    main()

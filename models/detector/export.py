@@ -1,0 +1,145 @@
+"""Write the bundle that hkplates opens: LiteRT, SavedModel, config and hashes.
+
+    python -m models.detector.export --out FOLDER [--bundle FOLDER] [--data FOLDER] [--threshold T]
+
+`--out` is the folder a training wrote to, finished or not. With `--data` the threshold is chosen on
+the photographs held back from it; else the one given, or that of the bundle replaced, is kept.
+"""
+
+import argparse
+import json
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from hkplates.recognition.bundle import CONFIG as CONFIG_NAME
+from hkplates.recognition.bundle import FORMAT, hash_of, open_bundle
+from hkplates.recognition.detector import LiteRTDetector
+from hkplates.recognition.peaks import STRIDE
+from models.detector.album import Picture
+from models.detector.evaluate import BUNDLE, measure
+from models.detector.targets import CLASSES
+from models.detector.train import read_config, read_data
+
+FALLBACK_THRESHOLD = 0.35
+
+
+def export(out: Path, bundle: Path, config: dict[str, Any], threshold: float) -> None:
+    """Write `bundle` from the averaged weights in `out`."""
+    if bundle.exists():
+        shutil.rmtree(bundle)
+    bundle.mkdir(parents=True)
+    _write_models(out, bundle)
+    state = json.loads((out / "state.json").read_text(encoding="utf-8"))
+    write_config(bundle, config, threshold, state)
+
+
+def write_config(
+    bundle: Path, config: dict[str, Any], threshold: float, state: dict[str, float]
+) -> None:
+    """Write config.json with the hashes of all files beside it."""
+    files = sorted(p for p in bundle.rglob("*") if p.is_file() and p.name != CONFIG_NAME)
+    described = {
+        "format": FORMAT,
+        "inputs": config["inputs"],
+        "colour_order": "RGB",
+        "input": "uint8 (1, height, width, 3); all scaling is inside",
+        "output": "float32 (1, height / stride, width / stride, 10): warmth of each class, then "
+        "x and y of four corners in pixels from the cell's middle",
+        "classes": list(CLASSES),
+        "stride": STRIDE,
+        "threshold": threshold,
+        "training": {
+            "seed": config["seed"],
+            "steps": state["step"],
+            "views": state["step"] * config["batch"],
+            "minutes": round(state["spent"] / 60, 1),
+        },
+        "files": {p.relative_to(bundle).as_posix(): hash_of(p.read_bytes()) for p in files},
+    }
+    text = json.dumps(described, indent=2) + "\n"
+    (bundle / CONFIG_NAME).write_text(text, encoding="utf-8")
+
+
+def choose_threshold(bundle: Path, held: Sequence[Picture]) -> float:
+    """The threshold with the fewest faults on photographs held back from training.
+
+    A missed plate counts as much as two false reports: both are wrong rows, but a false one still
+    has to be read as something. Of equals the middle one is taken.
+    """
+    opened = open_bundle(bundle)
+    faults = {}
+    for threshold in np.arange(0.2, 0.66, 0.05).round(2):
+        report = measure(held, LiteRTDetector(opened, float(threshold)).detect)
+        wrong = len(report.false) + len(report.foreign)
+        faults[float(threshold)] = 2 * len(report.missed) + wrong
+        print(f"{threshold:.2f}: {len(report.missed)} missed, {wrong} false or foreign", flush=True)
+    best = [t for t, count in faults.items() if count == min(faults.values())]
+    return best[len(best) // 2]
+
+
+def _write_models(out: Path, bundle: Path) -> None:
+    import tensorflow as tf
+    from tensorflow.python.framework.convert_to_constants import (
+        convert_variables_to_constants_v2,
+    )
+
+    from models.detector.network import ServingDetector, build_network
+
+    network = build_network()
+    network.load_weights(out / "averaged.weights.h5")
+    serving = ServingDetector(network)
+    # Frozen first: weights left as variables stay outside the graph, and LiteRT then runs five
+    # times slower.
+    frozen = convert_variables_to_constants_v2(_traced(tf, serving, (1, 480, 640, 3)))
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([frozen])
+    (bundle / "model.tflite").write_bytes(converter.convert())
+    _save(tf, serving, bundle / "saved_model")
+
+
+def _traced(tf: Any, serving: Any, shape: Sequence[int | None]) -> Any:
+    return tf.function(serving.answer).get_concrete_function(tf.TensorSpec(shape, tf.uint8))
+
+
+def _save(tf: Any, serving: Any, folder: Path) -> None:
+    """A SavedModel of the inference graph alone: constants inside, any size, no training state."""
+    from tensorflow.python.framework.convert_to_constants import (
+        convert_variables_to_constants_v2,
+    )
+
+    frozen = convert_variables_to_constants_v2(_traced(tf, serving, (None, None, None, 3)))
+    module = tf.Module()
+    signature = [tf.TensorSpec((None, None, None, 3), tf.uint8, name="photos")]
+
+    @tf.function(input_signature=signature)
+    def answer(photos: Any) -> Any:
+        return frozen(photos)[0]
+
+    module.answer = answer
+    tf.saved_model.save(module, str(folder), signatures=answer)
+
+
+def main() -> None:
+    """The command line."""
+    cli = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    cli.add_argument("--out", type=Path, default=Path(".train/detector"))
+    cli.add_argument("--bundle", type=Path, default=BUNDLE)
+    cli.add_argument("--data", type=Path, help="choose the threshold on what was held back here")
+    cli.add_argument("--threshold", type=float)
+    options = cli.parse_args()
+    config = read_config()
+    export(options.out, options.bundle, config, options.threshold or FALLBACK_THRESHOLD)
+    if options.data and options.threshold is None:
+        threshold = choose_threshold(options.bundle, read_data(options.data, config)[1])
+        state = json.loads((options.out / "state.json").read_text(encoding="utf-8"))
+        write_config(options.bundle, config, threshold, state)
+    opened = open_bundle(options.bundle)
+    size = sum(p.stat().st_size for p in options.bundle.rglob("*") if p.is_file())
+    print(f"{options.bundle}: threshold {opened.threshold}, {size / 1e6:.1f} MB, {opened.sha256}")
+
+
+if __name__ == "__main__":
+    main()

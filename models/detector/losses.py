@@ -1,0 +1,41 @@
+"""What training minimises: a focal loss on the heat maps, a smooth absolute one on corners."""
+
+import tensorflow as tf
+
+from models.detector.network import OFFSET_SCALE
+
+CORNER_SHARE = 1.5  # how much the corners' loss counts beside the heat maps'
+BETA = 0.06  # heights of a plate; below it corner errors count squared
+
+
+def heat_loss(logits: tf.Tensor, heat: tf.Tensor, care: tf.Tensor) -> tf.Tensor:
+    """Focal loss for centres (Zhou and others, Objects as Points, 2019), per plate.
+
+    Cells of warmth 1 are centres; near them the punishment for warmth fades with (1 - heat)^4.
+    """
+    log_yes, log_no = -tf.nn.softplus(-logits), -tf.nn.softplus(logits)
+    yes = tf.exp(log_yes)
+    centre = tf.cast(heat > 0.999, tf.float32)
+    right = centre * (1 - yes) ** 2 * log_yes
+    wrong = (1 - centre) * (1 - heat) ** 4 * yes**2 * log_no
+    return -tf.reduce_sum(care * (right + wrong)) / tf.maximum(tf.reduce_sum(centre), 4.0)
+
+
+def corner_loss(outputs: tf.Tensor, corners: tf.Tensor, weight: tf.Tensor) -> tf.Tensor:
+    """Mean error of corners in heights of their plate, smooth near nothing.
+
+    `weight` (n, H, W) is how much a cell counts, divided by its plate's height in pixels.
+    """
+    error = tf.abs(outputs * OFFSET_SCALE - corners) * weight[..., None]
+    smooth = tf.where(error < BETA, 0.5 * error**2 / BETA, error - 0.5 * BETA)
+    cells = tf.reduce_sum(tf.cast(weight > 0, tf.float32))
+    return tf.reduce_sum(smooth) / tf.maximum(8.0 * cells, 32.0)
+
+
+def total_loss(
+    outputs: tf.Tensor, heat: tf.Tensor, care: tf.Tensor, corners: tf.Tensor, weight: tf.Tensor
+) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    """(total, heat, corners)."""
+    about_heat = heat_loss(outputs[..., :2], heat, care)
+    about_corners = corner_loss(outputs[..., 2:], corners, weight)
+    return about_heat + CORNER_SHARE * about_corners, about_heat, about_corners

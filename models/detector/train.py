@@ -1,0 +1,260 @@
+"""Train the plate detector.
+
+    python -m models.detector.train --data FOLDER --out FOLDER [--minutes N | --steps N]
+
+FOLDER of data holds train/ with its .jsonl of labels and, if there is one, backgrounds/. Stopped by
+Ctrl-C or a signal it keeps its last checkpoint, and the same command goes on from there.
+"""
+
+import argparse
+import json
+import math
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+
+from hkplates.recognition.detector import NetworkDetector
+from hkplates.recognition.types import Photo
+from models.detector.album import Picture, read_album, split
+from models.detector.evaluate import measure
+from models.detector.feed import Batch, Feed, write_spots
+from models.detector.views import Mixture, Spot, ViewMaker
+
+CONFIG = Path(__file__).parent / "config.yaml"
+Options = dict[str, Any]
+
+
+class Progress:
+    """How far a training is, by time or by steps, over all of its runs."""
+
+    def __init__(self, minutes: float | None, steps: int | None) -> None:
+        self.step = 0
+        self.spent = 0.0  # seconds, without loading and compiling
+        self.mined = 0
+        self._minutes, self._steps = minutes, steps
+
+    @property
+    def share(self) -> float:
+        """0 at the start, 1 at the end."""
+        by_time = self.spent / 60 / self._minutes if self._minutes else 0.0
+        by_steps = self.step / self._steps if self._steps else 0.0
+        return max(by_time, by_steps)
+
+    def rate(self, config: Options) -> float:
+        """The learning rate now: warm-up, then a cosine down to a hundredth."""
+        warm = min(1.0, (self.step + 1) / config["warm_up"])
+        cosine = 0.5 * (1 + math.cos(math.pi * min(self.share, 1.0)))
+        return float(config["rate"] * warm * (0.01 + 0.99 * cosine))
+
+
+class Training:
+    """The network, its optimiser and averaged weights, and their checkpoint on disk."""
+
+    def __init__(self, out: Path, config: Options, progress: Progress) -> None:
+        import keras
+        import tensorflow as tf
+
+        from models.detector.losses import total_loss
+        from models.detector.network import ServingDetector, build_network, scaled
+
+        keras.utils.set_random_seed(config["seed"])
+        self._tf, self._loss, self._scaled = tf, total_loss, scaled
+        self.out, self.config, self.progress = out, config, progress
+        self.network, self.averaged = build_network(), build_network()
+        self.averaged.set_weights(self.network.get_weights())
+        self._optimizer = keras.optimizers.AdamW(
+            config["rate"], weight_decay=config["decay"], clipnorm=10.0
+        )
+        self._optimizer.build(self.network.trainable_variables)
+        self._checkpoint = tf.train.Checkpoint(
+            network=self.network, averaged=self.averaged, optimizer=self._optimizer
+        )
+        self._step = tf.function(self._one_step, reduce_retracing=True)
+        self._answer = tf.function(
+            ServingDetector(self.averaged).answer,
+            input_signature=[tf.TensorSpec([1, None, None, 3], tf.uint8)],
+        )
+
+    def step(self, batch: Batch) -> tuple[float, float, float]:
+        """One step; the losses: total, heat, corners."""
+        self._optimizer.learning_rate.assign(self.progress.rate(self.config))
+        early = (1 + self.progress.step) / (10 + self.progress.step)
+        keep = min(self.config["averaging"], early)
+        constants = [self._tf.constant(column) for column in batch]
+        losses = self._step(self._tf.constant(keep, self._tf.float32), *constants)
+        self.progress.step += 1
+        return tuple(float(loss) for loss in losses)  # type: ignore[return-value]
+
+    def _one_step(self, keep: Any, pixels: Any, *targets: Any) -> Any:
+        with self._tf.GradientTape() as tape:
+            outputs = self.network(self._scaled(pixels), training=True)
+            losses = self._loss(outputs, *targets)
+        weights = self.network.trainable_variables
+        self._optimizer.apply(tape.gradient(losses[0], weights), weights)
+        for mean, now in zip(self.averaged.weights, self.network.weights, strict=True):
+            mean.assign(keep * mean + (1 - keep) * now)
+        return losses
+
+    def answer(self, photo: Photo) -> np.ndarray:
+        """What the averaged weights say about a fitted photograph."""
+        return self._answer(self._tf.constant(photo[None])).numpy()[0]
+
+    def detector(self, threshold: float) -> NetworkDetector:
+        """A detector of the averaged weights."""
+        inputs = [tuple(size) for size in self.config["inputs"]]
+        return NetworkDetector(self.answer, inputs, threshold)
+
+    def save(self) -> None:
+        """Write the checkpoint and the state; the weights to export go into a file of their own."""
+        self._checkpoint.write(str(self.out / "checkpoint"))
+        waiting = self.out / "averaged.new.weights.h5"
+        self.averaged.save_weights(waiting)
+        waiting.replace(self.out / "averaged.weights.h5")
+        progress = self.progress
+        state = {"step": progress.step, "spent": progress.spent, "mined": progress.mined}
+        (self.out / "state.json").write_text(json.dumps(state), encoding="utf-8")
+
+    def resume(self) -> bool:
+        """Go on from the checkpoint, if there is one."""
+        state = self.out / "state.json"
+        if not state.exists():
+            return False
+        self._checkpoint.read(str(self.out / "checkpoint")).expect_partial()
+        for name, value in json.loads(state.read_text(encoding="utf-8")).items():
+            setattr(self.progress, name, value)
+        return True
+
+
+def read_config(path: Path = CONFIG) -> Options:
+    """The settings of a training."""
+    return yaml.safe_load(path.read_text(encoding="utf-8"))
+
+
+def read_data(data: Path, config: Options) -> tuple[list[Picture], list[Picture]]:
+    """(pictures to learn from, pictures held back)."""
+    learn, held = split(read_album(data / "train"), config["held_back"])
+    backgrounds = data / "backgrounds"
+    if backgrounds.is_dir():
+        learn += read_album(backgrounds)
+    return learn, held
+
+
+def find_spots(
+    training: Training, pictures: Sequence[Picture], rng: np.random.Generator, most: int = 450
+) -> list[Spot]:
+    """Places that the detector takes for a Hong Kong plate and that are none.
+
+    Small ones are left alone: far plates are not all labelled.
+    """
+    detect = training.detector(0.15).detect
+    spots = []
+    for number in rng.permutation(len(pictures))[:most]:
+        picture = pictures[number]
+        labelled = [plate.quad for plate in picture.plates]
+        for found in detect(picture.pixels):
+            box = found.quad.bounds()
+            centre = np.array([box.left + box.right, box.top + box.bottom]) / 2
+            reach = max(box.width, 10)
+            alone = all(np.abs(quad.mean(0) - centre).max() > reach for quad in labelled)
+            if found.region == "HK" and alone and box.height > 9 and box.width > 24:
+                spots.append(Spot(picture.file, float(centre[0]), float(centre[1]), box.width))
+    return spots
+
+
+def train(
+    training: Training, feed: Feed, learn: Sequence[Picture], held: Sequence[Picture]
+) -> None:
+    """Until the progress is done; a checkpoint and a line of figures every few minutes."""
+    config, progress = training.config, training.progress
+    rng = np.random.default_rng(config["seed"])
+    history: list[tuple[float, ...]] = []
+    last = saved = time.monotonic()
+    for batch in feed.batches(config["batch"]):
+        history.append(training.step(batch))
+        now = time.monotonic()
+        progress.spent += now - last
+        last = now
+        if progress.step % 50 == 0:
+            _say(progress, history, config)
+        if progress.share >= 1:
+            break
+        if now - saved > config["checkpoint_minutes"] * 60:
+            _check(training, held)
+            saved = last = time.monotonic()
+        if progress.mined < sum(progress.share >= at for at in config["mine_at"]):
+            progress.mined += 1
+            spots = find_spots(training, learn, rng)
+            write_spots(training.out / "spots.json", spots)
+            print(f"mined {len(spots)} false peaks", flush=True)
+            last = time.monotonic()
+    _check(training, held)
+
+
+def _say(progress: Progress, history: list[tuple[float, ...]], config: Options) -> None:
+    total, heat, corners = np.mean(history[-50:], axis=0)
+    views = progress.step * config["batch"]
+    print(
+        f"{progress.share:6.1%}  step {progress.step}  {views} views  "
+        f"{views / max(progress.spent, 1):.0f}/s  loss {total:.3f}  heat {heat:.3f}  "
+        f"corners {corners:.4f}  rate {progress.rate(config):.2e}",
+        flush=True,
+    )
+
+
+def _check(training: Training, held: Sequence[Picture]) -> None:
+    training.save()
+    if not held:
+        return
+    figures = measure(held, training.detector(0.4).detect).figures()
+    every = figures["groups"].get("all", {})  # type: ignore[attr-defined]
+    record = {"step": training.progress.step, "minutes": training.progress.spent / 60, **figures}
+    with (training.out / "history.jsonl").open("a", encoding="utf-8") as lines:
+        lines.write(json.dumps(record) + "\n")
+    print(
+        f"held back: {every.get('found')} of {every.get('asked')} found, corners "
+        f"{every.get('corner_mean')}, false {figures['false_per_photo']}, foreign "
+        f"{figures['foreign_per_photo']}",
+        flush=True,
+    )
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """The command line."""
+    cli = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    cli.add_argument("--data", type=Path, required=True)
+    cli.add_argument("--out", type=Path, default=Path(".train/detector"))
+    cli.add_argument("--minutes", type=float)
+    cli.add_argument("--steps", type=int)
+    cli.add_argument("--fonts", type=Path, action="append", default=[], help="folder of typefaces")
+    cli.add_argument("--config", type=Path, default=CONFIG)
+    options = cli.parse_args(arguments)
+    if not options.minutes and not options.steps:
+        options.minutes = 90.0
+    options.out.mkdir(parents=True, exist_ok=True)
+    config = read_config(options.config)
+    learn, held = read_data(options.data, config)
+    fonts = [*options.fonts, *(f for f in [options.data / "fonts"] if f.is_dir())]
+    maker = ViewMaker(learn, fonts, config["view"], Mixture(**config["mixture"]))
+    progress = Progress(options.minutes, options.steps)
+    feed = Feed(
+        maker,
+        fresh=config["fresh"],
+        processes=config["processes"],
+        seed=config["seed"],
+        spots=options.out / "spots.json",
+    )
+    try:
+        training = Training(options.out, config, progress)
+        if training.resume():
+            print(f"resumed at step {progress.step}", flush=True)
+        train(training, feed, learn, held)
+    finally:
+        feed.close()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,66 @@
+"""What a camera, the weather and a compressor do to a picture. RGB uint8 in, RGB uint8 out."""
+
+import cv2
+import numpy as np
+
+
+def degrade(picture: np.ndarray, rng: np.random.Generator, strength: float = 1.0) -> np.ndarray:
+    """A chance mixture of faults; `strength` scales how likely each is (0: leaves it alone)."""
+    if rng.random() < 0.5 * strength:
+        picture = relight(picture, rng)
+    if rng.random() < 0.25 * strength:
+        picture = motion_blur(picture, rng)
+    elif rng.random() < 0.25 * strength:
+        picture = cv2.GaussianBlur(picture, (0, 0), rng.uniform(0.4, 1.8))
+    if rng.random() < 0.12 * strength:
+        picture = coarsen(picture, rng)
+    if rng.random() < 0.3 * strength:
+        picture = add_noise(picture, rng)
+    if rng.random() < 0.3 * strength:
+        picture = compress(picture, int(rng.integers(20, 85)))
+    return picture
+
+
+def relight(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Another exposure, contrast and tint of light; one in ten is night under lamps."""
+    night = rng.random() < 0.1
+    gain = rng.uniform(0.25, 0.5) if night else rng.uniform(0.6, 1.4)
+    tint = np.array([1.15, 1.0, 0.75]) if night else rng.uniform(0.9, 1.1, 3)
+    gamma, lift = rng.uniform(0.75, 1.35), rng.uniform(-15, 25)
+    ramp = np.linspace(0, 1, 256)[:, None] ** gamma * 255 * gain * tint + lift
+    table = np.clip(ramp, 0, 255).astype(np.uint8)[None]
+    return cv2.LUT(picture, table)
+
+
+def motion_blur(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Blur along a line of 3 to 10 pixels, mostly near vertical: a car coming towards a bridge."""
+    length = int(rng.integers(3, 11))
+    angle = rng.normal(90, 12) if rng.random() < 0.7 else rng.uniform(0, 180)
+    kernel = np.zeros((length, length), np.float32)
+    middle = (length - 1) / 2
+    reach = np.array([np.cos(np.radians(angle)), np.sin(np.radians(angle))]) * middle
+    start, end = (np.array([middle, middle]) + s * reach for s in (-1, 1))
+    cv2.line(kernel, tuple(start.round().astype(int)), tuple(end.round().astype(int)), 1.0)
+    return cv2.filter2D(picture, -1, kernel / kernel.sum())
+
+
+def coarsen(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Down to a third to three quarters of the size and back: a picture of few pixels."""
+    height, width = picture.shape[:2]
+    factor = rng.uniform(0.35, 0.75)
+    small = cv2.resize(picture, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA)
+    return cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR)
+
+
+def add_noise(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Grain of a sensor short of light."""
+    height, width = picture.shape[:2]
+    grain = rng.standard_normal((height // 2 + 1, width // 2 + 1, 3), np.float32)
+    grain = cv2.resize(grain, (width, height), interpolation=cv2.INTER_LINEAR)
+    return np.clip(picture + grain * rng.uniform(3, 16), 0, 255).astype(np.uint8)
+
+
+def compress(picture: np.ndarray, quality: int) -> np.ndarray:
+    """Through JPEG and back."""
+    _, data = cv2.imencode(".jpg", picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])
+    return cv2.imdecode(data, cv2.IMREAD_COLOR)[..., ::-1]

@@ -1,0 +1,114 @@
+"""Typefaces to draw plates and signs with, from font folders, the system's, or Pillow's own."""
+
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from pathlib import Path
+
+import cv2
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+SYSTEM_FONTS = Path("/usr/share/fonts")
+DRAWN_SIZE = 88  # pixels; glyphs are scaled from this, and no plate is drawn much larger
+# Plates are sans serif and upright: what is named so is for signs, or for nothing.
+_NOT_ON_PLATES = """
+italic oblique thin light hairline black outline symbol math z003 d050000l chorus cursor roman
+serif termes bonum pagella schola c059 p052 bookman mono fallback wqy cjk awesome emoji
+"""
+NOT_ON_PLATES = tuple(_NOT_ON_PLATES.split())
+CHINESE = ("wqy-", "droidsansfallback", "notosanscjk")
+
+Mask = np.ndarray
+"""Ink of a drawing: (height, width) uint8, 255 where ink is."""
+
+
+class Face:
+    """One typeface; its glyphs are drawn once and kept."""
+
+    def __init__(self, path: Path | None) -> None:
+        """`path` of a font file; None for the face built into Pillow."""
+        self.name = path.stem if path else "built in"
+        self._path = path
+        self.glyph = lru_cache(maxsize=128)(self._draw)
+
+    def _draw(self, character: str) -> Mask:
+        """The character's ink, cropped to it."""
+        picture = Image.new("L", (DRAWN_SIZE * 2, DRAWN_SIZE * 2))
+        draw = ImageDraw.Draw(picture)
+        draw.text((DRAWN_SIZE // 2, DRAWN_SIZE // 3), character, fill=255, font=self._font())
+        box = picture.getbbox() or (0, 0, 1, 1)
+        return np.asarray(picture.crop(box))
+
+    def _font(self) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+        if self._path is None:
+            return ImageFont.load_default(DRAWN_SIZE)
+        return ImageFont.truetype(str(self._path), DRAWN_SIZE)
+
+    def draws_capitals(self) -> bool:
+        """Whether A, 8 and W come out as three different drawings with ink."""
+        try:
+            glyphs = [self._draw(character) for character in "A8W"]
+        except OSError:  # not a font FreeType can open
+            return False
+        return (
+            all(g.size > 100 and g.max() > 128 for g in glyphs)
+            and glyphs[0].shape != glyphs[2].shape
+        )
+
+    def row(self, text: str, height: int, stretch: float = 1.0, gap: float = 0.1) -> Mask:
+        """A row of characters `height` pixels high; `gap` and blanks in units of the height."""
+        space = max(1, round(height * gap))
+        pieces: list[Mask] = []
+        for character in text:
+            if character == " ":
+                pieces.append(np.zeros((height, round(height * 0.32)), np.uint8))
+                continue
+            glyph = self.glyph(character)
+            width = max(2, round(glyph.shape[1] * height / glyph.shape[0] * stretch))
+            width = min(width, height * 2)  # a dash would be stretched without end
+            pieces.append(cv2.resize(glyph, (width, height), interpolation=cv2.INTER_AREA))
+            pieces.append(np.zeros((height, space), np.uint8))
+        if not pieces:
+            return np.zeros((height, 1), np.uint8)
+        return np.hstack(pieces[:-1] or pieces)
+
+
+class Faces:
+    """The typefaces at hand."""
+
+    def __init__(self, folders: Iterable[Path] = (), *, system: bool = True) -> None:
+        """Search `folders` (and the system's fonts) for faces fit for plates.
+
+        Faces found in `folders` are picked a quarter of the time between them, as those asked for.
+        """
+        self._asked = _load(_files(folders))
+        found = _files([SYSTEM_FONTS]) if system else []
+        self._plain = _load([path for path in found if _fit_for_plates(path)]) or [Face(None)]
+        self._chinese = _load([p for p in found if p.name.lower().startswith(CHINESE)])
+
+    def __len__(self) -> int:
+        return len(self._asked) + len(self._plain)
+
+    def pick(self, rng: np.random.Generator) -> Face:
+        """One face by chance."""
+        if self._asked and rng.random() < 0.25:
+            return self._asked[rng.integers(len(self._asked))]
+        return self._plain[rng.integers(len(self._plain))]
+
+    def chinese(self, rng: np.random.Generator) -> Face | None:
+        """A face with Chinese characters, where the system has one."""
+        return self._chinese[rng.integers(len(self._chinese))] if self._chinese else None
+
+
+def _files(folders: Iterable[Path]) -> list[Path]:
+    found = (path for folder in folders for path in Path(folder).rglob("*"))
+    return sorted(path for path in found if path.suffix.lower() in (".ttf", ".otf", ".ttc"))
+
+
+def _load(files: Sequence[Path]) -> list[Face]:
+    return [face for face in map(Face, files) if face.draws_capitals()]
+
+
+def _fit_for_plates(path: Path) -> bool:
+    name = path.stem.lower()
+    return not any(word in name for word in NOT_ON_PLATES)

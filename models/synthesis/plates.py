@@ -1,0 +1,210 @@
+"""Draw one Hong Kong number plate flat, as a maker would: a garage with a press and a typeface.
+
+Proportions were measured on photographs: one-row plates are 3.4 to 5 times as wide as high, two-row
+plates 1.66 to 1.98 times.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import cv2
+import numpy as np
+
+from models.synthesis.faces import Face, Faces, Mask
+from models.synthesis.registrations import Registration, Rows, draw_registration
+
+HEIGHT_ONE_ROW = 72  # pixels; drawn large enough for the largest plate of a training view
+HEIGHT_TWO_ROWS = 116
+
+Region = Literal["HK", "CN", "MO", "other"]
+
+
+@dataclass(frozen=True, slots=True)
+class Plate:
+    """A plate seen straight on, with what surrounds it (a frame, if it has one).
+
+    `pixels` (height, width, 3) uint8 RGB; `corners` (4, 2) x, y of the plate itself inside
+    `pixels`, clockwise from its top left. `text` as printed without blanks, top row first.
+    """
+
+    pixels: np.ndarray
+    corners: np.ndarray
+    text: str
+    rows: Rows
+    colour: Literal["white", "yellow", "other"]
+    region: Region
+
+
+def draw_plate(
+    rng: np.random.Generator,
+    faces: Faces,
+    *,
+    registration: Registration | None = None,
+    rows: Rows | None = None,
+    colour: Literal["white", "yellow"] | None = None,
+) -> Plate:
+    """A Hong Kong plate; what is not given is chosen by chance."""
+    registration = registration or draw_registration(rng)
+    rows = rows or _rows(rng, registration)
+    colour = colour or ("yellow" if rng.random() < 0.35 else "white")
+    if registration.series == "trade":
+        colour = "white"
+    size = plate_size(rng, rows)
+    ink = _layout(rng, faces.pick(rng), registration, rows, size)
+    ground = ground_colour(rng, colour)
+    text_colour = _text_colour(rng, registration)
+    pixels = paint(rng, ink, ground, text_colour)
+    pixels, corners = finish(rng, faces, pixels)
+    return Plate(pixels, corners, registration.text, rows, colour, "HK")
+
+
+def plate_size(rng: np.random.Generator, rows: Rows) -> tuple[int, int]:
+    """Height and width in pixels, in the proportions seen on streets."""
+    if rows == 2:
+        return HEIGHT_TWO_ROWS, round(HEIGHT_TWO_ROWS * rng.uniform(1.62, 2.0))
+    wide = rng.uniform(3.4, 4.2) if rng.random() < 0.3 else rng.uniform(4.1, 5.0)
+    return HEIGHT_ONE_ROW, round(HEIGHT_ONE_ROW * wide)
+
+
+def ground_colour(rng: np.random.Generator, colour: str) -> np.ndarray:
+    """The plate's own colour, RGB, from new to faded."""
+    if colour == "yellow":
+        return np.array([rng.uniform(215, 255), rng.uniform(150, 220), rng.uniform(0, 70)])
+    return np.full(3, rng.uniform(205, 255)) + rng.uniform(-8, 8, 3)
+
+
+def paint(
+    rng: np.random.Generator, ink: Mask, ground: np.ndarray, text_colour: np.ndarray
+) -> np.ndarray:
+    """Ink on ground, with shading across the plate and, on some, raised characters."""
+    height, width = ink.shape
+    alpha = (ink.astype(np.float32) / 255)[..., None]
+    shade = np.linspace(rng.uniform(0.86, 1.0), rng.uniform(0.86, 1.0), width)[None, :, None]
+    shade = shade * np.linspace(rng.uniform(0.9, 1.0), rng.uniform(0.9, 1.0), height)[:, None, None]
+    pixels = (ground * (1 - alpha) + text_colour * alpha) * shade
+    if rng.random() < 0.3:
+        edge = ink.astype(np.float32) - np.roll(ink, (2, 2), (0, 1)).astype(np.float32)
+        pixels += edge[..., None] * rng.uniform(-0.2, 0.2)
+    return np.clip(pixels, 0, 255).astype(np.uint8)
+
+
+def finish(
+    rng: np.random.Generator, faces: Faces, pixels: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Bolts, a maker's mark, a border line, dirt, then a frame around; with the plate's corners."""
+    pixels = np.ascontiguousarray(pixels)
+    height, width = pixels.shape[:2]
+    if rng.random() < 0.35:
+        cv2.rectangle(pixels, (2, 2), (width - 3, height - 3), _dark(rng), int(rng.integers(1, 3)))
+    if rng.random() < 0.45:
+        _bolts(rng, pixels)
+    if rng.random() < 0.2:
+        _makers_mark(rng, faces, pixels)
+    if rng.random() < 0.3:
+        pixels = _dirty(rng, pixels)
+    return _frame(rng, pixels)
+
+
+def _rows(rng: np.random.Generator, registration: Registration) -> Rows:
+    if len(registration.groups) == 1 and len(registration.text) < 4:
+        return 1
+    return 2 if rng.random() < 0.45 else 1
+
+
+def _layout(
+    rng: np.random.Generator,
+    face: Face,
+    registration: Registration,
+    rows: Rows,
+    size: tuple[int, int],
+) -> Mask:
+    lines = (" ".join(registration.groups),) if rows == 1 else _two_lines(registration)
+    height, width = size
+    ink = np.zeros(size, np.uint8)
+    tall = round(height * (rng.uniform(0.6, 0.82) if rows == 1 else rng.uniform(0.36, 0.44)))
+    stretch, gap = rng.uniform(0.8, 1.2), rng.uniform(0.06, 0.2)
+    between = round(height * rng.uniform(0.02, 0.08))
+    top = (height - tall * len(lines) - between * (len(lines) - 1)) // 2
+    for line in lines:
+        row = _squeeze(face.row(line, tall, stretch, gap), round(width * 0.94))
+        left = (width - row.shape[1]) // 2
+        ink[top : top + tall, left : left + row.shape[1]] = row
+        top += tall + between
+    return _weight(rng, ink)
+
+
+def _two_lines(registration: Registration) -> tuple[str, ...]:
+    if len(registration.groups) == 2:
+        return registration.groups
+    text = registration.text
+    middle = (len(text) + 1) // 2
+    return text[:middle], text[middle:]
+
+
+def _squeeze(row: Mask, widest: int) -> Mask:
+    if row.shape[1] <= widest:
+        return row
+    return cv2.resize(row, (widest, row.shape[0]), interpolation=cv2.INTER_AREA)
+
+
+def _weight(rng: np.random.Generator, ink: Mask) -> Mask:
+    chance = rng.random()
+    if chance < 0.2:
+        return cv2.dilate(ink, np.ones((3, 3), np.uint8))
+    if chance < 0.3:
+        return cv2.erode(ink, np.ones((3, 3), np.uint8))
+    return ink
+
+
+def _text_colour(rng: np.random.Generator, registration: Registration) -> np.ndarray:
+    if registration.series == "trade":
+        return np.array([rng.uniform(170, 220), rng.uniform(10, 50), rng.uniform(10, 50)])
+    return np.full(3, rng.uniform(5, 60))
+
+
+def _dark(rng: np.random.Generator) -> tuple[int, int, int]:
+    value = int(rng.integers(10, 90))
+    return value, value, value
+
+
+def _bolts(rng: np.random.Generator, pixels: np.ndarray) -> None:
+    height, width = pixels.shape[:2]
+    inset, middle = rng.uniform(0.03, 0.25), rng.uniform(0.1, 0.9)
+    radius = max(2, round(min(height, width) * rng.uniform(0.025, 0.05)))
+    value = int(rng.integers(40, 230))
+    for x in (inset, 1 - inset):
+        centre = (round(width * x), round(height * middle))
+        cv2.circle(pixels, centre, radius, (value, value, value), -1, cv2.LINE_AA)
+
+
+def _makers_mark(rng: np.random.Generator, faces: Faces, pixels: np.ndarray) -> None:
+    height, width = pixels.shape[:2]
+    ink = faces.pick(rng).row("MOTORS" if rng.random() < 0.5 else "AUTOPLATE", max(5, height // 14))
+    top, left = height - ink.shape[0] - 3, round((width - ink.shape[1]) * rng.uniform(0.1, 0.9))
+    if left < 0:
+        return
+    area = pixels[top : top + ink.shape[0], left : left + ink.shape[1]]
+    area[ink > 100] = _dark(rng)
+
+
+def _dirty(rng: np.random.Generator, pixels: np.ndarray) -> np.ndarray:
+    height, width = pixels.shape[:2]
+    small = rng.random((4, 12)).astype(np.float32)
+    cover = cv2.resize(small, (width, height), interpolation=cv2.INTER_CUBIC)[..., None]
+    cover = np.clip(cover - 0.5, 0, 1) * rng.uniform(0.2, 0.9)
+    mud = np.array([rng.uniform(60, 130)] * 3) * np.array([1.0, 0.92, 0.8])
+    return (pixels * (1 - cover) + mud * cover).astype(np.uint8)
+
+
+def _frame(rng: np.random.Generator, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    height, width = pixels.shape[:2]
+    edge, bottom = 0, 0
+    if rng.random() < 0.35:
+        edge = round(height * rng.uniform(0.03, 0.09))
+        bottom = edge + (round(height * rng.uniform(0.03, 0.12)) if rng.random() < 0.4 else 0)
+    value = rng.uniform(10, 60) if rng.random() < 0.75 else rng.uniform(120, 220)
+    framed = cv2.copyMakeBorder(
+        pixels, edge, bottom, edge, edge, cv2.BORDER_CONSTANT, value=[value] * 3
+    )
+    corners = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float32) + edge
+    return framed, corners
