@@ -138,7 +138,9 @@ class PlateReading:
 
 
 class Detector(Protocol):
-    """Finds plates in photographs."""
+    """Finds plates in photographs; `sha256` names its model."""
+
+    sha256: str
 
     def detect(self, photo: Photo) -> list[Detection]:
         """Every plate found, the surest first."""
@@ -146,9 +148,10 @@ class Detector(Protocol):
 
 
 class Reader(Protocol):
-    """Reads rectified plates."""
+    """Reads rectified plates; `version` tells its name and what it was built from."""
 
     name: str
+    version: str
 
     def read(self, crops: Sequence[Crop]) -> list[TextReading]:
         """One reading for each crop, in order; many crops in one call cost less each."""

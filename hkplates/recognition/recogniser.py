@@ -1,0 +1,125 @@
+"""Photographs in, plates out: the detector, the reader and what is known of marks put together."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+from hkplates.recognition import marks
+from hkplates.recognition.colour import paper_of
+from hkplates.recognition.images import rectify
+from hkplates.recognition.types import (
+    Crop,
+    Detection,
+    Detector,
+    Found,
+    Photo,
+    PlateReading,
+    Reader,
+    Region,
+    TextReading,
+)
+
+BELIEVED = 0.5
+"""From this confidence on, a mark of a known series outweighs what the paper's colour suggests."""
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """What the readings depend on: `detector` is a hash, `config` holds plain values."""
+
+    detector: str
+    reader: str
+    config: Mapping[str, object]
+
+
+class Recogniser:
+    """Finds and reads the plates of photographs; the one class a caller needs."""
+
+    def __init__(
+        self, detector: Detector, reader: Reader, config: Mapping[str, object] | None = None
+    ) -> None:
+        """`config` is what else the readings depend on, kept in `version`."""
+        self._detector = detector
+        self._reader = reader
+        self.version = Version(detector.sha256, reader.version, dict(config or {}))
+
+    def recognise(self, photos: Sequence[Photo]) -> list[list[PlateReading]]:
+        """The plates of each photograph; all of them are read in one call of the reader."""
+        found = [self.find(photo) for photo in photos]
+        readings = iter(self.read([plate for plates in found for plate in plates]))
+        return [[next(readings) for _ in plates] for plates in found]
+
+    def find(self, photo: Photo) -> list[Found]:
+        """The plates of one photograph, left to right, then top to bottom, cut out.
+
+        Quads are in pixels of the photograph and may reach a little beyond its edge. Crops are
+        small: keep those of many photographs, drop the photographs, and `read` them together.
+        """
+        detections = sorted(self._detector.detect(photo), key=_place)
+        return [Found(detection, rectify(photo, detection.quad)) for detection in detections]
+
+    def read(self, found: Sequence[Found]) -> list[PlateReading]:
+        """One reading for each plate, in order, in one call of the reader.
+
+        A plate that cannot be read is reported with an empty mark: nothing found is hidden. Its
+        `confidence` is the detector's score times the reader's confidence: how likely there is a
+        plate, and all of its mark is right.
+        """
+        readings = self._reader.read([plate.crop for plate in found])
+        return [
+            self._plate(plate.detection, plate.crop, reading)
+            for plate, reading in zip(found, readings, strict=True)
+        ]
+
+    def _plate(self, detection: Detection, crop: Crop, reading: TextReading) -> PlateReading:
+        mark = marks.canonical(reading.text)
+        series = marks.series(mark)
+        paper = paper_of(crop)
+        return PlateReading(
+            mark=mark,
+            text=reading.text,
+            region=_region(detection, paper, series, reading.confidence),
+            series=series,
+            rows=reading.rows,
+            colour="other" if paper == "dark" else paper,
+            confidence=detection.score * reading.confidence,
+            character_confidences=reading.character_confidences,
+            candidates=reading.candidates,
+            quad=detection.quad,
+            detector_score=detection.score,
+            reader=self._reader.name,
+        )
+
+
+def _place(detection: Detection) -> tuple[float, float]:
+    box = detection.quad.bounds()
+    return (box.left, box.top)
+
+
+def _region(detection: Detection, paper: str, series: str, confidence: float) -> Region:
+    """The detector's, but for dark plates: those are mainland's, Macau's, or of the past.
+
+    "CN" and "MO" are not told apart here: that needs the light characters read.
+    """
+    of_a_known_series = series not in ("personalised", "unknown") and confidence >= BELIEVED
+    if detection.region == "HK" and paper == "dark" and not of_a_known_series:
+        return "other"
+    return detection.region
+
+
+def open_recogniser(models: Path, runtime: str, threshold: float | None) -> Recogniser:
+    """The recogniser with the detector under `models` and Tesseract, ready to use.
+
+    `runtime` is "litert" or "tensorflow"; `threshold` replaces the bundle's own where given.
+
+    Raises:
+        BundleInvalid, RuntimeMissing, TesseractMissing: the installation lacks something.
+    """
+    # Here and not above, so that a caller with a detector of its own need not have LiteRT.
+    from hkplates.recognition.detector import open_detector
+    from hkplates.recognition.tesseract import TesseractReader
+
+    detector = open_detector(models / "detector" / "bundle", runtime, threshold)
+    config = {"hkplates": version("hkplates"), "runtime": runtime, "threshold": threshold}
+    return Recogniser(detector, TesseractReader(), config)
