@@ -1,0 +1,134 @@
+"""The Celery application, every setting with its reason.
+
+`celery -A workers.app worker` is all it takes: servers are those that DATABASE_URL and
+CELERY_BROKER_URL name, else the embedded ones that `hkplates up` started. A worker that could not
+do its work says so in one line and ends with a status that is not zero, before it takes a message.
+"""
+
+import sys
+from typing import Any, NoReturn
+
+from celery import Celery
+from celery.signals import celeryd_init, setup_logging, worker_init, worker_process_init
+
+from hkplates import jobs, logs
+from hkplates.embedded import resolve_urls
+from hkplates.errors import HkplatesError
+from hkplates.settings import read_settings
+
+SOFT_LIMIT = 180  # seconds; a chunk of 24 large photographs takes some 5
+HARD_LIMIT = 210  # seconds; for what a signal does not reach, such as a loop in C
+VISIBILITY = 240  # seconds
+
+SETTINGS: dict[str, Any] = {
+    # JSON alone: a pickled message would be a program that whoever reaches Redis may run here.
+    "task_serializer": "json",
+    "accept_content": ["json"],
+    # Results are rows in Postgres. A result backend would fill Redis with what nobody asks for.
+    "result_backend": None,
+    "task_ignore_result": True,
+    # Both ends use one queue of our own, whatever else lives in that Redis.
+    "task_default_queue": jobs.QUEUE,
+    # A message is done when its chunk is: a worker that dies leaves it to the next.
+    "task_acks_late": True,
+    # A killed child's message comes back at once, and not when the visibility timeout ends.
+    "task_reject_on_worker_lost": True,
+    # The same when a child is killed by the hard time limit.
+    "task_acks_on_timeout": False,
+    # Prefetch 1: a worker holding four waiting chunks would starve idle ones.
+    "worker_prefetch_multiplier": 1,
+    # An image that hangs ends with an exception; where that cannot reach it, with its process.
+    "task_soft_time_limit": SOFT_LIMIT,
+    "task_time_limit": HARD_LIMIT,
+    # Children load the model before they say that they live. The 4 seconds that Celery allows are
+    # too few on a busy machine: each would be killed while it loads, for ever.
+    "worker_proc_alive_timeout": 120.0,
+    # What leaks in C libraries over days is given back. A new child costs about a second.
+    "worker_max_tasks_per_child": 500,
+    # KiB. Twice what a child needs for a photograph of 120 megapixels; looked at after each task.
+    "worker_max_memory_per_child": 2 * 1024 * 1024,
+    # After a lost connection Redis gives the message to another worker: to go on with it would be
+    # to work twice. The ledger would bear it, the machine need not.
+    "worker_cancel_long_running_tasks_on_connection_loss": True,
+    # Wait for Redis, at the start and later, however long it takes.
+    "broker_connection_retry_on_startup": True,
+    "broker_connection_retry": True,
+    "broker_connection_max_retries": None,
+    "broker_connection_timeout": 5.0,  # seconds; a host that drops packets would hold us 2 minutes
+    "broker_transport_options": {
+        # How long a message of a worker that vanished stays away. Longer than the hard limit: a
+        # chunk that outlived it would be worked twice at once.
+        "visibility_timeout": VISIBILITY,
+        # Look for such messages every second. By default every hundredth: they would come back
+        # only 90 to 100 seconds after the visibility timeout.
+        "unacked_restore_interval": 1,
+        "unacked_restore_throttle": 1,
+        # Seconds. A worker killed while it restores keeps this lock; by default for 5 minutes.
+        "unacked_mutex_expire": 10,
+        # Notice a server that vanished without a word.
+        "socket_keepalive": True,
+        "health_check_interval": 25,  # seconds
+    },
+    # Nobody listens to them.
+    "worker_send_task_events": False,
+    # Ours are set up in `set_up_logging`.
+    "worker_redirect_stdouts": False,
+}
+
+app = Celery("workers", include=["workers.tasks"])
+
+
+def configure(sender: Celery, **_: object) -> None:
+    """Settings are read when Celery first asks for them, not when this module is imported."""
+    try:
+        broker_url = resolve_urls(read_settings())[1]
+    except HkplatesError as error:
+        refuse(error)
+    sender.config_from_object({**SETTINGS, "broker_url": broker_url})
+
+
+app.on_configure.connect(configure, weak=False)
+
+
+def refuse(error: HkplatesError) -> NoReturn:
+    """End with one line that says what to do, and the status of the error's kind."""
+    print(f"hkplates worker: {error}", file=sys.stderr)  # noqa: T201  (before there is a log)
+    sys.exit(error.exit_code)
+
+
+def set_up_logging(**_: object) -> None:
+    """Our logs, in one form, in place of Celery's."""
+    logs.configure(read_settings().log_level)
+
+
+def check_machine(**_: object) -> None:
+    """In the parent, before any child: a worker that cannot work must not take messages."""
+    from workers import services
+
+    try:
+        services.check_machine(read_settings())
+    except HkplatesError as error:
+        refuse(error)
+
+
+def speak_less(sender: Any, **_: object) -> None:
+    """Workers need not know of each other: with a hundred of them, telling everyone every two
+    seconds is most of what Redis would hear, and asking everyone delays each start."""
+    sender.options.update(without_gossip=True, without_mingle=True, without_heartbeat=True)
+
+
+def load(**_: object) -> None:
+    """In each child: TensorFlow hangs in a process forked after a model was loaded."""
+    from workers import services
+
+    try:
+        services.load(read_settings())
+    except HkplatesError as error:
+        # The parent checked all of this a moment ago. The first chunk tries again, and says why.
+        services.log.error("services_not_loaded", why=str(error))
+
+
+setup_logging.connect(set_up_logging)
+celeryd_init.connect(check_machine)
+worker_init.connect(speak_less)
+worker_process_init.connect(load)

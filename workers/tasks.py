@@ -1,0 +1,37 @@
+"""The one task: unpack, call, and say what becomes of the message."""
+
+import structlog
+from celery import Task
+from celery.exceptions import Reject
+
+from hkplates.jobs import TASK_RECOGNISE_CHUNK, Chunk, MessageInvalid
+from workers.app import app
+from workers.services import pipeline
+
+log = structlog.get_logger()
+
+
+@app.task(bind=True, name=TASK_RECOGNISE_CHUNK)  # type: ignore[untyped-decorator]
+def recognise_chunk(task: Task, message: object = None, *_: object, **__: object) -> None:
+    """Recognise the images of one message. Whatever the message holds, the worker lives on."""
+    with structlog.contextvars.bound_contextvars(task=task.request.id):
+        try:
+            chunk = Chunk.from_message(message)
+        except MessageInvalid as error:
+            # Dropped: no second delivery would make it valid, and its images, if it was meant to
+            # hold some, are sent again when their lease ends.
+            log.error("message_dropped", why=str(error))
+            return
+        _work(chunk, redelivered=bool((task.request.delivery_info or {}).get("redelivered")))
+
+
+def _work(chunk: Chunk, *, redelivered: bool) -> None:
+    try:
+        pipeline().process(chunk, one_at_a_time=redelivered)
+    except Exception as error:
+        # Back into the queue, to be worked one image at a time; workers/pipeline.py says why that
+        # ends. Also MemoryError, which Celery would take as a reason to end the whole worker.
+        log.exception("chunk_broken", images=len(chunk.images), alone=redelivered)
+        raise Reject(type(error).__name__, requeue=True) from None
+    finally:
+        structlog.contextvars.unbind_contextvars("image", "key")
