@@ -1,0 +1,68 @@
+"""A copy of a photograph with its plates marked, for people to look at."""
+
+import hashlib
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from hkplates.recognition.types import Photo, PlateReading
+
+_LINE = {"HK": (0, 200, 83), "other": (41, 121, 255), "CN": (41, 121, 255), "MO": (41, 121, 255)}
+_PAPER = (20, 20, 20)
+_INK = (255, 255, 255)
+_FONT = cv2.FONT_HERSHEY_SIMPLEX
+
+
+def draw_plates(photo: Photo, plates: Sequence[PlateReading]) -> Photo:
+    """A copy with each plate's outline, and its mark and confidence on a dark label beside it.
+
+    Green outlines are Hong Kong plates, blue ones others; "?" stands for a plate not read.
+    """
+    drawn = photo.copy()
+    # Legible when the picture is shown a thousand pixels wide.
+    unit = max(photo.shape[:2]) / 1000
+    for plate in plates:
+        corners = np.round(plate.quad.to_array()).astype(np.int32)
+        thickness = max(1, round(2 * unit))
+        cv2.polylines(drawn, [corners], True, _PAPER, thickness + max(2, round(2 * unit)))
+        cv2.polylines(drawn, [corners], True, _LINE[plate.region], thickness, cv2.LINE_AA)
+    for plate in plates:
+        _label(drawn, plate, unit)
+    return drawn
+
+
+def _label(drawn: Photo, plate: PlateReading, unit: float) -> None:
+    text = f"{plate.mark or '?'} {plate.confidence:.0%}"
+    scale, weight, gap = max(0.4, 0.75 * unit), max(1, round(1.5 * unit)), max(3, round(5 * unit))
+    (wide, high), low = cv2.getTextSize(text, _FONT, scale, weight)
+    wide, high = wide + 2 * gap, high + low + 2 * gap
+    box = plate.box
+    above, below = round(box.top) - gap - high, round(box.bottom) + gap
+    top = above if above >= 0 else min(below, drawn.shape[0] - high)
+    left = min(max(0, round(box.left)), max(0, drawn.shape[1] - wide))
+    cv2.rectangle(drawn, (left, top), (left + wide, top + high), _PAPER, cv2.FILLED)
+    place = (left + gap, top + high - gap - low)
+    cv2.putText(drawn, text, place, _FONT, scale, _INK, weight, cv2.LINE_AA)
+
+
+def save_drawing(photo: Photo, plates: Sequence[PlateReading], source: str, folder: Path) -> Path:
+    """Write the marked copy of `source` into an existing folder as JPEG.
+
+    The name is made of the source's own and a hash of its whole path: photographs of one name from
+    two folders do not meet, no name leads out of the folder, and the same photograph has the same
+    name each time.
+    """
+    path = folder / drawing_name(source)
+    _, data = cv2.imencode(".jpg", cv2.cvtColor(draw_plates(photo, plates), cv2.COLOR_RGB2BGR))
+    path.write_bytes(data.tobytes())
+    return path
+
+
+def drawing_name(source: str) -> str:
+    """The name of a photograph's marked copy: "gate-3f9a1c0b7d.jpg" for "/park/gate.png"."""
+    whole = str(Path(source).absolute()).encode("utf-8", "surrogateescape")
+    stem = re.sub(r"[^A-Za-z0-9_-]+", "_", Path(source).stem)[:80]
+    return f"{stem}-{hashlib.sha256(whole).hexdigest()[:10]}.jpg"
