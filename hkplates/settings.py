@@ -40,6 +40,8 @@ class Settings(BaseSettings):
     """Messages kept waiting in Redis; the rest waits in Postgres."""
     lease_seconds: int = Field(900, ge=30)
     """How long a queued image may stay unfinished before it is sent again."""
+    patience_seconds: float = Field(60, ge=0)
+    """How long a running command waits for Postgres or Redis to come back before it gives up."""
     fetch_threads: int = Field(8, ge=1, le=64)
     """Images fetched at once by one worker process."""
     max_image_bytes: int = Field(64 * 1024 * 1024, ge=1)

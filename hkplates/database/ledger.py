@@ -88,12 +88,17 @@ class Ledger:
     def add_images(
         self, submission_id: int, store: StoreKind, bucket: str, entries: Iterable[Listed]
     ) -> Added:
-        """Make listed images rows: new ones, and ones that failed or were cancelled, as pending."""
+        """Make listed images rows: new ones, and ones that failed or were cancelled, as pending.
+
+        A submission that another producer has finished meanwhile is open again.
+        """
         batch = _batch(store, storable(bucket), entries)
         if not batch["digests"]:
             return Added()
         values = {"submission_id": submission_id, **batch}
         with self._engine.begin() as connection:
+            connection.execute(sql.LOCK_SUBMISSION, {"id": submission_id})
+            connection.execute(sql.REOPEN_SUBMISSION, {"id": submission_id})
             retried = connection.execute(sql.RETRY_IMAGES, values).rowcount
             new = connection.execute(sql.INSERT_IMAGES, values).rowcount
             ours = connection.execute(sql.COUNT_OURS, values).scalar_one()

@@ -19,6 +19,14 @@ NEW_SUBMISSION = sa.text("""
     INSERT INTO submissions (source, name, options) VALUES (:source, :name, :options) RETURNING id
 """).bindparams(sa.bindparam("options", type_=JSONB))
 
+# Held until the images are committed, so that the submission cannot be finished meanwhile.
+LOCK_SUBMISSION = sa.text("SELECT state FROM submissions WHERE id = :id FOR NO KEY UPDATE")
+
+REOPEN_SUBMISSION = sa.text("""
+    UPDATE submissions SET state = 'listing', finished_at = NULL
+     WHERE id = :id AND state IN ('running', 'finished')
+""")
+
 RETRY_IMAGES = sa.text("""
     UPDATE images
        SET state = 'pending', submission_id = :submission_id, attempts = 0, leased_until = NULL,
@@ -44,7 +52,7 @@ COUNT_OURS = sa.text("""
 
 LISTED = sa.text("""
     UPDATE submissions SET state = 'running', listed_at = now(), skipped = :skipped
-     WHERE id = :id AND state = 'listing'
+     WHERE id = :id AND state IN ('listing', 'running')
 """)
 
 OPEN_SUBMISSIONS = sa.text("""

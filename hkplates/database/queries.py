@@ -90,6 +90,13 @@ def counts(engine: sa.Engine, submission_id: int) -> Counts:
         return Counts(**{str(row[0]): row[1] for row in connection.execute(query)})
 
 
+def in_work(engine: sa.Engine) -> int:
+    """Images that a worker has begun and not ended, of all submissions."""
+    query = sa.select(sa.func.count()).where(Image.state == "queued", Image.attempts > 0)
+    with engine.connect() as connection:
+        return connection.execute(query).scalar_one()
+
+
 def reasons(engine: sa.Engine, submission_id: int) -> dict[str, int]:
     """Failed and quarantined images of a submission by reason, the most frequent first."""
     number = sa.func.count()

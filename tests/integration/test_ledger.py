@@ -310,6 +310,16 @@ def test_a_submission_still_being_listed_does_not_end(ledger: Ledger) -> None:
     assert ledger.finish_submissions() == []
 
 
+def test_a_producer_that_still_lists_opens_a_finished_submission_again(
+    ledger: Ledger, engine: sa.Engine
+) -> None:
+    submission = submit(ledger, [])
+    ledger.finish_submissions()
+    ledger.add_images(submission, "s3", "car-park", keys(1))
+    assert ledger.finish_submissions() == []
+    assert len(ledger.take_pending(5, 60)) == 1
+
+
 def test_strange_keys_come_back_as_they_were(ledger: Ledger) -> None:
     strange = ["a b+c%20.jpg", "車牌/ñ.jpg", "line\nbreak\t.jpg", "'; DROP TABLE images;--.jpg"]
     strange += ["k" * 4096, "é" * 4095 + "1", "é" * 4095 + "2"]

@@ -1,0 +1,138 @@
+"""The `hkplates` command: what can be typed. What is done then is imported when it is typed."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from hkplates.errors import HkplatesError
+
+if TYPE_CHECKING:
+    from hkplates.settings import Settings
+
+# Lines of up to 76 characters: a terminal of 80 columns shows them as they are.
+EPILOG = """
+[bold]A first time[/bold]
+
+hkplates up                       start PostgreSQL and Valkey on this machine
+hkplates migrate                  make the tables
+celery -A workers.app worker &    start a worker; as many as you like
+hkplates submit /data/photos      or s3://bucket/prefix
+hkplates status                   how far, what failed and why
+
+[bold]Exit status[/bold]
+
+0 done; 1 done, but some images failed; 2 wrong usage; 3 the source cannot
+be read; 4 a service is away; 5 this machine is not set up; 130 interrupted.
+What went wrong is one sentence on standard error.
+"""
+
+app = typer.Typer(
+    help="Read Hong Kong number plates out of photo archives, with nothing lost.",
+    epilog=EPILOG,
+    rich_markup_mode="rich",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")]
+
+
+@app.command(epilog="[bold]Example[/bold]: hkplates submit s3://car-park/2026/07/ --name july")
+def submit(
+    source: Annotated[str, typer.Argument(help="s3://bucket/prefix, or a folder.")],
+    name: Annotated[
+        str | None, typer.Option(help="A name of your own; tells submissions apart.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Read the plates of all photographs in a bucket or a folder.
+
+    Lists the source, sends its photographs to the workers a few at a time,
+    and waits for the last. Interrupt it when you like: the same command goes
+    on. Submitting again later sends only what is new, was changed or had
+    failed, and says how many it skipped.
+
+    Photographs are told by their endings: jpg, png, webp, tiff, bmp, heic ...
+    """
+    from producer.commands import run_submit
+
+    raise typer.Exit(run_submit(source, name, _settings(), as_json=as_json))
+
+
+@app.command(epilog="[bold]Example[/bold]: hkplates status 3 --json")
+def status(
+    submission: Annotated[
+        int | None, typer.Argument(help="Number of a submission; without it, the latest ones.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Show how far submissions are, why images failed, and what to do next."""
+    from producer.status import show_status
+
+    raise typer.Exit(show_status(submission, _settings(), as_json=as_json))
+
+
+@app.command(epilog="[bold]Example[/bold]: hkplates read *.jpg --draw drawn/")
+def read(
+    photos: Annotated[list[str], typer.Argument(help="Photographs.")],
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object a line, one for each photograph.")
+    ] = False,
+    draw: Annotated[
+        Path | None, typer.Option(help="Folder for copies with the plates drawn in.")
+    ] = None,
+) -> None:
+    """Read the plates of some photographs here and now, without any server."""
+    from producer.reading import read_photos
+
+    raise typer.Exit(read_photos(photos, as_json, draw, _settings()))
+
+
+@app.command(epilog="[bold]Example[/bold]: hkplates up && hkplates migrate")
+def up(as_json: Json = False) -> None:
+    """Start the embedded PostgreSQL and Valkey; they run until `hkplates down`.
+
+    For one machine; a cluster names its servers in DATABASE_URL and
+    CELERY_BROKER_URL.
+    """
+    from producer.commands import run_up
+
+    raise typer.Exit(run_up(_settings(), as_json=as_json))
+
+
+@app.command(epilog="[bold]Example[/bold]: hkplates down")
+def down(as_json: Json = False) -> None:
+    """Stop the embedded servers. What they hold stays."""
+    from producer.commands import run_down
+
+    raise typer.Exit(run_down(_settings(), as_json=as_json))
+
+
+@app.command(epilog="[bold]Example[/bold]: DATABASE_URL=postgresql://... hkplates migrate")
+def migrate(as_json: Json = False) -> None:
+    """Bring the database's tables to what this version needs; harmless when they are."""
+    from producer.commands import run_migrate
+
+    raise typer.Exit(run_migrate(_settings(), as_json=as_json))
+
+
+def _settings() -> "Settings":
+    # Imported here: `hkplates --help` need not wait for it.
+    from hkplates.settings import read_settings
+
+    return read_settings()
+
+
+def main() -> None:
+    """Run the command line; every error of ours is one sentence and the status of its kind."""
+    try:
+        app(prog_name="hkplates")
+    except HkplatesError as error:
+        typer.echo(f"hkplates: {error}", err=True)
+        sys.exit(error.exit_code)
+
+
+if __name__ == "__main__":
+    main()

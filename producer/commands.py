@@ -1,0 +1,125 @@
+"""What the commands do with the settings: open what they need, call it, print, close."""
+
+import json
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from typing import Any
+
+import sqlalchemy as sa
+import typer
+
+from hkplates import embedded
+from hkplates.database.ledger import Ledger
+from hkplates.database.session import open_engine, require_current_schema
+from hkplates.settings import Settings
+
+INTERRUPTED = 130
+
+
+@contextmanager
+def opened_engine(url: str) -> Iterator[sa.Engine]:
+    """An engine whose connections are closed at the end."""
+    engine = open_engine(url)
+    try:
+        yield engine
+    finally:
+        engine.dispose()
+
+
+def run_submit(source_text: str, name: str | None, settings: Settings, *, as_json: bool) -> int:
+    """`hkplates submit`; the exit status."""
+    # Only here: Celery and boto3 take half a second to import, which `status` need not wait for.
+    from hkplates.storage.stores import open_stores
+    from producer.broker import RedisBroker
+    from producer.dispatch import Dispatcher
+    from producer.listing import batches
+    from producer.progress import open_progress
+    from producer.sources import parse_source
+    from producer.submit import Submit
+
+    source = parse_source(source_text)
+    database_url, broker_url = embedded.resolve_urls(settings)
+    with opened_engine(database_url) as engine, closing(RedisBroker(broker_url)) as broker:
+        # Ask everyone first, so that nothing is begun that could not go on.
+        require_current_schema(engine)
+        broker.waiting()
+        dispatcher = Dispatcher(
+            Ledger(engine),
+            broker,
+            settings.chunk_images,
+            settings.window_chunks,
+            settings.lease_seconds,
+        )
+        listing = batches(open_stores()[source.store], source)
+        with closing(open_progress()) as progress:
+            run = Submit(engine, dispatcher, progress, settings.patience_seconds)
+            try:
+                report = run.run(source, name, listing)
+            except KeyboardInterrupt:
+                progress.say("Interrupted. Nothing is lost: the same command goes on from here.")
+                return INTERRUPTED
+    typer.echo(json.dumps(report.as_json()) if as_json else describe(report.as_json()))
+    return report.exit_code
+
+
+def describe(report: dict[str, Any]) -> str:
+    """The report of a submission in words."""
+    images, failed = report["images"], sum(report["reasons"].values())
+    lines = [
+        f"Submission {report['submission']} of {report['source']}: "
+        f"{report['listed']:,} listed, {report['new']:,} new, {report['retried']:,} tried again, "
+        f"{report['skipped']:,} skipped (already submitted and unchanged).",
+        f"{images['done']:,} done with {report['plates']:,} plates, {failed:,} failed, "
+        f"in {report['seconds']:,.1f} s.",
+    ]
+    if failed:
+        lines.append("Failed: " + reasons_in_words(report["reasons"]) + ".")
+        lines.append("Submit the same source again to try the failed ones once more.")
+    return "\n".join(lines)
+
+
+def reasons_in_words(reasons: dict[str, int]) -> str:
+    """3 missing, 1 empty"""
+    return ", ".join(f"{count:,} {reason}" for reason, count in reasons.items())
+
+
+def run_migrate(settings: Settings, *, as_json: bool) -> int:
+    """`hkplates migrate`; the exit status."""
+    from hkplates.database.schema import migrate
+
+    named = settings.database_url
+    url = named.get_secret_value() if named else embedded.resolve_urls(settings)[0]
+    with opened_engine(url) as engine:
+        migrated = migrate(engine)
+    if as_json:
+        typer.echo(json.dumps({"before": migrated.before, "after": migrated.after}))
+    elif migrated.before == migrated.after:
+        typer.echo(f"The database is at migration {migrated.after} already.")
+    else:
+        typer.echo(f"The database is now at migration {migrated.after}.")
+    return 0
+
+
+def run_up(settings: Settings, *, as_json: bool) -> int:
+    """`hkplates up`; the exit status."""
+    servers = embedded.start(settings.data_folder)
+    if as_json:
+        # The broker's URL holds its password; every command finds it by the data folder.
+        typer.echo(
+            json.dumps({"data": str(settings.data_folder), "database_url": servers.database_url})
+        )
+    else:
+        typer.echo(
+            f"PostgreSQL and Valkey run under {settings.data_folder}. Next: hkplates migrate"
+        )
+    return 0
+
+
+def run_down(settings: Settings, *, as_json: bool) -> int:
+    """`hkplates down`; the exit status."""
+    stopped = embedded.stop(settings.data_folder)
+    if as_json:
+        typer.echo(json.dumps({"data": str(settings.data_folder), "stopped": stopped}))
+    else:
+        typer.echo("Stopped." if stopped else f"No servers ran under {settings.data_folder}.")
+    return 0
