@@ -1,0 +1,46 @@
+"""Settings come from the environment, typed, and a wrong one is named."""
+
+from pathlib import Path
+
+import pytest
+
+from hkplates.errors import SettingInvalid
+from hkplates.settings import Settings, read_settings
+
+
+def test_defaults_need_no_environment() -> None:
+    settings = read_settings()
+    assert settings.database_url is None
+    assert settings.broker_url is None
+    assert settings.runtime == "litert"
+
+
+def test_standard_variables_name_the_servers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_URL", "postgresql://u:s3cret@h/d")
+    monkeypatch.setenv("CELERY_BROKER_URL", "redis://:s3cret@h:6379/0")
+    settings = read_settings()
+    assert settings.database_url is not None
+    assert settings.database_url.get_secret_value() == "postgresql://u:s3cret@h/d"
+    assert "s3cret" not in repr(settings)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("HKPLATES_CHUNK_IMAGES", "many"),
+        ("HKPLATES_CHUNK_IMAGES", "0"),
+        ("HKPLATES_RUNTIME", "torch"),
+        ("HKPLATES_DETECTOR_THRESHOLD", "1.7"),
+        ("HKPLATES_LEASE_SECONDS", "1"),
+        ("HKPLATES_PATIENCE_SECONDS", "-1"),
+    ],
+)
+def test_a_wrong_setting_is_named(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(SettingInvalid, match=f"{name} cannot be used"):
+        read_settings()
+
+
+def test_the_data_folder_is_absolute(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert Settings().data_folder == tmp_path / ".hkplates"

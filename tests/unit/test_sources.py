@@ -1,0 +1,83 @@
+"""What a person types, and the source it names."""
+
+from pathlib import Path
+
+import pytest
+
+from hkplates.errors import FolderMissing, SourceEmpty, SourceInvalid
+from hkplates.storage.folder import FolderStore
+from producer.listing import batches, looks_like_image
+from producer.sources import Source, parse_source
+
+
+@pytest.mark.parametrize(
+    ("text", "source"),
+    [
+        pytest.param("s3://b", Source("s3", "b", ""), id="bucket"),
+        pytest.param("s3://b/", Source("s3", "b", ""), id="bucket with a slash"),
+        pytest.param("s3://b/a/b c+d%20/車", Source("s3", "b", "a/b c+d%20/車"), id="as it is"),
+        pytest.param("s3://b//a", Source("s3", "b", "/a"), id="a key that begins with a slash"),
+    ],
+)
+def test_a_bucket_is_read_as_it_is_typed(text: str, source: Source) -> None:
+    assert parse_source(text) == source
+
+
+def test_a_source_prints_as_it_would_be_typed() -> None:
+    assert parse_source(str(parse_source("s3://b/a/c"))) == Source("s3", "b", "a/c")
+
+
+@pytest.mark.parametrize("text", ["s3://", "s3:///key", "s3://my bucket/x", "", " ", "a\0b"])
+def test_what_names_nothing_is_refused_with_an_example(text: str) -> None:
+    with pytest.raises(SourceInvalid, match="expected s3://car-park"):
+        parse_source(text)
+
+
+def test_another_scheme_is_refused() -> None:
+    with pytest.raises(SourceInvalid, match="https:// cannot be read"):
+        parse_source("https://user:secret@example.com/photos")
+
+
+def test_a_folder_is_one_source_by_whatever_way_it_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    (tmp_path / "link").symlink_to(folder)
+    monkeypatch.chdir(tmp_path)
+    named = {parse_source(text) for text in ("photos", "./photos/", "link", str(folder))}
+    assert named == {Source("folder", str(folder.resolve()), "")}
+
+
+def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(FolderMissing, match="There is no folder"):
+        parse_source(str(tmp_path / "nowhere"))
+
+
+def test_a_file_is_no_source(tmp_path: Path) -> None:
+    (tmp_path / "a.jpg").touch()
+    with pytest.raises(SourceInvalid, match="hkplates read"):
+        parse_source(str(tmp_path / "a.jpg"))
+
+
+@pytest.mark.parametrize("key", ["a.jpg", "a/B.JPEG", "a.b.png", "x.heic", ".jpg", "車.webp"])
+def test_photographs_are_told_by_their_endings(key: str) -> None:
+    assert looks_like_image(key)
+
+
+@pytest.mark.parametrize("key", ["a.txt", "a.jpg/", "jpg", "a.jpg.json", "x.jpg/y", ""])
+def test_other_files_are_left_out(key: str) -> None:
+    assert not looks_like_image(key)
+
+
+def test_images_come_in_batches(tmp_path: Path) -> None:
+    for name in ("a.jpg", "b.txt", "c.png", "d.jpg"):
+        (tmp_path / name).write_text(name)
+    found = batches(FolderStore(), parse_source(str(tmp_path)), size=2)
+    assert [[entry.key for entry in batch] for batch in found] == [["a.jpg", "c.png"], ["d.jpg"]]
+
+
+def test_a_source_without_images_says_so(tmp_path: Path) -> None:
+    (tmp_path / "b.txt").touch()
+    with pytest.raises(SourceEmpty, match="No images lie under"):
+        next(batches(FolderStore(), parse_source(str(tmp_path))))
