@@ -8,7 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from hkplates.recognition.types import Photo, PlateReading
+from hkplates.recognition.types import Box, Photo, PlateReading
 
 _LINE = {"HK": (0, 200, 83), "other": (41, 121, 255), "CN": (41, 121, 255), "MO": (41, 121, 255)}
 _PAPER = (20, 20, 20)
@@ -30,22 +30,38 @@ def draw_plates(photo: Photo, plates: Sequence[PlateReading]) -> Photo:
         cv2.polylines(drawn, [corners], True, _PAPER, thickness + max(2, round(2 * unit)))
         cv2.polylines(drawn, [corners], True, _LINE[plate.region], thickness, cv2.LINE_AA)
     for plate in plates:
-        _label(drawn, plate, unit)
+        others = [other.box for other in plates if other is not plate]
+        _label(drawn, plate, others, unit)
     return drawn
 
 
-def _label(drawn: Photo, plate: PlateReading, unit: float) -> None:
+def _label(drawn: Photo, plate: PlateReading, others: Sequence[Box], unit: float) -> None:
     text = f"{plate.mark or '?'} {plate.confidence:.0%}"
     scale, weight, gap = max(0.4, 0.75 * unit), max(1, round(1.5 * unit)), max(3, round(5 * unit))
     (wide, high), low = cv2.getTextSize(text, _FONT, scale, weight)
-    wide, high = wide + 2 * gap, high + low + 2 * gap
-    box = plate.box
-    above, below = round(box.top) - gap - high, round(box.bottom) + gap
-    top = above if above >= 0 else min(below, drawn.shape[0] - high)
-    left = min(max(0, round(box.left)), max(0, drawn.shape[1] - wide))
-    cv2.rectangle(drawn, (left, top), (left + wide, top + high), _PAPER, cv2.FILLED)
-    place = (left + gap, top + high - gap - low)
-    cv2.putText(drawn, text, place, _FONT, scale, _INK, weight, cv2.LINE_AA)
+    size = wide + 2 * gap, high + low + 2 * gap
+    left, top = _label_place(plate.box, others, size, drawn.shape[1], drawn.shape[0], gap)
+    cv2.rectangle(drawn, (left, top), (left + size[0], top + size[1]), _PAPER, cv2.FILLED)
+    foot = (left + gap, top + size[1] - gap - low)
+    cv2.putText(drawn, text, foot, _FONT, scale, _INK, weight, cv2.LINE_AA)
+
+
+def _label_place(
+    box: Box, others: Sequence[Box], size: tuple[int, int], wide: int, high: int, gap: int
+) -> tuple[int, int]:
+    """Left and top of a label within the picture: above the plate, or below if that hides less."""
+    left = min(max(0, round(box.left)), max(0, wide - size[0]))
+    above, below = round(box.top) - gap - size[1], round(box.bottom) + gap
+    places = [min(max(0, top), max(0, high - size[1])) for top in (above, below)]
+
+    def hidden(top: int) -> float:
+        return sum(
+            max(0.0, min(left + size[0], one.right) - max(left, one.left))
+            * max(0.0, min(top + size[1], one.bottom) - max(top, one.top))
+            for one in (box, *others)
+        )
+
+    return left, min(places, key=hidden)
 
 
 def save_drawing(photo: Photo, plates: Sequence[PlateReading], source: str, folder: Path) -> Path:
