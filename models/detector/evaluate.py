@@ -5,7 +5,8 @@
 
 Found: a readable Hong Kong plate with a report of region HK at IoU >= 0.5 of upright boxes.
 False: a report of region HK where no Hong Kong plate is, on photographs from Hong Kong, or on
-nothing at all elsewhere. Foreign: another place's plate reported as Hong Kong's, per photograph from elsewhere.
+nothing at all elsewhere. Foreign: another place's plate reported as Hong Kong's, per photograph
+from elsewhere.
 Corner error: the mean distance of the four corners, in heights of the plate, over those found.
 """
 

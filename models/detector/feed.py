@@ -6,6 +6,7 @@ The processes are forked before TensorFlow is imported: a child forked after it 
 import json
 import multiprocessing
 import queue
+import signal
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -100,6 +101,7 @@ def _produce(
     seed: Sequence[int],
     spots: Path,
 ) -> None:
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     cv2.setNumThreads(1)  # the cores are for the training itself
     rng = np.random.default_rng(seed)
     number = 0

@@ -9,6 +9,7 @@ Ctrl-C or a signal it keeps its last checkpoint, and the same command goes on fr
 import argparse
 import json
 import math
+import signal
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,10 +20,12 @@ import yaml
 
 from hkplates.recognition.detector import NetworkDetector
 from hkplates.recognition.types import Photo
-from models.detector.album import Picture, read_album, split
+from models.detector.album import HONG_KONG, OTHER, LabelledPlate, Picture, read_album, split
 from models.detector.evaluate import measure
 from models.detector.feed import Batch, Feed, write_spots
 from models.detector.views import Mixture, Spot, ViewMaker
+from models.synthesis.faces import Faces
+from models.synthesis.samples import sample
 
 CONFIG = Path(__file__).parent / "config.yaml"
 Options = dict[str, Any]
@@ -143,6 +146,19 @@ def read_data(data: Path, config: Options) -> tuple[list[Picture], list[Picture]
     return learn, held
 
 
+def draw_pictures(count: int, seed: int) -> list[Picture]:
+    """Drawn street scenes beside the photographs, so that the samples of `make demo` are found."""
+    pictures, faces = [], Faces()
+    for number in range(count):
+        scene = sample(number, seed, faces)
+        plates = tuple(
+            LabelledPlate(p.quad, HONG_KONG if p.plate.region == "HK" else OTHER, True)
+            for p in scene.plates
+        )
+        pictures.append(Picture(f"drawn-{number}", "HK", scene.pixels, plates))
+    return pictures
+
+
 def find_spots(
     training: Training, pictures: Sequence[Picture], rng: np.random.Generator, most: int = 450
 ) -> list[Spot]:
@@ -232,11 +248,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     cli.add_argument("--fonts", type=Path, action="append", default=[], help="folder of typefaces")
     cli.add_argument("--config", type=Path, default=CONFIG)
     options = cli.parse_args(arguments)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # end the feed's processes as well
     if not options.minutes and not options.steps:
         options.minutes = 90.0
     options.out.mkdir(parents=True, exist_ok=True)
     config = read_config(options.config)
     learn, held = read_data(options.data, config)
+    learn += draw_pictures(config["drawn_scenes"], config["seed"])
     fonts = [*options.fonts, *(f for f in [options.data / "fonts"] if f.is_dir())]
     maker = ViewMaker(learn, fonts, config["view"], Mixture(**config["mixture"]))
     progress = Progress(options.minutes, options.steps)

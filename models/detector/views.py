@@ -248,8 +248,9 @@ class ViewMaker:
 
 
 def _favour_varied(pictures: Sequence[Picture]) -> np.ndarray:
-    """Chances that keep one camera's long series from drowning all the other photographs."""
-    weights = np.array([1.0 if p.file.startswith("hkb_") else 4.0 for p in pictures])
+    """Chances that keep one camera's long series, and drawn scenes, from drowning the rest."""
+    often = ("hkb_", "drawn-")
+    weights = np.array([1.0 if p.file.startswith(often) else 4.0 for p in pictures])
     return weights / max(weights.sum(), 1.0)
 
 

@@ -52,12 +52,14 @@ def coarsen(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR)
 
 
-def add_noise(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Grain of a sensor short of light."""
+def add_noise(
+    picture: np.ndarray, rng: np.random.Generator, least: float = 3, most: float = 16
+) -> np.ndarray:
+    """Grain of a sensor short of light, `least` to `most` of 255 levels."""
     height, width = picture.shape[:2]
     grain = rng.standard_normal((height // 2 + 1, width // 2 + 1, 3), np.float32)
     grain = cv2.resize(grain, (width, height), interpolation=cv2.INTER_LINEAR)
-    return np.clip(picture + grain * rng.uniform(3, 16), 0, 255).astype(np.uint8)
+    return np.clip(picture + grain * rng.uniform(least, most), 0, 255).astype(np.uint8)
 
 
 def compress(picture: np.ndarray, quality: int) -> np.ndarray:

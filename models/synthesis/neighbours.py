@@ -118,7 +118,7 @@ def draw_sign(rng: np.random.Generator, faces: Faces) -> np.ndarray:
     pad_x, pad_y = (int(v) for v in rng.integers(4, 40, 2))
     ink = cv2.copyMakeBorder(ink, pad_y, pad_y, pad_x, pad_x, cv2.BORDER_CONSTANT, value=0)
     ground, text_colour = rng.uniform(0, 255, 3), rng.uniform(0, 255, 3)
-    if rng.random() < 0.4:  # white on a colour, the commonest sign
+    if rng.random() < 0.6:  # white on a colour, the commonest sign
         text_colour = np.full(3, rng.uniform(200, 255))
         ground = np.minimum(ground, 150)
     return paint(rng, ink, ground, text_colour)

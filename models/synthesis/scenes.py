@@ -1,0 +1,189 @@
+"""Compose a street scene: houses, road, cars, and plates whose corners and text are known."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from models.synthesis.cars import PLATE_WIDTHS, Car, Kind, draw_car
+from models.synthesis.degrade import add_noise, compress
+from models.synthesis.faces import Faces
+from models.synthesis.neighbours import draw_mainland
+from models.synthesis.paste import below, paste_plate
+from models.synthesis.plates import Plate, draw_plate
+from models.synthesis.registrations import Registration, Rows, draw_registration
+from models.synthesis.street import draw_street
+
+WIDTH, HEIGHT = 1280, 853
+
+
+@dataclass(frozen=True, slots=True)
+class ScenePlate:
+    """A plate in a scene: `quad` (4, 2) pixels, clockwise from its top left."""
+
+    plate: Plate
+    quad: np.ndarray
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """A scene, RGB uint8, and the plates on it."""
+
+    pixels: np.ndarray
+    plates: tuple[ScenePlate, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CarPlan:
+    """What one car of a scene shall be."""
+
+    kind: Kind = "saloon"
+    rear: bool = False
+    rows: Rows = 1
+    mainland: bool = False
+    plate: bool = True
+    registration: Registration | None = None
+
+
+def draw_scene(
+    rng: np.random.Generator,
+    faces: Faces,
+    cars: Sequence[CarPlan],
+    *,
+    night: bool = False,
+    size: tuple[int, int] = (WIDTH, HEIGHT),
+) -> Scene:
+    """A street with these cars on it, side by side."""
+    width, height = size
+    picture = draw_street(rng, faces, width, height, night=night)
+    plates: list[ScenePlate] = []
+    for number, plan in enumerate(cars):
+        middle = width * (number + 0.5) / max(len(cars), 1) + rng.uniform(-0.05, 0.05) * width
+        wide = width * (rng.uniform(0.42, 0.52) if len(cars) == 1 else rng.uniform(0.34, 0.42))
+        foot = height * rng.uniform(0.86, 0.95)
+        plates += _add_car(rng, faces, picture, plan, (middle, foot, wide), night=night)
+    picture = cv2.GaussianBlur(picture, (0, 0), rng.uniform(0.4, 0.8))
+    picture = add_noise(picture, rng, 1, 5)
+    return Scene(compress(picture, 88), tuple(plates))
+
+
+def plan_scene(rng: np.random.Generator, number: int) -> tuple[list[CarPlan], bool]:
+    """Cars of the scene with this number, and whether it is night.
+
+    Numbers walk through what streets show: one row and two, fronts and rears, taxis and vans,
+    mainland plates, two cars; each twelfth has a car without a plate or no car at all.
+    """
+    kinds: tuple[Kind, ...] = ("saloon", "van", "taxi", "minibus")
+    night = number % 9 == 5
+    if number % 12 == 11:
+        return ([CarPlan(plate=False)] if rng.random() < 0.5 else []), night
+    cars = []
+    for position in range(2 if number % 5 == 3 else 1):
+        kind = kinds[(number + position) % 4]
+        rear = bool((number + position) % 3 == 1)
+        mainland = not rear and kind != "taxi" and number % 4 == 1
+        rows: Rows = 2 if (number + position) % 5 in (1, 4) else 1
+        cars.append(CarPlan(kind, rear, rows, mainland, True, _registration(rng)))
+    return cars, night
+
+
+def _registration(rng: np.random.Generator) -> Registration:
+    """Mostly two letters and a number; trade plates are left to the training."""
+    while True:
+        drawn = draw_registration(rng)
+        if drawn.series == "usual" or (rng.random() < 0.5 and drawn.series != "trade"):
+            return drawn
+
+
+def _add_car(
+    rng: np.random.Generator,
+    faces: Faces,
+    picture: np.ndarray,
+    plan: CarPlan,
+    place: tuple[float, float, float],
+    *,
+    night: bool,
+) -> list[ScenePlate]:
+    car = draw_car(rng, faces, plan.kind, rear=plan.rear)
+    onto = _projection(rng, car, place)
+    _shadow(picture, place)
+    light = rng.uniform(0.4, 0.55) if night else rng.uniform(0.9, 1.05)
+    _blend(picture, car, onto, light)
+    if night and not plan.rear:
+        _beams(picture, car, onto)
+    if not plan.plate:
+        return []
+    colour = "yellow" if plan.rear else "white"
+    plate = draw_plate(rng, faces, registration=plan.registration, rows=plan.rows, colour=colour)
+    quad = _plate_quad(car, plate, onto)
+    shown = 0.75 if night else light
+    paste_plate(picture, plate, quad, shown)
+    plates = [ScenePlate(plate, quad)]
+    if plan.mainland:
+        second = draw_mainland(rng, faces)
+        width = 1.0 if plate.rows == 1 else 1.55
+        low = below(quad, 0.06, 0.95 if plate.rows == 1 else 0.5, width)
+        paste_plate(picture, second, low, shown)
+        plates.append(ScenePlate(second, low))
+    return plates
+
+
+def _projection(
+    rng: np.random.Generator, car: Car, place: tuple[float, float, float]
+) -> np.ndarray:
+    """The homography from the car's sheet to the scene: turned a little, so that sides differ."""
+    middle, foot, wide = place
+    height, width = car.layer.alpha.shape
+    scale = wide / car.layer.unit
+    turn = rng.uniform(-0.05, 0.05)  # the nearer side is this much higher
+    half, high = width * scale / 2 * rng.uniform(0.93, 1.0), height * scale
+    seen = [
+        (middle - half, foot - high * (1 + turn)),
+        (middle + half, foot - high * (1 - turn)),
+        (middle + half, foot - 14 * turn),
+        (middle - half, foot + 14 * turn),
+    ]
+    flat = [(0, 0), (width, 0), (width, height), (0, height)]
+    return cv2.getPerspectiveTransform(np.array(flat, np.float32), np.array(seen, np.float32))
+
+
+def _plate_quad(car: Car, plate: Plate, onto: np.ndarray) -> np.ndarray:
+    width = PLATE_WIDTHS[plate.rows]
+    corners = plate.corners
+    aspect = (corners[1, 0] - corners[0, 0]) / (corners[3, 1] - corners[0, 1])
+    x, y = car.plate_at
+    half, rise = width / 2, width / aspect / 2
+    flat = car.layer.at(
+        [(x - half, y + rise), (x + half, y + rise), (x + half, y - rise), (x - half, y - rise)]
+    )
+    return cv2.perspectiveTransform(flat[None].astype(np.float32), onto)[0]
+
+
+def _blend(picture: np.ndarray, car: Car, onto: np.ndarray, light: float) -> None:
+    size = picture.shape[1::-1]
+    # Blurred a little first: the sheet may be larger than the car will be.
+    sheet = cv2.GaussianBlur(np.dstack([car.layer.pixels, car.layer.alpha]), (3, 3), 0.6)
+    drawn = cv2.warpPerspective(sheet, onto, size, flags=cv2.INTER_LINEAR)
+    alpha = (drawn[..., 3:].astype(np.float32)) / 255
+    mixed = picture * (1 - alpha) + drawn[..., :3] * light * alpha
+    picture[:] = np.clip(mixed, 0, 255).astype(np.uint8)
+
+
+def _shadow(picture: np.ndarray, place: tuple[float, float, float]) -> None:
+    middle, foot, wide = place
+    mask = np.zeros(picture.shape[:2], np.float32)
+    axes = (round(wide * 0.52), round(wide * 0.045))
+    cv2.ellipse(mask, (round(middle), round(foot)), axes, 0, 0, 360, 0.75, -1, cv2.LINE_AA)
+    mask = cv2.GaussianBlur(mask, (0, 0), wide * 0.02)[..., None]
+    picture[:] = (picture * (1 - mask)).astype(np.uint8)
+
+
+def _beams(picture: np.ndarray, car: Car, onto: np.ndarray) -> None:
+    """Headlamps that shine."""
+    lamps = car.layer.at([(-0.335, 0.352), (0.335, 0.352)])
+    glow = np.zeros(picture.shape[:2], np.float32)
+    for x, y in cv2.perspectiveTransform(lamps[None].astype(np.float32), onto)[0]:
+        cv2.circle(glow, (round(x), round(y)), 26, 190.0, -1, cv2.LINE_AA)
+    glow = cv2.GaussianBlur(glow, (0, 0), 22)[..., None] * np.array([1.0, 0.97, 0.88])
+    picture[:] = np.clip(picture + glow, 0, 255).astype(np.uint8)
