@@ -20,7 +20,7 @@ def loaded_by(statement: str) -> set[str]:
 
 
 def test_the_command_line_loads_no_runtime_and_no_decoder() -> None:
-    modules = loaded_by("import producer.cli, producer.commands, producer.submit, producer.broker")
+    modules = loaded_by("import producer.cli, producer.commands, producer.submit")
     assert modules.isdisjoint(HEAVY)
 
 

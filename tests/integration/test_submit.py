@@ -1,0 +1,225 @@
+"""`hkplates submit` in this process, on a real Postgres, with a queue that works for itself."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from hkplates.database import queries
+from hkplates.database.ledger import Added, Ledger
+from hkplates.database.results import ImageDone, ImageFailed, ModelVersion, Outcome, Results
+from hkplates.database.session import open_engine
+from hkplates.errors import BrokerUnreachable, ImageRejected
+from hkplates.jobs import Chunk, ImageRef
+from hkplates.storage.folder import FolderStore
+from producer.dispatch import Dispatcher
+from producer.listing import batches
+from producer.progress import Standing
+from producer.sources import parse_source
+from producer.submit import NO_WORKER, Report, Submit
+
+
+@dataclass
+class Screen:
+    """Remembers what was shown."""
+
+    said: list[str] = field(default_factory=list)
+    shown: list[Standing] = field(default_factory=list)
+
+    def due(self) -> bool:
+        return True
+
+    def show(self, standing: Standing) -> None:
+        self.shown.append(standing)
+
+    def say(self, words: str) -> None:
+        self.said.append(words)
+
+    def wait_at_least(self, seconds: float) -> None:
+        """Tests count as often as they like."""
+
+    def close(self) -> None:
+        """Nothing to give back."""
+
+
+@dataclass
+class WorkingQueue:
+    """A broker and a worker in one: what is sent is worked when the queue is next looked at."""
+
+    engine: sa.Engine
+    works: bool = True
+    faults: int = 0
+    queue: list[Chunk] = field(default_factory=list)
+    longest: int = 0
+
+    def waiting(self) -> int:
+        if self.faults:
+            self.faults -= 1
+            raise BrokerUnreachable("Redis at nowhere does not serve us")
+        while self.works and self.queue:
+            self._work(self.queue.pop())
+        return len(self.queue)
+
+    def send(self, chunk: Chunk) -> None:
+        self.queue.append(chunk)
+        self.longest = max(self.longest, len(self.queue))
+
+    def _work(self, chunk: Chunk) -> None:
+        results = Results(self.engine)
+        version = results.register_model(ModelVersion("d", "r", {}))
+        images = Ledger(self.engine).claim(chunk.images, 60)
+        results.save(version, [outcome(image) for image in images])
+
+
+def outcome(image: ImageRef) -> Outcome:
+    try:
+        FolderStore().read(image.bucket, image.key, image.etag, limit=1000)
+    except ImageRejected as error:
+        return ImageFailed(image, error.reason, str(error))
+    return ImageDone(image, 10, 10, None, 1, ())
+
+
+@dataclass
+class Clock:
+    """Time that passes only while the program sleeps."""
+
+    now: float = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+        if self.now > 1000:
+            raise TimeoutError("the submission never ends")
+
+
+@pytest.fixture
+def engine(database_url: str) -> Iterator[sa.Engine]:
+    engine = open_engine(database_url)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for number in range(25):
+        (folder / f"{number:02}.jpg").write_text(f"photo {number}")
+    (folder / "notes.txt").write_text("not a photo")
+    return folder
+
+
+def submit(
+    engine: sa.Engine, photos: Path, queue: WorkingQueue, screen: Screen | None = None
+) -> Report:
+    clock = Clock()
+    source = parse_source(str(photos))
+    dispatcher = Dispatcher(Ledger(engine), queue, 4, 3, 600)
+    run = Submit(engine, dispatcher, screen or Screen(), 60, clock, clock.sleep)
+    return run.run(source, None, batches(FolderStore(), source, size=10))
+
+
+def test_a_folder_is_worked_to_the_end(engine: sa.Engine, photos: Path) -> None:
+    (photos / "99.jpg").touch()
+    screen, queue = Screen(), WorkingQueue(engine)
+    report = submit(engine, photos, queue, screen)
+    assert report.added == Added(new=26)
+    assert (report.counts.done, report.counts.failed) == (25, 1)
+    assert report.reasons == {"empty": 1}
+    assert report.exit_code == 1
+    assert queue.longest <= 3
+    assert screen.shown[-1].counts.done == 25
+    row = queries.submission(engine, report.submission)
+    assert row is not None
+    assert row.state == "finished"
+    assert row.finished_at is not None
+
+
+def test_submitting_again_sends_only_what_is_new_changed_or_failed(
+    engine: sa.Engine, photos: Path
+) -> None:
+    (photos / "bad.jpg").touch()
+    first = submit(engine, photos, WorkingQueue(engine))
+    (photos / "00.jpg").write_text("another photo")
+    (photos / "new.jpg").write_text("a new photo")
+    again = submit(engine, photos, WorkingQueue(engine))
+    assert again.submission != first.submission
+    assert again.added == Added(new=2, retried=1, skipped=24)
+    assert (again.counts.done, again.counts.failed) == (2, 1)
+    row = queries.submission(engine, again.submission)
+    assert row is not None
+    assert row.skipped == 24
+
+
+def test_submitting_again_with_nothing_new_ends_at_once(engine: sa.Engine, photos: Path) -> None:
+    submit(engine, photos, WorkingQueue(engine))
+    again = submit(engine, photos, WorkingQueue(engine, works=False))
+    assert again.added == Added(skipped=25)
+    assert again.exit_code == 0
+
+
+def test_an_interrupted_submission_is_continued(engine: sa.Engine, photos: Path) -> None:
+    class Interrupted(Screen):
+        def show(self, standing: Standing) -> None:
+            if standing.counts.done >= 8:
+                raise KeyboardInterrupt
+
+    queue = WorkingQueue(engine)
+    with pytest.raises(KeyboardInterrupt):
+        submit(engine, photos, queue, Interrupted())
+    report = submit(engine, photos, queue)
+    assert report.resumed
+    assert report.counts.done == 25
+    assert report.added.known > 0
+    assert report.added.skipped == 0
+    assert len(queries.submissions(engine)) == 1
+
+
+def test_a_missing_worker_is_told_once(engine: sa.Engine, photos: Path) -> None:
+    class Helper(Screen):
+        def say(self, words: str) -> None:
+            super().say(words)
+            queue.works = True
+
+    screen, queue = Helper(), WorkingQueue(engine, works=False)
+    report = submit(engine, photos, queue, screen)
+    assert screen.said == [NO_WORKER]
+    assert report.counts.done == 25
+
+
+def test_a_broker_that_comes_back_is_waited_for(engine: sa.Engine, photos: Path) -> None:
+    screen = Screen()
+    report = submit(engine, photos, WorkingQueue(engine, faults=5), screen)
+    assert report.counts.done == 25
+    assert screen.said == ["Redis at nowhere does not serve us. Waiting for it to come back ..."]
+
+
+def test_a_broker_that_stays_away_ends_the_command(engine: sa.Engine, photos: Path) -> None:
+    with pytest.raises(BrokerUnreachable):
+        submit(engine, photos, WorkingQueue(engine, faults=10_000))
+
+
+def test_a_cancelled_submission_is_not_waited_for(engine: sa.Engine, photos: Path) -> None:
+    class Canceller(Screen):
+        def show(self, standing: Standing) -> None:
+            with engine.begin() as connection:
+                connection.execute(
+                    sa.text("UPDATE submissions SET state = 'cancelled' WHERE state = 'running'")
+                )
+
+    report = submit(engine, photos, WorkingQueue(engine, works=False), Canceller())
+    assert report.counts.left == 25
+
+
+def test_status_reads_what_was_done(engine: sa.Engine, photos: Path) -> None:
+    (photos / "99.jpg").touch()
+    number = submit(engine, photos, WorkingQueue(engine)).submission
+    assert queries.counts(engine, number).total == 26
+    assert queries.reasons(engine, number) == {"empty": 1}
+    assert queries.in_work(engine) == 0
+    assert queries.plates_found(engine, number) == 0
+    assert queries.submission(engine, 999) is None
