@@ -15,7 +15,7 @@ help: ## List the targets
 
 .PHONY: demo
 demo: install ## The main job on real servers: SOURCE=folder-or-s3://bucket/prefix, or samples drawn with SEED=1
-	@$(BIN)/python -m demo --seed "$(SEED)" $(SOURCE)
+	@$(BIN)/python -m demo --seed "$(SEED)" $${SOURCE:+"$$SOURCE"}
 
 .PHONY: up
 up: install ## Start the embedded Postgres and Valkey (they stay up until `make down`)
@@ -27,7 +27,7 @@ down: install ## Stop the embedded Postgres and Valkey
 
 .PHONY: sql
 sql: install ## psql on the results: QUERY="select ..." for one answer, nothing for a prompt
-	@scripts/sql.sh "$(QUERY)"
+	@$(BIN)/hkplates sql $${QUERY:+"$$QUERY"}
 
 # --- Prove it -------------------------------------------------------------------------------------
 

@@ -74,10 +74,10 @@ def _show(source: Source, database_url: str, settings: Settings) -> None:
     try:
         answers.show(engine, source)
         target = settings.data_folder / "pictures"
-        drawn = pictures.draw(engine, open_stores()[source.store], source, target)
+        drawn = pictures.draw(engine, open_stores()[source.store], source, target, settings)
     finally:
         engine.dispose()
-    print(f"\n{drawn} photographs with their plates drawn in: {_short(target)}")
+    print(f"\n{len(drawn)} photographs with their plates drawn in: {_short(target)}")
     print("Ask more:  make sql     (psql on these tables; docs/sql.md explains them)")
 
 

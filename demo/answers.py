@@ -21,7 +21,8 @@ def show(engine: sa.Engine, source: Source) -> None:
     """Print the first plates of a source, and the statement as psql takes it."""
     statement = _statement(source)
     with engine.connect() as connection:
-        result = connection.exec_driver_sql(statement.replace("%", "%%"))
+        # Without parameters the driver takes a % for itself.
+        result = connection.execution_options(no_parameters=True).exec_driver_sql(statement)
         table = Table(*result.keys())
         for row in result:
             table.add_row(*(str(value) for value in row))

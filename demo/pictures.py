@@ -1,14 +1,68 @@
 """Photographs of a source with their plates drawn in, from what the tables say."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import sqlalchemy as sa
 
+from hkplates.recognition.drawing import save_drawing
+from hkplates.recognition.images import decode
+from hkplates.recognition.types import Box, Quad, Region
+from hkplates.settings import Settings
 from hkplates.storage.base import Store
 from producer.sources import Source
 
 MOST = 12
 
+_PHOTOS = sa.text("""
+    SELECT i.key, i.etag, array_agg(p.id ORDER BY p.position) AS plates
+      FROM images i JOIN plates p ON p.image_id = i.id AND p.model_version_id = i.model_version_id
+     WHERE i.bucket = :bucket AND starts_with(i.key, :prefix) AND i.state = 'done'
+     GROUP BY i.id ORDER BY i.key LIMIT :most
+""")
+_PLATES = sa.text("SELECT mark, region, confidence, quad FROM plates WHERE id = ANY(:plates)")
 
-def draw(engine: sa.Engine, store: Store, source: Source, target: Path) -> int:
-    raise NotImplementedError
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """A row of `plates`, as much of it as a picture shows."""
+
+    mark: str
+    region: Region
+    confidence: float
+    quad: Quad
+
+    @property
+    def box(self) -> Box:
+        return self.quad.bounds()
+
+
+def draw(
+    engine: sa.Engine, store: Store, source: Source, folder: Path, settings: Settings
+) -> list[Path]:
+    """Write marked copies of the first photographs that have plates; their paths."""
+    folder.mkdir(parents=True, exist_ok=True)
+    values = {"bucket": source.bucket, "prefix": source.prefix, "most": MOST}
+    with engine.connect() as connection:
+        return [
+            _draw(photo, _plates(connection, photo.plates), store, source, folder, settings)
+            for photo in connection.execute(_PHOTOS, values)
+        ]
+
+
+def _plates(connection: sa.Connection, ids: list[int]) -> list[Drawn]:
+    rows = connection.execute(_PLATES, {"plates": ids})
+    return [Drawn(row.mark, row.region, row.confidence, Quad.from_array(row.quad)) for row in rows]
+
+
+def _draw(
+    photo: "sa.Row[tuple[str, str, list[int]]]",
+    plates: list[Drawn],
+    store: Store,
+    source: Source,
+    folder: Path,
+    settings: Settings,
+) -> Path:
+    data = store.read(source.bucket, photo.key, photo.etag, limit=settings.max_image_bytes)
+    pixels = decode(data, max_pixels=settings.max_image_pixels).pixels
+    return save_drawing(pixels, plates, f"{source.bucket}/{photo.key}", folder)

@@ -118,6 +118,22 @@ def migrate(as_json: Json = False) -> None:
     raise typer.Exit(run_migrate(_settings(), as_json=as_json))
 
 
+@app.command(epilog='[bold]Example[/bold]: hkplates sql "select mark, uri from sightings limit 5"')
+def sql(
+    query: Annotated[
+        str | None, typer.Argument(help="One statement; without it, a prompt.")
+    ] = None,
+) -> None:
+    """Ask the results in SQL, with psql.
+
+    Starts the embedded PostgreSQL for as long as it takes, where none is named
+    or runs. The tables and what to ask them: docs/sql.md
+    """
+    from producer.psql import run_psql
+
+    raise typer.Exit(run_psql(query, _settings()))
+
+
 def _settings() -> "Settings":
     # Imported here: `hkplates --help` need not wait for it.
     from hkplates.settings import read_settings

@@ -25,7 +25,7 @@ def main() -> int:
             command.check(config(connection))
         engine.dispose()
     except CommandError as error:
-        print(f"alembic check: {error}", file=sys.stderr)  # noqa: T201
+        print(f"alembic check: {error}", file=sys.stderr)
         return 1
     finally:
         embedded.stop(folder)

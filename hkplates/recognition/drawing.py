@@ -4,11 +4,12 @@ import hashlib
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Protocol
 
 import cv2
 import numpy as np
 
-from hkplates.recognition.types import Box, Photo, PlateReading
+from hkplates.recognition.types import Box, Photo, Quad, Region
 
 _LINE = {"HK": (0, 200, 83), "other": (41, 121, 255), "CN": (41, 121, 255), "MO": (41, 121, 255)}
 _PAPER = (20, 20, 20)
@@ -16,7 +17,22 @@ _INK = (255, 255, 255)
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
 
 
-def draw_plates(photo: Photo, plates: Sequence[PlateReading]) -> Photo:
+class Marked(Protocol):
+    """What a picture shows of a plate: a PlateReading, or a row of the table `plates`."""
+
+    @property
+    def mark(self) -> str: ...
+    @property
+    def region(self) -> Region: ...
+    @property
+    def confidence(self) -> float: ...
+    @property
+    def quad(self) -> Quad: ...
+    @property
+    def box(self) -> Box: ...
+
+
+def draw_plates(photo: Photo, plates: Sequence[Marked]) -> Photo:
     """A copy with each plate's outline, and its mark and confidence on a dark label beside it.
 
     Green outlines are Hong Kong plates, blue ones others; "?" stands for a plate not read.
@@ -35,7 +51,7 @@ def draw_plates(photo: Photo, plates: Sequence[PlateReading]) -> Photo:
     return drawn
 
 
-def _label(drawn: Photo, plate: PlateReading, others: Sequence[Box], unit: float) -> None:
+def _label(drawn: Photo, plate: Marked, others: Sequence[Box], unit: float) -> None:
     text = f"{plate.mark or '?'} {plate.confidence:.0%}"
     scale, weight, gap = max(0.4, 0.75 * unit), max(1, round(1.5 * unit)), max(3, round(5 * unit))
     (wide, high), low = cv2.getTextSize(text, _FONT, scale, weight)
@@ -64,7 +80,7 @@ def _label_place(
     return left, min(places, key=hidden)
 
 
-def save_drawing(photo: Photo, plates: Sequence[PlateReading], source: str, folder: Path) -> Path:
+def save_drawing(photo: Photo, plates: Sequence[Marked], source: str, folder: Path) -> Path:
     """Write the marked copy of `source` into an existing folder as JPEG.
 
     The name is made of the source's own and a hash of its whole path: photographs of one name from
