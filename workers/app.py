@@ -5,6 +5,7 @@ CELERY_BROKER_URL name, else the embedded ones that `hkplates up` started. A wor
 do its work says so in one line and ends with a status that is not zero, before it takes a message.
 """
 
+import logging
 import sys
 from typing import Any, NoReturn
 
@@ -47,9 +48,10 @@ SETTINGS: dict[str, Any] = {
     "worker_max_tasks_per_child": 500,
     # KiB. Twice what a child needs for a photograph of 120 megapixels; looked at after each task.
     "worker_max_memory_per_child": 2 * 1024 * 1024,
-    # After a lost connection Redis gives the message to another worker: to go on with it would be
-    # to work twice. The ledger would bear it, the machine need not.
-    "worker_cancel_long_running_tasks_on_connection_loss": True,
+    # After a lost connection a chunk is worked to its end: its rows are saved, and when its message
+    # comes back there is nothing left to claim. Cancelling it, as Celery would have it, leaves its
+    # images to wait for the visibility timeout.
+    "worker_cancel_long_running_tasks_on_connection_loss": False,
     # Wait for Redis, at the start and later, however long it takes.
     "broker_connection_retry_on_startup": True,
     "broker_connection_retry": True,
@@ -99,6 +101,8 @@ def refuse(error: HkplatesError) -> NoReturn:
 def set_up_logging(**_: object) -> None:
     """Our logs, in one form, in place of Celery's."""
     logs.configure(read_settings().log_level)
+    # It tells where it found credentials, once for each client.
+    logging.getLogger("botocore").setLevel(logging.WARNING)
 
 
 def check_machine(**_: object) -> None:
