@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 import typer
@@ -12,6 +12,10 @@ from hkplates import embedded
 from hkplates.database.ledger import Ledger
 from hkplates.database.session import open_engine, require_current_schema
 from hkplates.settings import Settings
+
+if TYPE_CHECKING:
+    from producer.sources import Source
+    from producer.submit import Report
 
 INTERRUPTED = 130
 
@@ -28,20 +32,33 @@ def opened_engine(url: str) -> Iterator[sa.Engine]:
 
 def run_submit(source_text: str, name: str | None, settings: Settings, *, as_json: bool) -> int:
     """`hkplates submit`; the exit status."""
-    # Only here: Celery and boto3 take half a second to import, which `status` need not wait for.
+    from producer.sources import parse_source
+
+    source = parse_source(source_text)
+    database_url, broker_url = embedded.resolve_urls(settings)
+    with opened_engine(database_url) as engine:
+        # Ask everyone first, so that nothing is begun that could not go on.
+        require_current_schema(engine)
+        report = _submit(source, name, engine, broker_url, settings)
+    if report is None:
+        return INTERRUPTED
+    typer.echo(json.dumps(report.as_json()) if as_json else describe(report.as_json()))
+    return report.exit_code
+
+
+def _submit(
+    source: "Source", name: str | None, engine: sa.Engine, broker_url: str, settings: Settings
+) -> "Report | None":
+    """Run it to its end; None where it was interrupted."""
+    # Only here: Celery and boto3 take half a second to import, which no other command needs.
     from hkplates.storage.stores import open_stores
     from producer.broker import RedisBroker
     from producer.dispatch import Dispatcher
     from producer.listing import batches
     from producer.progress import open_progress
-    from producer.sources import parse_source
     from producer.submit import Submit
 
-    source = parse_source(source_text)
-    database_url, broker_url = embedded.resolve_urls(settings)
-    with opened_engine(database_url) as engine, closing(RedisBroker(broker_url)) as broker:
-        # Ask everyone first, so that nothing is begun that could not go on.
-        require_current_schema(engine)
+    with closing(RedisBroker(broker_url)) as broker:
         broker.waiting()
         dispatcher = Dispatcher(
             Ledger(engine),
@@ -54,12 +71,10 @@ def run_submit(source_text: str, name: str | None, settings: Settings, *, as_jso
         with closing(open_progress()) as progress:
             run = Submit(engine, dispatcher, progress, settings.patience_seconds)
             try:
-                report = run.run(source, name, listing)
+                return run.run(source, name, listing)
             except KeyboardInterrupt:
                 progress.say("Interrupted. Nothing is lost: the same command goes on from here.")
-                return INTERRUPTED
-    typer.echo(json.dumps(report.as_json()) if as_json else describe(report.as_json()))
-    return report.exit_code
+                return None
 
 
 def describe(report: dict[str, Any]) -> str:

@@ -1,0 +1,225 @@
+"""What `hkplates` says when something is in the way: one sentence, a status, no secret."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from servers.s3 import S3
+
+from producer.cli import main
+
+SECRETS = ("hidden-key", "hidden-password")
+NOBODY = {
+    "AWS_ACCESS_KEY_ID": "nobody",
+    "AWS_SECRET_ACCESS_KEY": "hidden-key",
+    "AWS_EC2_METADATA_DISABLED": "true",
+    "AWS_CONFIG_FILE": os.devnull,
+    "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+    "AWS_DEFAULT_REGION": "us-east-1",
+}
+
+
+Command = Callable[..., tuple[int, str]]
+
+
+@pytest.fixture
+def servers(database_url: str, broker_url: str) -> dict[str, str]:
+    return {"DATABASE_URL": database_url, "CELERY_BROKER_URL": broker_url}
+
+
+@pytest.fixture
+def bucket(s3: S3) -> Any:
+    """A bucket that holds one object, which is no image."""
+    client = s3.client()
+    client.create_bucket(Bucket="faults")
+    client.put_object(Bucket="faults", Key="notes/readme.txt", Body=b"words")
+    yield client
+    client.delete_object(Bucket="faults", Key="notes/readme.txt")
+    client.delete_bucket(Bucket="faults")
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    (folder / "a.jpg").write_text("pixels")
+    return folder
+
+
+def environment(*variables: dict[str, str]) -> dict[str, str]:
+    merged = {"PATH": os.environ["PATH"], "HKPLATES_DATA": "/nowhere/hkplates"}
+    for more in variables:
+        merged.update(more)
+    return merged
+
+
+@pytest.fixture
+def hkplates(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
+    """Run the command in this process; its status and what it said on standard error."""
+
+    def run(arguments: list[str], *variables: dict[str, str]) -> tuple[int, str]:
+        for name, value in environment(*variables).items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.setattr(sys, "argv", ["hkplates", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        said = capsys.readouterr()
+        assert said.out == ""
+        assert not [secret for secret in SECRETS if secret in said.err]
+        return int(ended.value.code or 0), said.err
+
+    return run
+
+
+def assert_one_sentence(said: str, *words: str) -> None:
+    lines = said.splitlines()
+    assert len(lines) == 1, said
+    assert lines[0].startswith("hkplates: ")
+    for word in words:
+        assert word in said
+
+
+def test_a_missing_bucket(servers: dict[str, str], s3: S3) -> None:
+    """As a program of its own, so that nothing that the tests loaded hides a traceback."""
+    done = subprocess.run(
+        [sys.executable, "-m", "producer.cli", "submit", "s3://no-such-bucket/x"],
+        capture_output=True,
+        text=True,
+        env=environment(servers, s3.environment()),
+        timeout=60,
+    )
+    assert (done.returncode, done.stdout) == (3, "")
+    assert_one_sentence(done.stderr, "There is no bucket no-such-bucket", "check its name")
+
+
+@pytest.mark.usefixtures("bucket")
+def test_a_bucket_that_may_not_be_listed(
+    hkplates: Command, servers: dict[str, str], s3: S3
+) -> None:
+    if not s3.stranger_access_key:
+        pytest.skip("HKPLATES_TEST_S3_STRANGER_ACCESS_KEY names no second user")
+    status, said = hkplates(["submit", "s3://faults/"], servers, s3.stranger_environment())
+    assert status == 3
+    assert_one_sentence(said, "may not list the bucket faults", "s3:ListBucket")
+
+
+def test_credentials_that_the_server_does_not_know(
+    hkplates: Command, servers: dict[str, str], s3: S3
+) -> None:
+    variables = {**s3.environment(), **NOBODY}
+    status, said = hkplates(["submit", "s3://faults/"], servers, variables)
+    assert status == 3
+    assert_one_sentence(said, "does not accept these credentials")
+
+
+def test_no_credentials(hkplates: Command, servers: dict[str, str], s3: S3) -> None:
+    variables = {**NOBODY, "AWS_ENDPOINT_URL_S3": s3.endpoint}
+    del variables["AWS_ACCESS_KEY_ID"], variables["AWS_SECRET_ACCESS_KEY"]
+    status, said = hkplates(["submit", "s3://faults/"], servers, variables)
+    assert status == 3
+    assert_one_sentence(said, "No credentials", "set AWS_ACCESS_KEY_ID")
+
+
+def test_an_endpoint_that_cannot_be_reached(hkplates: Command, servers: dict[str, str]) -> None:
+    variables = {**NOBODY, "AWS_ENDPOINT_URL_S3": "http://user:hidden-password@127.0.0.1:1"}
+    status, said = hkplates(["submit", "s3://faults/"], servers, variables)
+    assert status == 4
+    assert_one_sentence(said, "127.0.0.1:1 does not answer", "AWS_ENDPOINT_URL_S3")
+
+
+@pytest.mark.usefixtures("bucket")
+@pytest.mark.parametrize("prefix", ["nothing/", "notes/"])
+def test_a_prefix_without_images(
+    hkplates: Command, servers: dict[str, str], s3: S3, prefix: str
+) -> None:
+    status, said = hkplates(["submit", f"s3://faults/{prefix}"], servers, s3.environment())
+    assert status == 3
+    assert_one_sentence(said, f"No images lie under s3://faults/{prefix}", "Check the prefix")
+
+
+def test_a_folder_that_is_not_there(hkplates: Command, servers: dict[str, str]) -> None:
+    status, said = hkplates(["submit", "/no/such/folder"], servers)
+    assert status == 3
+    assert_one_sentence(said, "There is no folder /no/such/folder", "s3://car-park/")
+
+
+def test_a_source_of_another_kind(hkplates: Command, servers: dict[str, str]) -> None:
+    status, said = hkplates(["submit", "ftp://user:hidden-password@host/x"], servers)
+    assert status == 3
+    assert_one_sentence(said, "ftp:// cannot be read")
+
+
+def test_a_database_that_is_away(hkplates: Command, servers: dict[str, str], photos: Path) -> None:
+    away = {"DATABASE_URL": "postgresql://user:hidden-password@127.0.0.1:1/plates"}
+    status, said = hkplates(["submit", str(photos)], servers, away)
+    assert status == 4
+    assert_one_sentence(said, "Postgres at 127.0.0.1:1/plates", "DATABASE_URL")
+
+
+def test_a_broker_that_is_away(hkplates: Command, servers: dict[str, str], photos: Path) -> None:
+    away = {"CELERY_BROKER_URL": "redis://:hidden-password@127.0.0.1:1/0"}
+    status, said = hkplates(["submit", str(photos)], servers, away)
+    assert status == 4
+    assert_one_sentence(said, "Redis at 127.0.0.1:1/0", "CELERY_BROKER_URL")
+
+
+@pytest.mark.parametrize("command", [["submit", "/"], ["status"]])
+def test_a_database_that_was_not_migrated(
+    hkplates: Command, empty_database_url: str, servers: dict[str, str], command: list[str]
+) -> None:
+    status, said = hkplates(command, servers, {"DATABASE_URL": empty_database_url})
+    assert status == 5
+    assert_one_sentence(said, "has no hkplates tables", "Run: hkplates migrate")
+
+
+@pytest.mark.parametrize("command", [["submit", "/"], ["status"], ["migrate"]])
+def test_servers_that_nobody_named(hkplates: Command, command: list[str]) -> None:
+    status, said = hkplates(command)
+    assert status == 5
+    assert_one_sentence(said, "hkplates up")
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"DATABASE_URL": "mysql://user:hidden-password@host/x"},
+        {"CELERY_BROKER_URL": "amqp://user:hidden-password@host/x"},
+        {"HKPLATES_CHUNK_IMAGES": "many"},
+    ],
+)
+def test_a_wrong_setting(
+    hkplates: Command, servers: dict[str, str], photos: Path, wrong: dict[str, str]
+) -> None:
+    status, said = hkplates(["submit", str(photos)], servers, wrong)
+    assert status == 5
+    assert_one_sentence(said, next(iter(wrong)))
+
+
+def test_a_submission_that_does_not_exist(hkplates: Command, servers: dict[str, str]) -> None:
+    status, said = hkplates(["status", "999"], servers)
+    assert status == 2
+    assert "there is no submission 999" in said
+
+
+def test_ctrl_c_says_how_to_go_on(servers: dict[str, str], photos: Path) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "producer.cli", "submit", str(photos)],
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment(servers),
+    )
+    assert process.stderr is not None
+    first = process.stderr.readline()
+    time.sleep(0.2)
+    process.send_signal(signal.SIGINT)
+    said = first + process.communicate(timeout=30)[1]
+    assert process.returncode == 130
+    assert "1 listed" in said
+    assert "the same command goes on" in said
+    assert "Traceback" not in said
