@@ -4,7 +4,11 @@ Both runtimes share what comes before (fit the photograph into the input) and af
 answers); only the middle differs, and a test holds them to the same boxes.
 """
 
-from collections.abc import Callable, Sequence
+import os
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -84,10 +88,11 @@ class LiteRTDetector(NetworkDetector):
         from ai_edge_litert.interpreter import Interpreter
 
         try:
-            interpreter = Interpreter(model_path=str(self._model), num_threads=1)
-            index = interpreter.get_input_details()[0]["index"]
-            interpreter.resize_tensor_input(index, [1, *size, 3])
-            interpreter.allocate_tensors()
+            with without_announcements():
+                interpreter = Interpreter(model_path=str(self._model), num_threads=1)
+                index = interpreter.get_input_details()[0]["index"]
+                interpreter.resize_tensor_input(index, [1, *size, 3])
+                interpreter.allocate_tensors()
         except (ValueError, RuntimeError) as error:
             raise BundleInvalid(f"LiteRT cannot load {self._model}: {error}. {REMEDY}") from None
         return interpreter
@@ -146,6 +151,27 @@ def open_detector(folder: Path, runtime: str, threshold: float | None = None) ->
 def best_input(aspect: float, inputs: Sequence[tuple[int, int]]) -> tuple[int, int]:
     """The height and width in which a photograph of width / height `aspect` is shown largest."""
     return max(inputs, key=lambda size: min(size[1] / aspect, size[0]))
+
+
+@contextmanager
+def without_announcements() -> Iterator[None]:
+    """Leave out LiteRT's "INFO: Created ..." on standard error, which no setting turns off.
+
+    Whatever else is written meanwhile comes out afterwards.
+    """
+    sys.stderr.flush()
+    real = os.dup(2)
+    with tempfile.TemporaryFile() as held:
+        os.dup2(held.fileno(), 2)
+        try:
+            yield
+        finally:
+            os.dup2(real, 2)
+            os.close(real)
+            held.seek(0)
+            kept = b"".join(line for line in held if not line.startswith(b"INFO: "))
+            if kept:
+                os.write(2, kept)
 
 
 def _detection(peak: Peak, scale: float, left: float, top: float) -> Detection:

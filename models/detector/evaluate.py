@@ -17,6 +17,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -60,7 +61,7 @@ class Report:
     missed: list[tuple[str, str | None]]
     milliseconds: float
 
-    def figures(self) -> dict[str, object]:
+    def figures(self) -> dict[str, Any]:
         """Plain values, for JSON."""
         return {
             "groups": {name: tally.row() for name, tally in self.groups.items()},

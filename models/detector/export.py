@@ -3,7 +3,7 @@
     python -m models.detector.export --out FOLDER [--bundle FOLDER] [--data FOLDER] [--threshold T]
 
 `--out` is the folder a training wrote to, finished or not. With `--data` the threshold is chosen on
-the photographs held back from it; else the one given, or that of the bundle replaced, is kept.
+the photographs held back from it; else it is the one given.
 """
 
 import argparse
@@ -22,7 +22,7 @@ from hkplates.recognition.peaks import STRIDE
 from models.detector.album import Picture
 from models.detector.evaluate import BUNDLE, measure
 from models.detector.targets import CLASSES
-from models.detector.train import read_config, read_data
+from models.detector.train import CONFIG, read_config, read_data
 
 FALLBACK_THRESHOLD = 0.35
 
@@ -129,8 +129,9 @@ def main() -> None:
     cli.add_argument("--bundle", type=Path, default=BUNDLE)
     cli.add_argument("--data", type=Path, help="choose the threshold on what was held back here")
     cli.add_argument("--threshold", type=float)
+    cli.add_argument("--config", type=Path, default=CONFIG, help="that the training used")
     options = cli.parse_args()
-    config = read_config()
+    config = read_config(options.config)
     export(options.out, options.bundle, config, options.threshold or FALLBACK_THRESHOLD)
     if options.data and options.threshold is None:
         threshold = choose_threshold(options.bundle, read_data(options.data, config)[1])

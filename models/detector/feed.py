@@ -10,7 +10,6 @@ import signal
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-import cv2
 import numpy as np
 
 from models.detector.targets import draw_targets
@@ -19,7 +18,7 @@ from models.detector.views import Spot, ViewMaker
 Batch = tuple[np.ndarray, ...]
 """pixels uint8, heat, care, corners, weight; the first axis is the view."""
 
-POOL = 1500  # views; 0.4 GB
+POOL = 2000  # views; 0.35 GB
 LOOK_FOR_SPOTS = 20  # batches between looks at the file of hard spots
 
 
@@ -102,7 +101,6 @@ def _produce(
     spots: Path,
 ) -> None:
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    cv2.setNumThreads(1)  # the cores are for the training itself
     rng = np.random.default_rng(seed)
     number = 0
     while True:

@@ -15,12 +15,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import yaml
 
 from hkplates.recognition.detector import NetworkDetector
 from hkplates.recognition.types import Photo
 from models.detector.album import HONG_KONG, OTHER, LabelledPlate, Picture, read_album, split
+from models.detector.curves import draw_curves
 from models.detector.evaluate import measure
 from models.detector.feed import Batch, Feed, write_spots
 from models.detector.views import Mixture, Spot, ViewMaker
@@ -194,8 +196,8 @@ def train(
         now = time.monotonic()
         progress.spent += now - last
         last = now
-        if progress.step % 50 == 0:
-            _say(progress, history, config)
+        if progress.step % config["report_steps"] == 0:
+            _say(training, history)
         if progress.share >= 1:
             break
         if now - saved > config["checkpoint_minutes"] * 60:
@@ -210,8 +212,9 @@ def train(
     _check(training, held)
 
 
-def _say(progress: Progress, history: list[tuple[float, ...]], config: Options) -> None:
-    total, heat, corners = np.mean(history[-50:], axis=0)
+def _say(training: Training, history: list[tuple[float, ...]]) -> None:
+    progress, config = training.progress, training.config
+    total, heat, corners = np.mean(history[-config["report_steps"] :], axis=0)
     views = progress.step * config["batch"]
     print(
         f"{progress.share:6.1%}  step {progress.step}  {views} views  "
@@ -219,17 +222,25 @@ def _say(progress: Progress, history: list[tuple[float, ...]], config: Options) 
         f"corners {corners:.4f}  rate {progress.rate(config):.2e}",
         flush=True,
     )
+    append(training.out / "losses.jsonl", {"step": progress.step, "loss": round(float(total), 5)})
+
+
+def append(path: Path, record: Options) -> None:
+    """One more line of JSON."""
+    with path.open("a", encoding="utf-8") as lines:
+        lines.write(json.dumps(record) + "\n")
 
 
 def _check(training: Training, held: Sequence[Picture]) -> None:
+    """Save; measure on what was held back; draw the curves."""
     training.save()
+    figures = measure(held, training.detector(0.4).detect).figures()
+    record = {"step": training.progress.step, "minutes": training.progress.spent / 60, **figures}
+    append(training.out / "history.jsonl", record)
+    draw_curves(training.out)
     if not held:
         return
-    figures = measure(held, training.detector(0.4).detect).figures()
-    every = figures["groups"].get("all", {})  # type: ignore[attr-defined]
-    record = {"step": training.progress.step, "minutes": training.progress.spent / 60, **figures}
-    with (training.out / "history.jsonl").open("a", encoding="utf-8") as lines:
-        lines.write(json.dumps(record) + "\n")
+    every = figures["groups"].get("all", {})
     print(
         f"held back: {every.get('found')} of {every.get('asked')} found, corners "
         f"{every.get('corner_mean')}, false {figures['false_per_photo']}, foreign "
@@ -249,6 +260,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     cli.add_argument("--config", type=Path, default=CONFIG)
     options = cli.parse_args(arguments)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # end the feed's processes as well
+    cv2.setNumThreads(0)  # before the feed forks: OpenCV's threads do not survive that
     if not options.minutes and not options.steps:
         options.minutes = 90.0
     options.out.mkdir(parents=True, exist_ok=True)

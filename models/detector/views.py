@@ -16,7 +16,7 @@ from models.synthesis.paste import below, paint_over, paste, paste_plate, perspe
 from models.synthesis.plates import Plate, draw_plate
 
 PADDING = 114  # the grey around a photograph that is not as wide as the input, as at run time
-NARROWEST, WIDEST = 18.0, 225.0  # pixels; widths of plates in a view
+NARROWEST, WIDEST = 18.0, 200.0  # pixels; widths of plates in a view
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,7 @@ class ViewMaker:
         self,
         album: Sequence[Picture],
         font_folders: Sequence[Path] = (),
-        size: int = 288,
+        size: int = 224,
         mixture: Mixture | None = None,
     ) -> None:
         self.size = size
@@ -153,7 +153,7 @@ class ViewMaker:
         for _ in range(rng.integers(0, 4)):
             sign = draw_sign(rng, self._faces)
             height, width = sign.shape[:2]
-            wide = _log_uniform(rng, 30, 220)
+            wide = _log_uniform(rng, 30, 190)
             size = (wide, wide * height / width)
             quad = perspective_quad(rng, tuple(rng.uniform(0, self.size, 2)), size)
             corners = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float32)

@@ -78,7 +78,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     cli.add_argument("--seed", type=int, default=1)
     options = cli.parse_args(arguments)
     write_samples(options.folder, options.count, options.seed, Faces())
-    print(f"{options.count} street scenes in {options.folder}")
+    noun = "scene" if options.count == 1 else "scenes"
+    print(f"{options.count} street {noun} in {options.folder}")
 
 
 if __name__ == "__main__":
