@@ -16,6 +16,7 @@ from hkplates import jobs, logs
 from hkplates.embedded import resolve_urls
 from hkplates.errors import HkplatesError
 from hkplates.settings import read_settings
+from workers import transport
 
 SOFT_LIMIT = 180  # seconds; a chunk of 24 large photographs takes some 5
 HARD_LIMIT = 210  # seconds; for what a signal does not reach, such as a loop in C
@@ -77,6 +78,7 @@ SETTINGS: dict[str, Any] = {
     "worker_redirect_stdouts": False,
 }
 
+transport.use()
 app = Celery("workers", include=["workers.tasks"])
 
 

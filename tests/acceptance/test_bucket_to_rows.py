@@ -162,6 +162,20 @@ def test_children_killed_in_the_middle_lose_nothing_and_repeat_nothing(
     assert_rows_are_what_read_finds(query, environment, scenes)
 
 
+def test_a_worker_killed_whole_is_followed_by_another_after_the_visibility_timeout(
+    environment: dict[str, str], bucket: str, scenes: list[Path], query: Query, log: Path
+) -> None:
+    impatient = {**environment, "PYTHONPATH": str(Path(__file__).parents[1] / "servers")}
+    submit = hkplates(environment, "submit", f"s3://{bucket}/2026/gate", "--json")
+    with worker(impatient, log, app="impatient") as running:
+        eventually(lambda: done(query) > 0, "some images are done")
+        running.kill()
+    with worker(impatient, log.with_name("second.log"), app="impatient"):
+        status, report = finish(submit)
+    assert (status, report["images"]["done"]) == (0, TOTAL)
+    assert_rows_are_what_read_finds(query, environment, scenes)
+
+
 def test_a_worker_asked_to_end_finishes_its_chunk_and_leaves_the_rest(
     environment: dict[str, str],
     broker_url: str,
@@ -204,12 +218,14 @@ def test_a_worker_outlives_messages_that_are_not_ours(
         sender.send_task(TASK_RECOGNISE_CHUNK, args=arguments, queue=QUEUE)
     sender.send_task("os.system", args=["true"], queue=QUEUE)
     sender.close()
+    with redis.Redis.from_url(broker_url) as client:
+        client.lpush(QUEUE, b"\xff\x00", "not JSON", "[]", "{}", '{"properties": {"body": 1}}')
     with worker(environment, log, concurrency=1) as running:
         status, report = finish(
             hkplates(environment, "submit", f"s3://{bucket}/2026/gate 0", "--json")
         )
         assert (status, report["images"]["done"]) == (0, SCENES)
-        assert running.said("message_dropped") == 6
+        assert running.said("message_dropped") == 11
 
 
 def test_workers_go_on_after_the_broker_was_restarted(
