@@ -2,6 +2,7 @@
 
 import json
 import secrets
+import shutil
 import subprocess
 import sys
 from collections import Counter
@@ -9,6 +10,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import cv2
+import numpy as np
 import psycopg
 import pytest
 import redis
@@ -65,6 +68,11 @@ def query(database_url: str) -> Query:
 @pytest.fixture
 def log(tmp_path: Path) -> Path:
     return tmp_path / "worker.log"
+
+
+def beside_servers(environment: dict[str, str]) -> dict[str, str]:
+    """So that a worker finds the applications in tests/servers."""
+    return {**environment, "PYTHONPATH": str(Path(__file__).parents[1] / "servers")}
 
 
 def finish(submit: "subprocess.Popen[str]", seconds: float = 90) -> tuple[int, dict[str, Any]]:
@@ -162,10 +170,27 @@ def test_children_killed_in_the_middle_lose_nothing_and_repeat_nothing(
     assert_rows_are_what_read_finds(query, environment, scenes)
 
 
+def test_an_image_that_kills_its_process_is_set_aside_and_its_mates_are_done(
+    environment: dict[str, str], scenes: list[Path], query: Query, log: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for number in range(4):
+        shutil.copy(scenes[number], folder / f"{number}.jpg")
+    cv2.imwrite(str(folder / "2-deadly.png"), np.zeros((50, 77, 3), np.uint8))
+    with worker(beside_servers(environment), log, app="fragile", concurrency=1):
+        status, report = finish(hkplates(environment, "submit", str(folder), "--json"))
+    assert (status, report["reasons"]) == (1, {"crashed": 1})
+    assert query("SELECT key, attempts FROM images WHERE state = 'quarantined'") == [
+        ("2-deadly.png", 3)
+    ]
+    assert done(query) == 4
+
+
 def test_a_worker_killed_whole_is_followed_by_another_after_the_visibility_timeout(
     environment: dict[str, str], bucket: str, scenes: list[Path], query: Query, log: Path
 ) -> None:
-    impatient = {**environment, "PYTHONPATH": str(Path(__file__).parents[1] / "servers")}
+    impatient = beside_servers(environment)
     submit = hkplates(environment, "submit", f"s3://{bucket}/2026/gate", "--json")
     with worker(impatient, log, app="impatient") as running:
         eventually(lambda: done(query) > 0, "some images are done")
