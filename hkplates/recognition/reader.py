@@ -1,0 +1,86 @@
+"""The neural reader: rectified plates to text with LiteRT, without TensorFlow."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+from ai_edge_litert.interpreter import Interpreter
+
+from hkplates.recognition.bundle import Bundle, open_bundle
+from hkplates.recognition.decoding import Decoder, Heads
+from hkplates.recognition.images import CROP_MARGIN
+from hkplates.recognition.types import Crop, TextReading
+
+
+class NeuralReader:
+    """Reads plates of one and two rows; see models/reader/CARD.md for what it was trained on.
+
+    Not safe to share between threads: LiteRT's interpreter holds the tensors of one call.
+    """
+
+    name = "neural"
+
+    def __init__(self, bundle: Bundle) -> None:
+        """Load the weights of an opened bundle, to run on one thread."""
+        config = bundle.config
+        self.version = f"neural {bundle.sha256}"
+        self._height, self._width = bundle.inputs[0]
+        self._symbols = "".join(config["classes"])
+        self._margin = float(config["margin"])
+        self._slots, self._steps = int(config["slots"]), int(config["steps"])
+        self._decoder = Decoder(
+            symbols=self._symbols,
+            slot_share=float(config["decoder"]["slot_share"]),
+            prior={str(k): float(v) for k, v in config["decoder"]["prior"].items()},
+            calibration=tuple(float(w) for w in config["decoder"]["calibration"]),
+        )
+        self._interpreter = Interpreter(str(bundle.folder / "model.tflite"), num_threads=1)
+        self._interpreter.allocate_tensors()
+        self._input = self._interpreter.get_input_details()[0]["index"]
+        self._output = self._interpreter.get_output_details()[0]["index"]
+
+    def read(self, crops: Sequence[Crop]) -> list[TextReading]:
+        """One reading for each crop, in order; the text is empty where nothing is printed."""
+        return [self._decoder.decode([self.look(crop)]) for crop in crops]
+
+    def look(self, crop: Crop) -> Heads:
+        """What the network says of one crop, undecoded."""
+        return self.look_at(self._stretch(crop))
+
+    def look_at(self, pixels: npt.NDArray[np.uint8]) -> Heads:
+        """What the network says of its very input, (height, width) gray uint8."""
+        # One at a time: a batch costs as much per crop on a CPU, and its last one comes latest.
+        self._interpreter.set_tensor(self._input, pixels[None, :, :, None])
+        self._interpreter.invoke()
+        flat = self._interpreter.get_tensor(self._output)[0].astype(np.float64)
+        classes = len(self._symbols) + 1
+        slots, lower, rows, steps = np.split(flat, self._ends(classes))
+        return Heads(
+            slots.reshape(self._slots, classes),
+            lower,
+            float(rows[0]),
+            steps.reshape(self._steps, classes),
+        )
+
+    def _ends(self, classes: int) -> list[int]:
+        slots = self._slots * classes
+        return [slots, slots + self._slots, slots + self._slots + 1]
+
+    def _stretch(self, crop: Crop) -> npt.NDArray[np.uint8]:
+        """The plate with the margin that the network knows, gray, in the network's size."""
+        height, width = crop.shape[:2]
+        cut = round((CROP_MARGIN - self._margin) / (1 + 2 * CROP_MARGIN) * height)
+        gray = cv2.cvtColor(crop[cut : height - cut, cut : width - cut], cv2.COLOR_RGB2GRAY)
+        size = (self._width, self._height)
+        return np.asarray(cv2.resize(gray, size, interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def open_reader(folder: Path) -> NeuralReader:
+    """The reader of a bundle's folder.
+
+    Raises:
+        BundleInvalid: the folder is incomplete or altered.
+    """
+    return NeuralReader(open_bundle(folder))

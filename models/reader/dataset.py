@@ -1,0 +1,163 @@
+"""The reader's training samples: drawn plates, real ones, others' plates, and no plates."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from models.reader import camera, lettering, real
+from models.reader.lettering import Label
+from models.reader.network import BLANK, HEIGHT, SLOTS, SYMBOLS, WIDTH
+from models.reader.real import RealPlate
+from models.synthesis.faces import Faces
+from models.synthesis.neighbours import draw_macau, draw_mainland
+from models.synthesis.registrations import draw_registration
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Batch:
+    """`pixels` (n, HEIGHT, WIDTH, 1) uint8; `symbols` (n, SLOTS) int32, BLANK past the end.
+
+    `lower` (n, SLOTS) float32 is 1 where a character stands in the lower row, with its weight in
+    `lower_known`; `rows` (n, 1) float32 is 1 for two rows, with its weight in `rows_known`.
+    """
+
+    pixels: np.ndarray
+    symbols: np.ndarray
+    lower: np.ndarray
+    lower_known: np.ndarray
+    rows: np.ndarray
+    rows_known: np.ndarray
+
+
+@dataclass(frozen=True, slots=True)
+class Mixture:
+    """Shares of what is not drawn from the usual series, and how hard it is.
+
+    `smallest` is the least height of a drawn character in pixels of the photograph; `jitter` how
+    far corners are off, from and to, as a share of the plate's height.
+    """
+
+    hong_kong: float
+    others: float
+    negatives: float
+    personalised: float
+    smallest: float
+    jitter: tuple[float, float]
+
+
+class Samples:
+    """Draws training samples from a labelled folder and a typeface folder, by chance."""
+
+    def __init__(self, data: Path, seed: int, holdout: float, fonts: Sequence[Path] = ()) -> None:
+        """`data` holds train/ and backgrounds/; plates whose text is held out are left out."""
+        self._rng = np.random.default_rng(seed)
+        self._faces = Faces(fonts)
+        plates = [p for p in real.hong_kong(data / "train") if not real.held_out(p.label, holdout)]
+        self._real = plates + [p for p in plates if p.varied] * 2  # they are few and differ most
+        self._others = real.others(data / "train")
+        self._mainland = real.mainland(data / "train")
+        self._backgrounds = real.backgrounds(data / "backgrounds")
+
+    def batch(self, size: int, mixture: Mixture) -> Batch:
+        """`size` fresh samples."""
+        drawn = [self.sample(mixture) for _ in range(size)]
+        pixels = np.stack([pixels for pixels, _ in drawn])[..., None]
+        return Batch(pixels, *encode([label for _, label in drawn]))
+
+    def sample(self, mixture: Mixture) -> tuple[np.ndarray, Label]:
+        """One (HEIGHT, WIDTH) uint8 picture and its label."""
+        chance = self._rng.random()
+        off = self._rng.uniform(*mixture.jitter)
+        for share, make in (
+            (mixture.hong_kong, self._hong_kong),
+            (mixture.others, self._other),
+            (mixture.negatives, self._negative),
+        ):
+            if chance < share:
+                return make(off)
+            chance -= share
+        return self._drawn(off, mixture)
+
+    def _drawn(self, off: float, mixture: Mixture) -> tuple[np.ndarray, Label]:
+        rng = self._rng
+        chosen = rng.random() < mixture.personalised
+        registration = lettering.personalised(rng) if chosen else draw_registration(rng)
+        drawing = lettering.draw(rng, self._faces, registration, self._patch())
+        rows = drawing.label.rows
+        pixels, corners = camera.photograph(
+            rng, drawing.pixels, drawing.corners, rows, mixture.smallest
+        )
+        pixels = camera.degrade(rng, pixels)
+        return camera.cut_out(pixels, camera.jitter(rng, corners, off)), drawing.label
+
+    def _hong_kong(self, off: float) -> tuple[np.ndarray, Label]:
+        return self._seen(self._pick(self._real), off)
+
+    def _other(self, off: float) -> tuple[np.ndarray, Label]:
+        return self._seen(self._pick(self._others), off)
+
+    def _negative(self, off: float) -> tuple[np.ndarray, Label]:
+        """A mainland plate, real or drawn, or any piece of a street."""
+        rng, chance = self._rng, self._rng.random()
+        if chance < 0.25 and self._mainland:
+            return self._seen(self._pick(self._mainland), off)
+        if chance < 0.5:
+            plate = (draw_mainland if rng.random() < 0.7 else draw_macau)(rng, self._faces)
+            gray = cv2.cvtColor(plate.pixels, cv2.COLOR_RGB2GRAY)
+            pixels, corners = camera.photograph(rng, gray, plate.corners, 1)
+            pixels = camera.cut_out(camera.degrade(rng, pixels), camera.jitter(rng, corners, off))
+            return pixels, Label("", 1, None)
+        patch = cv2.resize(self._patch(), (WIDTH, HEIGHT), interpolation=cv2.INTER_LINEAR)
+        return camera.degrade(rng, patch), Label("", 1, None)
+
+    def _seen(self, plate: RealPlate, off: float) -> tuple[np.ndarray, Label]:
+        """A real plate cut out along shaken corners, sometimes seen worse than it was."""
+        rng, pixels = self._rng, plate.pixels
+        corners = plate.corners
+        if rng.random() < 0.35:
+            scale = rng.uniform(0.4, 1.0)
+            pixels = cv2.resize(pixels, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+            corners = corners * np.float32(scale)
+        if rng.random() < 0.6:
+            pixels = camera.degrade(rng, pixels)
+        return camera.cut_out(pixels, camera.jitter(rng, corners, off)), plate.label
+
+    def _pick(self, plates: Sequence[RealPlate]) -> RealPlate:
+        return plates[self._rng.integers(len(plates))]
+
+    def _patch(self) -> np.ndarray:
+        """A piece of a photograph without plates; plain gray where there are none."""
+        rng = self._rng
+        if not self._backgrounds or rng.random() < 0.3:
+            return np.full((2, 2), rng.uniform(0, 255), np.uint8)
+        picture = self._backgrounds[rng.integers(len(self._backgrounds))]
+        height = int(rng.integers(12, min(120, picture.shape[0] - 1)))
+        width = min(picture.shape[1] - 1, int(height * rng.uniform(1.5, 4.5)))
+        top = int(rng.integers(picture.shape[0] - height))
+        left = int(rng.integers(picture.shape[1] - width))
+        return picture[top : top + height, left : left + width]
+
+
+def encode(labels: Sequence[Label]) -> tuple[np.ndarray, ...]:
+    """Labels as the arrays of Batch after its pixels, in order."""
+    count = len(labels)
+    symbols = np.full((count, SLOTS), BLANK, np.int32)
+    lower = np.zeros((2, count, SLOTS), np.float32)
+    rows = np.zeros((2, count, 1), np.float32)
+    for i, label in enumerate(labels):
+        symbols[i, : len(label.text)] = [SYMBOLS.index(c) for c in label.text]
+        rows[:, i, 0] = label.rows == 2, bool(label.text)
+        if label.upper is not None:
+            lower[0, i, label.upper : len(label.text)] = 1
+            lower[1, i, : len(label.text)] = 1
+    return symbols, lower[0], lower[1], rows[0], rows[1]
+
+
+def mixture(values: Mapping[str, object]) -> Mixture:
+    """From one phase of config.yaml."""
+    low, high = values["jitter"]
+    shares = {name: float(values[name]) for name in Mixture.__slots__ if name != "jitter"}
+    return Mixture(**shares, jitter=(float(low), float(high)))

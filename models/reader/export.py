@@ -1,0 +1,102 @@
+"""Write the bundle that hkplates opens, from a training finished or not.
+
+    python -m models.reader.export --data DATA [--folder FOLDER] [--bundle FOLDER]
+
+The decoder's figures are fitted on plates of train/ that training left out, and on drawn ones.
+"""
+
+import argparse
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+import yaml
+
+from hkplates.recognition.bundle import CONFIG as CONFIG_NAME
+from hkplates.recognition.bundle import FORMAT, hash_of
+from models.reader import calibrate
+from models.reader.evaluate import BUNDLE
+from models.reader.network import HEIGHT, MARGIN, SLOTS, STEPS, SYMBOLS, WIDTH
+from models.reader.train import CONFIG, Trainer
+
+
+def export(trainer: Trainer, bundle: Path) -> dict[str, Any]:
+    """Write weights and config, with a decoder that is not yet fitted; the config."""
+    shutil.rmtree(bundle, ignore_errors=True)
+    bundle.mkdir(parents=True)
+    (bundle / "model.tflite").write_bytes(_convert(trainer))
+    described = {
+        "format": FORMAT,
+        "inputs": [[HEIGHT, WIDTH]],
+        "margin": MARGIN,
+        "colour_order": "gray",
+        "input": "uint8 (1, height, width, 1) gray: the plate and a margin of its height, stretched; "
+        "all scaling is inside",
+        "output": "float32 (1, n) logits: slots x (classes + nothing), lower row of each slot, "
+        "two rows, steps x (classes + nothing)",
+        "classes": list(SYMBOLS),
+        "slots": SLOTS,
+        "steps": STEPS,
+        "threshold": 0.0,
+        "decoder": calibrate.UNFITTED,
+        "training": {
+            "seed": trainer.seed,
+            "samples": trainer.samples,
+            "minutes": round(float(trainer.spent.numpy()) / 60, 1),
+        },
+    }
+    write_config(bundle, described)
+    return described
+
+
+def write_config(bundle: Path, described: dict[str, Any]) -> None:
+    """Write config.json with the hashes of all files beside it."""
+    files = sorted(p for p in bundle.rglob("*") if p.is_file() and p.name != CONFIG_NAME)
+    hashes = {p.relative_to(bundle).as_posix(): hash_of(p.read_bytes()) for p in files}
+    text = json.dumps({**described, "files": hashes}, indent=2) + "\n"
+    (bundle / CONFIG_NAME).write_text(text, encoding="utf-8")
+
+
+def _convert(trainer: Trainer) -> bytes:
+    from tensorflow.python.framework.convert_to_constants import (
+        convert_variables_to_constants_v2,
+    )
+
+    def answer(pixels: Any) -> Any:
+        out = trainer.model(pixels, training=False)
+        parts = [out[name] for name in ("slots", "lower", "rows", "ctc")]
+        return tf.concat([tf.reshape(p, (1, int(np.prod(p.shape[1:])))) for p in parts], axis=1)
+
+    traced = tf.function(answer).get_concrete_function(
+        tf.TensorSpec((1, HEIGHT, WIDTH, 1), tf.uint8)
+    )
+    # Frozen first: weights left as variables stay outside the graph, and LiteRT is then slow.
+    frozen = convert_variables_to_constants_v2(traced)
+    written: bytes = tf.lite.TFLiteConverter.from_concrete_functions([frozen]).convert()
+    return written
+
+
+def main() -> None:
+    """The command line."""
+    cli = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    cli.add_argument("--data", type=Path, required=True)
+    cli.add_argument("--folder", type=Path, default=Path(".train/reader"))
+    cli.add_argument("--bundle", type=Path, default=BUNDLE)
+    cli.add_argument("--fonts", type=Path, action="append", help="further typeface folders")
+    given = cli.parse_args()
+    config = yaml.safe_load(CONFIG.read_text(encoding="utf-8"))
+    trainer = Trainer(config, given.folder)
+    if not trainer.resume():
+        raise SystemExit(f"No training state in {given.folder}; train first (models/README.md).")
+    described = export(trainer, given.bundle)
+    fonts = given.fonts or [given.data / "fonts"]
+    described["decoder"] = calibrate.fit(given.bundle, given.data, config["holdout"], fonts)
+    write_config(given.bundle, described)
+    print(json.dumps(described["decoder"]), json.dumps(described["training"]))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,191 @@
+"""Train the reader from scratch: python -m models.reader.train --data DATA [--resume].
+
+The learning rate follows the time spent, not the steps, so that a slow machine ends its cosine
+too. State is saved every few minutes; --resume goes on from it.
+"""
+
+import argparse
+import dataclasses
+import json
+import math
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import cv2
+import keras
+import numpy as np
+import tensorflow as tf
+import yaml
+
+from models.reader import evaluate
+from models.reader.dataset import Batch, Samples, mixture
+from models.reader.network import BLANK, STEPS, build
+
+Config = Mapping[str, Any]
+CONFIG = Path(__file__).with_name("config.yaml")
+
+
+class Trainer:
+    """The network, its optimiser, and how much time it has had."""
+
+    def __init__(self, config: Config, folder: Path) -> None:
+        self._config = config
+        keras.utils.set_random_seed(config["seed"])
+        self.model = build()
+        self._optimiser = keras.optimizers.AdamW(
+            config["learning_rate"], weight_decay=config["weight_decay"], global_clipnorm=5.0
+        )
+        self._optimiser.build(self.model.trainable_variables)
+        self.spent = tf.Variable(0.0, dtype=tf.float64)
+        self.steps = tf.Variable(0, dtype=tf.int64)
+        state = tf.train.Checkpoint(
+            model=self.model, optimiser=self._optimiser, spent=self.spent, steps=self.steps
+        )
+        self._manager = tf.train.CheckpointManager(state, str(folder / "state"), max_to_keep=2)
+        self._step = tf.function(self._learn, autograph=False)
+
+    @property
+    def seed(self) -> int:
+        """Of the weights and of the samples."""
+        return int(self._config["seed"])
+
+    @property
+    def samples(self) -> int:
+        """How many were seen."""
+        return int(self.steps.numpy()) * int(self._config["batch"])
+
+    @property
+    def progress(self) -> float:
+        """The share of the time that is spent, 0 to 1."""
+        return min(1.0, float(self.spent.numpy()) / (self._config["minutes"] * 60))
+
+    def resume(self) -> bool:
+        """Go on from the newest saved state; whether there was one."""
+        return self._manager.restore_or_initialize() is not None
+
+    def save(self) -> None:
+        """Save the whole state."""
+        self._manager.save()
+
+    def learn(self, batch: Batch) -> dict[str, float]:
+        """One step; the losses by name."""
+        self._optimiser.learning_rate.assign(self._rate())
+        losses = self._step(*map(tf.constant, dataclasses.astuple(batch)))
+        self.steps.assign_add(1)
+        return {name: float(value) for name, value in losses.items()}
+
+    def _rate(self) -> float:
+        warm = min(1.0, (int(self.steps.numpy()) + 1) / self._config["warmup_steps"])
+        cosine = 0.5 * (1 + math.cos(math.pi * self.progress))
+        return float(self._config["learning_rate"]) * warm * max(cosine, 0.002)
+
+    def _learn(self, pixels, symbols, lower, lower_known, rows, rows_known):
+        with tf.GradientTape() as tape:
+            out = self.model(pixels, training=True)
+            losses = {
+                "slots": tf.reduce_mean(
+                    tf.nn.sparse_softmax_cross_entropy_with_logits(symbols, out["slots"])
+                ),
+                "ctc": _ctc_loss(symbols, out["ctc"]),
+                "lower": _binary(lower, out["lower"], lower_known),
+                "rows": _binary(rows, out["rows"], rows_known),
+            }
+            total = sum(self._config["losses"][name] * value for name, value in losses.items())
+        gradients = tape.gradient(total, self.model.trainable_variables)
+        self._optimiser.apply_gradients(zip(gradients, self.model.trainable_variables, strict=True))
+        return losses
+
+
+def _ctc_loss(symbols, logits):
+    # TensorFlow's kernel takes no empty text: there every step has to be blank instead.
+    empty = symbols[:, 0] == BLANK
+    filled = tf.concat([tf.where(empty, 0, symbols[:, 0])[:, None], symbols[:, 1:]], axis=1)
+    # Sparse labels choose that kernel; dense ones a far slower graph.
+    where = tf.where(filled < BLANK)
+    labels = tf.SparseTensor(where, tf.gather_nd(filled, where), tf.shape(filled, tf.int64))
+    lengths = tf.fill([tf.shape(symbols)[0]], STEPS)
+    loss = tf.nn.ctc_loss(labels, logits, None, lengths, logits_time_major=False, blank_index=BLANK)
+    nothing = -tf.reduce_sum(tf.nn.log_softmax(logits)[:, :, BLANK], axis=1)
+    return tf.reduce_mean(tf.where(empty, nothing, loss))
+
+
+def _binary(target, logits, weight):
+    loss = tf.nn.sigmoid_cross_entropy_with_logits(target, logits)
+    return tf.reduce_sum(loss * weight) / (tf.reduce_sum(weight) + 1.0)
+
+
+def train(config: Config, data: Path, folder: Path, fonts: list[Path], resume: bool) -> Trainer:
+    """Train until the configured minutes are spent; log.jsonl and the state lie in `folder`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    trainer = Trainer(config, folder)
+    going_on = resume and trainer.resume()
+    # Other samples after a pause, not the first ones once more.
+    seed = config["seed"] + (int(trainer.steps.numpy()) if going_on else 0)
+    samples = Samples(data, seed, config["holdout"], fonts)
+    held = evaluate.held_out_views(data, config["holdout"])
+    with (folder / "log.jsonl").open("a", encoding="utf-8") as log:
+        _loop(trainer, config, samples, held, log)
+    return trainer
+
+
+def _loop(trainer: Trainer, config: Config, samples: Samples, held: Any, log: Any) -> None:
+    phases = [(phase["until"], mixture(_without_until(phase))) for phase in config["phases"]]
+    every = {"evaluate": config["evaluate_minutes"] * 60, "save": config["checkpoint_minutes"] * 60}
+    due = {name: float(trainer.spent.numpy()) + gap for name, gap in every.items()}
+    recent: list[dict[str, float]] = []
+    while trainer.progress < 1:
+        started = time.monotonic()
+        chosen = next(mix for until, mix in phases if trainer.progress <= until)
+        recent.append(trainer.learn(samples.batch(config["batch"], chosen)))
+        spent = trainer.spent.assign_add(time.monotonic() - started).numpy()
+        last = trainer.progress >= 1
+        if spent >= due["evaluate"] or last:
+            due["evaluate"] += every["evaluate"]
+            _report(trainer, config, recent, held, log)
+            recent = []
+        if spent >= due["save"] or last:
+            due["save"] += every["save"]
+            trainer.save()
+
+
+def _report(trainer: Trainer, config: Config, recent: Any, held: Any, log: Any) -> None:
+    mean = {name: round(float(np.mean([r[name] for r in recent])), 4) for name in recent[0]}
+    line = {
+        "minutes": round(float(trainer.spent.numpy()) / 60, 1),
+        "samples": trainer.samples,
+        "losses": mean,
+        "held_out": evaluate.quick(trainer.model, held),
+    }
+    print(json.dumps(line), flush=True)
+    print(json.dumps(line), file=log, flush=True)
+
+
+def _without_until(phase: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in phase.items() if name != "until"}
+
+
+def main() -> None:
+    """Parse the command line and train."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", type=Path, required=True, help="folder with train/, backgrounds/")
+    parser.add_argument("--folder", type=Path, default=Path(".train/reader"))
+    parser.add_argument("--fonts", type=Path, action="append", help="further typeface folders")
+    parser.add_argument("--minutes", type=float)
+    parser.add_argument("--batch", type=int)
+    parser.add_argument("--threads", type=int, default=0, help="0: all cores")
+    parser.add_argument("--resume", action="store_true")
+    given = parser.parse_args()
+    tf.config.threading.set_intra_op_parallelism_threads(given.threads)
+    tf.config.threading.set_inter_op_parallelism_threads(min(given.threads, 1))
+    cv2.setNumThreads(given.threads or -1)
+    config = yaml.safe_load(CONFIG.read_text(encoding="utf-8"))
+    config["minutes"] = given.minutes or config["minutes"]
+    config["batch"] = given.batch or config["batch"]
+    fonts = given.fonts or [given.data / "fonts"]
+    train(config, given.data, given.folder, fonts, given.resume)
+
+
+if __name__ == "__main__":
+    main()
