@@ -31,8 +31,11 @@ from hkplates.errors import (
 from hkplates.recognition.formats import FORMATS, name_of, unsupported_name
 from hkplates.recognition.types import Crop, Photo, Quad
 
-CROP_MARGIN = 0.12
-"""What a crop shows around its plate on each side, as a share of the plate's height."""
+CROP_MARGIN = 0.4
+"""What a crop shows around its plate on each side, as a share of the plate's height.
+
+Enough to find the plate's edges again where a detector's corners are off.
+"""
 
 TWO_ROWS_ASPECT = 2.6
 """Plates no wider than this many heights are cut out twice as high."""

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hkplates.recognition.images import CROP_MARGIN, TWO_ROWS_ASPECT
+from hkplates.recognition.straighten import straighten
 from hkplates.recognition.types import Crop
 
 Ink = npt.NDArray[np.float32]
@@ -61,8 +62,17 @@ class _Part:
 
 
 def lines(crop: Crop) -> list[Line]:
-    """Every way to see the text: one row; for squarish plates two rows as well; [] for none."""
-    ink = _ink(crop)
+    """Every way to see the text, [] for none.
+
+    The plate as it was cut out, and once more along its own edges; each as one row and, where it
+    is squarish, as two.
+    """
+    straight = straighten(crop)
+    views = [crop] if straight is None else [crop, straight]
+    return [line for view in views for line in _lines(_ink(view))]
+
+
+def _lines(ink: Ink) -> list[Line]:
     one = _row(ink)
     found = [Line(one, 1)] if one is not None else []
     if ink.shape[1] <= TWO_ROWS_ASPECT * ink.shape[0]:
