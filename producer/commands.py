@@ -80,9 +80,11 @@ def _submit(
 def describe(report: dict[str, Any]) -> str:
     """The report of a submission in words."""
     images, failed = report["images"], sum(report["reasons"].values())
+    known = f"{report['known']:,} listed before, " if report["known"] else ""
     lines = [
-        f"Submission {report['submission']} of {report['source']}: "
-        f"{report['listed']:,} listed, {report['new']:,} new, {report['retried']:,} tried again, "
+        f"Submission {report['submission']} of {report['source']}"
+        f"{' (continued)' if report['resumed'] else ''}: {report['listed']:,} listed, "
+        f"{known}{report['new']:,} new, {report['retried']:,} tried again, "
         f"{report['skipped']:,} skipped (already submitted and unchanged).",
         f"{images['done']:,} done with {report['plates']:,} plates, {failed:,} failed, "
         f"in {report['seconds']:,.1f} s.",

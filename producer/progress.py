@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Protocol, TextIO
 
-from rich.console import Console
+from rich.console import Console, Group
 from rich.live import Live
-from rich.table import Table
 from rich.text import Text
 
 from hkplates.database.queries import Counts
@@ -18,7 +17,7 @@ from hkplates.database.queries import Counts
 LINE_EVERY_SECONDS = 5.0
 BAR_EVERY_SECONDS = 0.5
 RATE_OVER_SECONDS = 30.0
-BAR_WIDTH = 24
+BAR_WIDTH = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +69,11 @@ class Rate:
 
 def describe(standing: Standing, rate: float) -> str:
     """One line: listed, queued, done, failed, images/s and when it will end."""
+    return ", ".join(filter(None, (in_numbers(standing), pace(standing, rate))))
+
+
+def in_numbers(standing: Standing) -> str:
+    """5,513 listed, 10 skipped, 4,000 pending, 500 queued, 1,000 done, 3 failed"""
     counts = standing.counts
     parts = [
         f"{standing.listed:,} listed{'...' if standing.listing else ''}",
@@ -80,11 +84,16 @@ def describe(standing: Standing, rate: float) -> str:
     ]
     if standing.skipped:
         parts.insert(1, f"{standing.skipped:,} skipped")
-    if rate > 0:
-        parts.append(f"{rate:,.1f} images/s")
-        if counts.left and not standing.listing:
-            parts.append(f"ETA {timedelta(seconds=round(counts.left / rate))}")
     return ", ".join(parts)
+
+
+def pace(standing: Standing, rate: float) -> str:
+    """50.0 images/s, ETA 0:01:30"""
+    if rate <= 0:
+        return ""
+    left = standing.counts.left
+    eta = f", ETA {timedelta(seconds=round(left / rate))}" if left and not standing.listing else ""
+    return f"{rate:,.1f} images/s{eta}"
 
 
 class Lines:
@@ -133,9 +142,8 @@ class Bar:
 
     def show(self, standing: Standing) -> None:
         rate = self._rate.per_second(standing.counts.ended)
-        grid = Table.grid(padding=(0, 1))
-        grid.add_row(_bar(standing.counts), Text(describe(standing, rate)))
-        self._live.update(grid, refresh=True)
+        bar = _bar(standing.counts).append(f"  {pace(standing, rate)}", style="default")
+        self._live.update(Group(bar, Text(in_numbers(standing))), refresh=True)
         self._next = time.monotonic() + BAR_EVERY_SECONDS
 
     def say(self, words: str) -> None:

@@ -107,7 +107,10 @@ def _read(engine: sa.Engine, row: SubmissionRow) -> Status:
 
 
 def _table(found: list[Status]) -> Table:
-    table = Table("number", "source", "name", "state", box=None)
+    table = Table("number", box=None)
+    table.add_column("source", overflow="fold")
+    for column in ("name", "state"):
+        table.add_column(column)
     for column in ("left", "done", "failed", "skipped", "plates"):
         table.add_column(column, justify="right")
     for status in found:

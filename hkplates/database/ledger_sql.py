@@ -59,13 +59,16 @@ OPEN_SUBMISSIONS = sa.text("""
     SELECT id FROM submissions WHERE state IN ('listing', 'running') ORDER BY id
 """)
 
-# SKIP LOCKED: a second producer takes the next images instead of waiting for these.
+# SKIP LOCKED: a second producer takes the next images instead of waiting for these. MATERIALIZED:
+# the rows are chosen once; planned into the update, the choice could run again for each row.
 TAKE_PENDING = sa.text("""
+    WITH chosen AS MATERIALIZED (
+        SELECT id FROM images
+         WHERE submission_id = :submission_id AND state = 'pending'
+         ORDER BY id LIMIT :limit FOR UPDATE SKIP LOCKED)
     UPDATE images SET state = 'queued', leased_until = now() + make_interval(secs => :seconds)
-     WHERE id IN (SELECT id FROM images
-                   WHERE submission_id = :submission_id AND state = 'pending'
-                   ORDER BY id LIMIT :limit FOR UPDATE SKIP LOCKED)
-    RETURNING id, store, bucket, key, etag
+      FROM chosen WHERE images.id = chosen.id
+    RETURNING images.id, store, bucket, key, etag
 """)
 
 EXPIRE_LEASES = sa.text("""
