@@ -3,6 +3,8 @@
 Revision: 0001, the first
 """
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
@@ -68,6 +70,20 @@ END $$
 """
 
 
+def column(
+    name: str,
+    kind: sa.types.TypeEngine[Any],
+    comment: str,
+    *rest: Any,
+    nullable: bool = False,
+    server_default: Any = None,
+) -> sa.Column[Any]:
+    """A column that is filled unless it says otherwise, and that says what it is."""
+    return sa.Column(
+        name, kind, *rest, nullable=nullable, comment=comment, server_default=server_default
+    )
+
+
 def upgrade() -> None:
     model_versions()
     submissions()
@@ -79,35 +95,20 @@ def upgrade() -> None:
 def model_versions() -> None:
     op.create_table(
         "model_versions",
-        sa.Column(
-            "id",
-            sa.Integer(),
-            sa.Identity(always=True),
-            nullable=False,
-            comment="Number of the model version",
-        ),
-        sa.Column("detector", sa.Text(), nullable=False, comment="Hash of the detector's bundle"),
-        sa.Column(
-            "reader", sa.Text(), nullable=False, comment="Hash or name and version of the reader"
-        ),
-        sa.Column(
-            "config",
-            postgresql.JSONB(astext_type=sa.Text()),
-            nullable=False,
-            comment="Settings that change what is found",
-        ),
-        sa.Column(
+        column("id", sa.Integer(), "Number of the model version", sa.Identity(always=True)),
+        column("detector", sa.Text(), "Hash of the detector's bundle"),
+        column("reader", sa.Text(), "Hash or name and version of the reader"),
+        column("config", postgresql.JSONB(), "Settings that change what is found"),
+        column(
             "digest",
             sa.LargeBinary(),
-            nullable=False,
-            comment="SHA-256 of detector, reader and config, so that a version is kept once",
+            "SHA-256 of detector, reader and config, so that a version is kept once",
         ),
-        sa.Column(
+        column(
             "created_at",
             sa.DateTime(timezone=True),
+            "When a worker first used it",
             server_default=sa.text("now()"),
-            nullable=False,
-            comment="When a worker first used it",
         ),
         sa.CheckConstraint("octet_length(digest) = 32", name=op.f("ck_model_versions_digest")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_model_versions")),
@@ -119,59 +120,48 @@ def model_versions() -> None:
 def submissions() -> None:
     op.create_table(
         "submissions",
-        sa.Column(
-            "id",
-            sa.BigInteger(),
-            sa.Identity(always=True),
-            nullable=False,
-            comment="Number of the submission",
-        ),
-        sa.Column(
+        column("id", sa.BigInteger(), "Number of the submission", sa.Identity(always=True)),
+        column(
             "source",
             sa.Text(),
-            nullable=False,
-            comment="What was submitted: s3://bucket/prefix or the absolute path of a folder",
+            "What was submitted: s3://bucket/prefix or the absolute path of a folder",
         ),
-        sa.Column("name", sa.Text(), nullable=True, comment="Name given with --name, or null"),
-        sa.Column(
+        column("name", sa.Text(), "Name given with --name, or null", nullable=True),
+        column(
             "state",
             sa.Text(),
+            "listing, running (all listed), finished, paused or cancelled",
             server_default=sa.text("'listing'"),
-            nullable=False,
-            comment="listing, running (all listed), finished, paused or cancelled",
         ),
-        sa.Column(
+        column(
             "options",
-            postgresql.JSONB(astext_type=sa.Text()),
+            postgresql.JSONB(),
+            "How it was submitted, as a JSON object",
             server_default=sa.text("'{}'::jsonb"),
-            nullable=False,
-            comment="How it was submitted, as a JSON object",
         ),
-        sa.Column(
+        column(
             "skipped",
             sa.BigInteger(),
+            "Images found in the source that another submission already had",
             server_default=sa.text("0"),
-            nullable=False,
-            comment="Images found in the source that another submission already had",
         ),
-        sa.Column(
+        column(
             "created_at",
             sa.DateTime(timezone=True),
+            "When it was first submitted",
             server_default=sa.text("now()"),
-            nullable=False,
-            comment="When it was first submitted",
         ),
-        sa.Column(
+        column(
             "listed_at",
             sa.DateTime(timezone=True),
+            "When its source was last listed to the end, or null",
             nullable=True,
-            comment="When its source was last listed to the end, or null",
         ),
-        sa.Column(
+        column(
             "finished_at",
             sa.DateTime(timezone=True),
+            "When nothing was left to do, or null",
             nullable=True,
-            comment="When nothing was left to do, or null",
         ),
         sa.CheckConstraint(
             "state IN ('listing', 'running', 'finished', 'paused', 'cancelled')",
@@ -192,94 +182,61 @@ def submissions() -> None:
 def images() -> None:
     op.create_table(
         "images",
-        sa.Column(
-            "id",
-            sa.BigInteger(),
-            sa.Identity(always=True),
-            nullable=False,
-            comment="Number of the image",
-        ),
-        sa.Column(
-            "submission_id",
-            sa.BigInteger(),
-            nullable=False,
-            comment="The submission that last sent it",
-        ),
-        sa.Column("store", sa.Text(), nullable=False, comment="s3 or folder"),
-        sa.Column(
-            "bucket", sa.Text(), nullable=False, comment="The bucket, or the folder's absolute path"
-        ),
-        sa.Column(
-            "key",
-            sa.Text(),
-            nullable=False,
-            comment="The object's key, or the path below the folder",
-        ),
-        sa.Column(
-            "etag",
-            sa.Text(),
-            nullable=False,
-            comment="The content: the S3 ETag, or a file's time of change and size",
-        ),
-        sa.Column("size", sa.BigInteger(), nullable=False, comment="Bytes, as listed"),
-        sa.Column(
+        column("id", sa.BigInteger(), "Number of the image", sa.Identity(always=True)),
+        column("submission_id", sa.BigInteger(), "The submission that last sent it"),
+        column("store", sa.Text(), "s3 or folder"),
+        column("bucket", sa.Text(), "The bucket, or the folder's absolute path"),
+        column("key", sa.Text(), "The object's key, or the path below the folder"),
+        column("etag", sa.Text(), "The content: the S3 ETag, or a file's time of change and size"),
+        column("size", sa.BigInteger(), "Bytes, as listed"),
+        column(
             "digest",
             sa.LargeBinary(),
-            nullable=False,
-            comment="SHA-256 of store, bucket, key and etag, so that an image is kept once",
+            "SHA-256 of store, bucket, key and etag, so that an image is kept once",
         ),
-        sa.Column(
+        column(
             "state",
             sa.Text(),
+            "pending, queued, done, failed, quarantined or cancelled",
             server_default=sa.text("'pending'"),
-            nullable=False,
-            comment="pending, queued, done, failed, quarantined or cancelled",
         ),
-        sa.Column(
+        column(
             "attempts",
             sa.SmallInteger(),
+            "How often a worker began it since it was last submitted",
             server_default=sa.text("0"),
-            nullable=False,
-            comment="How often a worker began it since it was last submitted",
         ),
-        sa.Column(
+        column(
             "leased_until",
             sa.DateTime(timezone=True),
+            "While queued: when it is sent again unless it ends before",
             nullable=True,
-            comment="While queued: when it is sent again unless it ends before",
         ),
-        sa.Column(
+        column(
             "reason",
             sa.Text(),
+            "Why it failed or was quarantined: missing, undecodable, crashed ...",
             nullable=True,
-            comment="Why it failed or was quarantined: missing, undecodable, crashed ...",
         ),
-        sa.Column("detail", sa.Text(), nullable=True, comment="The reason in a sentence"),
-        sa.Column("width", sa.Integer(), nullable=True, comment="Pixels of the upright photograph"),
-        sa.Column(
-            "height", sa.Integer(), nullable=True, comment="Pixels of the upright photograph"
-        ),
-        sa.Column(
+        column("detail", sa.Text(), "The reason in a sentence", nullable=True),
+        column("width", sa.Integer(), "Pixels of the upright photograph", nullable=True),
+        column("height", sa.Integer(), "Pixels of the upright photograph", nullable=True),
+        column(
             "taken_at",
             sa.DateTime(timezone=True),
+            "When it was taken (EXIF); Hong Kong time where the camera names no zone",
             nullable=True,
-            comment="When it was taken (EXIF); Hong Kong time where the camera names no zone",
         ),
-        sa.Column(
-            "model_version_id",
-            sa.Integer(),
-            nullable=True,
-            comment="The model version that read it last",
+        column(
+            "model_version_id", sa.Integer(), "The model version that read it last", nullable=True
         ),
-        sa.Column(
+        column(
             "processed_at",
             sa.DateTime(timezone=True),
+            "When it ended as done, failed or quarantined",
             nullable=True,
-            comment="When it ended as done, failed or quarantined",
         ),
-        sa.Column(
-            "milliseconds", sa.Integer(), nullable=True, comment="What it took a worker, when done"
-        ),
+        column("milliseconds", sa.Integer(), "What it took a worker, when done", nullable=True),
         sa.CheckConstraint(
             "(state = 'queued') = (leased_until IS NOT NULL)", name=op.f("ck_images_leased")
         ),
@@ -330,77 +287,43 @@ def images() -> None:
 def plates() -> None:
     op.create_table(
         "plates",
-        sa.Column(
-            "id",
-            sa.BigInteger(),
-            sa.Identity(always=True),
-            nullable=False,
-            comment="Number of the plate",
+        column("id", sa.BigInteger(), "Number of the plate", sa.Identity(always=True)),
+        column("image_id", sa.BigInteger(), "The image it was found on"),
+        column("model_version_id", sa.Integer(), "What found and read it"),
+        column(
+            "position", sa.SmallInteger(), "0 for the surest detection of the image, then 1, 2 ..."
         ),
-        sa.Column("image_id", sa.BigInteger(), nullable=False, comment="The image it was found on"),
-        sa.Column(
-            "model_version_id", sa.Integer(), nullable=False, comment="What found and read it"
-        ),
-        sa.Column(
-            "position",
-            sa.SmallInteger(),
-            nullable=False,
-            comment="0 for the surest detection of the image, then 1, 2 ...",
-        ),
-        sa.Column(
+        column(
             "mark",
             sa.Text(),
-            nullable=False,
-            comment="Registration form: no blanks, no I or O (AB1234); empty where unreadable",
+            "Registration form: no blanks, no I or O (AB1234); empty where unreadable",
         ),
-        sa.Column(
-            "text",
-            sa.Text(),
-            nullable=False,
-            comment="What is printed, rows parted by a blank (AB 1234)",
-        ),
-        sa.Column(
-            "series", sa.Text(), nullable=False, comment="Kind of mark: standard, personalised ..."
-        ),
-        sa.Column("region", sa.Text(), nullable=False, comment="Whose plate: HK, CN, MO or other"),
-        sa.Column("rows", sa.SmallInteger(), nullable=False, comment="Rows of characters: 1 or 2"),
-        sa.Column(
-            "colour",
-            sa.Text(),
-            nullable=False,
-            comment="Background: white (front), yellow (rear), other",
-        ),
-        sa.Column(
-            "confidence", sa.REAL(), nullable=False, comment="How sure the reading is, 0 to 1"
-        ),
-        sa.Column(
+        column("text", sa.Text(), "What is printed, rows parted by a blank (AB 1234)"),
+        column("series", sa.Text(), "Kind of mark: standard, personalised ..."),
+        column("region", sa.Text(), "Whose plate: HK, CN, MO or other"),
+        column("rows", sa.SmallInteger(), "Rows of characters: 1 or 2"),
+        column("colour", sa.Text(), "Background: white (front), yellow (rear), other"),
+        column("confidence", sa.REAL(), "How sure the reading is, 0 to 1"),
+        column(
             "character_confidences",
             sa.ARRAY(sa.REAL()),
-            nullable=False,
-            comment="How sure each character of text is, blanks left out, 0 to 1",
+            "How sure each character of text is, blanks left out, 0 to 1",
         ),
-        sa.Column(
+        column(
             "candidates",
-            postgresql.JSONB(astext_type=sa.Text()),
-            nullable=False,
-            comment='Other readings, the likeliest first: [{"text": ..., "confidence": ...}]',
+            postgresql.JSONB(),
+            'Other readings, the likeliest first: [{"text": ..., "confidence": ...}]',
         ),
-        sa.Column(
-            "box",
-            sa.ARRAY(sa.REAL()),
-            nullable=False,
-            comment="{x, y, width, height} in pixels of the upright photograph",
+        column(
+            "box", sa.ARRAY(sa.REAL()), "{x, y, width, height} in pixels of the upright photograph"
         ),
-        sa.Column(
+        column(
             "quad",
             sa.ARRAY(sa.REAL(), dimensions=2),
-            nullable=False,
-            comment="{{x,y},...}: the corners in pixels, clockwise from the plate's own top left",
+            "{{x,y},...}: the corners in pixels, clockwise from the plate's own top left",
         ),
-        sa.Column(
-            "detector_score", sa.REAL(), nullable=False, comment="How sure the detector is, 0 to 1"
-        ),
-        sa.Column("reader", sa.Text(), nullable=False, comment="The reader whose text this is"),
+        column("detector_score", sa.REAL(), "How sure the detector is, 0 to 1"),
+        column("reader", sa.Text(), "The reader whose text this is"),
         sa.CheckConstraint("colour IN ('white', 'yellow', 'other')", name=op.f("ck_plates_colour")),
         sa.CheckConstraint("region IN ('HK', 'CN', 'MO', 'other')", name=op.f("ck_plates_region")),
         sa.CheckConstraint("cardinality(box) = 4", name=op.f("ck_plates_box")),

@@ -1,6 +1,8 @@
 """Writing results to a real Postgres: once, whole, and harmless when done twice."""
 
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
@@ -125,6 +127,25 @@ def test_saving_twice_leaves_the_same_rows(
     results.save(version, outcomes)
     results.save(version, [ImageFailed(images[0], "missing", "gone"), done(images[1], PLATE)])
     assert everything(engine) == before
+
+
+def test_a_chunk_delivered_to_two_workers_at_once_leaves_one_set_of_rows(
+    engine: sa.Engine, results: Results, images: list[ImageRef]
+) -> None:
+    version = results.register_model(VERSION)
+    ready = threading.Barrier(4)
+
+    def deliver(number: int) -> None:
+        order = images if number % 2 else images[::-1]
+        ready.wait()
+        claimed = Ledger(engine).claim(order, 60)
+        results.save(version, [done(image, PLATE, PLATE) for image in claimed])
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(deliver, range(4)))
+    query = "SELECT image_id, position FROM plates ORDER BY 1, 2"
+    found = [tuple(row.values()) for row in rows(engine, query)]
+    assert found == [(image.id, position) for image in images for position in (0, 1)]
 
 
 def test_plates_found_after_the_lease_expired_count(
