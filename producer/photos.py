@@ -34,10 +34,10 @@ def photographs(named: Sequence[str], *, leave_out: Path | None = None) -> Itera
     """
     for name in named:
         if os.path.isdir(name):
-            yield from _some(_below(name, leave_out), f"No photographs lie in the folder {name}")
+            yield from _some(_below(name, leave_out), f"No photographs lie in the folder {name!r}")
         elif glob.has_magic(name) and not os.path.lexists(name):
             matches = (path for path in glob.iglob(name, recursive=True) if os.path.isfile(path))
-            yield from _some(matches, f"No file matches {name}")
+            yield from _some(matches, f"No file matches {name!r}")
         else:
             yield name
 

@@ -27,6 +27,7 @@ PADDING = 16  # white pixels around the line
 CUT = 0.05  # of the plate's height, cut off inside its edge: frames and rounded corners
 LEAST_HEIGHT = 0.72  # of the row's height: what is lower is a screw, a dot or a maker's mark
 SHARPEN = 0.7
+LEAST_CROP = 40  # pixels; `rectify` makes none so small
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -67,6 +68,8 @@ def lines(crop: Crop) -> list[Line]:
     The plate as it was cut out, and once more along its own edges; each as one row and, where it
     is squarish, as two.
     """
+    if min(crop.shape[:2]) < LEAST_CROP:
+        return []
     straight = straighten(crop)
     views = [crop] if straight is None else [crop, straight]
     return [line for view in views for line in _lines(_ink(view))]

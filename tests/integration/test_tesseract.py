@@ -1,0 +1,181 @@
+"""The real tesseract program on plates drawn here; and what is said when it is not in order."""
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw, ImageFont
+
+from hkplates.errors import ReaderFailed, TesseractMissing
+from hkplates.recognition.images import rectify
+from hkplates.recognition.marks import canonical
+from hkplates.recognition.tesseract import TesseractReader
+from hkplates.recognition.types import Crop, Quad
+
+needs_tesseract = pytest.mark.skipif(
+    shutil.which("tesseract") is None, reason="the tesseract program is not installed"
+)
+
+WHITE, YELLOW = (238, 238, 236), (236, 184, 30)
+
+
+def plate(*rows: str, paper: tuple[int, int, int] = WHITE, loose: float = 0.0) -> Crop:
+    """A plate on a dark car: frame, screws and a maker's mark; its corners off by `loose`."""
+    wide, high = (320, 72) if len(rows) == 1 else (200, 120)
+    picture = Image.new("RGB", (wide + 120, high + 120), (52, 56, 64))
+    draw = ImageDraw.Draw(picture)
+    draw.rectangle((57, 57, 63 + wide, 63 + high), (20, 20, 20))
+    draw.rectangle((60, 60, 60 + wide, 60 + high), paper)
+    font = ImageFont.load_default(66)
+    for number, text in enumerate(rows):
+        middle = 60 + high * (2 * number + 1) / (2 * len(rows))
+        draw.text((60 + wide / 2, middle), text, (16, 16, 18), font, anchor="mm", stroke_width=1)
+    for screw in (72, 60 + wide - 12):
+        draw.ellipse((screw - 3, 70, screw + 3, 76), (120, 120, 120))
+    draw.text((60 + wide / 2, 60 + high - 5), "MADE IN HK", (90, 90, 90), anchor="mm")
+    off = loose * high
+    corners = ((60, 60), (60 + wide, 60), (60 + wide, 60 + high), (60, 60 + high))
+    shifts = ((-off, -off), (off, off), (off, off), (-off, off))
+    quad = np.array(corners, float) + np.array(shifts)
+    return rectify(np.asarray(picture), Quad.from_array(quad))
+
+
+def blank() -> Crop:
+    return rectify(np.full((60, 200, 3), 200, np.uint8), Quad((0, 0), (200, 0), (200, 60), (0, 60)))
+
+
+@needs_tesseract
+def test_plates_of_one_and_two_rows_are_read_in_order_in_one_call() -> None:
+    crops = [
+        plate("AG 5555"),
+        plate("SM", "188"),
+        plate("NARITA"),
+        blank(),
+        plate("KB", "7342", paper=YELLOW),
+        plate("HK 2376", paper=YELLOW),
+    ]
+    readings = TesseractReader().read(crops)
+    marks = [canonical(reading.text) for reading in readings]
+    assert marks == ["AG5555", "SM188", "NAR1TA", "", "KB7342", "HK2376"]
+    assert [reading.rows for reading in readings if reading.text] == [1, 2, 1, 2, 1]
+
+
+@needs_tesseract
+def test_rows_are_parted_by_a_blank_and_letters_kept_as_printed() -> None:
+    two_rows, personalised = TesseractReader().read([plate("SM", "188"), plate("NARITA")])
+    assert two_rows.text == "SM 188"
+    assert personalised.text == "NARITA"
+
+
+@needs_tesseract
+def test_each_character_has_a_confidence_and_the_reading_is_its_own_first_candidate() -> None:
+    (reading,) = TesseractReader().read([plate("AG 5555")])
+    assert len(reading.character_confidences) == len("AG5555")
+    assert all(0 <= number <= 1 for number in reading.character_confidences)
+    assert 0 < reading.confidence <= min(reading.character_confidences)
+    assert (reading.candidates[0].text, reading.candidates[0].confidence) == (
+        reading.text,
+        reading.confidence,
+    )
+
+
+@needs_tesseract
+def test_a_loose_box_is_read_as_well() -> None:
+    readings = TesseractReader().read([plate("AG 5555", loose=0.15), plate("SM", "188", loose=0.1)])
+    assert [canonical(reading.text) for reading in readings] == ["AG5555", "SM188"]
+
+
+@needs_tesseract
+def test_what_holds_no_text_is_an_empty_reading() -> None:
+    noise = np.random.default_rng(5).integers(0, 256, (80, 240, 3), np.uint8)
+    tiny = np.zeros((9, 9, 3), np.uint8)
+    readings = TesseractReader().read([blank(), np.zeros((130, 400, 3), np.uint8), tiny])
+    assert [(reading.text, reading.confidence) for reading in readings] == [("", 0.0)] * 3
+    assert len(TesseractReader().read([noise])) == 1
+
+
+@needs_tesseract
+def test_no_crops_need_no_call() -> None:
+    assert TesseractReader().read([]) == []
+
+
+@needs_tesseract
+def test_nothing_is_left_in_the_temporary_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    TesseractReader().read([plate("AG 5555")])
+    assert list(tmp_path.iterdir()) == []
+
+
+@needs_tesseract
+def test_the_version_names_the_program() -> None:
+    assert TesseractReader().version.split()[0] == "tesseract"
+    assert TesseractReader().version.split()[1][0].isdigit()
+
+
+def stand_in(folder: Path, monkeypatch: pytest.MonkeyPatch, does: str) -> None:
+    """Put a program of the name first on PATH; it tells its version, and else does as told."""
+    program = folder / "tesseract"
+    program.write_text(
+        f"#!{sys.executable}\nimport os, sys, time\n"
+        "if '--version' in sys.argv:\n    sys.exit(print('tesseract 5.9.9'))\n" + does
+    )
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
+
+
+def test_a_missing_program_is_named_with_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(TesseractMissing, match=r"tesseract-ocr.*brew install tesseract"):
+        TesseractReader()
+
+
+def test_missing_language_data_is_named_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stand_in(tmp_path, monkeypatch, "sys.exit('Error opening data file /nowhere/eng.traineddata')")
+    with pytest.raises(TesseractMissing, match="English data"):
+        TesseractReader().read([plate("AG 5555")])
+
+
+def test_a_program_that_hangs_is_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stand_in(tmp_path, monkeypatch, "time.sleep(60)")
+    reader = TesseractReader(seconds=1.0)
+    begun = time.monotonic()
+    with pytest.raises(ReaderFailed, match="did not finish within 1 seconds"):
+        reader.read([plate("AG 5555")])
+    assert time.monotonic() - begun < 30
+
+
+def test_a_program_that_crashes_is_said_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stand_in(tmp_path, monkeypatch, "os.abort()")
+    with pytest.raises(ReaderFailed, match="status -6"):
+        TesseractReader().read([plate("AG 5555")])
+
+
+def test_one_thread_is_for_the_program_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = tmp_path / "seen"
+    monkeypatch.delenv("OMP_THREAD_LIMIT", raising=False)
+    stand_in(
+        tmp_path,
+        monkeypatch,
+        f"open({str(seen)!r}, 'w').write(os.environ['OMP_THREAD_LIMIT'])\n"
+        "open(sys.argv[2] + '.hocr', 'w').close()\n",
+    )
+    assert TesseractReader().read([plate("AG 5555")])[0].text == ""
+    assert seen.read_text() == "1"
+    own = subprocess.run(
+        [sys.executable, "-c", "import os; print(os.environ.get('OMP_THREAD_LIMIT'))"],
+        capture_output=True,
+        check=True,
+        text=True,
+    )
+    assert own.stdout == "None\n"
