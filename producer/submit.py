@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field
+from itertools import chain
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
@@ -74,17 +75,19 @@ class Submit:
     _said: set[str] = field(default_factory=set)
 
     def run(self, source: Source, name: str | None, batches: Iterable[list[Entry]]) -> Report:
-        """List, dispatch and wait.
+        """List, dispatch and wait. There must be a batch.
 
         Raises:
             SourceError: the source cannot be listed.
             TemporaryFault: a service stayed away for longer than our patience.
         """
         began = self._stirred_at = self.clock()
+        listing = iter(batches)
+        first = next(listing)  # before anything is written: a source that fails leaves no row
         ledger = Ledger(self.engine)
         submission = ledger.open_submission(str(source), name, {"name": name})
         added = Added()
-        for batch in batches:
+        for batch in chain([first], listing):
             added += ledger.add_images(submission.id, source.store, source.bucket, batch)
             self._step(submission.id, added, listing=True)
         self._finish_listing(ledger, submission.id, added)

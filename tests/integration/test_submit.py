@@ -11,7 +11,7 @@ from hkplates.database import queries
 from hkplates.database.ledger import Added, Ledger
 from hkplates.database.results import ImageDone, ImageFailed, ModelVersion, Outcome, Results
 from hkplates.database.session import open_engine
-from hkplates.errors import BrokerUnreachable, ImageRejected
+from hkplates.errors import BrokerUnreachable, ImageRejected, SourceEmpty
 from hkplates.jobs import Chunk, ImageRef
 from hkplates.storage.folder import FolderStore
 from producer.dispatch import Dispatcher
@@ -213,6 +213,14 @@ def test_a_cancelled_submission_is_not_waited_for(engine: sa.Engine, photos: Pat
 
     report = submit(engine, photos, WorkingQueue(engine, works=False), Canceller())
     assert report.counts.left == 25
+
+
+def test_a_source_that_cannot_be_listed_leaves_no_submission(
+    engine: sa.Engine, tmp_path: Path
+) -> None:
+    with pytest.raises(SourceEmpty):
+        submit(engine, tmp_path, WorkingQueue(engine))
+    assert queries.submissions(engine) == []
 
 
 def test_status_reads_what_was_done(engine: sa.Engine, photos: Path) -> None:
