@@ -13,11 +13,11 @@ from pathlib import Path
 import psutil
 
 PROGRAMS = Path(sys.executable).parent
-START_SECONDS = 90
+START_SECONDS = 120
 STOP_SECONDS = 60
 
 
-def eventually(condition: Callable[[], object], what: str, seconds: float = 60) -> None:
+def eventually(condition: Callable[[], object], what: str, seconds: float = 120) -> None:
     """Wait until something holds."""
     deadline = time.monotonic() + seconds
     while not condition():
@@ -107,9 +107,8 @@ def hkplates(environment: Mapping[str, str], *arguments: str) -> subprocess.Pope
     )
 
 
-def variables(database_url: str, broker_url: str, **more: str) -> dict[str, str]:
+def variables(database_url: str = "", broker_url: str = "", **more: str) -> dict[str, str]:
     """What a program of ours is told by its environment, and nothing else of this machine's."""
-    ours = {"DATABASE_URL": database_url, "CELERY_BROKER_URL": broker_url}
-    if models := os.environ.get("HKPLATES_TEST_MODELS"):
-        ours["HKPLATES_MODELS"] = models
-    return {"PATH": f"{PROGRAMS}:{os.environ['PATH']}", **ours, **more}
+    told = {"DATABASE_URL": database_url, "CELERY_BROKER_URL": broker_url, **more}
+    named = {name: value for name, value in told.items() if value}
+    return {"PATH": f"{PROGRAMS}:{os.environ['PATH']}", **named}
