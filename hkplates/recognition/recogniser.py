@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
+from typing import Literal
 
 from hkplates.recognition import marks
 from hkplates.recognition.colour import paper_of
@@ -19,6 +20,8 @@ from hkplates.recognition.types import (
     Region,
     TextReading,
 )
+
+ReaderName = Literal["neural", "tesseract", "none"]
 
 BELIEVED = 0.5
 """From this confidence on, a mark of a known series outweighs what the paper's colour suggests."""
@@ -108,18 +111,48 @@ def _region(detection: Detection, paper: str, series: str, confidence: float) ->
     return detection.region
 
 
-def open_recogniser(models: Path, runtime: str, threshold: float | None) -> Recogniser:
-    """The recogniser with the detector under `models` and Tesseract, ready to use.
+class NoReader:
+    """Leaves every plate unread: for those who only want to know where plates are."""
 
-    `runtime` is "litert" or "tensorflow"; `threshold` replaces the bundle's own where given.
+    name = "none"
+    version = "none"
+
+    def read(self, crops: Sequence[Crop]) -> list[TextReading]:
+        """An empty reading for each crop."""
+        return [TextReading("", 0.0, (), 1) for _ in crops]
+
+
+def open_recogniser(
+    models: Path, runtime: str, threshold: float | None, reader: ReaderName = "neural"
+) -> Recogniser:
+    """The recogniser with the detector and the reader under `models`, ready to use.
+
+    `runtime` is "litert" or "tensorflow"; `threshold` replaces the detector bundle's own where
+    given. The neural reader runs in LiteRT in either case.
 
     Raises:
         BundleInvalid, RuntimeMissing, TesseractMissing: the installation lacks something.
     """
     # Here and not above, so that a caller with a detector of its own need not have LiteRT.
     from hkplates.recognition.detector import open_detector
-    from hkplates.recognition.tesseract import TesseractReader
 
     detector = open_detector(models / "detector" / "bundle", runtime, threshold)
     config = {"hkplates": version("hkplates"), "runtime": runtime, "threshold": threshold}
-    return Recogniser(detector, TesseractReader(), config)
+    return Recogniser(detector, open_reader(models, reader), config)
+
+
+def open_reader(models: Path, name: ReaderName) -> Reader:
+    """The reader of that name.
+
+    Raises:
+        BundleInvalid, TesseractMissing: the installation lacks what this reader needs.
+    """
+    if name == "none":
+        return NoReader()
+    if name == "tesseract":
+        from hkplates.recognition.tesseract import TesseractReader
+
+        return TesseractReader()
+    from hkplates.recognition import reader
+
+    return reader.open_reader(models / "reader" / "bundle")

@@ -33,7 +33,7 @@ def export(trainer: Trainer, bundle: Path) -> dict[str, Any]:
         "inputs": [[HEIGHT, WIDTH]],
         "margin": MARGIN,
         "colour_order": "gray",
-        "input": "uint8 (1, height, width, 1) gray: the plate and a margin of its height, stretched; "
+        "input": "uint8 (1, height, width, 1) gray: the plate with its margin, stretched; "
         "all scaling is inside",
         "output": "float32 (1, n) logits: slots x (classes + nothing), lower row of each slot, "
         "two rows, steps x (classes + nothing)",
