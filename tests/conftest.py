@@ -9,6 +9,7 @@ unless HKPLATES_TEST_S3_ENDPOINT, _ACCESS_KEY and _SECRET_KEY name one.
 import os
 import secrets
 import shutil
+import signal
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -33,6 +34,8 @@ def pytest_configure(config: pytest.Config) -> None:
     """`pytest -m unit` is `pytest tests/unit`."""
     for kind in KINDS:
         config.addinivalue_line("markers", f"{kind}: the tests of tests/{kind}")
+    # Asked to end from outside (a CI's time limit), stop what was started, as after Ctrl-C.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
