@@ -8,6 +8,7 @@ COPY producer producer
 COPY workers workers
 COPY migrations migrations
 COPY models/detector/bundle models/detector/bundle
+COPY models/reader/bundle models/reader/bundle
 RUN python -m venv /opt/hkplates \
  && /opt/hkplates/bin/pip install --no-cache-dir --no-compile -c constraints.txt . \
  # The SavedModel is for HKPLATES_RUNTIME=tensorflow, which this image does not carry.
