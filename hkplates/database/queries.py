@@ -1,4 +1,4 @@
-"""Reads for people: how far a submission is, why images failed, which plates were found."""
+"""Reads for people: how far a submission is, and why images failed."""
 
 from dataclasses import dataclass, fields
 from datetime import datetime
@@ -52,20 +52,6 @@ class SubmissionRow:
     listed_at: datetime | None
     finished_at: datetime | None
     seconds: float
-
-
-@dataclass(frozen=True, slots=True)
-class Sighting:
-    """A plate of an image's current model version, and where it was seen."""
-
-    mark: str
-    text: str
-    region: str
-    series: str
-    colour: str
-    confidence: float
-    uri: str
-    taken_at: datetime | None
 
 
 def submissions(engine: sa.Engine, limit: int = 20) -> list[SubmissionRow]:
@@ -123,22 +109,6 @@ def plates_found(engine: sa.Engine, submission_id: int) -> int:
     )
     with engine.connect() as connection:
         return connection.execute(query).scalar_one()
-
-
-SIGHTINGS = """\
-SELECT mark, text, region, series, colour, confidence, uri, taken_at
-  FROM sightings
- WHERE submission_id = :submission_id
- ORDER BY confidence DESC, plate_id
- LIMIT :limit"""
-"""The query of `sightings`, fit to be shown to people."""
-
-
-def sightings(engine: sa.Engine, submission_id: int, limit: int = 50) -> list[Sighting]:
-    """The plates of a submission, the surest readings first."""
-    values = {"submission_id": submission_id, "limit": limit}
-    with engine.connect() as connection:
-        return [Sighting(*row) for row in connection.execute(sa.text(SIGHTINGS), values)]
 
 
 _SUBMISSION = sa.select(

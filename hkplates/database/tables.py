@@ -220,13 +220,13 @@ class Plate(Base):
         ForeignKey("model_versions.id"), comment="What found and read it"
     )
     position: Mapped[int] = mapped_column(
-        SmallInteger, comment="0 for the surest detection of the image, then 1, 2 ..."
+        SmallInteger, comment="0 for the leftmost plate of the image, then 1, 2 ..."
     )
     mark: Mapped[str] = mapped_column(
         comment="Registration form: no blanks, no I or O (AB1234); empty where unreadable"
     )
     text: Mapped[str] = mapped_column(comment="What is printed, rows parted by a blank (AB 1234)")
-    series: Mapped[str] = mapped_column(comment="Kind of mark: standard, personalised ...")
+    series: Mapped[str] = mapped_column(comment="Kind of mark: usual, personalised, government ...")
     region: Mapped[str] = mapped_column(comment="Whose plate: HK, CN, MO or other")
     rows: Mapped[int] = mapped_column(SmallInteger, comment="Rows of characters: 1 or 2")
     colour: Mapped[str] = mapped_column(comment="Background: white (front), yellow (rear), other")

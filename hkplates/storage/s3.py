@@ -31,6 +31,9 @@ WITH_ENDPOINT = COMMON.merge(
         response_checksum_validation="when_required",
     )
 )
+MODIFIED = "modified-"
+"""Begins what names the content of an object that was listed without an ETag."""
+
 FAULTS = (BotoCoreError, ClientError, HTTPError)
 
 
@@ -52,8 +55,9 @@ class S3Store:
 
     def read(self, bucket: str, key: str, etag: str, *, limit: int) -> bytes:
         """The bytes of one object; nothing of a body that is too large is read."""
+        condition = {} if etag.startswith(MODIFIED) else {"IfMatch": f'"{etag}"'}
         try:
-            found = self._connected().get_object(Bucket=bucket, Key=key, IfMatch=f'"{etag}"')
+            found = self._connected().get_object(Bucket=bucket, Key=key, **condition)
             with found["Body"] as body:
                 _check(found, key, etag, limit)
                 data: bytes = body.read()
@@ -85,13 +89,24 @@ def _make_client() -> Any:
 
 
 def _entry(listed: dict[str, Any]) -> Entry:
-    return Entry(listed["Key"], listed["ETag"].strip('"'), listed["Size"])
+    return Entry(listed["Key"], _etag(listed, listed["Size"]), listed["Size"])
+
+
+def _etag(described: dict[str, Any], size: int) -> str:
+    """The ETag, or what stands for it: gateways over a folder have none for files put there."""
+    etag: str = described.get("ETag", "").strip('"')
+    return etag or _modified(described, size)
+
+
+def _modified(described: dict[str, Any], size: int) -> str:
+    when = described.get("LastModified")
+    return f"{MODIFIED}{when.timestamp():.0f}-{size}" if when else ""
 
 
 def _check(found: dict[str, Any], key: str, etag: str, limit: int) -> None:
     size = found["ContentLength"]
-    # Not every server heeds If-Match.
-    if found["ETag"].strip('"') != etag:
+    # Not every server heeds If-Match. One that lists no ETag may answer with one all the same.
+    if _etag(found, size) != etag and _modified(found, size) != etag:
         raise ImageChanged(f"{key} was replaced after it was listed; submit its prefix again")
     if size == 0:
         raise ImageEmpty(f"{key} has no bytes")

@@ -26,6 +26,8 @@ SELECT plates.id AS plate_id,
        plates.confidence,
        CASE images.store WHEN 's3' THEN 's3://' || images.bucket || '/' || images.key
             ELSE 'file://' || rtrim(images.bucket, '/') || '/' || images.key END AS uri,
+       images.bucket,
+       images.key,
        images.taken_at,
        images.processed_at,
        plates.box,
@@ -291,7 +293,7 @@ def plates() -> None:
         column("image_id", sa.BigInteger(), "The image it was found on"),
         column("model_version_id", sa.Integer(), "What found and read it"),
         column(
-            "position", sa.SmallInteger(), "0 for the surest detection of the image, then 1, 2 ..."
+            "position", sa.SmallInteger(), "0 for the leftmost plate of the image, then 1, 2 ..."
         ),
         column(
             "mark",
@@ -299,7 +301,7 @@ def plates() -> None:
             "Registration form: no blanks, no I or O (AB1234); empty where unreadable",
         ),
         column("text", sa.Text(), "What is printed, rows parted by a blank (AB 1234)"),
-        column("series", sa.Text(), "Kind of mark: standard, personalised ..."),
+        column("series", sa.Text(), "Kind of mark: usual, personalised, government ..."),
         column("region", sa.Text(), "Whose plate: HK, CN, MO or other"),
         column("rows", sa.SmallInteger(), "Rows of characters: 1 or 2"),
         column("colour", sa.Text(), "Background: white (front), yellow (rear), other"),

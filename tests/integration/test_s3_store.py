@@ -261,6 +261,29 @@ def test_a_server_that_ignores_the_condition_is_not_believed(
             S3Store().read(BUCKET, "a.jpg", "e", limit=LIMIT)
 
 
+LISTED_WITHOUT_ETAG = b"""<?xml version="1.0"?><ListBucketResult><Name>b</Name><Contents>
+<Key>a.jpg</Key><Size>9</Size><LastModified>2026-07-01T08:00:00.000Z</LastModified>
+</Contents></ListBucketResult>"""
+UNCHANGED = {"Content-Length": "9", "Last-Modified": "Wed, 01 Jul 2026 08:00:00 GMT"}
+
+
+@pytest.mark.parametrize("etag", [{}, {"ETag": '"made on reading"'}], ids=["none", "later"])
+def test_an_object_listed_without_etag_is_known_by_its_time_and_size(
+    monkeypatch: pytest.MonkeyPatch, etag: dict[str, str]
+) -> None:
+    with answers(200, LISTED_WITHOUT_ETAG) as url:
+        point_to(monkeypatch, url)
+        (entry,) = S3Store().list(BUCKET, "")
+    with answers(200, b"nine byte", {**UNCHANGED, **etag}) as url:
+        point_to(monkeypatch, url)
+        assert S3Store().read(BUCKET, "a.jpg", entry.etag, limit=LIMIT) == b"nine byte"
+    replaced = {**UNCHANGED, **etag, "Last-Modified": "Wed, 01 Jul 2026 09:00:00 GMT"}
+    with answers(200, b"new bytes", replaced) as url:
+        point_to(monkeypatch, url)
+        with pytest.raises(ImageChanged):
+            S3Store().read(BUCKET, "a.jpg", entry.etag, limit=LIMIT)
+
+
 def test_an_answer_that_is_no_s3_is_a_temporary_fault(monkeypatch: pytest.MonkeyPatch) -> None:
     with answers(200, b"<html>welcome</html") as url:
         point_to(monkeypatch, url)
