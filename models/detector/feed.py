@@ -7,8 +7,10 @@ import json
 import multiprocessing
 import queue
 import signal
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -19,6 +21,7 @@ Batch = tuple[np.ndarray, ...]
 """pixels uint8, heat, care, corners, weight; the first axis is the view."""
 
 POOL = 2000  # views; 0.35 GB
+SPOTS = "spots.json"  # in the folder of a training
 LOOK_FOR_SPOTS = 20  # batches between looks at the file of hard spots
 
 
@@ -41,6 +44,22 @@ class Feed:
         ]
         for worker in self._workers:
             worker.start()
+
+    @classmethod
+    @contextmanager
+    def of(cls, maker: ViewMaker, config: Mapping[str, Any], out: Path) -> Iterator["Feed"]:
+        """A feed as the training's config says, ended when the block is left."""
+        feed = cls(
+            maker,
+            fresh=config["fresh"],
+            processes=config["processes"],
+            seed=config["seed"],
+            spots=out / SPOTS,
+        )
+        try:
+            yield feed
+        finally:
+            feed.close()
 
     def batches(self, size: int) -> Iterator[Batch]:
         """Batches of `size` views."""
@@ -101,6 +120,9 @@ def _produce(
     spots: Path,
 ) -> None:
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.signal(
+        signal.SIGINT, signal.SIG_IGN
+    )  # Ctrl-C reaches the whole group; the parent ends us
     rng = np.random.default_rng(seed)
     number = 0
     while True:

@@ -2,8 +2,9 @@
 
     python -m models.detector.train --data FOLDER --out FOLDER [--minutes N | --steps N]
 
-FOLDER of data holds train/ with its .jsonl of labels and, if there is one, backgrounds/. Stopped by
-Ctrl-C or a signal it keeps its last checkpoint, and the same command goes on from there.
+The data is a folder of photographs with a .jsonl of labels; beside it may lie backgrounds/
+(pictures without plates) and fonts/. The folder that holds these, with the photographs in train/,
+does as well. Stopped by Ctrl-C or a signal it saves, and the same command goes on from there.
 """
 
 import argparse
@@ -24,7 +25,7 @@ from hkplates.recognition.types import Photo
 from models.detector.album import HONG_KONG, OTHER, LabelledPlate, Picture, read_album, split
 from models.detector.curves import draw_curves
 from models.detector.evaluate import measure
-from models.detector.feed import Batch, Feed, write_spots
+from models.detector.feed import SPOTS, Batch, Feed, write_spots
 from models.detector.views import Mixture, Spot, ViewMaker
 from models.synthesis.faces import Faces
 from models.synthesis.samples import sample
@@ -139,10 +140,17 @@ def read_config(path: Path = CONFIG) -> Options:
     return yaml.safe_load(path.read_text(encoding="utf-8"))
 
 
+def data_folders(data: Path) -> tuple[Path, Path, Path]:
+    """(labelled photographs, backgrounds, fonts); `data` holds them, or is the first of them."""
+    root = data if (data / "train").is_dir() else data.resolve().parent
+    photos = data / "train" if (data / "train").is_dir() else data
+    return photos, root / "backgrounds", root / "fonts"
+
+
 def read_data(data: Path, config: Options) -> tuple[list[Picture], list[Picture]]:
     """(pictures to learn from, pictures held back)."""
-    learn, held = split(read_album(data / "train"), config["held_back"])
-    backgrounds = data / "backgrounds"
+    photos, backgrounds, _ = data_folders(data)
+    learn, held = split(read_album(photos), config["held_back"])
     if backgrounds.is_dir():
         learn += read_album(backgrounds)
     return learn, held
@@ -206,7 +214,7 @@ def train(
         if progress.mined < sum(progress.share >= at for at in config["mine_at"]):
             progress.mined += 1
             spots = find_spots(training, learn, rng)
-            write_spots(training.out / "spots.json", spots)
+            write_spots(training.out / SPOTS, spots)
             print(f"mined {len(spots)} false peaks", flush=True)
             last = time.monotonic()
     _check(training, held)
@@ -259,31 +267,25 @@ def main(arguments: Sequence[str] | None = None) -> None:
     cli.add_argument("--fonts", type=Path, action="append", default=[], help="folder of typefaces")
     cli.add_argument("--config", type=Path, default=CONFIG)
     options = cli.parse_args(arguments)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # end the feed's processes as well
-    cv2.setNumThreads(0)  # before the feed forks: OpenCV's threads do not survive that
     if not options.minutes and not options.steps:
         options.minutes = 90.0
-    options.out.mkdir(parents=True, exist_ok=True)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: save, end the feed
+    cv2.setNumThreads(0)  # before the feed forks: OpenCV's threads do not survive that
     config = read_config(options.config)
     learn, held = read_data(options.data, config)
     learn += draw_pictures(config["drawn_scenes"], config["seed"])
-    fonts = [*options.fonts, *(f for f in [options.data / "fonts"] if f.is_dir())]
+    fonts = [*options.fonts, *(f for f in data_folders(options.data)[2:] if f.is_dir())]
     maker = ViewMaker(learn, fonts, config["view"], Mixture(**config["mixture"]))
-    progress = Progress(options.minutes, options.steps)
-    feed = Feed(
-        maker,
-        fresh=config["fresh"],
-        processes=config["processes"],
-        seed=config["seed"],
-        spots=options.out / "spots.json",
-    )
-    try:
-        training = Training(options.out, config, progress)
+    options.out.mkdir(parents=True, exist_ok=True)
+    with Feed.of(maker, config, options.out) as feed:
+        training = Training(options.out, config, Progress(options.minutes, options.steps))
         if training.resume():
-            print(f"resumed at step {progress.step}", flush=True)
-        train(training, feed, learn, held)
-    finally:
-        feed.close()
+            print(f"resumed at step {training.progress.step}", flush=True)
+        try:
+            train(training, feed, learn, held)
+        except KeyboardInterrupt:
+            training.save()
+            print(f"stopped and saved at step {training.progress.step}", flush=True)
 
 
 if __name__ == "__main__":

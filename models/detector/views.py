@@ -53,13 +53,13 @@ class Spot:
 class Mixture:
     """Chances of each kind of view; they need not add up to one."""
 
-    hong_kong: float = 0.34
+    hong_kong: float = 0.40
     foreign: float = 0.16
     swapped: float = 0.20
-    pasted: float = 0.14
+    pasted: float = 0.12
     emptied: float = 0.05
     negative: float = 0.05
-    hard: float = 0.10
+    hard: float = 0.08
 
 
 class ViewMaker:
