@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from hkplates.recognition.images import CROP_MARGIN, TWO_ROWS_ASPECT
+from hkplates.recognition.images import CROP_MARGIN
 from hkplates.recognition.straighten import straighten
 from hkplates.recognition.types import Crop
 
@@ -25,6 +25,7 @@ Gray = npt.NDArray[np.uint8]
 CHARACTER_HEIGHT = 36  # pixels in the line: read better than 40 or 48 on the training plates
 PADDING = 16  # white pixels around the line
 CUT = 0.05  # of the plate's height, cut off inside its edge: frames and rounded corners
+WIDEST_TWO_ROWS = 3.0  # widths over height, corners off included; true ones lie under 2.3
 LEAST_HEIGHT = 0.72  # of the row's height: what is lower is a screw, a dot or a maker's mark
 SHARPEN = 0.7
 LEAST_CROP = 40  # pixels; `rectify` makes none so small
@@ -71,14 +72,17 @@ def lines(crop: Crop) -> list[Line]:
     if min(crop.shape[:2]) < LEAST_CROP:
         return []
     straight = straighten(crop)
-    views = [crop] if straight is None else [crop, straight]
-    return [line for view in views for line in _lines(_ink(view))]
+    # Where the corners look wrong nothing is cut off at the sides: letters may stand there.
+    views = [_ink(crop, CUT if straight is None else 0.0)]
+    if straight is not None:
+        views.append(_ink(straight, CUT))
+    return [line for ink in views for line in _lines(ink)]
 
 
 def _lines(ink: Ink) -> list[Line]:
     one = _row(ink)
     found = [Line(one, 1)] if one is not None else []
-    if ink.shape[1] <= TWO_ROWS_ASPECT * ink.shape[0]:
+    if ink.shape[1] <= WIDEST_TWO_ROWS * ink.shape[0]:
         found += _two_rows(ink)
     return found
 
@@ -92,13 +96,17 @@ def _two_rows(ink: Ink) -> list[Line]:
     return [Line(np.hstack([_centred(upper, high), _centred(lower, high)]), 2, int(upper.shape[1]))]
 
 
-def _ink(crop: Crop) -> Ink:
-    """The plate itself, without margin and shading.
+def _ink(crop: Crop, cut: float) -> Ink:
+    """The plate itself, without margin and shading; `cut` is cut off at the left and right.
 
     Red and green alone: yellow paper is then as light as white, and black or red characters dark.
     """
-    edge = round(crop.shape[0] * (CROP_MARGIN + CUT) / (1 + 2 * CROP_MARGIN))
-    plate = crop[edge:-edge, edge:-edge].astype(np.float32)
+    plate_height = crop.shape[0] / (1 + 2 * CROP_MARGIN)
+    edge, side = (
+        round(plate_height * (CROP_MARGIN + CUT)),
+        round(plate_height * (CROP_MARGIN + cut)),
+    )
+    plate = crop[edge:-edge, side:-side].astype(np.float32)
     light = (plate[:, :, 0] + plate[:, :, 1]) / 2
     size = max(3, light.shape[0] // 2 | 1)
     paper = cv2.morphologyEx(
