@@ -44,14 +44,16 @@ class Heads:
 class Decoder:
     """How logits become text; all but the symbols is fitted on plates held out from training.
 
-    `prior` has, by series, what is added to a candidate's logarithmic score. `calibration` has
-    the weights of `_evidence` and a constant, of a logistic regression on being right.
+    `prior` has, by series, what is added to a candidate's logarithmic score; "nearly_usual" is
+    added for a mark that like shapes, exchanged, would make a usual one. `calibration` has the
+    weights of `evidence` in a logistic regression on being right, for one view and for several.
     """
 
     symbols: str
     slot_share: float
     prior: Mapping[str, float]
     calibration: tuple[float, ...]
+    calibration_of_views: tuple[float, ...]
 
     def decode(self, views: Sequence[Heads]) -> TextReading:
         """One reading of a plate from one view of it or more, e.g. crops that differ a little."""
@@ -61,7 +63,8 @@ class Decoder:
         best = scored[0]
         if not best.mark:
             return TextReading("", 0.0, (), rows)
-        confidence = _probability(evidence(scored), self.calibration)
+        weights = self.calibration if len(views) == 1 else self.calibration_of_views
+        confidence = _probability(evidence(scored), weights)
         split = _split(views, len(best.mark)) if rows == 2 else None
         texts = [_printed(seen, scored_one.mark) for scored_one in scored]
         shown = [_parted(text, split if i == 0 else None) for i, text in enumerate(texts)]
@@ -94,8 +97,12 @@ class Decoder:
         return sorted(scored, key=lambda one: -one.total)
 
     def _total(self, one: "Scored") -> float:
-        prior = self.prior.get(marks.series(one.mark), 0.0) if one.mark else 0.0
-        return self.slot_share * one.slots + (1 - self.slot_share) * one.steps + prior
+        seen = self.slot_share * one.slots + (1 - self.slot_share) * one.steps
+        if not one.mark:
+            return seen
+        # Few people choose a mark that is a usual one but for an 8 in place of a B.
+        nearly = self.prior.get("nearly_usual", 0.0) if marks.usual_spelling(one.mark) else 0.0
+        return seen + self.prior.get(marks.series(one.mark), 0.0) + nearly
 
 
 @dataclass(frozen=True, slots=True)

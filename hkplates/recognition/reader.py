@@ -11,6 +11,7 @@ from ai_edge_litert.interpreter import Interpreter
 from hkplates.recognition.bundle import Bundle, open_bundle
 from hkplates.recognition.decoding import Decoder, Heads
 from hkplates.recognition.images import CROP_MARGIN
+from hkplates.recognition.straighten import straighten
 from hkplates.recognition.types import Crop, TextReading
 
 
@@ -34,8 +35,10 @@ class NeuralReader:
             symbols=self._symbols,
             slot_share=float(config["decoder"]["slot_share"]),
             prior={str(k): float(v) for k, v in config["decoder"]["prior"].items()},
-            calibration=tuple(float(w) for w in config["decoder"]["calibration"]),
+            calibration=_floats(config["decoder"]["calibration"]),
+            calibration_of_views=_floats(config["decoder"]["calibration_of_views"]),
         )
+        self._sure = float(config["decoder"]["sure"])
         self._interpreter = Interpreter(str(bundle.folder / "model.tflite"), num_threads=1)
         self._interpreter.allocate_tensors()
         self._input = self._interpreter.get_input_details()[0]["index"]
@@ -43,7 +46,21 @@ class NeuralReader:
 
     def read(self, crops: Sequence[Crop]) -> list[TextReading]:
         """One reading for each crop, in order; the text is empty where nothing is printed."""
-        return [self._decoder.decode([self.look(crop)]) for crop in crops]
+        return [self._read(crop) for crop in crops]
+
+    def _read(self, crop: Crop) -> TextReading:
+        first = self.look(crop)
+        reading = self._decoder.decode([first])
+        if reading.confidence >= self._sure:
+            return reading
+        # A second look costs as much as the first: only where it may change something.
+        second = self.look_again(crop)
+        return reading if second is None else self._decoder.decode([first, second])
+
+    def look_again(self, crop: Crop) -> Heads | None:
+        """What the network says of the plate cut out along its own edges, where they are seen."""
+        straight = straighten(crop)
+        return None if straight is None else self.look(straight)
 
     def look(self, crop: Crop) -> Heads:
         """What the network says of one crop, undecoded."""
@@ -75,6 +92,10 @@ class NeuralReader:
         gray = cv2.cvtColor(crop[cut : height - cut, cut : width - cut], cv2.COLOR_RGB2GRAY)
         size = (self._width, self._height)
         return np.asarray(cv2.resize(gray, size, interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def _floats(values: Sequence[float]) -> tuple[float, ...]:
+    return tuple(float(value) for value in values)
 
 
 def open_reader(folder: Path) -> NeuralReader:

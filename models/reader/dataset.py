@@ -79,9 +79,10 @@ class Samples:
             if chance < share:
                 return make(off)
             chance -= share
-        return self._drawn(off, mixture)
+        return self._drawn(mixture)
 
-    def _drawn(self, off: float, mixture: Mixture) -> tuple[np.ndarray, Label]:
+    def view(self, mixture: Mixture) -> tuple[np.ndarray, np.ndarray, Label]:
+        """A drawn plate as pixels of a gray photograph, its shaken corners, and its label."""
         rng = self._rng
         chosen = rng.random() < mixture.personalised
         registration = lettering.personalised(rng) if chosen else draw_registration(rng)
@@ -90,8 +91,12 @@ class Samples:
         pixels, corners = camera.photograph(
             rng, drawing.pixels, drawing.corners, rows, mixture.smallest
         )
-        pixels = camera.degrade(rng, pixels)
-        return camera.cut_out(pixels, camera.jitter(rng, corners, off)), drawing.label
+        off = rng.uniform(*mixture.jitter)
+        return camera.degrade(rng, pixels), camera.jitter(rng, corners, off), drawing.label
+
+    def _drawn(self, mixture: Mixture) -> tuple[np.ndarray, Label]:
+        pixels, corners, label = self.view(mixture)
+        return camera.cut_out(pixels, corners), label
 
     def _hong_kong(self, off: float) -> tuple[np.ndarray, Label]:
         return self._seen(self._pick(self._real), off)

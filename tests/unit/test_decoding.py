@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -13,6 +15,7 @@ DECODER = Decoder(
     slot_share=0.5,
     prior={"personalised": -1.0, "unknown": -3.0},
     calibration=(0.5, 0.1, 0.3, 1.0, 1.0),
+    calibration_of_views=(0.5, 0.1, 0.3, 1.0, 1.0),
 )
 SURE = 12.0
 
@@ -77,8 +80,16 @@ def test_the_prior_does_not_hide_what_was_plainly_seen():
 def test_without_a_prior_the_likelier_reading_wins():
     heads = sure_of("N06972", "N06972")
     doubt(heads, 1, "D", by=0.1)
-    plain = Decoder(SYMBOLS, 0.5, {}, DECODER.calibration)
+    plain = replace(DECODER, prior={})
     assert plain.decode([heads]).text == "N06972"
+
+
+def test_a_mark_one_shape_away_from_a_usual_one_needs_to_be_seen_more_plainly():
+    heads = sure_of("N06972", "N06972")
+    doubt(heads, 1, "D", by=2.0)
+    wary = replace(DECODER, prior={**DECODER.prior, "nearly_usual": -1.5})
+    assert DECODER.decode([heads]).text == "N06972"
+    assert wary.decode([heads]).text == "ND6972"
 
 
 def test_letters_i_and_o_are_kept_as_printed_on_personalised_marks():
