@@ -78,14 +78,16 @@ class Layer:
 
     def glow(self, mask: np.ndarray, x: float, y: float, radius: float, strength: float) -> None:
         """Light (or with a negative strength shadow) around a point, inside `mask` only."""
-        height, width = self.alpha.shape
-        centre = self.at([(x, y)])[0]
-        rows, columns = np.ogrid[:height, :width]
-        distance = ((columns - centre[0]) ** 2 + (rows - centre[1]) ** 2 * 6) / (
-            radius * self.unit
-        ) ** 2
-        light = np.exp(-distance) * (mask / 255.0) * strength
-        self.pixels = np.clip(self.pixels + light[..., None], 0, 255).astype(np.uint8)
+        rows, columns = np.nonzero(mask.any(axis=1))[0], np.nonzero(mask.any(axis=0))[0]
+        if not rows.size:
+            return
+        area = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+        across, down = self.at([(x, y)])[0]
+        reach = radius * self.unit
+        wide = np.exp(-(((np.arange(columns[0], columns[-1] + 1) - across) / reach) ** 2))
+        high = np.exp(-6 * ((np.arange(rows[0], rows[-1] + 1) - down) / reach) ** 2)
+        light = np.outer(high, wide * strength / 255).astype(np.float32) * mask[area]
+        self.pixels[area] = np.clip(self.pixels[area] + light[..., None], 0, 255).astype(np.uint8)
 
     def stamp(self, ink: np.ndarray, left: float, top: float, colour: Colour) -> None:
         """Lay ink (a mask in pixels) with its top left corner at a point in units."""

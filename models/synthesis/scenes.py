@@ -161,22 +161,32 @@ def _plate_quad(car: Car, plate: Plate, onto: np.ndarray) -> np.ndarray:
 
 
 def _blend(picture: np.ndarray, car: Car, onto: np.ndarray, light: float) -> None:
-    size = picture.shape[1::-1]
     # Blurred a little first: the sheet may be larger than the car will be.
     sheet = cv2.GaussianBlur(np.dstack([car.layer.pixels, car.layer.alpha]), (3, 3), 0.6)
-    drawn = cv2.warpPerspective(sheet, onto, size, flags=cv2.INTER_LINEAR)
-    alpha = (drawn[..., 3:].astype(np.float32)) / 255
-    mixed = picture * (1 - alpha) + drawn[..., :3] * light * alpha
-    picture[:] = np.clip(mixed, 0, 255).astype(np.uint8)
+    height, width = car.layer.alpha.shape
+    outline = np.array([[[0, 0], [width, 0], [width, height], [0, height]]], np.float32)
+    seen = cv2.perspectiveTransform(outline, onto)[0]
+    left, top = np.maximum(np.floor(seen.min(0)).astype(int), 0)
+    right, bottom = np.minimum(np.ceil(seen.max(0)).astype(int), picture.shape[1::-1])
+    move = np.array([[1, 0, -left], [0, 1, -top], [0, 0, 1.0]])
+    size = (int(right - left), int(bottom - top))
+    drawn = cv2.warpPerspective(sheet, move @ onto, size, flags=cv2.INTER_LINEAR)
+    area = picture[top:bottom, left:right]
+    alpha = drawn[..., 3:].astype(np.float32) / 255
+    mixed = area * (1 - alpha) + drawn[..., :3] * (light * alpha)
+    area[:] = np.clip(mixed, 0, 255).astype(np.uint8)
 
 
 def _shadow(picture: np.ndarray, place: tuple[float, float, float]) -> None:
     middle, foot, wide = place
-    mask = np.zeros(picture.shape[:2], np.float32)
+    top = max(round(foot - wide * 0.13), 0)
+    area = picture[top : round(foot + wide * 0.13)]
+    mask = np.zeros(area.shape[:2], np.float32)
     axes = (round(wide * 0.52), round(wide * 0.045))
-    cv2.ellipse(mask, (round(middle), round(foot)), axes, 0, 0, 360, 0.75, -1, cv2.LINE_AA)
+    centre = (round(middle), round(foot) - top)
+    cv2.ellipse(mask, centre, axes, 0, 0, 360, 0.75, -1, cv2.LINE_AA)
     mask = cv2.GaussianBlur(mask, (0, 0), wide * 0.02)[..., None]
-    picture[:] = (picture * (1 - mask)).astype(np.uint8)
+    area[:] = (area * (1 - mask)).astype(np.uint8)
 
 
 def _beams(picture: np.ndarray, car: Car, onto: np.ndarray) -> None:
