@@ -1,5 +1,8 @@
 """The one task: unpack, call, and say what becomes of the message."""
 
+import random
+import time
+
 import structlog
 from celery import Task
 from celery.exceptions import Reject
@@ -25,6 +28,11 @@ def recognise_chunk(task: Task, message: object = None, *_: object, **__: object
         _work(chunk, redelivered=bool((task.request.delivery_info or {}).get("redelivered")))
 
 
+def pause() -> None:
+    """A process that cannot even load its model must not pass a message round without rest."""
+    time.sleep(random.uniform(0.5, 2.0))  # noqa: S311  (no secret)
+
+
 def _work(chunk: Chunk, *, redelivered: bool) -> None:
     try:
         pipeline().process(chunk, one_at_a_time=redelivered)
@@ -32,6 +40,7 @@ def _work(chunk: Chunk, *, redelivered: bool) -> None:
         # Back into the queue, to be worked one image at a time; workers/pipeline.py says why that
         # ends. Also MemoryError, which Celery would take as a reason to end the whole worker.
         log.exception("chunk_broken", images=len(chunk.images), alone=redelivered)
+        pause()
         raise Reject(type(error).__name__, requeue=True) from None
     finally:
         structlog.contextvars.unbind_contextvars("image", "key")

@@ -28,6 +28,7 @@ def recorder(monkeypatch: pytest.MonkeyPatch) -> Recorder:
     monkeypatch.setenv("CELERY_BROKER_URL", "redis://somewhere/0")
     recorder = Recorder()
     monkeypatch.setattr(tasks, "pipeline", lambda: recorder)
+    monkeypatch.setattr(tasks, "pause", lambda: None)
     return recorder
 
 
