@@ -52,10 +52,8 @@ def check_machine(settings: Settings) -> None:
     Raises:
         SetupError, TemporaryFault: the message says what to do.
     """
-    from hkplates.recognition.tesseract import TesseractReader
-
-    open_bundle(settings.models / "detector" / "bundle")
-    TesseractReader()
+    for model in ("detector", "reader"):
+        open_bundle(settings.models / model / "bundle")
     engine = open_engine(resolve_urls(settings)[0])
     try:
         require_current_schema(engine)
