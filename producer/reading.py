@@ -5,7 +5,7 @@ One JSON object a line and a photograph, in the order named::
     {"image": "gate.jpg", "width": 1280, "height": 960, "error": null, "plates": [{
         "mark": "AG5555", "text": "AG 5555", "region": "HK", "series": "usual", "rows": 1,
         "colour": "white", "confidence": 0.93, "box": [x, y, width, height],
-        "quad": [[x, y], [x, y], [x, y], [x, y]], "reader": "tesseract", "detector_score": 0.98,
+        "quad": [[x, y], [x, y], [x, y], [x, y]], "reader": "neural", "detector_score": 0.98,
         "character_confidences": [...], "candidates": [{"text": "AG 5555", "confidence": 0.95}]}]}
 
 Boxes are in pixels of the upright photograph. Of one that cannot be read width and height are
