@@ -44,6 +44,12 @@ class Bundle:
         """Least score of a reported plate."""
         return float(self.config["threshold"])
 
+    @property
+    def first_threshold(self) -> float | None:
+        """Least score of a place to be looked at again; None where one look is to do."""
+        value = self.config.get("first_threshold")
+        return None if value is None else float(value)
+
 
 def open_bundle(folder: Path) -> Bundle:
     """Open a model folder and check every file against its hash.

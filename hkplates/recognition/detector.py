@@ -1,7 +1,7 @@
 """Find plates in photographs with the trained network, in LiteRT or in TensorFlow.
 
 Both runtimes share what comes before (fit the photograph into the input) and after (peaks of the
-answers); only the middle differs, and a test holds them to the same boxes.
+answers, a second look at each); only the middle differs, and a test holds them to the same boxes.
 """
 
 import os
@@ -9,6 +9,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from hkplates.errors import BundleInvalid, RuntimeMissing
 from hkplates.recognition.bundle import REMEDY, Bundle, open_bundle
 from hkplates.recognition.images import letterbox
 from hkplates.recognition.peaks import Answers, Peak, find_peaks
+from hkplates.recognition.second_look import look_again
 from hkplates.recognition.types import Detection, Detector, Photo, Quad, Region
 
 REGIONS: tuple[Region, Region] = ("HK", "other")  # of the network's classes, in their order
@@ -34,11 +36,17 @@ class NetworkDetector:
         answer: Answer,
         inputs: Sequence[tuple[int, int]],
         threshold: float,
+        *,
+        first_threshold: float | None = None,
         sha256: str = "",
     ) -> None:
-        """`inputs` are heights and widths to choose from; `sha256` names the model."""
+        """`inputs` are heights and widths to choose from; `sha256` names the model.
+
+        With a `first_threshold`, whatever the first look finds above it is looked at again.
+        """
         self._answer = answer
         self._inputs = tuple(inputs)
+        self._first_threshold = first_threshold
         self.threshold = threshold
         self.sha256 = sha256
 
@@ -47,10 +55,20 @@ class NetworkDetector:
 
         `photo` is (height, width, 3) uint8 RGB; quads are in its pixels.
         """
+        if self._first_threshold is None:
+            peaks = self._first_look(photo, self.threshold)
+        else:
+            doubtful = self._first_look(photo, min(self._first_threshold, self.threshold))
+            peaks = look_again(photo, doubtful, self._answer, self.threshold)
+        return [Detection(Quad.from_array(p.corners), p.score, REGIONS[p.label]) for p in peaks]
+
+    def _first_look(self, photo: Photo, threshold: float) -> list[Peak]:
+        """Peaks in pixels of the photograph."""
         height, width = best_input(photo.shape[1] / photo.shape[0], self._inputs)
         fitted, scale, left, top = letterbox(photo, width, height)
-        peaks = find_peaks(self._answer(fitted), self.threshold)
-        return [_detection(peak, scale, left, top) for peak in peaks]
+        offset = np.array([left, top], np.float32)
+        peaks = find_peaks(self._answer(fitted), threshold)
+        return [replace(p, corners=(p.corners - offset) / np.float32(scale)) for p in peaks]
 
 
 class LiteRTDetector(NetworkDetector):
@@ -68,7 +86,13 @@ class LiteRTDetector(NetworkDetector):
         self._model = bundle.folder / "model.tflite"
         self._interpreters: dict[tuple[int, ...], Any] = {}
         chosen = bundle.threshold if threshold is None else threshold
-        super().__init__(self._run, bundle.inputs, chosen, bundle.sha256)
+        super().__init__(
+            self._run,
+            bundle.inputs,
+            chosen,
+            first_threshold=bundle.first_threshold,
+            sha256=bundle.sha256,
+        )
         self._interpreter(bundle.inputs[0])
 
     def _run(self, photo: Photo) -> Answers:
@@ -125,7 +149,13 @@ class TensorFlowDetector(NetworkDetector):
             raise BundleInvalid(f"TensorFlow cannot load {folder}: {error}. {REMEDY}") from None
         self._to_tensor = tf.constant
         chosen = bundle.threshold if threshold is None else threshold
-        super().__init__(self._run, bundle.inputs, chosen, bundle.sha256)
+        super().__init__(
+            self._run,
+            bundle.inputs,
+            chosen,
+            first_threshold=bundle.first_threshold,
+            sha256=bundle.sha256,
+        )
 
     def _run(self, photo: Photo) -> Answers:
         answers: Answers = self._loaded.answer(self._to_tensor(photo[None])).numpy()[0]
@@ -172,8 +202,3 @@ def without_announcements() -> Iterator[None]:
             kept = b"".join(line for line in held if not line.startswith(b"INFO: "))
             if kept:
                 os.write(2, kept)
-
-
-def _detection(peak: Peak, scale: float, left: float, top: float) -> Detection:
-    corners = (peak.corners - np.array([left, top], np.float32)) / scale
-    return Detection(Quad.from_array(corners), peak.score, REGIONS[peak.label])

@@ -77,8 +77,15 @@ def measure(album: Sequence[Picture], detect: Detect) -> Report:
     started = time.process_time()
     answers = [detect(picture.pixels) for picture in album]
     spent = (time.process_time() - started) * 1000 / max(len(album), 1)
+    return count(album, answers, spent)
+
+
+def count(
+    album: Sequence[Picture], answers: Sequence[Sequence[Detection]], milliseconds: float
+) -> Report:
+    """What these answers, one for each picture, come to."""
     abroad = sum(picture.country != "HK" for picture in album)
-    report = Report(defaultdict(Tally), len(album), abroad, [], [], [], spent)
+    report = Report(defaultdict(Tally), len(album), abroad, [], [], [], milliseconds)
     for picture, detections in zip(album, answers, strict=True):
         claims = [d for d in detections if d.region == "HK"]
         _count_asked(report, picture, claims)

@@ -20,11 +20,12 @@ from hkplates.recognition.bundle import FORMAT, hash_of, open_bundle
 from hkplates.recognition.detector import LiteRTDetector
 from hkplates.recognition.peaks import STRIDE
 from models.detector.album import Picture
-from models.detector.evaluate import BUNDLE, measure
+from models.detector.evaluate import BUNDLE, count
 from models.detector.targets import CLASSES
 from models.detector.train import CONFIG, read_config, read_data
 
 FALLBACK_THRESHOLD = 0.35
+LOWEST = 0.2  # of the thresholds tried
 
 
 def export(out: Path, bundle: Path, config: dict[str, Any], threshold: float) -> None:
@@ -52,6 +53,7 @@ def write_config(
         "classes": list(CLASSES),
         "stride": STRIDE,
         "threshold": threshold,
+        "first_threshold": config["first_threshold"],
         "training": {
             "seed": config["seed"],
             "steps": state["step"],
@@ -70,14 +72,16 @@ def choose_threshold(bundle: Path, held: Sequence[Picture]) -> float:
     A missed plate counts as much as two false reports: both are wrong rows, but a false one still
     has to be read as something. Of equals the middle one is taken.
     """
-    opened = open_bundle(bundle)
+    detector = LiteRTDetector(open_bundle(bundle), LOWEST)
+    answers = [detector.detect(picture.pixels) for picture in held]
     faults = {}
-    for threshold in np.arange(0.2, 0.66, 0.05).round(2):
-        report = measure(held, LiteRTDetector(opened, float(threshold)).detect)
+    for threshold in np.arange(LOWEST, 0.66, 0.05).round(2).tolist():
+        sure = [[d for d in found if d.score >= threshold] for found in answers]
+        report = count(held, sure, 0.0)
         wrong = len(report.false) + len(report.foreign)
-        faults[float(threshold)] = 2 * len(report.missed) + wrong
+        faults[threshold] = 2 * len(report.missed) + wrong
         print(f"{threshold:.2f}: {len(report.missed)} missed, {wrong} false or foreign", flush=True)
-    best = [t for t, count in faults.items() if count == min(faults.values())]
+    best = [t for t, number in faults.items() if number == min(faults.values())]
     return best[len(best) // 2]
 
 
