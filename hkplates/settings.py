@@ -13,6 +13,7 @@ from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from hkplates.errors import SettingInvalid
+from hkplates.recognition.choices import ReaderName, RuntimeName
 
 PROJECT = Path(__file__).resolve().parents[1]  # the checkout, or site-packages where installed
 
@@ -29,9 +30,11 @@ class Settings(BaseSettings):
     data: Path = Path(".hkplates")
     """Folder of the embedded servers, their databases and logs."""
     models: Path = PROJECT / "models"
-    """Folder that holds detector/bundle."""
-    runtime: Literal["litert", "tensorflow"] = "litert"
+    """Folder that holds detector/bundle and reader/bundle."""
+    runtime: RuntimeName = "litert"
     """What runs the detector: LiteRT on the CPU, or the SavedModel in TensorFlow."""
+    reader: ReaderName = "neural"
+    """What reads the plates that were found; with "none" they are found only."""
     detector_threshold: float | None = Field(None, gt=0, lt=1)
     """Least score of a reported plate; unset, the bundle's own."""
     chunk_images: int = Field(24, ge=1, le=500)

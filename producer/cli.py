@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from hkplates.errors import HkplatesError
+from hkplates.recognition.choices import ReaderName
 
 if TYPE_CHECKING:
     from hkplates.settings import Settings
@@ -76,18 +77,24 @@ def status(
 
 @app.command(epilog="[bold]Example[/bold]: hkplates read *.jpg --draw drawn/")
 def read(
-    photos: Annotated[list[str], typer.Argument(help="Photographs.")],
+    photos: Annotated[list[str], typer.Argument(help="Photographs, folders of them, or patterns.")],
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one JSON object a line, one for each photograph.")
     ] = False,
     draw: Annotated[
         Path | None, typer.Option(help="Folder for copies with the plates drawn in.")
     ] = None,
+    reader: Annotated[
+        ReaderName | None, typer.Option(help="In place of what HKPLATES_READER says.")
+    ] = None,
 ) -> None:
     """Read the plates of some photographs here and now, without any server."""
     from producer.reading import read_photos
 
-    raise typer.Exit(read_photos(photos, as_json, draw, _settings()))
+    settings = _settings()
+    if reader is not None:
+        settings = settings.model_copy(update={"reader": reader})
+    raise typer.Exit(read_photos(photos, as_json, draw, settings))
 
 
 @app.command(epilog="[bold]Example[/bold]: hkplates up && hkplates migrate")

@@ -61,7 +61,9 @@ def read_photos(paths: Sequence[str], as_json: bool, draw: Path | None, settings
 
     if draw is not None:
         _make_folder(draw)
-    recogniser = open_recogniser(settings.models, settings.runtime, settings.detector_threshold)
+    recogniser = open_recogniser(
+        settings.models, settings.runtime, settings.detector_threshold, settings.reader
+    )
     try:
         return _read_all(photographs(paths, leave_out=draw), as_json, draw, settings, recogniser)
     except BrokenPipeError:

@@ -9,6 +9,7 @@ from hkplates.database.results import ModelVersion, Results
 from hkplates.database.session import open_engine, require_current_schema
 from hkplates.embedded import resolve_urls
 from hkplates.recognition.bundle import open_bundle
+from hkplates.recognition.tesseract import TesseractReader
 from hkplates.settings import Settings, read_settings
 from workers.pipeline import Limits, Pipeline
 
@@ -36,7 +37,9 @@ def load(settings: Settings) -> None:
     from hkplates.storage.stores import open_stores
 
     cv2.setNumThreads(1)  # one process for each core: threads of threads only wait for each other
-    recogniser = open_recogniser(settings.models, settings.runtime, settings.detector_threshold)
+    recogniser = open_recogniser(
+        settings.models, settings.runtime, settings.detector_threshold, settings.reader
+    )
     engine = open_engine(resolve_urls(settings)[0])
     results = Results(engine)
     version = recogniser.version
@@ -52,8 +55,11 @@ def check_machine(settings: Settings) -> None:
     Raises:
         SetupError, TemporaryFault: the message says what to do.
     """
-    for model in ("detector", "reader"):
-        open_bundle(settings.models / model / "bundle")
+    open_bundle(settings.models / "detector" / "bundle")
+    if settings.reader == "neural":
+        open_bundle(settings.models / "reader" / "bundle")
+    elif settings.reader == "tesseract":
+        TesseractReader()
     engine = open_engine(resolve_urls(settings)[0])
     try:
         require_current_schema(engine)

@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Literal
 
 from hkplates.recognition import marks
+from hkplates.recognition.choices import ReaderName, RuntimeName
 from hkplates.recognition.colour import paper_of
 from hkplates.recognition.images import rectify
 from hkplates.recognition.types import (
@@ -20,8 +20,6 @@ from hkplates.recognition.types import (
     Region,
     TextReading,
 )
-
-ReaderName = Literal["neural", "tesseract", "none"]
 
 BELIEVED = 0.5
 """From this confidence on, a mark of a known series outweighs what the paper's colour suggests."""
@@ -123,12 +121,12 @@ class NoReader:
 
 
 def open_recogniser(
-    models: Path, runtime: str, threshold: float | None, reader: ReaderName = "neural"
+    models: Path, runtime: RuntimeName, threshold: float | None, reader: ReaderName
 ) -> Recogniser:
     """The recogniser with the detector and the reader under `models`, ready to use.
 
-    `runtime` is "litert" or "tensorflow"; `threshold` replaces the detector bundle's own where
-    given. The neural reader runs in LiteRT in either case.
+    `threshold` replaces the detector bundle's own where given. The neural reader runs in LiteRT
+    whatever runs the detector.
 
     Raises:
         BundleInvalid, RuntimeMissing, TesseractMissing: the installation lacks something.
