@@ -52,10 +52,15 @@ class Example:
     weight: float
 
 
-def fit(bundle: Path, data: Path, share: float, fonts: Sequence[Path]) -> dict[str, Any]:
-    """The decoder's figures for config.json, for the weights in `bundle`."""
+def fit(
+    bundle: Path, data: Path, share: float, fonts: Sequence[Path], drawn: int = DRAWN
+) -> dict[str, Any]:
+    """The decoder's figures for config.json, for the weights in `bundle`.
+
+    `share` of train's plates is held out; `drawn` plates are drawn in addition.
+    """
     reader = open_reader(bundle)
-    examples = _real(reader, data, share) + _drawn(reader, data, fonts)
+    examples = _real(reader, data, share, drawn) + _drawn(reader, data, fonts, drawn)
     slot_share, personalised = max(
         product((0.3, 0.4, 0.5, 0.6, 0.7), (-0.5, -1.0, -1.5, -2.0, -3.0)),
         key=lambda pair: _right(examples, *pair),
@@ -74,19 +79,19 @@ def fit(bundle: Path, data: Path, share: float, fonts: Sequence[Path]) -> dict[s
     }
 
 
-def _real(reader: NeuralReader, data: Path, share: float) -> list[Example]:
+def _real(reader: NeuralReader, data: Path, share: float, drawn: int) -> list[Example]:
     rng = np.random.default_rng(7)
     plates = [p for p in real.hong_kong(data / "train") if real.held_out(p.label, share)]
     return [
-        _example(reader, crop, plate.label.text, DRAWN / len(plates) / TIMES)
+        _example(reader, crop, plate.label.text, drawn / len(plates) / TIMES)
         for plate in plates
         for crop in evaluate.crops(plate, TIMES, evaluate.OFF, rng)
     ]
 
 
-def _drawn(reader: NeuralReader, data: Path, fonts: Sequence[Path]) -> list[Example]:
+def _drawn(reader: NeuralReader, data: Path, fonts: Sequence[Path], count: int) -> list[Example]:
     samples = Samples(data, 99, 1.0, fonts)
-    views = [samples.view(MIXTURE) for _ in range(DRAWN)]
+    views = [samples.view(MIXTURE) for _ in range(count)]
     return [
         _example(reader, _cut_out(pixels, corners), label.text, 1.0)
         for pixels, corners, label in views

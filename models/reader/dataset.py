@@ -72,8 +72,8 @@ class Samples:
         chance = self._rng.random()
         off = self._rng.uniform(*mixture.jitter)
         for share, make in (
-            (mixture.hong_kong, self._hong_kong),
-            (mixture.others, self._other),
+            (mixture.hong_kong if self._real else 0, self._hong_kong),
+            (mixture.others if self._others else 0, self._other),
             (mixture.negatives, self._negative),
         ):
             if chance < share:
@@ -123,10 +123,10 @@ class Samples:
         rng, pixels = self._rng, plate.pixels
         corners = plate.corners
         if rng.random() < 0.35:
-            scale = rng.uniform(0.4, 1.0)
+            scale = rng.uniform(0.55, 1.0)
             pixels = cv2.resize(pixels, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
             corners = corners * np.float32(scale)
-        if rng.random() < 0.6:
+        if rng.random() < 0.45:
             pixels = camera.degrade(rng, pixels)
         return camera.cut_out(pixels, camera.jitter(rng, corners, off)), plate.label
 

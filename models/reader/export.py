@@ -86,6 +86,7 @@ def main() -> None:
     cli.add_argument("--folder", type=Path, default=Path(".train/reader"))
     cli.add_argument("--bundle", type=Path, default=BUNDLE)
     cli.add_argument("--fonts", type=Path, action="append", help="further typeface folders")
+    cli.add_argument("--drawn", type=int, default=calibrate.DRAWN, help="plates to calibrate on")
     given = cli.parse_args()
     config = yaml.safe_load(CONFIG.read_text(encoding="utf-8"))
     trainer = Trainer(config, given.folder)
@@ -93,7 +94,9 @@ def main() -> None:
         raise SystemExit(f"No training state in {given.folder}; train first (models/README.md).")
     described = export(trainer, given.bundle)
     fonts = given.fonts or [given.data / "fonts"]
-    described["decoder"] = calibrate.fit(given.bundle, given.data, config["holdout"], fonts)
+    described["decoder"] = calibrate.fit(
+        given.bundle, given.data, config["holdout"], fonts, given.drawn
+    )
     write_config(given.bundle, described)
     print(json.dumps(described["decoder"]), json.dumps(described["training"]))
 

@@ -135,11 +135,14 @@ def _loop(trainer: Trainer, config: Config, samples: Samples, held: Any, log: An
     every = {"evaluate": config["evaluate_minutes"] * 60, "save": config["checkpoint_minutes"] * 60}
     due = {name: float(trainer.spent.numpy()) + gap for name, gap in every.items()}
     recent: list[dict[str, float]] = []
+    traced = False
     while trainer.progress < 1:
         started = time.monotonic()
         chosen = next(mix for until, mix in phases if trainer.progress <= until)
         recent.append(trainer.learn(samples.batch(config["batch"], chosen)))
-        spent = trainer.spent.assign_add(time.monotonic() - started).numpy()
+        # The first step is mostly TensorFlow's tracing, which teaches nothing.
+        spent = trainer.spent.assign_add(time.monotonic() - started if traced else 0.0).numpy()
+        traced = True
         last = trainer.progress >= 1
         if spent >= due["evaluate"] or last:
             due["evaluate"] += every["evaluate"]
