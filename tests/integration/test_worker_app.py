@@ -112,6 +112,15 @@ def test_a_worker_refuses_a_model_that_is_not_what_its_hashes_say(
     assert f"{model}/bundle/model.tflite" in said
 
 
+def test_a_worker_that_is_to_read_with_tesseract_refuses_a_machine_without_it(
+    database_url: str, models: Path, tmp_path: Path
+) -> None:
+    without = environment(database_url, models, PATH=str(tmp_path), HKPLATES_READER="tesseract")
+    status, said = refusal(without)
+    assert status == 5
+    assert "tesseract" in said
+
+
 def test_a_worker_refuses_while_postgres_is_away(models: Path) -> None:
     away = "postgresql://user:hunter2@127.0.0.1:9/hkplates"
     status, said = refusal(environment(away, models))
