@@ -6,6 +6,10 @@ DATA ?= ../shared/data/dev
 SOURCE ?=
 SEED ?= 1
 ARGS ?=
+# Debian's packages of typefaces that plates are drawn with for training.
+FONTS := fonts-opendin fonts-routed-gothic fonts-national-park fonts-liberation fonts-texgyre \
+  fonts-urw-base35 fonts-roboto-unhinted fonts-play fonts-inter fonts-lato fonts-open-sans fonts-b612 \
+  fonts-cantarell fonts-droid-fallback fonts-wqy-microhei
 
 .PHONY: help
 help: ## List the targets
@@ -58,6 +62,10 @@ accuracy: install ## Read a labelled folder and print the figures: DATA=../share
 train-detector: install-train ## Train the detector: DATA=../shared/data/train (hours; resumes where it stopped)
 	@$(BIN)/python -m models.detector.train --data "$(DATA)" $(ARGS)
 
+.PHONY: train-reader
+train-reader: install-train ## Train the neural reader: DATA=../shared/data/train (hours; resumes where it stopped)
+	@$(BIN)/python -m models.reader.train --data "$(DATA)" $(ARGS)
+
 .PHONY: lock
 lock: install-dev ## Write constraints.txt anew from pyproject.toml
 	@$(BIN)/uv pip compile pyproject.toml --all-extras --universal --quiet \
@@ -68,7 +76,7 @@ lock: install-dev ## Write constraints.txt anew from pyproject.toml
 .PHONY: install
 install:
 	@scripts/environment.sh local
-	@scripts/tesseract.sh || true # said in one line; plates are then found but not read
+	@scripts/tesseract.sh || true # the second reader; said in one line where it cannot be had
 
 .PHONY: install-dev
 install-dev:
@@ -78,3 +86,4 @@ install-dev:
 .PHONY: install-train
 install-train:
 	@scripts/environment.sh local,tensorflow
+	@scripts/apt-install.sh $(FONTS) || echo "Training draws plates with the typefaces that are here." >&2
