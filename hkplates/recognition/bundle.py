@@ -11,7 +11,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -37,7 +37,12 @@ class Bundle:
     @property
     def inputs(self) -> tuple[tuple[int, int], ...]:
         """Heights and widths, in pixels, of the inputs to choose from."""
-        return tuple((int(height), int(width)) for height, width in self.config["inputs"])
+        return _sizes(self.config["inputs"])
+
+    @property
+    def large_inputs(self) -> tuple[tuple[int, int], ...]:
+        """Those for large photographs; none where they go into the others."""
+        return _sizes(self.config.get("large_inputs", ()))
 
     @property
     def threshold(self) -> float:
@@ -72,6 +77,10 @@ def open_bundle(folder: Path) -> Bundle:
 def hash_of(data: bytes) -> str:
     """SHA-256 in hexadecimal."""
     return hashlib.sha256(data).hexdigest()
+
+
+def _sizes(pairs: Iterable[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
+    return tuple((int(height), int(width)) for height, width in pairs)
 
 
 def _check_config(folder: Path, config: object) -> None:

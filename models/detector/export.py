@@ -46,6 +46,7 @@ def write_config(
     described = {
         "format": FORMAT,
         "inputs": config["inputs"],
+        "large_inputs": config["large_inputs"],
         "colour_order": "RGB",
         "input": "uint8 (1, height, width, 3); all scaling is inside",
         "output": "float32 (1, height / stride, width / stride, 10): warmth of each class, then "

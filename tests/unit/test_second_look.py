@@ -109,3 +109,17 @@ def test_a_detector_with_a_first_threshold_looks_twice(photo):
     NetworkDetector(answer, [(480, 640)], 0.3).detect(photo)
 
     assert sizes == [(480, 640), (SIZE, SIZE), (480, 640)]
+
+
+@pytest.mark.parametrize(("side", "expected"), [(1800, (480, 640)), (2400, (736, 960))])
+def test_a_large_photograph_goes_into_a_large_input(side, expected):
+    sizes = []
+
+    def answer(view):
+        sizes.append(view.shape[:2])
+        return nothing(view)
+
+    detector = NetworkDetector(answer, [(480, 640)], 0.3, large_inputs=[(736, 960)])
+    detector.detect(np.zeros((side * 3 // 4, side, 3), np.uint8))
+
+    assert sizes == [expected]
