@@ -24,8 +24,8 @@ from hkplates.recognition.types import Detection, Detector, Photo, Quad, Region
 
 REGIONS: tuple[Region, Region] = ("HK", "other")  # of the network's classes, in their order
 
-# Pixels. Larger photographs mostly show more, smaller plates: of 29 plates on photographs of 2,560 x
-# 1,920 made of four, the small input finds 22 and the large one 27.
+# Pixels. Larger photographs mostly show more and smaller plates: of 29 on photographs of
+# 2,560 x 1,920 made of four, the small input finds 22 and the large one 27.
 LARGE_SIDE = 1800
 
 Answer = Callable[[Photo], Answers]
