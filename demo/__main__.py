@@ -6,9 +6,7 @@ Everything it starts it stops, also after Ctrl-C. Servers that ran before are le
 """
 
 import argparse
-import os
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -18,6 +16,7 @@ from pathlib import Path
 from rich.console import Console
 
 from demo import answers, pictures
+from demo.processes import INTERRUPTED, python, undisturbed, watched, worker
 from hkplates import embedded
 from hkplates.database.session import open_engine
 from hkplates.errors import HkplatesError
@@ -26,8 +25,7 @@ from hkplates.storage.stores import open_stores
 from producer.sources import Source, parse_source
 
 SAMPLES = 40
-GRACE_SECONDS = 60.0
-INTERRUPTED = 130
+LABELS = "labels.jsonl"  # the generator writes it last: a folder that has it is whole
 console = Console(stderr=True, highlight=False)
 
 
@@ -45,7 +43,7 @@ def main() -> int:
         console.print(f"[red]{error}[/red]")
         return error.exit_code
     except KeyboardInterrupt:
-        console.print("Interrupted; what ran was stopped. The same command goes on from here.")
+        console.print("Interrupted; what was started is stopped. The same command goes on.")
         return INTERRUPTED
 
 
@@ -53,19 +51,19 @@ def _interrupt(*_: object) -> None:
     raise KeyboardInterrupt
 
 
-def _run(source: str | None, seed: int) -> int:
+def _run(source_text: str | None, seed: int) -> int:
     settings = read_settings()
-    folder = source or str(_samples(settings, seed))
+    source = parse_source(source_text or str(_samples(settings, seed)))
     with _servers(settings):
         database_url, _ = embedded.resolve_urls(settings)
-        _hkplates("migrate")
-        with _worker(settings):
-            status = _hkplates("submit", folder, check=False)
-        if status == INTERRUPTED:
-            raise KeyboardInterrupt
+        python("-m", "producer.cli", "migrate")
+        log = settings.data_folder / "worker.log"
+        with worker(log) as running:
+            console.print(f"A worker started; its log: {_short(log)}")
+            status = watched(running, log, "-m", "producer.cli", "submit", str(source))
         if status > 1:  # 1: some images failed, and the rest is worth seeing
             return status
-        _show(parse_source(folder), database_url, settings)
+        _show(source, database_url, settings)
     return status
 
 
@@ -84,68 +82,28 @@ def _show(source: Source, database_url: str, settings: Settings) -> None:
 def _samples(settings: Settings, seed: int) -> Path:
     """A folder of drawn street scenes, made once for each seed."""
     folder = settings.data_folder / "samples" / f"seed-{seed}"
-    if not (folder / "samples.jsonl").exists():
+    if not (folder / LABELS).exists():
         console.print(f"Drawing {SAMPLES} street scenes into {_short(folder)} ...")
         command = ("-m", "models.synthesis.samples", str(folder))
-        _python(*command, "--count", str(SAMPLES), "--seed", str(seed))
+        python(*command, "--count", str(SAMPLES), "--seed", str(seed))
     return folder
 
 
 @contextmanager
 def _servers(settings: Settings) -> Iterator[None]:
     """The servers that the environment names, else the embedded ones for as long as needed."""
-    if settings.database_url and settings.broker_url:
+    named = settings.database_url and settings.broker_url
+    if named or embedded.running(settings.data_folder):
         yield
         return
-    if embedded.running(settings.data_folder):
-        yield
-        return
-    begin = time.monotonic()
+    began = time.monotonic()
     try:
         embedded.start(settings.data_folder)
-        console.print(f"PostgreSQL and Valkey started in {time.monotonic() - begin:.1f} s")
+        console.print(f"PostgreSQL and Valkey started in {time.monotonic() - began:.1f} s")
         yield
     finally:
-        embedded.stop(settings.data_folder)
-
-
-@contextmanager
-def _worker(settings: Settings) -> Iterator[None]:
-    """A Celery worker with a process for each core, its log in a file."""
-    log = settings.data_folder / "worker.log"
-    log.parent.mkdir(parents=True, exist_ok=True)
-    processes = str(os.cpu_count() or 1)
-    command = (sys.executable, "-m", "celery", "-A", "workers.app", "worker", "-c", processes)
-    console.print(f"A worker with {processes} processes started; its log: {_short(log)}")
-    with log.open("a") as output:
-        # A session of its own: Ctrl-C reaches us alone, and we stop the worker in order.
-        worker = subprocess.Popen(command, stdout=output, stderr=output, start_new_session=True)
-    try:
-        yield
-    finally:
-        _stop(worker)
-    if worker.returncode not in (0, -signal.SIGTERM):
-        raise HkplatesError(f"The worker ended with status {worker.returncode}; look into {log}")
-
-
-def _stop(worker: subprocess.Popen[bytes]) -> None:
-    worker.terminate()
-    try:
-        worker.wait(GRACE_SECONDS)
-    except subprocess.TimeoutExpired:
-        os.killpg(worker.pid, signal.SIGKILL)
-        worker.wait()
-
-
-def _hkplates(*arguments: str, check: bool = True) -> int:
-    return _python("-m", "producer.cli", *arguments, check=check)
-
-
-def _python(*arguments: str, check: bool = True) -> int:
-    status = subprocess.run((sys.executable, *arguments), check=False).returncode
-    if check and status:
-        raise SystemExit(status)  # the command has said what is wrong
-    return status
+        with undisturbed():
+            embedded.stop(settings.data_folder)
 
 
 def _short(path: Path) -> str:

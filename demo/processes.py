@@ -1,0 +1,91 @@
+"""The demo's processes: each is watched, and none outlives it."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from hkplates.errors import HkplatesError, SetupError
+
+GRACE_SECONDS = 60.0  # for a worker to finish its chunk
+POLL_SECONDS = 0.2
+INTERRUPTED = 130
+LAST_LINES = 5
+
+
+def python(*arguments: str) -> None:
+    """Run a Python program to its end; where it fails it has said why, and its status is ours."""
+    status = subprocess.run((sys.executable, *arguments), check=False).returncode
+    if status == INTERRUPTED:
+        raise KeyboardInterrupt
+    if status:
+        raise SystemExit(status)
+
+
+@contextmanager
+def worker(log: Path) -> Iterator["subprocess.Popen[bytes]"]:
+    """A Celery worker with a process for each core, its log in a file, stopped at the end."""
+    log.parent.mkdir(parents=True, exist_ok=True)
+    processes = str(os.cpu_count() or 1)
+    command = (sys.executable, "-m", "celery", "-A", "workers.app", "worker", "-c", processes)
+    with log.open("w") as output:
+        # A session of its own: Ctrl-C reaches us alone, and we stop the worker in order.
+        running = subprocess.Popen(command, stdout=output, stderr=output, start_new_session=True)
+    try:
+        yield running
+    finally:
+        with undisturbed():
+            _stop(running)
+
+
+def watched(running: "subprocess.Popen[bytes]", log: Path, *arguments: str) -> int:
+    """Run a Python program that needs the worker; its status.
+
+    Raises:
+        SetupError: the worker ended first, with the last lines of its log.
+        KeyboardInterrupt: the program was interrupted.
+    """
+    program = subprocess.Popen((sys.executable, *arguments))
+    try:
+        while (status := program.poll()) is None and running.poll() is None:
+            time.sleep(POLL_SECONDS)
+    finally:
+        if program.poll() is None:
+            program.send_signal(signal.SIGINT)
+        program.wait()
+    if status is None:
+        raise SetupError(f"The worker ended by itself. The end of {log}:\n{_tail(log)}")
+    if status == INTERRUPTED:
+        raise KeyboardInterrupt
+    return status
+
+
+@contextmanager
+def undisturbed() -> Iterator[None]:
+    """A second Ctrl-C must not leave behind what is just being stopped."""
+    before = {one: signal.signal(one, signal.SIG_IGN) for one in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for one, handler in before.items():
+            signal.signal(one, handler)
+
+
+def _stop(running: "subprocess.Popen[bytes]") -> None:
+    if running.poll() is not None:
+        return
+    running.terminate()
+    try:
+        running.wait(GRACE_SECONDS)
+    except subprocess.TimeoutExpired:
+        os.killpg(running.pid, signal.SIGKILL)
+        running.wait()
+        raise HkplatesError("The worker did not stop when asked, and was killed") from None
+
+
+def _tail(log: Path) -> str:
+    return "\n".join(log.read_text(errors="replace").splitlines()[-LAST_LINES:])
