@@ -2,7 +2,8 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 BIN := .venv/bin
-DATA ?= ../shared/data/dev
+# A folder of labelled photographs: to measure on, and (another one) to train on.
+DATA ?= $(if $(filter train-%,$(MAKECMDGOALS)),../shared/data,../shared/data/dev)
 SOURCE ?=
 SEED ?= 1
 ARGS ?=
@@ -59,11 +60,11 @@ accuracy: install ## Read a labelled folder and print the figures: DATA=../share
 # --- Make the models ------------------------------------------------------------------------------
 
 .PHONY: train-detector
-train-detector: install-train ## Train the detector: DATA=../shared/data/train (hours; resumes where it stopped)
+train-detector: install-train ## Train the detector: DATA=../shared/data (hours; resumes where it stopped)
 	@$(BIN)/python -m models.detector.train --data "$(DATA)" $(ARGS)
 
 .PHONY: train-reader
-train-reader: install-train ## Train the neural reader: DATA=../shared/data/train (hours; resumes where it stopped)
+train-reader: install-train ## Train the neural reader: DATA=../shared/data (hours; resumes where it stopped)
 	@$(BIN)/python -m models.reader.train --data "$(DATA)" $(ARGS)
 
 .PHONY: lock
