@@ -55,7 +55,7 @@ def check_machine(settings: Settings) -> None:
     Raises:
         SetupError, TemporaryFault: the message says what to do.
     """
-    open_bundle(settings.models / "detector" / "bundle")
+    open_bundle(settings.models / "detector" / "bundle", settings.runtime)
     if settings.reader == "neural":
         open_bundle(settings.models / "reader" / "bundle")
     elif settings.reader == "tesseract":

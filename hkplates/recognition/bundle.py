@@ -6,7 +6,7 @@
       config.json     input sizes, colour order, classes, threshold, how it was trained,
                       and "files": the SHA-256 of every file beside it
       model.tflite    for LiteRT
-      saved_model/    for TensorFlow
+      saved_model/    for TensorFlow; an installation without TensorFlow may leave it out
 """
 
 import hashlib
@@ -17,9 +17,11 @@ from pathlib import Path
 from typing import Any
 
 from hkplates.errors import BundleInvalid
+from hkplates.recognition.choices import RuntimeName
 
 CONFIG = "config.json"
 FORMAT = 1
+WEIGHTS: dict[RuntimeName, str] = {"litert": "model.tflite", "tensorflow": "saved_model/"}
 REMEDY = "Restore it from the repository, or train it again (models/README.md)."
 
 
@@ -27,7 +29,8 @@ REMEDY = "Restore it from the repository, or train it again (models/README.md)."
 class Bundle:
     """An opened model folder, whose files are what its config says.
 
-    `sha256` names the whole: the hash of config.json, which holds the hashes of all other files.
+    `sha256` names the whole: the hash of config.json, which holds the hashes of all other files,
+    whether or not they were needed and lie there.
     """
 
     folder: Path
@@ -56,8 +59,8 @@ class Bundle:
         return None if value is None else float(value)
 
 
-def open_bundle(folder: Path) -> Bundle:
-    """Open a model folder and check every file against its hash.
+def open_bundle(folder: Path, runtime: RuntimeName = "litert") -> Bundle:
+    """Open a model folder and check every file that this runtime needs against its hash.
 
     Raises:
         BundleInvalid: naming the file that is missing, unreadable or not what it should be.
@@ -68,7 +71,7 @@ def open_bundle(folder: Path) -> Bundle:
     except ValueError:
         raise BundleInvalid(f"{folder / CONFIG} is not JSON. {REMEDY}") from None
     _check_config(folder, config)
-    for name, expected in config["files"].items():
+    for name, expected in _needed(folder, config["files"], runtime).items():
         if hash_of(_read(folder / name)) != expected:
             raise BundleInvalid(f"{folder / name} is not the file that {CONFIG} names. {REMEDY}")
     return Bundle(folder, config, hash_of(data))
@@ -77,6 +80,14 @@ def open_bundle(folder: Path) -> Bundle:
 def hash_of(data: bytes) -> str:
     """SHA-256 in hexadecimal."""
     return hashlib.sha256(data).hexdigest()
+
+
+def _needed(folder: Path, files: Mapping[str, str], runtime: RuntimeName) -> Mapping[str, str]:
+    """All files but the weights of other runtimes."""
+    if not any(name.startswith(WEIGHTS[runtime]) for name in files):
+        raise BundleInvalid(f"{folder / CONFIG} names no {WEIGHTS[runtime]}. {REMEDY}")
+    others = tuple(weights for name, weights in WEIGHTS.items() if name != runtime)
+    return {name: expected for name, expected in files.items() if not name.startswith(others)}
 
 
 def _sizes(pairs: Iterable[tuple[int, int]]) -> tuple[tuple[int, int], ...]:

@@ -17,6 +17,7 @@ import numpy as np
 
 from hkplates.errors import BundleInvalid, RuntimeMissing
 from hkplates.recognition.bundle import REMEDY, Bundle, open_bundle
+from hkplates.recognition.choices import RuntimeName
 from hkplates.recognition.images import letterbox
 from hkplates.recognition.peaks import Answers, Peak, find_peaks
 from hkplates.recognition.second_look import look_again
@@ -172,20 +173,20 @@ class TensorFlowDetector(NetworkDetector):
         return answers
 
 
-def open_detector(folder: Path, runtime: str, threshold: float | None = None) -> Detector:
+def open_detector(folder: Path, runtime: RuntimeName, threshold: float | None = None) -> Detector:
     """The detector in a bundle's folder, in the runtime named "litert" or "tensorflow".
 
     Raises:
         BundleInvalid, RuntimeMissing: see above.
         ValueError: for another runtime.
     """
-    runtimes: dict[str, Callable[[Bundle, float | None], Detector]] = {
+    runtimes: dict[RuntimeName, Callable[[Bundle, float | None], Detector]] = {
         "litert": LiteRTDetector,
         "tensorflow": TensorFlowDetector,
     }
     if runtime not in runtimes:
         raise ValueError(f"expected runtime to be one of {', '.join(runtimes)}, got {runtime!r}")
-    return runtimes[runtime](open_bundle(folder), threshold)
+    return runtimes[runtime](open_bundle(folder, runtime), threshold)
 
 
 def best_input(aspect: float, inputs: Sequence[tuple[int, int]]) -> tuple[int, int]:

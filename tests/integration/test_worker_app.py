@@ -3,17 +3,19 @@
 import hashlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from hkplates.settings import Settings
+from hkplates.errors import BundleInvalid
+from hkplates.settings import Settings, read_settings
 from workers.app import HARD_LIMIT, SETTINGS, SOFT_LIMIT, VISIBILITY, app
 from workers.patience import Patience
 from workers.pipeline import Limits
-from workers.services import limits
+from workers.services import check_machine, limits
 
 CELERY = Path(sys.executable).with_name("celery")
 
@@ -27,12 +29,16 @@ def models(tmp_path: Path) -> Path:
         "threshold": 0.5,
         "colour_order": "RGB",
         "classes": ["HK", "other"],
-        "files": {"model.tflite": hashlib.sha256(b"weights").hexdigest()},
+        "files": {
+            name: hashlib.sha256(b"weights").hexdigest()
+            for name in ("model.tflite", "saved_model/graph")
+        },
     }
     for model in ("detector", "reader"):
         bundle = tmp_path / "models" / model / "bundle"
-        bundle.mkdir(parents=True)
-        (bundle / "model.tflite").write_bytes(b"weights")
+        (bundle / "saved_model").mkdir(parents=True)
+        for name in config["files"]:
+            (bundle / name).write_bytes(b"weights")
         (bundle / "config.json").write_text(json.dumps(config))
     return tmp_path / "models"
 
@@ -110,6 +116,19 @@ def test_a_worker_refuses_a_model_that_is_not_what_its_hashes_say(
     status, said = refusal(environment(database_url, models))
     assert status == 5
     assert f"{model}/bundle/model.tflite" in said
+
+
+def test_only_a_worker_with_tensorflow_needs_the_saved_model(
+    database_url: str, models: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.rmtree(models / "detector" / "bundle" / "saved_model")
+    monkeypatch.setenv("HKPLATES_MODELS", str(models))
+    monkeypatch.setenv("DATABASE_URL", database_url)
+    monkeypatch.setenv("CELERY_BROKER_URL", "redis://somewhere/0")
+    check_machine(read_settings())
+    monkeypatch.setenv("HKPLATES_RUNTIME", "tensorflow")
+    with pytest.raises(BundleInvalid, match="saved_model"):
+        check_machine(read_settings())
 
 
 def test_a_worker_that_is_to_read_with_tesseract_refuses_a_machine_without_it(

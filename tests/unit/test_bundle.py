@@ -71,6 +71,43 @@ def test_a_missing_file_is_refused_by_name(folder):
         open_bundle(folder)
 
 
+@pytest.fixture
+def with_saved_model(folder):
+    """The same with a file for TensorFlow."""
+    (folder / "saved_model").mkdir()
+    (folder / "saved_model" / "saved_model.pb").write_bytes(b"graph")
+    files = {"model.tflite": hash_of(b"weights"), "saved_model/saved_model.pb": hash_of(b"graph")}
+    change(folder, files=files)
+    return folder
+
+
+def test_a_bundle_without_the_saved_model_is_the_same_model_for_litert(with_saved_model):
+    """An image without TensorFlow leaves it out; rows must not name another model for that."""
+    before = open_bundle(with_saved_model, "tensorflow").sha256
+    shutil.rmtree(with_saved_model / "saved_model")
+
+    assert open_bundle(with_saved_model, "litert").sha256 == before
+
+
+def test_a_bundle_without_the_saved_model_is_refused_for_tensorflow(with_saved_model):
+    shutil.rmtree(with_saved_model / "saved_model")
+
+    with pytest.raises(BundleInvalid, match=r"saved_model\.pb cannot be read"):
+        open_bundle(with_saved_model, "tensorflow")
+
+
+def test_a_changed_saved_model_is_refused_for_tensorflow(with_saved_model):
+    (with_saved_model / "saved_model" / "saved_model.pb").write_bytes(b"another graph")
+
+    with pytest.raises(BundleInvalid, match=r"saved_model\.pb is not the file"):
+        open_bundle(with_saved_model, "tensorflow")
+
+
+def test_a_config_that_names_no_weights_for_the_runtime_is_refused(folder):
+    with pytest.raises(BundleInvalid, match="names no saved_model/"):
+        open_bundle(folder, "tensorflow")
+
+
 def test_a_missing_folder_says_how_to_mend_it(tmp_path):
     with pytest.raises(BundleInvalid, match=r"train it again \(models/README\.md\)"):
         open_bundle(tmp_path / "nowhere")
