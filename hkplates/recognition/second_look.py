@@ -19,7 +19,9 @@ SIZE = 224  # pixels; side of the square view, the size the network learned from
 PLATES_ACROSS = 2.0  # widths of the plate in the view
 LARGEST_SCALE = 1.6  # a far plate is not blown up further: that shows nothing more
 LEAST_OVERLAP = 0.2  # of the two looks' quads; else the second look saw something else
-MOST_LOOKS = 12  # in one photograph, the surest first: each costs some milliseconds
+# In one photograph, the surest first: each costs some milliseconds, and a photograph of a whole car
+# park has its dozens of plates. More are noise.
+MOST_LOOKS = 64
 DOUBT = 0.05  # least score of the second look
 PADDING = (114, 114, 114)  # as around a photograph that does not fill its input
 
@@ -47,7 +49,8 @@ def look_again(
     `peaks` are in those pixels as well. The score becomes the geometric mean of both looks', the
     class that of the second.
     """
-    seen = [_confirm(photo, peak, answer) for peak in peaks[:MOST_LOOKS]]
+    surest = sorted(peaks, key=lambda peak: -peak.score)[:MOST_LOOKS]
+    seen = [_confirm(photo, peak, answer) for peak in surest]
     return drop_repeats([peak for peak in seen if peak is not None and peak.score >= threshold])
 
 

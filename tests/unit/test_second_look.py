@@ -6,7 +6,7 @@ import pytest
 
 from hkplates.recognition.detector import NetworkDetector
 from hkplates.recognition.peaks import STRIDE, Peak
-from hkplates.recognition.second_look import SIZE, close_view, look_again
+from hkplates.recognition.second_look import MOST_LOOKS, SIZE, close_view, look_again
 
 PLATE = np.array([[500, 400], [600, 400], [600, 424], [500, 424]], np.float32)
 
@@ -96,6 +96,22 @@ def test_two_finds_that_turn_out_to_be_one_plate_are_one(photo):
     peaks = [Peak(PLATE + 6, 0.9, 0), Peak(PLATE - 6, 0.8, 0)]
 
     assert len(look_again(photo, peaks, white_parts, 0.3)) == 1
+
+
+def test_every_plate_of_a_full_car_park_is_looked_at_again(photo):
+    photo[:] = 90
+    places = [PLATE - PLATE[0] + [50 + 380 * (i % 3), 40 + 170 * (i // 3)] for i in range(15)]
+    for left, top in (place[0] for place in np.array(places, int)):
+        photo[top : top + 24, left : left + 100] = 255
+    peaks = [Peak(np.array(place, np.float32), 0.4, 0) for place in places]
+
+    assert len(look_again(photo, peaks, white_parts, 0.3)) == 15
+
+
+def test_the_surest_are_looked_at_where_there_are_too_many(photo):
+    doubtful = [Peak(PLATE + 300, 0.3, 0)] * MOST_LOOKS
+
+    assert len(look_again(photo, [*doubtful, Peak(PLATE, 0.9, 0)], white_parts, 0.3)) == 1
 
 
 def test_a_detector_with_a_first_threshold_looks_twice(photo):
