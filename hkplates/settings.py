@@ -37,12 +37,14 @@ class Settings(BaseSettings):
     """What reads the plates that were found; with "none" they are found only."""
     detector_threshold: float | None = Field(None, gt=0, lt=1)
     """Least score of a reported plate; unset, the bundle's own."""
-    chunk_images: int = Field(24, ge=1, le=500)
-    """Images in one message."""
+    chunk_images: int = Field(24, ge=1, le=100)
+    """Images in one message; more would not fit a task's time limit."""
     window_chunks: int = Field(32, ge=1)
     """Messages kept waiting in Redis; the rest waits in Postgres."""
-    lease_seconds: int = Field(900, ge=30)
-    """How long a queued image may stay unfinished before it is sent again."""
+    lease_seconds: int = Field(900, ge=300)
+    """How long a queued image may stay unfinished before it is sent again. Longer than the
+    visibility timeout (workers/app.py): what is sent again while a worker is at it is begun twice.
+    """
     patience_seconds: float = Field(60, ge=0)
     """How long a running command waits for Postgres or Redis to come back before it gives up."""
     fetch_threads: int = Field(8, ge=1, le=64)

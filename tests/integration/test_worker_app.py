@@ -64,6 +64,8 @@ def refusal(variables: dict[str, str]) -> tuple[int, str]:
 
 def test_no_chunk_is_worked_twice_at_once_for_being_slow() -> None:
     assert SOFT_LIMIT < HARD_LIMIT < VISIBILITY < Settings().lease_seconds
+    bounds = Settings.model_fields["lease_seconds"].metadata
+    assert min(bound.ge for bound in bounds) > VISIBILITY
     assert SETTINGS["broker_transport_options"]["visibility_timeout"] == VISIBILITY
 
 

@@ -31,7 +31,8 @@ def test_standard_variables_name_the_servers(monkeypatch: pytest.MonkeyPatch) ->
         ("HKPLATES_CHUNK_IMAGES", "0"),
         ("HKPLATES_RUNTIME", "torch"),
         ("HKPLATES_DETECTOR_THRESHOLD", "1.7"),
-        ("HKPLATES_LEASE_SECONDS", "1"),
+        ("HKPLATES_CHUNK_IMAGES", "101"),
+        ("HKPLATES_LEASE_SECONDS", "299"),
         ("HKPLATES_PATIENCE_SECONDS", "-1"),
     ],
 )
@@ -39,6 +40,14 @@ def test_a_wrong_setting_is_named(monkeypatch: pytest.MonkeyPatch, name: str, va
     monkeypatch.setenv(name, value)
     with pytest.raises(SettingInvalid, match=f"{name} cannot be used"):
         read_settings()
+
+
+def test_every_setting_is_documented() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "operations.md").read_text(encoding="utf-8")
+    documented = {line.split("`")[1] for line in text.splitlines() if line.startswith("| `")}
+    for name, field in Settings.model_fields.items():
+        variable = str(field.validation_alias or f"HKPLATES_{name.upper()}")
+        assert variable in documented
 
 
 def test_the_data_folder_is_absolute(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
