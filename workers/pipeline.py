@@ -5,7 +5,8 @@ What becomes of an image whose processing goes wrong:
 - the image is at fault (ImageRejected): saved as failed, with its reason. Never tried again by
   itself.
 - a service is away (TemporaryFault) or this machine is not in order (SetupError): tried again
-  after growing pauses, then handed back to the ledger as pending. The try does not count.
+  after growing pauses, then handed back to the ledger as pending, with all of the chunk that was
+  not begun. The try does not count.
 - anything else, a crash of the process or a time limit included, is a fault of ours or an image
   that breaks us. It is raised once the images before it are safe, and the message goes back to the
   queue. A message that comes back is worked one image at a time, so that the others are saved and
@@ -15,8 +16,9 @@ What becomes of an image whose processing goes wrong:
 
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
@@ -33,6 +35,9 @@ from hkplates.storage.base import Store
 from workers.patience import Patience
 
 log = structlog.get_logger()
+
+GROUP = 24
+"""Images of a chunk worked together: their plates are read in one call, and saved in one go."""
 
 
 class Recogniser(Protocol):
@@ -58,7 +63,10 @@ class Limits:
     max_image_bytes: int
     max_image_pixels: int
     fetch_seconds: float = 90.0
-    """How long the images of a chunk may take to arrive; with pauses, below a soft time limit."""
+    """How long the images of a group may take to arrive."""
+    chunk_seconds: float = 120.0
+    """After which a chunk waits for no store and begins no further group. What is then in hand,
+    and the database's patience, fit between this and the soft time limit."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -108,36 +116,62 @@ class Pipeline:
             DatabaseUnreachable: the ledger could not be asked or told; send the message again.
         """
         began = time.monotonic()
-        images = list(chunk.images)
+        until = began + self._limits.chunk_seconds
+        rest, size = list(chunk.images), 1 if one_at_a_time else GROUP
         ends: Counter[str] = Counter()
-        for group in [[image] for image in images] if one_at_a_time else [images]:
-            ends += self._work(group)
+        while rest and not ends["handed_back"] and time.monotonic() < until:
+            group, rest = rest[:size], rest[size:]
+            ends += self._work(group, until)
+        if rest:
+            # Waiting once for what is away is enough: once for each image would take hours.
+            ends += self._leave(rest)
         seconds = round(time.monotonic() - began, 3)
-        log.info("chunk_done", images=len(images), seconds=seconds, **ends)
+        log.info("chunk_done", images=len(chunk.images), seconds=seconds, **ends)
 
-    def _work(self, images: Sequence[ImageRef]) -> Counter[str]:
+    def _work(self, images: Sequence[ImageRef], until: float) -> Counter[str]:
         """Claim images and work them; what is not ours to work is left alone."""
-        ends: Counter[str] = Counter()
-        left = self._patience.insist(lambda: self._ledger.claim(images, self._limits.lease_seconds))
-        ends["skipped"] = len(images) - len(left)
-        for number in self._patience.tries() if left else ():
-            outcomes, waiting = self._round(left)
-            ends.update("done" if isinstance(end, ImageDone) else "failed" for end in outcomes)
-            left = [one.image for one in waiting]
-            if not left:
-                break
-            fault = str(waiting[0].fault)
-            log.warning("images_waiting", images=len(left), tries=number, fault=fault)
-        if left:
-            self._patience.insist(lambda: self._ledger.hand_back([image.id for image in left]))
-            log.error("images_handed_back", images=len(left))
-        ends["handed_back"] = len(left)
+        left = self._claim(images)
+        ends = Counter(skipped=len(images) - len(left))
+        waiting: list[ImageRef] = []
+        try:
+            for number in self._patience.tries() if left else ():
+                waiting = []
+                outcomes, faults = self._round(left, until)
+                ends.update("done" if isinstance(end, ImageDone) else "failed" for end in outcomes)
+                left = waiting = [one.image for one in faults]
+                if not left:
+                    break
+                fault = str(faults[0].fault)
+                log.warning("images_waiting", images=len(left), tries=number, fault=fault)
+                if time.monotonic() > until:
+                    break
+        finally:
+            # Also where a time limit ends the wait: that is not these images' fault.
+            self._hand_back(waiting)
+        ends["handed_back"] = len(waiting)
         return ends
 
-    def _round(self, images: Sequence[ImageRef]) -> tuple[list[Outcome], list[Waiting]]:
+    def _leave(self, images: Sequence[ImageRef]) -> Counter[str]:
+        """Hand images back that were not begun; claimed first, for a forged message names any."""
+        left = self._claim(images)
+        self._hand_back(left)
+        return Counter(skipped=len(images) - len(left), handed_back=len(left))
+
+    def _claim(self, images: Sequence[ImageRef]) -> list[ImageRef]:
+        return self._patience.insist(lambda: self._ledger.claim(images, self._limits.lease_seconds))
+
+    def _hand_back(self, images: Sequence[ImageRef]) -> None:
+        if images:
+            self._patience.insist(lambda: self._ledger.hand_back([image.id for image in images]))
+            log.error("images_handed_back", images=len(images))
+
+    def _round(
+        self, images: Sequence[ImageRef], until: float
+    ) -> tuple[list[Outcome], list[Waiting]]:
         """Try each image once and save what came of it; those that must wait are returned."""
-        until = time.monotonic() + self._limits.fetch_seconds
-        looks = [self._look(image, data, until) for image, data in self._fetch(images)]
+        until = min(until, time.monotonic() + self._limits.fetch_seconds)
+        with closing(self._fetch(images)) as fetched:
+            looks = [self._look(image, data, until) for image, data in fetched]
         waiting = [look for look in looks if isinstance(look, Waiting)]
         outcomes: list[Outcome] = [look for look in looks if isinstance(look, ImageFailed)]
         seen = [look for look in looks if isinstance(look, Seen)]
@@ -151,13 +185,20 @@ class Pipeline:
             _tell(outcome)
         return outcomes, waiting
 
-    def _fetch(self, images: Sequence[ImageRef]) -> Iterator[tuple[ImageRef, Future[bytes]]]:
+    def _fetch(
+        self, images: Sequence[ImageRef]
+    ) -> Generator[tuple[ImageRef, Future[bytes]], None, None]:
         """Each image with its bytes to come; only some are fetched ahead, to bound the memory."""
         rest = iter(images)
         ahead = deque((image, self._begin(image)) for image in islice(rest, self._ahead))
-        while ahead:
-            yield ahead.popleft()
-            ahead.extend((image, self._begin(image)) for image in islice(rest, 1))
+        try:
+            while ahead:
+                yield ahead.popleft()
+                ahead.extend((image, self._begin(image)) for image in islice(rest, 1))
+        finally:
+            # A chunk that is broken off must not keep the next one's images waiting.
+            for _, data in ahead:
+                data.cancel()
 
     @property
     def _ahead(self) -> int:
@@ -170,21 +211,26 @@ class Pipeline:
     def _look(
         self, image: ImageRef, data: Future[bytes], until: float
     ) -> Seen | ImageFailed | Waiting:
-        """Decode and detect one image, keeping its crops alone: 12 megapixels are 36 MB."""
-        # Bound so that whatever goes wrong in here is logged with the image that was in hand.
-        structlog.contextvars.bind_contextvars(image=image.id, key=image.key)
-        try:
-            fetched = _arrived(data, until)
-            began = time.monotonic()
-            photograph = decode(fetched, max_pixels=self._limits.max_image_pixels)
-            found = self._recogniser.find(photograph.pixels)
-        except ImageRejected as error:
-            return ImageFailed(image, error.reason, str(error))
-        except (TemporaryFault, SetupError) as fault:
-            return Waiting(image, fault)
+        """Look at one image; whatever is logged meanwhile names it."""
+        with structlog.contextvars.bound_contextvars(image=image.id, key=image.key):
+            try:
+                return self._see(image, _arrived(data, until))
+            except ImageRejected as error:
+                return ImageFailed(image, error.reason, str(error))
+            except (TemporaryFault, SetupError) as fault:
+                return Waiting(image, fault)
+            except Exception as error:
+                # What it was is logged with the chunk, where nobody knows the image any more.
+                log.error("image_broke_us", error=type(error).__name__)
+                raise
+
+    def _see(self, image: ImageRef, data: bytes) -> Seen:
+        """Decode and detect, keeping the crops alone: 12 megapixels are 36 MB."""
+        began = time.monotonic()
+        photograph = decode(data, max_pixels=self._limits.max_image_pixels)
+        found = self._recogniser.find(photograph.pixels)
         height, width = photograph.pixels.shape[:2]
         seconds = time.monotonic() - began
-        structlog.contextvars.unbind_contextvars("image", "key")
         return Seen(image, width, height, photograph.taken_at, seconds, found)
 
     def _read(self, seen: Sequence[Seen]) -> list[ImageDone]:
@@ -203,6 +249,7 @@ def _arrived(data: Future[bytes], until: float) -> bytes:
     try:
         return data.result(max(0.0, until - time.monotonic()))
     except TimeoutError:
+        data.cancel()
         raise StoreUnreachable("the store is too slow: an image did not arrive in time") from None
 
 

@@ -42,5 +42,3 @@ def _work(chunk: Chunk, *, redelivered: bool) -> None:
         log.exception("chunk_broken", images=len(chunk.images), alone=redelivered)
         pause()
         raise Reject(type(error).__name__, requeue=True) from None
-    finally:
-        structlog.contextvars.unbind_contextvars("image", "key")

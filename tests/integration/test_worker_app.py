@@ -14,7 +14,6 @@ from hkplates.errors import BundleInvalid
 from hkplates.settings import Settings, read_settings
 from workers.app import HARD_LIMIT, SETTINGS, SOFT_LIMIT, VISIBILITY, app
 from workers.patience import Patience
-from workers.pipeline import Limits
 from workers.services import check_machine, limits
 
 CELERY = Path(sys.executable).with_name("celery")
@@ -70,9 +69,9 @@ def test_no_chunk_is_worked_twice_at_once_for_being_slow() -> None:
 
 
 def test_waiting_for_services_ends_before_a_time_limit_blames_the_image() -> None:
-    wait = Patience().seconds + limits(Settings()).fetch_seconds
-    assert wait < SOFT_LIMIT
-    assert isinstance(limits(Settings()), Limits)
+    given = limits(Settings())
+    assert given.fetch_seconds < given.chunk_seconds
+    assert given.chunk_seconds + Patience().seconds < SOFT_LIMIT
 
 
 def test_a_message_survives_the_death_of_its_worker(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,11 +2,12 @@
 
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import cv2
 import numpy as np
 import pytest
+import structlog
 
 from hkplates.database.results import ImageDone, Outcome
 from hkplates.errors import (
@@ -20,7 +21,7 @@ from hkplates.jobs import Chunk, ImageRef
 from hkplates.recognition.types import Detection, Found, Photo, PlateReading, Quad
 from hkplates.storage.base import Entry
 from workers.patience import Patience
-from workers.pipeline import Limits, Pipeline
+from workers.pipeline import GROUP, Limits, Pipeline
 
 LIMITS = Limits(lease_seconds=900, fetch_threads=2, max_image_bytes=10**6, max_image_pixels=10**6)
 QUAD = Quad((1.0, 1.0), (20.0, 1.0), (20.0, 8.0), (1.0, 8.0))
@@ -124,6 +125,7 @@ class World:
         photos: dict[str, bytes | Exception],
         recogniser: AlwaysReads | None = None,
         patience: float = 45,
+        limits: Limits = LIMITS,
     ) -> None:
         self.store = MemoryStore(photos)
         self.recogniser = recogniser or AlwaysReads()
@@ -137,7 +139,7 @@ class World:
             self.recogniser,
             self.ledger,
             lambda outcomes: self.save(outcomes),
-            LIMITS,
+            limits,
             patience,
         )
 
@@ -296,3 +298,72 @@ def test_only_a_few_photographs_are_fetched_ahead() -> None:
     for _ in range(3):
         next(fetched)[1].result()
     assert len(world.store.reads) <= 3 + 2 * LIMITS.fetch_threads
+
+
+def test_a_large_chunk_is_saved_as_it_goes() -> None:
+    photos: dict[str, bytes | Exception] = {f"{number}.png": photo(10) for number in range(GROUP)}
+    world = World({**photos, f"{GROUP}.png": photo(70)}, AlwaysReads(breaks_at=70))
+    with pytest.raises(RuntimeError):
+        world.process(*range(GROUP + 1))
+    assert len(world.ends()) == GROUP
+
+
+def test_a_store_that_stays_away_is_waited_for_once_and_the_rest_handed_back() -> None:
+    """Once for each image, the soft time limit would strike, and blame whichever was in hand."""
+    away: dict[str, bytes | Exception] = {f"{n}.png": StoreUnreachable("busy") for n in range(9)}
+    world = World(away, patience=0)
+    world.process(*range(9), one_at_a_time=True)
+    assert world.store.reads == ["0.png"]
+    assert sorted(world.ledger.back) == list(range(9))
+    assert set(world.ledger.attempts.values()) == {0}
+
+
+def test_of_images_not_begun_only_those_that_are_ours_are_handed_back() -> None:
+    world = World({"1.png": StoreUnreachable("busy")}, patience=0)
+    world.ledger.ended = {2}
+    world.process(1, 2, 3, one_at_a_time=True)
+    assert world.ledger.back == [1, 3]
+
+
+def test_a_chunk_that_has_taken_long_begins_nothing_more_and_hands_the_rest_back() -> None:
+    limits = replace(LIMITS, chunk_seconds=0)
+    world = World({"1.png": photo(10), "2.png": photo(10)}, limits=limits)
+    world.process(1, 2, one_at_a_time=True)
+    assert world.saved == []
+    assert world.ledger.back == [1, 2]
+
+
+def test_a_time_limit_while_waiting_for_a_store_costs_no_attempt() -> None:
+    world = World({"1.png": StoreUnreachable("busy")})
+
+    def strike(seconds: float) -> None:
+        raise RuntimeError("time is up")
+
+    world.pipeline._patience = Patience(45, first_pause=0.01, sleep=strike)
+    with pytest.raises(RuntimeError):
+        world.process(1)
+    assert world.ledger.attempts == {1: 0}
+    assert world.ledger.back == [1]
+
+
+def test_fetches_of_a_chunk_that_broke_are_given_up() -> None:
+    world, gate = World({f"{number}.png": photo(10) for number in range(4)}), threading.Event()
+    for _ in range(LIMITS.fetch_threads):
+        world.pipeline._threads.submit(gate.wait)
+    fetched = world.pipeline._fetch([ref(number) for number in range(4)])
+    next(fetched)
+    fetched.close()
+    gate.set()
+    world.pipeline._threads.shutdown()
+    assert world.store.reads == ["0.png"]
+
+
+def test_only_what_happens_with_an_image_is_logged_with_its_key() -> None:
+    world = World({"1.png": b"no picture", "2.png": photo(70)}, AlwaysReads(breaks_at=70))
+    with structlog.testing.capture_logs([structlog.contextvars.merge_contextvars]) as events:
+        with pytest.raises(RuntimeError):
+            world.process(1, 2)
+        world.pipeline._ledger = MemoryLedger(ended={1, 2})
+        world.process(1)
+    assert [event.get("key") for event in events if event["event"] == "image_broke_us"] == ["2.png"]
+    assert [event.get("key") for event in events if event["event"] == "chunk_done"] == [None]
