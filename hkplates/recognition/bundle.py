@@ -71,15 +71,28 @@ def open_bundle(folder: Path, runtime: RuntimeName = "litert") -> Bundle:
     except ValueError:
         raise BundleInvalid(f"{folder / CONFIG} is not JSON. {REMEDY}") from None
     _check_config(folder, config)
+    bundle = Bundle(folder, config, hash_of(data))
+    _check_values(bundle)
     for name, expected in _needed(folder, config["files"], runtime).items():
         if hash_of(_read(folder / name)) != expected:
             raise BundleInvalid(f"{folder / name} is not the file that {CONFIG} names. {REMEDY}")
-    return Bundle(folder, config, hash_of(data))
+    return bundle
 
 
 def hash_of(data: bytes) -> str:
     """SHA-256 in hexadecimal."""
     return hashlib.sha256(data).hexdigest()
+
+
+def _check_values(bundle: Bundle) -> None:
+    """A value of the wrong form is named now, and not in the middle of the work."""
+    try:
+        inputs, _ = (bundle.inputs, bundle.large_inputs), (bundle.threshold, bundle.first_threshold)
+    except (TypeError, ValueError):
+        inputs = ((), ())
+    if not inputs[0]:
+        path = bundle.folder / CONFIG
+        raise BundleInvalid(f"{path} has sizes or thresholds of the wrong form. {REMEDY}")
 
 
 def _needed(folder: Path, files: Mapping[str, str], runtime: RuntimeName) -> Mapping[str, str]:
@@ -100,6 +113,8 @@ def _check_config(folder: Path, config: object) -> None:
     absent = {"inputs", "threshold", "files", "colour_order", "classes"} - set(config)
     if absent:
         raise BundleInvalid(f"{folder / CONFIG} lacks {', '.join(sorted(absent))}. {REMEDY}")
+    if not isinstance(config["files"], dict):
+        raise BundleInvalid(f"{folder / CONFIG} does not name its files' hashes. {REMEDY}")
     outside = [name for name in config["files"] if Path(name).is_absolute() or ".." in name]
     if outside:
         raise BundleInvalid(f"{folder / CONFIG} names {outside[0]!r}, outside its folder. {REMEDY}")

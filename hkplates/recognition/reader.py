@@ -8,7 +8,8 @@ import numpy as np
 import numpy.typing as npt
 from ai_edge_litert.interpreter import Interpreter
 
-from hkplates.recognition.bundle import Bundle, open_bundle
+from hkplates.errors import BundleInvalid
+from hkplates.recognition.bundle import REMEDY, Bundle, open_bundle
 from hkplates.recognition.decoding import Decoder, Heads
 from hkplates.recognition.images import CROP_MARGIN
 from hkplates.recognition.straighten import straighten
@@ -24,7 +25,19 @@ class NeuralReader:
     name = "neural"
 
     def __init__(self, bundle: Bundle) -> None:
-        """Load the weights of an opened bundle, to run on one thread."""
+        """Load the weights of an opened bundle, to run on one thread.
+
+        Raises:
+            BundleInvalid: its files are what their hashes say, and yet no reader.
+        """
+        try:
+            self._load(bundle)
+        except (KeyError, TypeError, ValueError, RuntimeError) as error:
+            raise BundleInvalid(
+                f"{bundle.folder} holds no reader ({type(error).__name__}: {error}). {REMEDY}"
+            ) from None
+
+    def _load(self, bundle: Bundle) -> None:
         config = bundle.config
         self.version = f"neural {bundle.sha256}"
         self._height, self._width = bundle.inputs[0]
@@ -41,8 +54,19 @@ class NeuralReader:
         self._sure = float(config["decoder"]["sure"])
         self._interpreter = Interpreter(str(bundle.folder / "model.tflite"), num_threads=1)
         self._interpreter.allocate_tensors()
-        self._input = self._interpreter.get_input_details()[0]["index"]
-        self._output = self._interpreter.get_output_details()[0]["index"]
+        given, answer = (
+            self._interpreter.get_input_details(),
+            self._interpreter.get_output_details(),
+        )
+        self._input, self._output = given[0]["index"], answer[0]["index"]
+        self._check(tuple(given[0]["shape"]), tuple(answer[0]["shape"]))
+
+    def _check(self, given: tuple[int, ...], answer: tuple[int, ...]) -> None:
+        """Weights of another network would be read as nonsense, without a word."""
+        numbers = self._ends(len(self._symbols) + 1)[-1] + self._steps * (len(self._symbols) + 1)
+        expected = (1, self._height, self._width, 1), (1, numbers)
+        if (given, answer) != expected:
+            raise ValueError(f"expected a network of {expected}, got {(given, answer)}")
 
     def read(self, crops: Sequence[Crop]) -> list[TextReading]:
         """One reading for each crop, in order; the text is empty where nothing is printed."""
@@ -102,6 +126,6 @@ def open_reader(folder: Path) -> NeuralReader:
     """The reader of a bundle's folder.
 
     Raises:
-        BundleInvalid: the folder is incomplete or altered.
+        BundleInvalid: the folder is incomplete or altered, or holds no reader.
     """
     return NeuralReader(open_bundle(folder))

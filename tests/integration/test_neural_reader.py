@@ -11,6 +11,7 @@ import pytest
 
 from hkplates.errors import BundleInvalid
 from hkplates.recognition import marks
+from hkplates.recognition.bundle import hash_of
 from hkplates.recognition.images import rectify
 from hkplates.recognition.reader import open_reader
 from hkplates.recognition.types import Quad
@@ -92,6 +93,41 @@ def test_altered_weights_are_refused(tmp_path):
 
     with pytest.raises(BundleInvalid, match=r"model\.tflite"):
         open_reader(folder)
+
+
+@pytest.fixture
+def another(tmp_path):
+    """A copy of the bundle to alter, hashes included."""
+    shutil.copytree(BUNDLE, tmp_path / "bundle")
+
+    def alter(weights=None, **fields):
+        path = tmp_path / "bundle" / "config.json"
+        config = json.loads(path.read_text(encoding="utf-8")) | fields
+        if weights is not None:
+            (path.parent / "model.tflite").write_bytes(weights)
+            config["files"] = {"model.tflite": hash_of(weights)}
+        kept = {name: value for name, value in config.items() if value is not None}
+        path.write_text(json.dumps(kept), encoding="utf-8")
+        return path.parent
+
+    return alter
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param({"margin": None}, id="no margin"),
+        pytest.param({"decoder": None}, id="no decoder"),
+        pytest.param({"decoder": {"slot_share": 0.5}}, id="half a decoder"),
+        pytest.param({"slots": "many"}, id="slots in words"),
+        pytest.param({"slots": 7}, id="another network's slots"),
+        pytest.param({"inputs": [[64, 200]]}, id="another network's input"),
+        pytest.param({"weights": b"no model at all"}, id="no model"),
+    ],
+)
+def test_a_bundle_that_is_whole_and_no_reader_is_refused(another, change):
+    with pytest.raises(BundleInvalid, match="holds no reader"):
+        open_reader(another(**change))
 
 
 def test_reading_imports_no_tensorflow():

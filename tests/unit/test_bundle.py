@@ -136,6 +136,24 @@ def test_a_config_without_inputs_is_refused(folder):
         open_bundle(folder)
 
 
+@pytest.mark.parametrize(
+    "field",
+    [
+        pytest.param({"inputs": []}, id="no inputs"),
+        pytest.param({"inputs": [640]}, id="inputs without heights"),
+        pytest.param({"threshold": "high"}, id="a threshold in words"),
+        pytest.param({"first_threshold": {}}, id="a first threshold of no number"),
+        pytest.param({"files": ["model.tflite"]}, id="files without hashes"),
+        pytest.param({"files": None}, id="no files"),
+    ],
+)
+def test_a_config_of_the_wrong_form_is_refused(folder, field):
+    change(folder, **field)
+
+    with pytest.raises(BundleInvalid, match=r"config\.json"):
+        open_bundle(folder)
+
+
 @pytest.mark.parametrize("name", ["../secret", "/etc/passwd"])
 def test_a_file_outside_the_folder_is_never_read(folder, name):
     change(folder, files={name: "0" * 64})
