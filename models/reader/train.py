@@ -1,7 +1,7 @@
-"""Train the reader from scratch: python -m models.reader.train --data DATA [--resume].
+"""Train the reader from scratch: python -m models.reader.train --data DATA [--minutes N] [--fresh]
 
 The learning rate follows the time spent, not the steps, so that a slow machine ends its cosine
-too. State is saved every few minutes; --resume goes on from it.
+too. State is saved every few minutes; stopped, the same command goes on, unless --fresh.
 """
 
 import argparse
@@ -20,6 +20,7 @@ import tensorflow as tf
 import yaml
 
 from models.reader import evaluate
+from models.reader.curves import draw
 from models.reader.dataset import Batch, Samples, mixture
 from models.reader.network import BLANK, STEPS, build
 
@@ -116,7 +117,7 @@ def _binary(target, logits, weight):
     return tf.reduce_sum(loss * weight) / (tf.reduce_sum(weight) + 1.0)
 
 
-def train(config: Config, data: Path, folder: Path, fonts: list[Path], resume: bool) -> Trainer:
+def train(config: Config, data: Path, folder: Path, fonts: list[Path], *, resume: bool) -> Trainer:
     """Train until the configured minutes are spent; log.jsonl and the state lie in `folder`."""
     folder.mkdir(parents=True, exist_ok=True)
     trainer = Trainer(config, folder)
@@ -125,8 +126,9 @@ def train(config: Config, data: Path, folder: Path, fonts: list[Path], resume: b
     seed = config["seed"] + (int(trainer.steps.numpy()) if going_on else 0)
     samples = Samples(data, seed, config["holdout"], fonts)
     held = evaluate.held_out_views(data, config["holdout"])
-    with (folder / "log.jsonl").open("a", encoding="utf-8") as log:
+    with (folder / "log.jsonl").open("a" if going_on else "w", encoding="utf-8") as log:
         _loop(trainer, config, samples, held, log)
+    draw(folder)
     return trainer
 
 
@@ -178,7 +180,7 @@ def main() -> None:
     parser.add_argument("--minutes", type=float)
     parser.add_argument("--batch", type=int)
     parser.add_argument("--threads", type=int, default=0, help="0: all cores")
-    parser.add_argument("--resume", action="store_true")
+    parser.add_argument("--fresh", action="store_true", help="start anew, not where it stopped")
     given = parser.parse_args()
     tf.config.threading.set_intra_op_parallelism_threads(given.threads)
     tf.config.threading.set_inter_op_parallelism_threads(min(given.threads, 1))
@@ -187,7 +189,7 @@ def main() -> None:
     config["minutes"] = given.minutes or config["minutes"]
     config["batch"] = given.batch or config["batch"]
     fonts = given.fonts or [given.data / "fonts"]
-    train(config, given.data, given.folder, fonts, given.resume)
+    train(config, given.data, given.folder, fonts, resume=not given.fresh)
 
 
 if __name__ == "__main__":

@@ -57,7 +57,7 @@ def test_training_learns_resumes_and_exports(tmp_path):
     train = ("models.reader.train", *common, "--threads", 1, "--batch", 8)
 
     call(*train, "--minutes", 0.05)
-    call(*train, "--minutes", 0.1, "--resume")
+    call(*train, "--minutes", 0.1)
     call("models.reader.export", *common, "--bundle", bundle, "--drawn", 40)
 
     first, second = map(json.loads, (folder / "log.jsonl").read_text().splitlines())
