@@ -10,11 +10,17 @@ import sys
 from typing import Any, NoReturn
 
 from celery import Celery
-from celery.signals import celeryd_init, setup_logging, worker_init, worker_process_init
+from celery.signals import (
+    celeryd_init,
+    setup_logging,
+    worker_init,
+    worker_process_init,
+    worker_shutdown,
+)
 
 from hkplates import jobs, logs
 from hkplates.embedded import resolve_urls
-from hkplates.errors import HkplatesError
+from hkplates.errors import HkplatesError, SetupError, TemporaryFault
 from hkplates.settings import read_settings
 from workers import transport
 
@@ -128,13 +134,24 @@ def load(**_: object) -> None:
     from workers import services
 
     try:
-        services.load(read_settings())
-    except HkplatesError as error:
-        # The parent checked all of this a moment ago. The first chunk tries again, and says why.
-        services.log.error("services_not_loaded", why=str(error))
+        services.try_to_load(read_settings())
+    except TemporaryFault as fault:
+        # The parent checked all of this a moment ago. The first chunk tries again.
+        services.log.error("services_not_loaded", why=str(fault))
+    except SetupError:
+        pass  # logged; the first chunk tries again
+
+
+def say_how_it_ended(sender: Any, **_: object) -> None:
+    """In the parent: a worker that gave up must not look like one that was asked to end."""
+    from workers import services
+
+    if services.gave_up():
+        sender.exitcode = SetupError.exit_code
 
 
 setup_logging.connect(set_up_logging)
 celeryd_init.connect(check_machine)
 worker_init.connect(speak_less)
 worker_process_init.connect(load)
+worker_shutdown.connect(say_how_it_ended)

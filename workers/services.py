@@ -1,5 +1,13 @@
-"""What a worker process needs, built once in each: model, readers, stores, database."""
+"""What a worker process needs, built once in each: model, readers, stores, database.
 
+The parent checks all of it before it starts children. What breaks later (a model folder replaced,
+a schema migrated) a child cannot mend, and it must not pass messages round for ever: it gives back
+what it was sent, rests, and after MOST_FAILURES ends its whole worker, which others outlive.
+"""
+
+import mmap
+import os
+import signal
 from functools import partial
 
 import structlog
@@ -8,20 +16,64 @@ from hkplates.database.ledger import Ledger
 from hkplates.database.results import ModelVersion, Results
 from hkplates.database.session import open_engine, require_current_schema
 from hkplates.embedded import resolve_urls
+from hkplates.errors import TemporaryFault
 from hkplates.recognition.bundle import open_bundle
 from hkplates.recognition.tesseract import TesseractReader
 from hkplates.settings import Settings, read_settings
 from workers.pipeline import Limits, Pipeline
 
 log = structlog.get_logger()
+MOST_FAILURES = 3
+"""A process may fail this often to load what it needs, not counting services that are away."""
+
 _pipelines: list[Pipeline] = []  # of this process: none or one
+_failures = 0  # of this process, to load
+_gave_up = mmap.mmap(-1, 1)  # not zero when a child has given up; children share it with the parent
+_parent = os.getpid()  # this module is imported by the parent, before it forks
 
 
 def pipeline() -> Pipeline:
-    """This process's pipeline; loaded now where `worker_process_init` could not."""
+    """This process's pipeline; loaded now where `worker_process_init` could not.
+
+    Raises:
+        SetupError, TemporaryFault: it cannot be loaded now either.
+    """
     if not _pipelines:
-        load(read_settings())
+        try_to_load(read_settings())
     return _pipelines[0]
+
+
+def try_to_load(settings: Settings) -> None:
+    """Load, and end the worker where that will never do.
+
+    Raises:
+        SetupError, TemporaryFault: as `load`.
+    """
+    global _failures
+    try:
+        load(settings)
+    except TemporaryFault:
+        raise
+    except Exception as error:
+        _failures += 1
+        log.error("services_not_loaded", why=str(error), tries=_failures)
+        if _failures >= MOST_FAILURES:
+            give_up()
+        raise
+
+
+def give_up() -> None:
+    """Ask the parent to end, as a deployment would: chunks at work in its other children end."""
+    if gave_up():
+        return  # once: a second signal would break off what they do
+    log.error("worker_ends", why="it cannot load what it needs; correct that and start it again")
+    _gave_up[0] = 1
+    os.kill(_parent, signal.SIGTERM)
+
+
+def gave_up() -> bool:
+    """Whether a process of this worker had to give up."""
+    return _gave_up[0] != 0
 
 
 def load(settings: Settings) -> None:

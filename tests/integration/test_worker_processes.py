@@ -1,0 +1,81 @@
+"""Worker processes that hang, or cannot load what they need."""
+
+import hashlib
+import json
+import subprocess
+from pathlib import Path
+
+import cv2
+import numpy as np
+import psycopg
+import pytest
+import redis
+from celery import Celery
+from servers.processes import PROGRAMS, hkplates, variables, worker
+
+from hkplates.jobs import QUEUE, TASK_RECOGNISE_CHUNK, Chunk, ImageRef
+
+SERVERS = Path(__file__).parents[1] / "servers"
+INTERRUPTED, KILLED = 77, 78  # pixels; see servers/slow.py
+
+
+@pytest.mark.parametrize("width", [INTERRUPTED, KILLED])
+def test_an_image_that_hangs_is_set_aside_and_its_mates_are_done(
+    database_url: str, broker_url: str, tmp_path: Path, width: int
+) -> None:
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    for name, pixels in {"a": 30, "b": width, "c": 30}.items():
+        cv2.imwrite(str(photos / f"{name}.png"), np.zeros((20, pixels, 3), np.uint8))
+    environment = variables(database_url, broker_url, PYTHONPATH=str(SERVERS))
+    with worker(environment, tmp_path / "log", app="slow", concurrency=1) as running:
+        submit = hkplates(environment, "submit", str(photos), "--json")
+        submit.communicate(timeout=120)
+        assert (running.said("Hard time limit") > 0) == (width == KILLED)
+    with psycopg.connect(database_url) as connection:
+        found = connection.execute("SELECT key, state::text, reason FROM images ORDER BY key")
+        assert found.fetchall() == [
+            ("a.png", "done", None),
+            ("b.png", "quarantined", "crashed"),
+            ("c.png", "done", None),
+        ]
+
+
+@pytest.fixture
+def models(tmp_path: Path) -> Path:
+    """Models that are what their hashes say, and yet none: only loading them shows it."""
+    config = {
+        "format": 1,
+        "inputs": [[384, 640]],
+        "threshold": 0.5,
+        "colour_order": "RGB",
+        "classes": ["HK", "other"],
+        "files": {"model.tflite": hashlib.sha256(b"weights").hexdigest()},
+    }
+    for model in ("detector", "reader"):
+        bundle = tmp_path / "models" / model / "bundle"
+        bundle.mkdir(parents=True)
+        (bundle / "model.tflite").write_bytes(b"weights")
+        (bundle / "config.json").write_text(json.dumps(config))
+    return tmp_path / "models"
+
+
+def test_a_worker_that_cannot_load_its_model_ends_and_leaves_the_messages_to_others(
+    database_url: str, broker_url: str, models: Path, tmp_path: Path
+) -> None:
+    with Celery(broker=broker_url, set_as_current=False) as sender:
+        chunk = Chunk((ImageRef(1, "folder", str(tmp_path), "a.jpg", "1"),))
+        sender.send_task(TASK_RECOGNISE_CHUNK, args=[chunk.to_message()], queue=QUEUE)
+    done = subprocess.run(
+        [str(PROGRAMS / "celery"), "-A", "workers.app", "worker", "--concurrency", "1"],
+        env=variables(database_url, broker_url, HKPLATES_MODELS=str(models)),
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    said = done.stdout + done.stderr
+    assert done.returncode == 5
+    assert said.count("services_not_loaded") == 3
+    assert "worker_ends" in said
+    with redis.Redis.from_url(broker_url) as client:
+        assert (client.llen(QUEUE), client.hlen("unacked")) == (1, 0)
