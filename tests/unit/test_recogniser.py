@@ -140,7 +140,15 @@ def test_a_dark_plate_with_a_sure_mark_stays_what_the_detector_says() -> None:
 
 
 def test_a_plate_of_elsewhere_stays_so_whatever_is_read() -> None:
-    assert one("AB 1234", WHITE, "other").region == "other"
+    assert one("AB 123 CD", WHITE, "other").region == "other"
+    assert one("B123", WHITE, "other").region == "other"
+    assert one("NARITA", YELLOW, "other").region == "other"
+
+
+def test_two_letters_and_a_number_on_light_paper_are_hong_kongs() -> None:
+    assert one("AB 1234", YELLOW, "other").region == "HK"
+    assert one("AB 1234", GREEN, "other").region == "other"
+    assert one("AB 1234", BLACK, "other").region == "other"
 
 
 def test_the_version_names_all_that_the_readings_depend_on() -> None:
