@@ -105,12 +105,23 @@ def resolve_urls(settings: Settings) -> tuple[str, str]:
 @contextmanager
 def _alone(data: Path) -> Iterator[None]:
     """One program at a time starts or stops the servers of a folder."""
-    data.mkdir(parents=True, exist_ok=True)
-    if os.geteuid() == 0:
-        data.chmod(data.stat().st_mode | 0o011)  # PostgreSQL's user passes through it
-    with (data / "servers.lock").open("a") as lock:
+    try:
+        data.mkdir(parents=True, exist_ok=True)
+        if os.geteuid() == 0:
+            data.chmod(data.stat().st_mode | 0o011)  # PostgreSQL's user passes through it
+        lock = (data / "servers.lock").open("a")
+    except OSError as error:
+        raise _unusable(data, error) from None
+    with lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
+
+
+def _unusable(data: Path, error: OSError) -> SetupError:
+    return SetupError(
+        f"the data folder {data} cannot be used ({error.strerror}: {error.filename}); "
+        "set HKPLATES_DATA to a folder of your own"
+    )
 
 
 def _remembered(data: Path) -> _Places | None:
@@ -120,6 +131,8 @@ def _remembered(data: Path) -> _Places | None:
         broker = valkey.Valkey(data / "valkey", int(found["port"]), str(found["password"]))
     except FileNotFoundError:
         return None
+    except OSError as error:
+        raise _unusable(data, error) from None
     except (ValueError, KeyError, TypeError):
         raise SetupError(f"{data / 'servers.json'} is damaged; remove it and start again") from None
     return _Places(cluster, broker)
@@ -130,8 +143,11 @@ def _chosen(data: Path, before: _Places | None = None) -> _Places:
     password = before.broker.password if before else secrets.token_hex(24)
     broker = valkey.Valkey(data / "valkey", valkey.free_port(), password)
     new = data / "servers.json.new"
-    new.unlink(missing_ok=True)
-    new.touch(mode=0o600)
-    new.write_text(json.dumps({"port": broker.port, "password": password}))
-    new.replace(data / "servers.json")
+    try:
+        new.unlink(missing_ok=True)
+        new.touch(mode=0o600)
+        new.write_text(json.dumps({"port": broker.port, "password": password}))
+        new.replace(data / "servers.json")
+    except OSError as error:
+        raise _unusable(data, error) from None
     return _Places(postgres.home(data / "postgres"), broker)

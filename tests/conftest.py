@@ -70,7 +70,8 @@ def embedded_servers() -> Iterator[embedded.Servers]:
         yield servers
     finally:
         embedded.stop(folder / "data")
-        shutil.rmtree(folder)
+        # Interrupted in its first start, PostgreSQL removes its own files while we do.
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")

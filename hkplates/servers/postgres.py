@@ -31,6 +31,7 @@ SYSTEM_USER = "hkplates"  # owns root's clusters
 SHARED = Path("/var/lib/hkplates")  # where root's clusters go when SYSTEM_USER cannot reach them
 LONGEST_SOCKET = 100  # bytes; a Unix socket's path may have 103 (macOS) or 107 (Linux)
 START_SECONDS = 60.0  # replaying the log after a crash takes its time
+RUN_SECONDS = 300.0  # for one program: a first start on a busy machine with a slow disk
 CONFIGURATION = "hkplates.conf"
 
 
@@ -152,19 +153,27 @@ def _passable(folder: Path) -> None:
 
 
 def _make(cluster: Path, programs: Path) -> None:
+    """Beside its place, and moved there whole: what an interruption leaves is no cluster."""
     if cluster.is_relative_to(SHARED):
         _passable(SHARED)
         _passable(cluster.parent)
-    cluster.mkdir(parents=True, exist_ok=True)
+    making = cluster.with_name(f"{cluster.name}.new")
+    if making.exists():
+        shutil.rmtree(making)
+    making.mkdir(parents=True)
     if os.geteuid() == 0:
         owner = _system_user()
-        os.chown(cluster, owner.pw_uid, owner.pw_gid)
+        os.chown(making, owner.pw_uid, owner.pw_gid)
     # The built-in C.UTF-8 sorts alike on every machine, whatever its locales.
     locale = ("--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C")
     access = ("--auth-local=peer", "--auth-host=reject", f"--username={ROLE}")
-    _run(cluster, programs / "initdb", "-D", str(cluster), "--encoding=UTF8", *locale, *access)
-    with (cluster / "postgresql.conf").open("a") as main:
+    _run(making, programs / "initdb", "-D", str(making), "--encoding=UTF8", *locale, *access)
+    with (making / "postgresql.conf").open("a") as main:
         main.write(f"\ninclude '{CONFIGURATION}'\n")
+    try:
+        making.rename(cluster)
+    except OSError:
+        raise SetupError(f"{cluster} holds no PostgreSQL cluster; move it away") from None
 
 
 def _system_user() -> pwd.struct_passwd:
@@ -237,7 +246,9 @@ def _forget_stale_pid(cluster: Path) -> None:
 
 
 def _start(cluster: Path, programs: Path) -> None:
-    command = ("start", "-D", str(cluster), "-w", "-s", "-l", str(cluster / "server.log"))
+    log = str(cluster / "server.log")
+    wait = str(int(RUN_SECONDS - START_SECONDS))  # less than `_run` gives it
+    command = ("start", "-D", str(cluster), "-w", "-t", wait, "-s", "-l", log)
     deadline = time.monotonic() + START_SECONDS
     while True:
         try:
@@ -268,16 +279,22 @@ def _run(cluster: Path, program: Path, *arguments: str) -> None:
     """Run one of PostgreSQL's programs as the cluster's owner."""
     owner = cluster.stat()
     with tempfile.TemporaryFile("w+") as output:  # a pipe would stay open as long as the server
-        done = subprocess.run(
-            [str(program), *arguments],
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
-            cwd="/",  # the owner may not be able to enter ours
-            timeout=START_SECONDS,
-            check=False,
-            **_as(owner),
-        )
+        try:
+            done = subprocess.run(
+                [str(program), *arguments],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                cwd="/",  # the owner may not be able to enter ours
+                timeout=RUN_SECONDS,
+                check=False,
+                **_as(owner),
+            )
+        except subprocess.TimeoutExpired:
+            raise SetupError(
+                f"{program.name} of the embedded PostgreSQL did not end within {RUN_SECONDS:.0f} "
+                f"seconds; see {cluster / 'server.log'}, and try again"
+            ) from None
         output.seek(0)
         said = " ".join(output.read().split())[-300:]
     if done.returncode != 0:

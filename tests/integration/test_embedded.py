@@ -16,7 +16,7 @@ import pytest
 import redis
 
 from hkplates import embedded
-from hkplates.errors import ServersNotRunning
+from hkplates.errors import ServersNotRunning, SetupError
 from hkplates.servers import postgres
 from hkplates.settings import read_settings
 
@@ -164,6 +164,80 @@ def test_root_may_keep_its_data_where_nobody_else_may_look(tmp_path: Path) -> No
     finally:
         embedded.stop(data)
         shutil.rmtree(cluster)
+
+
+@pytest.fixture
+def fresh() -> Iterator[Path]:
+    """A data folder without servers, which PostgreSQL's user can reach."""
+    folder = Path(tempfile.mkdtemp(prefix="hkplates-fresh-"))
+    folder.chmod(0o755)
+    yield folder / "data"
+    embedded.stop(folder / "data")
+    shutil.rmtree(folder)
+
+
+def test_a_first_start_that_was_interrupted_is_begun_anew(
+    fresh: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = postgres._run
+
+    def killed(cluster: Path, program: Path, *arguments: str) -> None:
+        run(cluster, program, *arguments)
+        if program.name == "initdb":
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as interrupted:
+        interrupted.setattr(postgres, "_run", killed)
+        with pytest.raises(KeyboardInterrupt):
+            embedded.start(fresh)
+    assert [*fresh.rglob("PG_VERSION")]
+    assert rows_after_start(fresh)
+    assert not (fresh / "postgres.new").exists()
+
+
+def test_files_of_somebody_else_in_the_clusters_place_are_kept(fresh: Path) -> None:
+    (fresh / "postgres").mkdir(parents=True)
+    (fresh / "postgres" / "letter").write_text("dear")
+    with pytest.raises(SetupError, match="holds no PostgreSQL cluster"):
+        embedded.start(fresh)
+    assert (fresh / "postgres" / "letter").read_text() == "dear"
+
+
+def test_a_program_that_does_not_end_is_an_error_that_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(postgres, "RUN_SECONDS", 0.1)
+    with pytest.raises(SetupError, match="sleep of the embedded PostgreSQL did not end"):
+        postgres._run(tmp_path, Path("/bin/sleep"), "30")
+
+
+def test_a_data_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("no folder")
+    with pytest.raises(SetupError, match="set HKPLATES_DATA"):
+        embedded.start(tmp_path / "file" / "data")
+
+
+def test_servers_of_another_user_are_named(tmp_path: Path) -> None:
+    (tmp_path / "servers.json").write_text("{}")
+    program = (
+        "import os, sys, pathlib; from hkplates import embedded, errors\n"
+        "if os.geteuid() == 0: os.setuid(65534)\n"
+        "for what in (embedded.running, embedded.start, embedded.stop):\n"
+        "    try: what(pathlib.Path(sys.argv[1]))\n"
+        "    except errors.SetupError as error: print(error)\n"
+    )
+    reachable = Path(tempfile.mkdtemp())
+    shutil.copy(tmp_path / "servers.json", reachable)
+    (reachable / "servers.json").chmod(0o000)
+    reachable.chmod(0o555)
+    try:
+        done = subprocess.run(
+            [sys.executable, "-c", program, str(reachable)], capture_output=True, text=True
+        )
+    finally:
+        reachable.chmod(0o755)
+        shutil.rmtree(reachable)
+    assert done.stdout.count("set HKPLATES_DATA") == 3, done.stderr
 
 
 def test_urls_that_are_set_win_over_embedded_servers(monkeypatch: pytest.MonkeyPatch) -> None:
