@@ -8,6 +8,7 @@ between readings that are about as likely, and never against what was plainly se
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Literal
 
 import numpy as np
@@ -101,8 +102,9 @@ class Decoder:
         if not one.mark:
             return seen
         # Few people choose a mark that is a usual one but for an 8 in place of a B.
-        nearly = self.prior.get("nearly_usual", 0.0) if marks.usual_spelling(one.mark) else 0.0
-        return seen + self.prior.get(marks.series(one.mark), 0.0) + nearly
+        series, nearly_usual = _grammar(one.mark)
+        nearly = self.prior.get("nearly_usual", 0.0) if nearly_usual else 0.0
+        return seen + self.prior.get(series, 0.0) + nearly
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,13 +224,25 @@ def _softmax(logits: Floats) -> Floats:
     return np.asarray(powers / powers.sum(axis=-1, keepdims=True))
 
 
+@lru_cache(maxsize=4096)
+def _grammar(mark: str) -> tuple[str, bool]:
+    """The series, and whether like shapes exchanged would make it a usual mark."""
+    return marks.series(mark), marks.usual_spelling(mark) is not None
+
+
 def _fold(probabilities: Floats, symbols: str) -> Floats:
     """From the printed symbols and nothing to those of marks and nothing."""
-    folded = np.zeros((len(probabilities), len(marks.ALPHABET) + 1))
-    for column, symbol in enumerate(symbols):
-        folded[:, marks.ALPHABET.index(marks.canonical(symbol))] += probabilities[:, column]
-    folded[:, -1] = probabilities[:, -1]
-    return np.maximum(folded, LEAST)
+    return np.asarray(np.maximum(probabilities @ _folding(symbols), LEAST))
+
+
+@lru_cache(maxsize=4)
+def _folding(symbols: str) -> Floats:
+    """(symbols + 1, marks' symbols + 1), 1 where a printed symbol counts as that of a mark."""
+    folding = np.zeros((len(symbols) + 1, len(marks.ALPHABET) + 1))
+    for row, symbol in enumerate(symbols):
+        folding[row, marks.ALPHABET.index(marks.canonical(symbol))] = 1
+    folding[-1, -1] = 1
+    return folding
 
 
 def _without_pauses(steps: Floats) -> Floats:
