@@ -13,6 +13,8 @@ SCHEMES = ("postgresql", "postgres", "postgresql+psycopg")
 CONNECTION = {
     "connect_timeout": 5,  # seconds
     "application_name": "hkplates",
+    # A database made without a locale (SQL_ASCII) would answer in bytes.
+    "client_encoding": "utf8",
     # A server that vanished without a word is noticed within about half a minute.
     "keepalives_idle": 15,  # seconds
     "keepalives_interval": 5,  # seconds
