@@ -16,7 +16,7 @@ import psycopg
 import pytest
 import redis
 from celery import Celery
-from servers.processes import eventually, hkplates, variables, worker
+from servers.processes import STOP_SECONDS, eventually, hkplates, variables, worker
 from servers.s3 import S3
 
 from hkplates.jobs import QUEUE, TASK_RECOGNISE_CHUNK
@@ -211,13 +211,17 @@ def test_a_worker_asked_to_end_finishes_its_chunk_and_leaves_the_rest(
     bucket: str,
     query: Query,
     log: Path,
+    tmp_path: Path,
 ) -> None:
     submit = hkplates(environment, "submit", f"s3://{bucket}/2026/gate", "--json")
-    with worker(environment, log, concurrency=1) as running:
-        eventually(lambda: done(query) > 0, "some images are done")
-        assert running.terminate() == 0
-    assert 0 < done(query) < TOTAL
-    assert done(query) % 6 == 0
+    gated = {**beside_servers(environment), "GATE": str(tmp_path / "gate")}
+    with worker(gated, log, app="gated", concurrency=1) as running:
+        eventually((tmp_path / "begun").exists, "a chunk is begun")
+        running.process.terminate()
+        eventually(lambda: running.said("Warm shutdown"), "the worker has heard it")
+        (tmp_path / "gate").touch()
+        assert running.process.wait(STOP_SECONDS) == 0
+    assert done(query) == 6
     with redis.Redis.from_url(broker_url) as client:
         assert client.hlen("unacked") == 0
     with worker(environment, log):
@@ -249,12 +253,13 @@ def test_a_worker_outlives_messages_that_are_not_ours(
     sender.close()
     with redis.Redis.from_url(broker_url) as client:
         client.lpush(QUEUE, b"\xff\x00", "not JSON", "[]", "{}", '{"properties": {"body": 1}}')
+        client.lpush(QUEUE, "[" * 100_000)
     with worker(environment, log, concurrency=1) as running:
         status, report = finish(
             hkplates(environment, "submit", f"s3://{bucket}/2026/gate 0", "--json")
         )
         assert (status, report["images"]["done"]) == (0, SCENES)
-        assert running.said("message_dropped") == 11
+        assert running.said("message_dropped") == 12
 
 
 def test_workers_go_on_after_the_broker_was_restarted(

@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -215,8 +214,10 @@ def test_ctrl_c_says_how_to_go_on(servers: dict[str, str], photos: Path) -> None
         env=environment(servers),
     )
     assert process.stderr is not None
-    first = process.stderr.readline()
-    time.sleep(0.2)
+    first = ""
+    while "1 listed" not in first:
+        first += (line := process.stderr.readline())
+        assert line, "it ended by itself"
     process.send_signal(signal.SIGINT)
     said = first + process.communicate(timeout=30)[1]
     assert process.returncode == 130

@@ -49,11 +49,6 @@ class Worker:
             process.kill()
         self.process.wait(STOP_SECONDS)
 
-    def terminate(self) -> int:
-        """Ask it to end, as a deployment does; its exit status."""
-        self.process.terminate()
-        return self.process.wait(STOP_SECONDS)
-
 
 @contextmanager
 def worker(
