@@ -2,8 +2,6 @@
 
 import json
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -185,21 +183,6 @@ def test_every_file_of_the_committed_bundle_is_hashed():
 
     files = {p.relative_to(COMMITTED).as_posix() for p in COMMITTED.rglob("*") if p.is_file()}
     assert files == named | {"config.json"}
-
-
-def test_the_litert_detector_needs_no_tensorflow_and_is_quiet():
-    code = (
-        "import sys; from pathlib import Path; import numpy as np\n"
-        "from hkplates.recognition.detector import open_detector\n"
-        "found = open_detector(Path(sys.argv[1]), 'litert').detect(np.zeros((60, 80, 3), 'u1'))\n"
-        "print(found, 'tensorflow' in sys.modules)"
-    )
-    run = subprocess.run(
-        [sys.executable, "-c", code, str(COMMITTED)], capture_output=True, text=True, check=True
-    )
-
-    assert run.stdout == "[] False\n"
-    assert run.stderr == ""
 
 
 def test_a_copied_bundle_is_the_same_model(tmp_path):

@@ -1,6 +1,5 @@
 """The generator: the same seed draws the same, and what it draws is what it says."""
 
-import json
 import re
 
 import cv2
@@ -13,17 +12,16 @@ from models.synthesis.neighbours import KINDS, draw_neighbour
 from models.synthesis.paste import below, paint_over, paste_plate, perspective_quad
 from models.synthesis.plates import draw_plate
 from models.synthesis.registrations import Registration, draw_registration
-from models.synthesis.samples import main as write_samples
-from models.synthesis.samples import sample
 from models.synthesis.scenes import plan_scene
 
 BUILT_IN = Faces(system=False)  # the same on every machine
 AB1234 = Registration(("AB", "1234"), "usual")
 
 
-def marks(count=2000):
+@pytest.fixture(scope="module")
+def marks():
     rng = np.random.default_rng(5)
-    return [draw_registration(rng) for _ in range(count)]
+    return [draw_registration(rng) for _ in range(1000)]
 
 
 def plate_aspect(plate):
@@ -31,8 +29,8 @@ def plate_aspect(plate):
     return np.linalg.norm(b - a) / np.linalg.norm(d - a)
 
 
-def test_every_series_is_drawn():
-    series = {mark.series for mark in marks()}
+def test_every_series_is_drawn(marks):
+    series = {mark.series for mark in marks}
 
     assert series == {
         *("usual", "personalised", "digits", "government", "emergency", "special"),
@@ -40,27 +38,27 @@ def test_every_series_is_drawn():
     }
 
 
-def test_texts_hold_one_to_eight_capitals_and_digits_and_no_q():
-    for mark in marks():
+def test_texts_hold_one_to_eight_capitals_and_digits_and_no_q(marks):
+    for mark in marks:
         assert re.fullmatch(r"[A-PR-Z0-9]{1,8}", mark.text), mark
 
 
-def test_only_personalised_marks_print_i_and_o():
-    for mark in marks():
+def test_only_personalised_marks_print_i_and_o(marks):
+    for mark in marks:
         if mark.series != "personalised":
             assert not set("IO") & set(mark.text), mark
 
 
-def test_usual_marks_are_two_letters_and_a_number_without_leading_zero():
-    usual = [mark for mark in marks() if mark.series == "usual"]
+def test_usual_marks_are_two_letters_and_a_number_without_leading_zero(marks):
+    usual = [mark for mark in marks if mark.series == "usual"]
 
     assert all(re.fullmatch(r"[A-HJ-NPR-Z]{2}[1-9]\d{0,3}", mark.text) for mark in usual)
-    assert len(usual) > 1000
+    assert len(usual) > 500
 
 
 @pytest.mark.parametrize(("rows", "low", "high"), [(1, 3.3, 5.1), (2, 1.6, 2.02)])
 def test_plates_have_the_proportions_of_their_layout(rows, low, high):
-    for seed in range(12):
+    for seed in range(6):
         rng = np.random.default_rng(seed)
         plate = draw_plate(rng, BUILT_IN, registration=AB1234, rows=rows)
         assert low <= plate_aspect(plate) <= high
@@ -105,7 +103,7 @@ def test_another_seed_draws_another_plate():
 
 def test_faults_keep_size_and_type_and_repeat_by_seed():
     picture = np.random.default_rng(0).integers(0, 255, (60, 90, 3), dtype=np.uint8)
-    for seed in range(20):
+    for seed in range(10):
         first, second = (degrade(picture, np.random.default_rng(seed)) for _ in range(2))
         assert (first.shape, first.dtype) == (picture.shape, np.uint8)
         np.testing.assert_array_equal(first, second)
@@ -142,25 +140,6 @@ def test_painting_over_removes_a_plate():
     assert np.abs(picture[45:75, 55:145].astype(int) - 90).mean() < 12
 
 
-@pytest.fixture(scope="module")
-def two_cars():
-    """A scene of two cars; drawing one takes a third of a second."""
-    return sample(3, 1, BUILT_IN)
-
-
-def test_a_scene_repeats_by_seed_and_number(two_cars):
-    np.testing.assert_array_equal(two_cars.pixels, sample(3, 1, BUILT_IN).pixels)
-
-
-def test_plates_of_a_scene_lie_inside_it_and_are_large_enough_to_read(two_cars):
-    height, width = two_cars.pixels.shape[:2]
-    assert len(two_cars.plates) == 2
-    for placed in two_cars.plates:
-        assert (placed.quad >= 0).all()
-        assert (placed.quad <= (width, height)).all()
-        assert np.linalg.norm(placed.quad[1] - placed.quad[0]) > 60
-
-
 def test_a_dozen_scenes_show_what_streets_show():
     plans = [plan_scene(np.random.default_rng(number), number) for number in range(12)]
     cars = [car for scene, _ in plans for car in scene]
@@ -171,18 +150,3 @@ def test_a_dozen_scenes_show_what_streets_show():
     assert any(night for _, night in plans)
     assert any(len(scene) == 2 for scene, _ in plans)
     assert any(not any(car.plate for car in scene) for scene, _ in plans)
-
-
-def test_the_command_writes_photographs_and_their_labels(tmp_path, capsys):
-    write_samples([str(tmp_path / "samples"), "--count", "1", "--seed", "3"])
-
-    assert "1 street scene in" in capsys.readouterr().out
-    lines = (tmp_path / "samples" / "labels.jsonl").read_text(encoding="utf-8").splitlines()
-    records = [json.loads(line) for line in lines]
-    assert [record["file"] for record in records] == ["street-001.jpg"]
-    for record in records:
-        picture = cv2.imread(str(tmp_path / "samples" / record["file"]))
-        assert picture.shape == (record["height"], record["width"], 3)
-        for plate in record["plates"]:
-            assert len(plate["quad"]) == 4
-            assert plate["hk"] == ("mark" in plate)
