@@ -18,18 +18,10 @@ def run() -> None:
     if connection is not None:
         migrate(connection)
         return
-    with open_engine(database_url()).connect() as connection:
+    from hkplates.embedded import resolve_database_url
+
+    with open_engine(resolve_database_url(read_settings())).connect() as connection:
         migrate(connection)
-
-
-def database_url() -> str:
-    """What DATABASE_URL says, else the embedded server."""
-    settings = read_settings()
-    if settings.database_url is not None:
-        return settings.database_url.get_secret_value()
-    from hkplates.embedded import resolve_urls
-
-    return resolve_urls(settings)[0]
 
 
 def migrate(connection: sa.Connection) -> None:

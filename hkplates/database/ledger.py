@@ -37,27 +37,36 @@ class Listed(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """A submission to list. `resumed`: an unfinished one of the same source, to be continued."""
+    """A submission to list. `resumed`: an unfinished one of the same source, to be continued;
+    `was_paused`: somebody had paused it, and it goes on now."""
 
     id: int
     source: str
     resumed: bool
+    was_paused: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Added:
-    """What became of listed images: `new` rows; `retried` ones that had failed; `known` ones that
-    this submission had already; `skipped` ones that another submission has or has done."""
+    """What became of listed images: `new` rows; `retried` ones that had failed; `taken_over` ones
+    that waited under another submission; `known` ones that this submission had already; `skipped`
+    ones that another has ended."""
 
     new: int = 0
     retried: int = 0
+    taken_over: int = 0
     known: int = 0
     skipped: int = 0
+
+    @property
+    def listed(self) -> int:
+        return self.new + self.retried + self.taken_over + self.known + self.skipped
 
     def __add__(self, other: "Added") -> "Added":
         return Added(
             self.new + other.new,
             self.retried + other.retried,
+            self.taken_over + other.taken_over,
             self.known + other.known,
             self.skipped + other.skipped,
         )
@@ -79,9 +88,9 @@ class Ledger:
         with self._engine.begin() as connection:
             # Two producers that begin at the same moment must end with the same submission.
             connection.execute(sql.LOCK_SOURCE, {"source": values["source"]})
-            found = connection.execute(sql.CONTINUE_SUBMISSION, values).scalar_one_or_none()
+            found = connection.execute(sql.CONTINUE_SUBMISSION, values).one_or_none()
             if found is not None:
-                return Submission(found, source, resumed=True)
+                return Submission(found.id, source, resumed=True, was_paused=found.was_paused)
             created = connection.execute(sql.NEW_SUBMISSION, {**values, "options": options or {}})
             return Submission(created.scalar_one(), source, resumed=False)
 
@@ -90,7 +99,9 @@ class Ledger:
     ) -> Added:
         """Make listed images rows: new ones, and ones that failed or were cancelled, as pending.
 
-        A submission that another producer has finished meanwhile is open again.
+        An image belongs to the submission that last asked for it: those that wait or are queued
+        under another are taken over, with their leases. Rows of another content under a listed key
+        become superseded. A submission that another producer has finished meanwhile is open again.
         """
         batch = _batch(store, storable(bucket), entries)
         if not batch["digests"]:
@@ -99,10 +110,11 @@ class Ledger:
         with self._engine.begin() as connection:
             connection.execute(sql.LOCK_SUBMISSION, {"id": submission_id})
             connection.execute(sql.REOPEN_SUBMISSION, {"id": submission_id})
-            retried = connection.execute(sql.RETRY_IMAGES, values).rowcount
+            retried, taken = _change_listed(connection, values)
             new = connection.execute(sql.INSERT_IMAGES, values).rowcount
             ours = connection.execute(sql.COUNT_OURS, values).scalar_one()
-        return Added(new, retried, ours - new - retried, len(batch["digests"]) - ours)
+        known = ours - new - retried - taken
+        return Added(new, retried, taken, known, len(batch["digests"]) - ours)
 
     def listing_finished(self, submission_id: int, *, skipped: int = 0) -> None:
         """All images of the source are rows; the submission ends when they have ended."""
@@ -177,7 +189,23 @@ class Ledger:
             return connection.execute(sql.HAND_BACK, values).rowcount
 
 
-_CRASHED = f"No worker came back from it in {MOST_ATTEMPTS} attempts; it was set aside"
+_CRASHED = f"No worker finished it in {MOST_ATTEMPTS} attempts; it was set aside"
+
+
+def _change_listed(connection: sa.Connection, values: dict[str, Any]) -> tuple[int, int]:
+    """Bring rows that are there already to what a batch says; how many were retried, taken over."""
+    rows = connection.execute(sql.LOCK_LISTED, values).all()
+    listed = [row.id for row in rows if row.listed]
+    stale = [row.id for row in rows if not row.listed]
+    if stale:
+        connection.execute(sql.SUPERSEDE, {"stale": stale})
+    if not listed:
+        return 0, 0
+    values = {"submission_id": values["submission_id"], "listed": listed}
+    taken = connection.execute(sql.TAKE_OVER, values).rowcount
+    retried = connection.execute(sql.RETRY_IMAGES, values).rowcount
+    connection.execute(sql.COME_BACK, {"listed": listed})
+    return retried, taken
 
 
 def _batch(store: StoreKind, bucket: str, entries: Iterable[Listed]) -> dict[str, Any]:

@@ -8,11 +8,14 @@ LOCK_SOURCE = sa.text(
 )
 
 CONTINUE_SUBMISSION = sa.text("""
+    WITH found AS MATERIALIZED (
+        SELECT id, state FROM submissions
+         WHERE id = (SELECT max(id) FROM submissions
+                      WHERE state IN ('listing', 'running', 'paused') AND source = :source
+                        AND (CAST(:name AS text) IS NULL OR name = :name)))
     UPDATE submissions SET state = 'listing'
-     WHERE id = (SELECT max(id) FROM submissions
-                  WHERE state IN ('listing', 'running', 'paused') AND source = :source
-                    AND (CAST(:name AS text) IS NULL OR name = :name))
-    RETURNING id
+      FROM found WHERE submissions.id = found.id
+    RETURNING submissions.id, found.state = 'paused' AS was_paused
 """)
 
 NEW_SUBMISSION = sa.text("""
@@ -27,14 +30,43 @@ REOPEN_SUBMISSION = sa.text("""
      WHERE id = :id AND state IN ('running', 'finished')
 """)
 
+# All rows that a batch changes, locked at once and in the order of ids: those that are listed, and
+# those of another content under a listed key. Most batches change none.
+LOCK_LISTED = sa.text("""
+    WITH listed AS MATERIALIZED (
+        SELECT * FROM unnest(CAST(:keys AS text[]), CAST(:digests AS bytea[])) AS one (key, digest))
+    SELECT id, digest = ANY(CAST(:digests AS bytea[])) AS listed FROM images
+     WHERE id IN (
+        SELECT images.id FROM images JOIN listed ON listed.digest = images.digest
+         WHERE images.state IN ('failed', 'cancelled') OR images.superseded
+            OR images.state IN ('pending', 'queued') AND images.submission_id <> :submission_id
+        UNION ALL
+        SELECT images.id FROM images JOIN listed ON listed.key = images.key
+         WHERE images.store = :store AND images.bucket = :bucket AND NOT images.superseded
+           AND NOT EXISTS (SELECT FROM listed AS same WHERE same.digest = images.digest))
+     ORDER BY id FOR UPDATE
+""")
+
 RETRY_IMAGES = sa.text("""
     UPDATE images
        SET state = 'pending', submission_id = :submission_id, attempts = 0, leased_until = NULL,
            reason = NULL, detail = NULL, processed_at = NULL, milliseconds = NULL
-     WHERE id IN (SELECT id FROM images
-                   WHERE digest = ANY(CAST(:digests AS bytea[]))
-                     AND state IN ('failed', 'cancelled')
-                   ORDER BY id FOR UPDATE)
+     WHERE id = ANY(CAST(:listed AS bigint[])) AND state IN ('failed', 'cancelled')
+""")
+
+TAKE_OVER = sa.text("""
+    UPDATE images SET submission_id = :submission_id
+     WHERE id = ANY(CAST(:listed AS bigint[])) AND state IN ('pending', 'queued')
+       AND submission_id <> :submission_id
+""")
+
+COME_BACK = sa.text("""
+    UPDATE images SET superseded = false
+     WHERE id = ANY(CAST(:listed AS bigint[])) AND superseded
+""")
+
+SUPERSEDE = sa.text("""
+    UPDATE images SET superseded = true WHERE id = ANY(CAST(:stale AS bigint[]))
 """)
 
 INSERT_IMAGES = sa.text("""

@@ -1,5 +1,6 @@
 """Reads for people: how far a submission is, and why images failed."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
@@ -67,13 +68,21 @@ def submission(engine: sa.Engine, submission_id: int) -> SubmissionRow | None:
 
 def counts(engine: sa.Engine, submission_id: int) -> Counts:
     """Images of a submission by state."""
+    return counts_of(engine, [submission_id])[submission_id]
+
+
+def counts_of(engine: sa.Engine, submission_ids: Sequence[int]) -> dict[int, Counts]:
+    """Images by state, of each of these submissions."""
     query = (
-        sa.select(Image.state, sa.func.count())
-        .where(Image.submission_id == submission_id)
-        .group_by(Image.state)
+        sa.select(Image.submission_id, Image.state, sa.func.count())
+        .where(Image.submission_id.in_(submission_ids))
+        .group_by(Image.submission_id, Image.state)
     )
+    found: dict[int, dict[str, int]] = {number: {} for number in submission_ids}
     with engine.connect() as connection:
-        return Counts(**{str(row[0]): row[1] for row in connection.execute(query)})
+        for number, state, count in connection.execute(query):
+            found[number][state] = count
+    return {number: Counts(**states) for number, states in found.items()}
 
 
 def in_work(engine: sa.Engine) -> int:
@@ -85,30 +94,43 @@ def in_work(engine: sa.Engine) -> int:
 
 def reasons(engine: sa.Engine, submission_id: int) -> dict[str, int]:
     """Failed and quarantined images of a submission by reason, the most frequent first."""
+    return reasons_of(engine, [submission_id])[submission_id]
+
+
+def reasons_of(engine: sa.Engine, submission_ids: Sequence[int]) -> dict[int, dict[str, int]]:
+    """Failed and quarantined images by reason, of each of these submissions."""
     number = sa.func.count()
     query = (
-        sa.select(Image.reason, number)
-        .where(Image.submission_id == submission_id, Image.state.in_(("failed", "quarantined")))
-        .group_by(Image.reason)
+        sa.select(Image.submission_id, Image.reason, number)
+        .where(Image.submission_id.in_(submission_ids), Image.state.in_(("failed", "quarantined")))
+        .group_by(Image.submission_id, Image.reason)
         .order_by(number.desc(), Image.reason)
     )
+    found: dict[int, dict[str, int]] = {one: {} for one in submission_ids}
     with engine.connect() as connection:
-        return {str(reason): count for reason, count in connection.execute(query)}
+        for submission_id, reason, count in connection.execute(query):
+            found[submission_id][str(reason)] = count
+    return found
 
 
 def plates_found(engine: sa.Engine, submission_id: int) -> int:
     """Plates on the images of a submission, of each image's current model version."""
+    return plates_of(engine, [submission_id])[submission_id]
+
+
+def plates_of(engine: sa.Engine, submission_ids: Sequence[int]) -> dict[int, int]:
+    """Plates on the images of each of these submissions."""
+    of_image = (Image.id == Plate.image_id) & (Image.model_version_id == Plate.model_version_id)
     query = (
-        sa.select(sa.func.count())
+        sa.select(Image.submission_id, sa.func.count())
         .select_from(Plate)
-        .join(
-            Image,
-            (Image.id == Plate.image_id) & (Image.model_version_id == Plate.model_version_id),
-        )
-        .where(Image.submission_id == submission_id, Image.state == "done")
+        .join(Image, of_image)
+        .where(Image.submission_id.in_(submission_ids), Image.state == "done")
+        .group_by(Image.submission_id)
     )
     with engine.connect() as connection:
-        return connection.execute(query).scalar_one()
+        found = {row[0]: row[1] for row in connection.execute(query)}
+    return {number: found.get(number, 0) for number in submission_ids}
 
 
 _SUBMISSION = sa.select(

@@ -22,6 +22,7 @@ from sqlalchemy import (
     SmallInteger,
     Text,
     UniqueConstraint,
+    false,
     func,
     text,
 )
@@ -147,6 +148,8 @@ class Image(Base):
             "ix_images_pending", "submission_id", "id", postgresql_where=text("state = 'pending'")
         ),
         Index("ix_images_queued", "leased_until", postgresql_where=text("state = 'queued'")),
+        # Finds the other contents of a key; a hash bears keys of any length.
+        Index("ix_images_key", "key", postgresql_using="hash"),
         {"comment": "The ledger: one row for each image ever submitted, in exactly one state"},
     )
 
@@ -194,6 +197,9 @@ class Image(Base):
         comment="When it ended as done, failed or quarantined"
     )
     milliseconds: Mapped[int | None] = mapped_column(comment="What it took a worker, when done")
+    superseded: Mapped[bool] = mapped_column(
+        server_default=false(), comment="Another content was found under its key since"
+    )
 
 
 class Plate(Base):

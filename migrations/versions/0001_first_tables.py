@@ -42,10 +42,13 @@ SELECT plates.id AS plate_id,
   FROM plates
   JOIN images ON images.id = plates.image_id
              AND images.model_version_id = plates.model_version_id
- WHERE images.state = 'done'
+ WHERE images.state = 'done' AND NOT images.superseded
 """
 
-VIEW_COMMENT = "One row for each plate of an image's current model version: what to query first"
+VIEW_COMMENT = (
+    "One row for each plate of an image's current model version, where the image's content is "
+    "still what its key holds: what to query first"
+)
 URI_COMMENT = "s3://bucket/key, or file:///folder/key; as it is, without percent signs for blanks"
 
 # Each column of the view takes the comment of the column it shows.
@@ -239,6 +242,12 @@ def images() -> None:
             nullable=True,
         ),
         column("milliseconds", sa.Integer(), "What it took a worker, when done", nullable=True),
+        column(
+            "superseded",
+            sa.Boolean(),
+            "Another content was found under its key since",
+            server_default=sa.text("false"),
+        ),
         sa.CheckConstraint(
             "(state = 'queued') = (leased_until IS NOT NULL)", name=op.f("ck_images_leased")
         ),
@@ -267,6 +276,7 @@ def images() -> None:
         sa.UniqueConstraint("digest", name=op.f("uq_images_digest")),
         comment="The ledger: one row for each image ever submitted, in exactly one state",
     )
+    op.create_index("ix_images_key", "images", ["key"], unique=False, postgresql_using="hash")
     op.create_index(
         "ix_images_pending",
         "images",

@@ -96,7 +96,7 @@ def test_an_empty_batch_adds_nothing(ledger: Ledger) -> None:
 
 
 def test_an_unfinished_submission_of_the_same_source_is_continued(ledger: Ledger) -> None:
-    first = ledger.open_submission(SOURCE, None, {"name": None})
+    first = ledger.open_submission(SOURCE)
     again = ledger.open_submission(SOURCE)
     other = ledger.open_submission(SOURCE + "/07")
     assert (again.id, again.resumed, first.resumed) == (first.id, True, False)
@@ -146,11 +146,16 @@ def test_submitting_again_sends_only_new_changed_and_failed_images(
 
     again = ledger.open_submission(SOURCE)
     changed = [Listed("a/00000.jpg", "e2")]
-    assert ledger.add_images(again.id, "s3", "car-park", keys(5) + changed) == Added(
-        new=2, retried=1, skipped=3
+    assert ledger.add_images(again.id, "s3", "car-park", keys(5)[1:] + changed) == Added(
+        new=2, retried=1, taken_over=1, skipped=1
     )
     query = "SELECT key || ' ' || etag FROM images WHERE submission_id > 1 ORDER BY 1"
-    assert column(engine, query) == ["a/00000.jpg e2", "a/00001.jpg e1", "a/00004.jpg e1"]
+    assert column(engine, query) == [
+        "a/00000.jpg e2",
+        "a/00001.jpg e1",
+        "a/00003.jpg e1",
+        "a/00004.jpg e1",
+    ]
     retried = "SELECT attempts FROM images WHERE key = 'a/00001.jpg' AND reason IS NULL"
     assert column(engine, retried) == [0]
 
@@ -279,7 +284,10 @@ def test_an_image_that_no_worker_came_back_from_is_quarantined(
         let_leases_expire(engine)
         ledger.expire_leases()
     assert ledger.claim(ledger.take_pending(1, 60), 60) == []
-    assert column(engine, "SELECT state || ' ' || reason FROM images") == ["quarantined crashed"]
+    query = "SELECT state || ' ' || reason || ': ' || detail FROM images"
+    assert column(engine, query) == [
+        "quarantined crashed: No worker finished it in 3 attempts; it was set aside"
+    ]
 
 
 def test_handing_back_after_a_temporary_fault_costs_no_attempt(

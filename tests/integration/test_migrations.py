@@ -99,22 +99,3 @@ def test_what_is_no_postgres_url_is_refused_without_showing_it(url: str) -> None
     with pytest.raises(SettingInvalid, match="DATABASE_URL is not a Postgres URL") as caught:
         open_engine(url)
     assert "s3cret" not in str(caught.value)
-
-
-def test_taking_work_needs_no_scan_of_the_images(database_url: str) -> None:
-    """With most images done, the plan of taking work and expiring leases uses the small indexes."""
-    engine = open_engine(database_url)
-    with engine.begin() as connection:
-        connection.execute(sa.text("SET enable_seqscan = off"))
-        plans = []
-        for query in (
-            "SELECT id FROM images WHERE submission_id = 1 AND state = 'pending' "
-            "ORDER BY id LIMIT 24 FOR UPDATE SKIP LOCKED",
-            "SELECT id FROM images WHERE state = 'queued' AND leased_until < now()",
-        ):
-            lines = connection.execute(sa.text(f"EXPLAIN {query}")).scalars()
-            plans.append("\n".join(lines))
-    engine.dispose()
-    assert "ix_images_pending" in plans[0]
-    assert "Sort" not in plans[0]
-    assert "ix_images_queued" in plans[1]
