@@ -102,6 +102,16 @@ def resolve_urls(settings: Settings) -> tuple[str, str]:
     )
 
 
+def resolve_database_url(settings: Settings) -> str:
+    """What DATABASE_URL says, else the embedded server that runs.
+
+    Raises:
+        ServersNotRunning: it is not set, and the embedded servers do not run.
+    """
+    named = settings.database_url
+    return resolve_urls(settings)[0] if named is None else named.get_secret_value()
+
+
 @contextmanager
 def _alone(data: Path) -> Iterator[None]:
     """One program at a time starts or stops the servers of a folder."""

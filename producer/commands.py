@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from producer.submit import Report
 
 INTERRUPTED = 130
+SET_ASIDE = (
+    "Those set aside were begun three times and never finished; submitting again leaves them alone "
+    "(docs/operations.md: how to bring them back)."
+)
 
 
 @contextmanager
@@ -54,7 +58,7 @@ def _submit(
     from hkplates.storage.stores import open_stores
     from producer.broker import RedisBroker
     from producer.dispatch import Dispatcher
-    from producer.listing import batches
+    from producer.listing import Batches
     from producer.progress import open_progress
     from producer.submit import Submit
 
@@ -67,7 +71,7 @@ def _submit(
             settings.window_chunks,
             settings.lease_seconds,
         )
-        listing = batches(open_stores()[source.store], source)
+        listing = Batches(open_stores()[source.store], source)
         with closing(open_progress()) as progress:
             run = Submit(engine, dispatcher, progress, settings.patience_seconds)
             try:
@@ -79,19 +83,28 @@ def _submit(
 
 def describe(report: dict[str, Any]) -> str:
     """The report of a submission in words."""
-    images, failed = report["images"], sum(report["reasons"].values())
+    images = report["images"]
     known = f"{report['known']:,} listed before, " if report["known"] else ""
+    taken = (
+        f"{report['taken_over']:,} taken over from other submissions, "
+        if report["taken_over"]
+        else ""
+    )
     lines = [
         f"Submission {report['submission']} of {report['source']}"
         f"{' (continued)' if report['resumed'] else ''}: {report['listed']:,} listed, "
-        f"{known}{report['new']:,} new, {report['retried']:,} tried again, "
+        f"{known}{taken}{report['new']:,} new, {report['retried']:,} tried again, "
         f"{report['skipped']:,} skipped (already submitted and unchanged).",
-        f"{images['done']:,} done with {report['plates']:,} plates, {failed:,} failed, "
+        f"{images['done']:,} done with {report['plates']:,} plates, "
+        f"{images['failed']:,} failed, {images['quarantined']:,} set aside, "
         f"in {report['seconds']:,.1f} s.",
     ]
-    if failed:
-        lines.append("Failed: " + reasons_in_words(report["reasons"]) + ".")
+    if report["reasons"]:
+        lines.append("Not read: " + reasons_in_words(report["reasons"]) + ".")
+    if images["failed"]:
         lines.append("Submit the same source again to try the failed ones once more.")
+    if images["quarantined"]:
+        lines.append(SET_ASIDE)
     return "\n".join(lines)
 
 
@@ -104,9 +117,7 @@ def run_migrate(settings: Settings, *, as_json: bool) -> int:
     """`hkplates migrate`; the exit status."""
     from hkplates.database.schema import migrate
 
-    named = settings.database_url
-    url = named.get_secret_value() if named else embedded.resolve_urls(settings)[0]
-    with opened_engine(url) as engine:
+    with opened_engine(embedded.resolve_database_url(settings)) as engine:
         migrated = migrate(engine)
     if as_json:
         typer.echo(json.dumps({"before": migrated.before, "after": migrated.after}))

@@ -73,15 +73,17 @@ def describe(standing: Standing, rate: float) -> str:
 
 
 def in_numbers(standing: Standing) -> str:
-    """5,513 listed, 10 skipped, 4,000 pending, 500 queued, 1,000 done, 3 failed"""
+    """5,513 listed, 10 skipped, 4,000 pending, 500 queued, 1,000 done, 3 failed, 1 set aside"""
     counts = standing.counts
     parts = [
         f"{standing.listed:,} listed{'...' if standing.listing else ''}",
         f"{counts.pending:,} pending",
         f"{counts.queued:,} queued",
         f"{counts.done:,} done",
-        f"{counts.rejected:,} failed",
+        f"{counts.failed:,} failed",
     ]
+    if counts.quarantined:
+        parts.append(f"{counts.quarantined:,} set aside")
     if standing.skipped:
         parts.insert(1, f"{standing.skipped:,} skipped")
     return ", ".join(parts)

@@ -14,7 +14,7 @@ from hkplates.database import queries
 from hkplates.database.queries import Counts, SubmissionRow
 from hkplates.database.session import require_current_schema
 from hkplates.settings import Settings
-from producer.commands import opened_engine, reasons_in_words
+from producer.commands import SET_ASIDE, opened_engine, reasons_in_words
 
 LATEST = 20
 
@@ -40,7 +40,9 @@ class Status:
             return "It is paused."
         if self.row.state == "cancelled":
             return "It was cancelled; submit the source again to begin anew."
-        if self.row.state == "finished" and self.counts.rejected:
+        if self.row.state == "finished" and self.counts.quarantined and not self.counts.failed:
+            return SET_ASIDE
+        if self.row.state == "finished" and self.counts.failed:
             return f"To try the failed images again: hkplates submit '{self.row.source}'"
         if self.row.state == "finished":
             return f"Its plates are in the view sightings, where submission_id = {self.row.id}."
@@ -67,9 +69,7 @@ class Status:
 
 def show_status(submission_id: int | None, settings: Settings, *, as_json: bool) -> int:
     """`hkplates status`; the exit status."""
-    named = settings.database_url
-    url = named.get_secret_value() if named else embedded.resolve_urls(settings)[0]
-    with opened_engine(url) as engine:
+    with opened_engine(embedded.resolve_database_url(settings)) as engine:
         require_current_schema(engine)
         if submission_id is None:
             return _show_all(engine, as_json)
@@ -77,7 +77,7 @@ def show_status(submission_id: int | None, settings: Settings, *, as_json: bool)
 
 
 def _show_all(engine: sa.Engine, as_json: bool) -> int:
-    found = [_read(engine, row) for row in queries.submissions(engine, LATEST)]
+    found = _read(engine, queries.submissions(engine, LATEST))
     if as_json:
         typer.echo(json.dumps({"submissions": [status.as_json() for status in found]}))
     elif found:
@@ -92,18 +92,17 @@ def _show_one(engine: sa.Engine, submission_id: int, as_json: bool) -> int:
     row = queries.submission(engine, submission_id)
     if row is None:
         raise typer.BadParameter(f"there is no submission {submission_id}; see: hkplates status")
-    status = _read(engine, row)
+    [status] = _read(engine, [row])
     typer.echo(json.dumps(status.as_json()) if as_json else _in_words(status))
     return 0
 
 
-def _read(engine: sa.Engine, row: SubmissionRow) -> Status:
-    return Status(
-        row,
-        queries.counts(engine, row.id),
-        queries.reasons(engine, row.id),
-        queries.plates_found(engine, row.id),
-    )
+def _read(engine: sa.Engine, rows: list[SubmissionRow]) -> list[Status]:
+    """Three queries, however many submissions there are."""
+    ids = [row.id for row in rows]
+    counts, reasons = queries.counts_of(engine, ids), queries.reasons_of(engine, ids)
+    plates = queries.plates_of(engine, ids)
+    return [Status(row, counts[row.id], reasons[row.id], plates[row.id]) for row in rows]
 
 
 def _table(found: list[Status]) -> Table:
@@ -111,11 +110,12 @@ def _table(found: list[Status]) -> Table:
     table.add_column("source", overflow="fold")
     for column in ("name", "state"):
         table.add_column(column)
-    for column in ("left", "done", "failed", "skipped", "plates"):
+    for column in ("left", "done", "failed", "set aside", "skipped", "plates"):
         table.add_column(column, justify="right")
     for status in found:
         row, counts = status.row, status.counts
-        numbers = (counts.left, counts.done, counts.rejected, row.skipped, status.plates)
+        ended = (counts.done, counts.failed, counts.quarantined)
+        numbers = (counts.left, *ended, row.skipped, status.plates)
         words = (str(row.id), row.source, row.name or "", row.state)
         table.add_row(*words, *(f"{number:,}" for number in numbers))
     return table
@@ -127,6 +127,6 @@ def _in_words(status: Status) -> str:
     states = ", ".join(f"{n:,} {state}" for state, n in asdict(counts).items() if n) or "no images"
     lines = [f"{title}: {row.state}", f"Images: {states}; {row.skipped:,} skipped"]
     if status.reasons:
-        lines.append(f"Failed: {reasons_in_words(status.reasons)}")
+        lines.append(f"Not read: {reasons_in_words(status.reasons)}")
     lines.append(f"Plates: {status.plates:,}; {status.rate:,.1f} images/s over all")
     return "\n".join([*lines, status.next])

@@ -1,9 +1,9 @@
 """`hkplates submit`: list a source into the ledger, keep the queue filled, see it to the end."""
 
 import time
-from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass, field
-from itertools import chain
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
@@ -37,10 +37,6 @@ class Report:
     seconds: float
 
     @property
-    def listed(self) -> int:
-        return self.added.new + self.added.retried + self.added.known + self.added.skipped
-
-    @property
     def exit_code(self) -> int:
         return 1 if self.counts.rejected else 0
 
@@ -50,7 +46,7 @@ class Report:
             "submission": self.submission,
             "source": self.source,
             "resumed": self.resumed,
-            "listed": self.listed,
+            "listed": self.added.listed,
             **asdict(self.added),
             "images": asdict(self.counts),
             "reasons": self.reasons,
@@ -72,24 +68,23 @@ class Submit:
     idle_seconds: float = IDLE_SECONDS
     _stirred_at: float = 0.0
     _last_seen: tuple[int, int] = (0, 0)
-    _said: set[str] = field(default_factory=set)
+    _idle_said: bool = False
 
-    def run(self, source: Source, name: str | None, batches: Iterable[list[Entry]]) -> Report:
-        """List, dispatch and wait. There must be a batch.
+    def run(self, source: Source, name: str | None, batches: Iterator[list[Entry]]) -> Report:
+        """List, dispatch and wait. There must be a batch, and after a TemporaryFault `batches` may
+        be asked for the same one again.
 
         Raises:
             SourceError: the source cannot be listed.
             TemporaryFault: a service stayed away for longer than our patience.
         """
         began = self._stirred_at = self.clock()
-        listing = iter(batches)
-        first = next(listing)  # before anything is written: a source that fails leaves no row
+        first = next(batches)  # before anything is written: a source that fails leaves no row
         ledger = Ledger(self.engine)
-        submission = ledger.open_submission(str(source), name, {"name": name})
-        added = Added()
-        for batch in chain([first], listing):
-            added += ledger.add_images(submission.id, source.store, source.bucket, batch)
-            self._step(submission.id, added, listing=True)
+        submission = self._insist(lambda: ledger.open_submission(str(source), name))
+        if submission.was_paused:
+            self.progress.say(f"Submission {submission.id} was paused; it goes on now.")
+        added = self._list(ledger, submission.id, source, first, batches)
         self._finish_listing(ledger, submission.id, added)
         counts = self._wait(ledger, submission.id, added)
         return Report(
@@ -98,10 +93,27 @@ class Submit:
             submission.resumed,
             added,
             counts,
-            queries.reasons(self.engine, submission.id),
-            queries.plates_found(self.engine, submission.id),
+            self._insist(lambda: queries.reasons(self.engine, submission.id)),
+            self._insist(lambda: queries.plates_found(self.engine, submission.id)),
             self.clock() - began,
         )
+
+    def _list(
+        self,
+        ledger: Ledger,
+        submission_id: int,
+        source: Source,
+        first: list[Entry],
+        batches: Iterator[list[Entry]],
+    ) -> Added:
+        """Record what is listed, batch by batch, sending some meanwhile."""
+        added, batch = Added(), first
+        while batch:
+            add = partial(ledger.add_images, submission_id, source.store, source.bucket, batch)
+            added += self._insist(add)
+            self._step(submission_id, added, listing=True)
+            batch = self._insist(lambda: next(batches, []))
+        return added
 
     def _finish_listing(self, ledger: Ledger, submission_id: int, added: Added) -> None:
         self._insist(lambda: ledger.listing_finished(submission_id, skipped=added.skipped))
@@ -128,8 +140,7 @@ class Submit:
             return Counts()
         began = self.clock()
         counts = self._insist(lambda: queries.counts(self.engine, submission_id))
-        listed = added.new + added.retried + added.known + added.skipped
-        self.progress.show(Standing(listed, added.skipped, counts, listing))
+        self.progress.show(Standing(added.listed, added.skipped, counts, listing))
         self.progress.wait_at_least(10 * (self.clock() - began))
         self._notice_idle(counts)
         return counts
@@ -139,12 +150,15 @@ class Submit:
         if seen != self._last_seen:
             self._last_seen, self._stirred_at = seen, self.clock()
         idle = self.clock() - self._stirred_at >= self.idle_seconds
-        if idle and counts.queued and not queries.in_work(self.engine):
-            self._say_once(NO_WORKER)
+        if idle and counts.queued and not self._insist(lambda: queries.in_work(self.engine)):
+            if not self._idle_said:
+                self.progress.say(NO_WORKER)
+            self._idle_said = True
 
     def _insist(self, work: Callable[[], T]) -> T:
         """Do it, waiting for a service that is away no longer than our patience."""
         until: float | None = None
+        said: set[str] = set()  # each fault once in an outage; the next outage is told again
         while True:
             try:
                 return work()
@@ -152,10 +166,7 @@ class Submit:
                 until = until or self.clock() + self.patience_seconds
                 if self.clock() >= until:
                     raise
-                self._say_once(f"{fault}. Waiting for it to come back ...")
+                if str(fault) not in said:
+                    said.add(str(fault))
+                    self.progress.say(f"{fault}. Waiting for it to come back ...")
                 self.sleep(POLL_SECONDS)
-
-    def _say_once(self, words: str) -> None:
-        if words not in self._said:
-            self._said.add(words)
-            self.progress.say(words)

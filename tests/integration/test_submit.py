@@ -15,7 +15,7 @@ from hkplates.errors import BrokerUnreachable, ImageRejected, SourceEmpty
 from hkplates.jobs import Chunk, ImageRef
 from hkplates.storage.folder import FolderStore
 from producer.dispatch import Dispatcher
-from producer.listing import batches
+from producer.listing import Batches
 from producer.progress import Standing
 from producer.sources import parse_source
 from producer.submit import NO_WORKER, Report, Submit
@@ -120,7 +120,7 @@ def submit(
     source = parse_source(str(photos))
     dispatcher = Dispatcher(Ledger(engine), queue, 4, 3, 600)
     run = Submit(engine, dispatcher, screen or Screen(), 60, clock, clock.sleep)
-    return run.run(source, None, batches(FolderStore(), source, size=10))
+    return run.run(source, None, Batches(FolderStore(), source, size=10))
 
 
 def test_a_folder_is_worked_to_the_end(engine: sa.Engine, photos: Path) -> None:

@@ -10,7 +10,7 @@ def test_a_line_tells_counts_rate_and_what_is_left() -> None:
     counts = Counts(pending=4000, queued=500, done=1000, failed=2, quarantined=1)
     line = describe(Standing(5513, 10, counts, listing=False), 50.0)
     assert line == (
-        "5,513 listed, 10 skipped, 4,000 pending, 500 queued, 1,000 done, 3 failed, "
+        "5,513 listed, 10 skipped, 4,000 pending, 500 queued, 1,000 done, 2 failed, 1 set aside, "
         "50.0 images/s, ETA 0:01:30"
     )
 

@@ -6,7 +6,7 @@ import pytest
 
 from hkplates.errors import FolderMissing, SourceEmpty, SourceInvalid
 from hkplates.storage.folder import FolderStore
-from producer.listing import batches, looks_like_image
+from producer.listing import Batches, looks_like_image
 from producer.sources import Source, parse_source
 
 
@@ -73,11 +73,11 @@ def test_other_files_are_left_out(key: str) -> None:
 def test_images_come_in_batches(tmp_path: Path) -> None:
     for name in ("a.jpg", "b.txt", "c.png", "d.jpg"):
         (tmp_path / name).write_text(name)
-    found = batches(FolderStore(), parse_source(str(tmp_path)), size=2)
+    found = Batches(FolderStore(), parse_source(str(tmp_path)), size=2)
     assert [[entry.key for entry in batch] for batch in found] == [["a.jpg", "c.png"], ["d.jpg"]]
 
 
 def test_a_source_without_images_says_so(tmp_path: Path) -> None:
     (tmp_path / "b.txt").touch()
     with pytest.raises(SourceEmpty, match="No images lie under"):
-        next(batches(FolderStore(), parse_source(str(tmp_path))))
+        next(Batches(FolderStore(), parse_source(str(tmp_path))))
