@@ -105,13 +105,12 @@ def _region(detection: Detection, paper: str, series: str, confidence: float) ->
     """The detector's, corrected where paper and mark tell better.
 
     Dark plates are mainland's, Macau's, or of the past; "CN" and "MO" are not told apart here:
-    that needs the light characters read. A light plate whose mark is two letters and a number is
-    Hong Kong's: of 926 plates that the detector called others' on the 510 photographs of other
+    that needs the light characters read. Another plate whose mark is two letters and a number is
+    Hong Kong's: of 925 plates that the detector called others' on the 510 photographs of other
     countries in the training data, none was read so with a confidence of BELIEVED.
     """
     believed = confidence >= BELIEVED
-    light = paper in ("white", "yellow")
-    if detection.region == "other" and light and believed and series in LETTERED:
+    if detection.region == "other" and paper != "dark" and believed and series in LETTERED:
         return "HK"
     of_a_known_series = series not in ("personalised", "unknown") and believed
     if detection.region == "HK" and paper == "dark" and not of_a_known_series:
