@@ -53,6 +53,7 @@ def _interrupt(*_: object) -> None:
 
 def _run(source_text: str | None, seed: int) -> int:
     settings = read_settings()
+    embedded.make_folder(settings.data_folder)  # said now, and not after drawing the samples
     source = parse_source(source_text or str(_samples(settings, seed)))
     with _servers(settings):
         database_url, _ = embedded.resolve_urls(settings)

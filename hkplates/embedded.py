@@ -10,6 +10,7 @@ import fcntl
 import json
 import os
 import secrets
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -112,11 +113,25 @@ def resolve_database_url(settings: Settings) -> str:
     return resolve_urls(settings)[0] if named is None else named.get_secret_value()
 
 
+def make_folder(data: Path) -> None:
+    """Make a data folder where there is none.
+
+    Raises:
+        SetupError: it cannot be made, or not be written to.
+    """
+    try:
+        data.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=data):
+            pass
+    except OSError as error:
+        raise _unusable(data, error) from None
+
+
 @contextmanager
 def _alone(data: Path) -> Iterator[None]:
     """One program at a time starts or stops the servers of a folder."""
+    make_folder(data)
     try:
-        data.mkdir(parents=True, exist_ok=True)
         if os.geteuid() == 0:
             data.chmod(data.stat().st_mode | 0o011)  # PostgreSQL's user passes through it
         lock = (data / "servers.lock").open("a")
@@ -129,7 +144,7 @@ def _alone(data: Path) -> Iterator[None]:
 
 def _unusable(data: Path, error: OSError) -> SetupError:
     return SetupError(
-        f"the data folder {data} cannot be used ({error.strerror}: {error.filename}); "
+        f"the data folder {data} cannot be used ({error.strerror}); "
         "set HKPLATES_DATA to a folder of your own"
     )
 

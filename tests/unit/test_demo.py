@@ -60,3 +60,17 @@ def test_samples_are_drawn_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert len(drawn) == 1
     demo._samples(settings, 2)
     assert len(drawn) == 2
+
+
+def test_a_data_folder_that_cannot_be_used_is_named_before_anything_is_drawn(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").write_text("no folder")
+    monkeypatch.setenv("HKPLATES_DATA", str(tmp_path / "file" / "data"))
+    monkeypatch.setattr("sys.argv", ["demo"])
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        assert demo.main() == SetupError.exit_code
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert "set HKPLATES_DATA" in " ".join(capsys.readouterr().err.split())
