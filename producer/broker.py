@@ -34,7 +34,7 @@ class RedisBroker:
 
     def __init__(self, url: str) -> None:
         parts = _parse(url)
-        self._where = parts.netloc.rpartition("@")[2] + parts.path
+        self._where = parts.netloc.rpartition("@")[2]
         timeouts = {"socket_connect_timeout": CONNECT_SECONDS, "socket_timeout": ANSWER_SECONDS}
         self._redis = redis.Redis.from_url(url, **timeouts)
         self._celery = _sender(url, timeouts)
@@ -85,7 +85,12 @@ def _parse(url: str) -> Any:
         parts.port  # noqa: B018 - raises where it is no number
     except ValueError:
         parts = urlsplit("")
-    if parts.scheme not in ("redis", "rediss") or not parts.hostname:
+    number = parts.path.strip("/")
+    if (
+        parts.scheme not in ("redis", "rediss")
+        or not parts.hostname
+        or (number and not (number.isascii() and number.isdecimal()))
+    ):
         raise SettingInvalid(f"CELERY_BROKER_URL is not a Redis URL; expected {EXAMPLE}")
     return parts
 

@@ -6,8 +6,12 @@ from pathlib import Path
 import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
+from alembic.util.exc import CommandError
+from psycopg.errors import InsufficientPrivilege
+from sqlalchemy.exc import ProgrammingError
 
-from hkplates.database.session import current_revision
+from hkplates.database.session import current_revision, refuse_newer
+from hkplates.errors import SchemaNotCurrent, SetupError
 
 MIGRATIONS = Path(__file__).resolve().parents[2] / "migrations"
 
@@ -25,12 +29,33 @@ def migrate(engine: sa.Engine) -> Migrated:
 
     Raises:
         DatabaseUnreachable: Postgres does not answer, or a table stayed locked too long.
+        SchemaNotCurrent: the database is newer than this version, or not one of ours.
+        SetupError: this user may not make tables.
     """
     with engine.connect() as connection:
         before = current_revision(connection)
         connection.commit()
-        command.upgrade(config(connection), "head")
+        refuse_newer(before)
+        _upgrade(connection, before)
         return Migrated(before, current_revision(connection))
+
+
+def _upgrade(connection: sa.Connection, before: str | None) -> None:
+    try:
+        command.upgrade(config(connection), "head")
+    except CommandError:
+        raise SchemaNotCurrent(
+            f"The database is at migration {before}, which this version of hkplates does not know. "
+            "Check DATABASE_URL, and that hkplates on this machine is whole"
+        ) from None
+    except ProgrammingError as error:
+        if not isinstance(error.orig, InsufficientPrivilege):
+            raise
+        raise SetupError(
+            "This database user may not make the tables "
+            f"({str(error.orig).splitlines()[0]}); migrate as the owner of the database, "
+            "or grant the user CREATE on its schema public"
+        ) from None
 
 
 def config(connection: sa.Connection | None = None) -> Config:

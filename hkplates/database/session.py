@@ -1,6 +1,8 @@
 """Opening the database, and what its errors are to us."""
 
+import psycopg
 import sqlalchemy as sa
+from psycopg.conninfo import make_conninfo
 from sqlalchemy import event
 from sqlalchemy.engine import URL, ExceptionContext
 from sqlalchemy.exc import ArgumentError, InterfaceError, OperationalError
@@ -32,6 +34,7 @@ def open_engine(url: str) -> sa.Engine:
         SettingInvalid: the URL is not one of Postgres.
     """
     address = _parse(url)
+    connection_arguments(url)
     engine = sa.create_engine(
         address,
         connect_args=CONNECTION,
@@ -42,6 +45,24 @@ def open_engine(url: str) -> sa.Engine:
     )
     event.listen(engine, "handle_error", _translate)
     return engine
+
+
+def connection_arguments(url: str) -> dict[str, str]:
+    """What a Postgres URL says, by libpq's names: host, port, user, password, dbname ...
+
+    Raises:
+        SettingInvalid: the URL is not one of Postgres, or says what Postgres does not know.
+    """
+    address = _parse(url)
+    try:
+        _, arguments = address.get_dialect()().create_connect_args(address)
+        make_conninfo(**arguments)
+    except (ArgumentError, ValueError, psycopg.Error):
+        # Without the cause, which may quote the URL and its password.
+        raise SettingInvalid(
+            f"DATABASE_URL says what Postgres does not understand; expected {EXAMPLE}"
+        ) from None
+    return {name: str(value) for name, value in arguments.items()}
 
 
 def require_current_schema(engine: sa.Engine) -> None:
@@ -55,15 +76,20 @@ def require_current_schema(engine: sa.Engine) -> None:
         found = current_revision(connection)
     if found == REVISION:
         return
+    refuse_newer(found)
+    state = "has no hkplates tables" if found is None else f"is at migration {found}"
+    raise SchemaNotCurrent(
+        f"The database {state}, and this version needs migration {REVISION}. Run: hkplates migrate"
+    )
+
+
+def refuse_newer(found: str | None) -> None:
+    """Raise SchemaNotCurrent where a database is ahead of this version."""
     if found is not None and found > REVISION:
         raise SchemaNotCurrent(
             f"The database is at migration {found}, newer than {REVISION}, which this version of "
             "hkplates was written for. Update hkplates on this machine."
         )
-    state = "has no hkplates tables" if found is None else f"is at migration {found}"
-    raise SchemaNotCurrent(
-        f"The database {state}, and this version needs migration {REVISION}. Run: hkplates migrate"
-    )
 
 
 def current_revision(connection: sa.Connection) -> str | None:

@@ -48,7 +48,7 @@ class FolderStore:
                 _check(os.fstat(file.fileno()), key, etag, limit)
                 return file.read(limit)
         except (FileNotFoundError, NotADirectoryError):
-            raise ImageMissing(f"{key} is not in {bucket} any more") from None
+            raise ImageMissing(_gone(bucket, key)) from None
         except PermissionError:
             raise ImageForbidden(f"this user may not read {key} in {bucket}") from None
         except OSError as error:
@@ -78,7 +78,15 @@ def _names(folder: Path) -> "list[tuple[str, bool]]":
         return []  # removed while we walked
     except PermissionError:
         raise FolderMissing(f"The folder {folder} may not be read by this user") from None
+    except OSError as error:  # a network folder that went away
+        raise StoreUnreachable(f"{folder} cannot be listed: {error.strerror}") from None
     return sorted(names, key=lambda name: name[0] + "/" * name[1])
+
+
+def _gone(bucket: str, key: str) -> str:
+    if "\N{REPLACEMENT CHARACTER}" in key:  # what stands for bytes that cannot be stored
+        return f"{key} in {bucket} has a name that is not UTF-8; rename it and submit again"
+    return f"{key} is not in {bucket} any more"
 
 
 def _stat(path: Path) -> os.stat_result | None:

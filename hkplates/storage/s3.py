@@ -33,8 +33,11 @@ WITH_ENDPOINT = COMMON.merge(
 )
 MODIFIED = "modified-"
 """Begins what names the content of an object that was listed without an ETag."""
+SIZE = "size-"
+"""The same, where the listing says not even when it was modified."""
 
-FAULTS = (BotoCoreError, ClientError, HTTPError)
+# OSError: as what a certificate bundle that cannot be read may come.
+FAULTS = (BotoCoreError, ClientError, HTTPError, OSError)
 
 
 class S3Store:
@@ -55,7 +58,7 @@ class S3Store:
 
     def read(self, bucket: str, key: str, etag: str, *, limit: int) -> bytes:
         """The bytes of one object; nothing of a body that is too large is read."""
-        condition = {} if etag.startswith(MODIFIED) else {"IfMatch": f'"{etag}"'}
+        condition = {} if etag.startswith((MODIFIED, SIZE)) else {"IfMatch": f'"{etag}"'}
         try:
             found = self._connected().get_object(Bucket=bucket, Key=key, **condition)
             with found["Body"] as body:
@@ -89,24 +92,21 @@ def _make_client() -> Any:
 
 
 def _entry(listed: dict[str, Any]) -> Entry:
-    return Entry(listed["Key"], _etag(listed, listed["Size"]), listed["Size"])
+    return Entry(listed["Key"], _names(listed, listed["Size"])[0], listed["Size"])
 
 
-def _etag(described: dict[str, Any], size: int) -> str:
-    """The ETag, or what stands for it: gateways over a folder have none for files put there."""
-    etag: str = described.get("ETag", "").strip('"')
-    return etag or _modified(described, size)
-
-
-def _modified(described: dict[str, Any], size: int) -> str:
-    when = described.get("LastModified")
-    return f"{MODIFIED}{when.timestamp():.0f}-{size}" if when else ""
+def _names(described: dict[str, Any], size: int) -> list[str]:
+    """What may name a content, the surest first: gateways over a folder have no ETag for files put
+    there, and a listing may say less than an answer to a read. Never empty."""
+    etag, when = described.get("ETag", "").strip('"'), described.get("LastModified")
+    modified = f"{MODIFIED}{when.timestamp():.0f}-{size}" if when else ""
+    return [name for name in (etag, modified, f"{SIZE}{size}") if name]
 
 
 def _check(found: dict[str, Any], key: str, etag: str, limit: int) -> None:
     size = found["ContentLength"]
-    # Not every server heeds If-Match. One that lists no ETag may answer with one all the same.
-    if _etag(found, size) != etag and _modified(found, size) != etag:
+    # Not every server heeds If-Match.
+    if etag not in _names(found, size):
         raise ImageChanged(f"{key} was replaced after it was listed; submit its prefix again")
     if size == 0:
         raise ImageEmpty(f"{key} has no bytes")

@@ -2,13 +2,8 @@
 
 from urllib.parse import urlsplit
 
-from botocore.exceptions import (
-    ClientError,
-    NoCredentialsError,
-    ParamValidationError,
-    PartialCredentialsError,
-    ProfileNotFound,
-)
+from botocore import exceptions as botocore
+from botocore.exceptions import ClientError, NoCredentialsError, ParamValidationError
 
 from hkplates.errors import (
     BucketForbidden,
@@ -20,6 +15,7 @@ from hkplates.errors import (
     ImageChanged,
     ImageForbidden,
     ImageMissing,
+    SettingInvalid,
     SourceError,
     SourceInvalid,
     StoreUnreachable,
@@ -52,6 +48,26 @@ BUSY = frozenset(
         "BandwidthLimitExceeded",
     ]
 )
+# An expired login, a role that is not given, a file of settings that cannot be read.
+CREDENTIALS = (
+    botocore.PartialCredentialsError,
+    botocore.ProfileNotFound,
+    botocore.CredentialRetrievalError,
+    botocore.MetadataRetrievalError,
+    botocore.NoAuthTokenError,
+    botocore.SSOError,  # its kinds: expired, not logged in
+    botocore.TokenRetrievalError,
+    botocore.RefreshWithMFAUnsupportedError,
+    botocore.UnknownCredentialError,
+    botocore.ConfigNotFound,
+    botocore.ConfigParseError,
+    botocore.InvalidConfigError,
+    botocore.InfiniteLoopConfigError,
+)
+FOR_CREDENTIALS = frozenset(
+    ["AssumeRole", "AssumeRoleWithWebIdentity", "GetRoleCredentials", "CreateToken"]
+)
+"""Calls that boto3 makes to be given credentials."""
 SET_CREDENTIALS = (
     "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE, or run where a role is given"
 )
@@ -62,6 +78,11 @@ def of_bucket(error: Exception, bucket: str, endpoint: str) -> HkplatesError:
     if not isinstance(error, ClientError):
         return _of_connection(error, bucket, endpoint)
     code, status = _code(error), _status(error)
+    if error.operation_name in FOR_CREDENTIALS:
+        return CredentialsRejected(
+            f"No credentials were given: {error.operation_name} was refused ({code}); check the "
+            "role or log in again"
+        )
     if code in REJECTED:
         return CredentialsRejected(
             f"{endpoint} does not accept these credentials ({code}); check AWS_ACCESS_KEY_ID, "
@@ -94,7 +115,7 @@ def of_image(error: Exception, bucket: str, key: str, endpoint: str) -> Hkplates
         fault = _of_connection(error, bucket, endpoint)
         return StoreUnreachable(str(fault)) if isinstance(fault, SourceError) else fault
     code, status = _code(error), _status(error)
-    if code in REJECTED:
+    if code in REJECTED or error.operation_name in FOR_CREDENTIALS:
         return StoreUnreachable(f"{endpoint} does not accept this worker's credentials ({code})")
     if code in BUSY or status >= 500:
         return _busy(endpoint, code)
@@ -124,14 +145,35 @@ def host(endpoint: str) -> str:
 def _of_connection(error: Exception, bucket: str, endpoint: str) -> HkplatesError:
     if isinstance(error, NoCredentialsError):
         return CredentialsMissing(f"No credentials for {endpoint} were found; {SET_CREDENTIALS}")
-    if isinstance(error, PartialCredentialsError | ProfileNotFound):
-        return CredentialsMissing(f"The credentials for {endpoint} are incomplete: {error}")
+    if isinstance(error, CREDENTIALS):
+        return CredentialsMissing(
+            f"The credentials for {endpoint} cannot be used: {_first_sentence(error)}; "
+            "correct them or log in again"
+        )
+    if _of_certificates(error):
+        return SettingInvalid(
+            f"The certificate of {endpoint} cannot be checked; AWS_CA_BUNDLE must name a readable "
+            "file that holds the certificate of its authority"
+        )
     if isinstance(error, ParamValidationError):
         return SourceInvalid(f"{bucket!r} cannot be the name of a bucket; check the source")
     return StoreUnreachable(
         f"{endpoint} does not answer ({type(error).__name__}); check AWS_ENDPOINT_URL_S3 and the "
         "network, then run the same again"
     )
+
+
+def _of_certificates(error: Exception) -> bool:
+    """Whether it is the certificates of this machine, and not the line, that are at fault."""
+    if isinstance(error, FileNotFoundError | PermissionError | IsADirectoryError):
+        return True
+    signs = ("No such file", "Permission denied", "Is a directory", "X509", "CERTIFICATE_VERIFY")
+    return isinstance(error, OSError) and any(sign in str(error) for sign in signs)
+
+
+def _first_sentence(error: Exception) -> str:
+    """What boto3 says, on one line and without its advice."""
+    return " ".join(str(error).split())[:200].rstrip(".")
 
 
 def _busy(endpoint: str, code: str) -> StoreUnreachable:

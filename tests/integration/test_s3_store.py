@@ -5,10 +5,12 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
 from servers.s3 import S3
 
 from hkplates.errors import (
@@ -27,6 +29,7 @@ from hkplates.errors import (
     SourceInvalid,
     StoreUnreachable,
 )
+from hkplates.storage import s3_errors
 from hkplates.storage.s3 import S3Store
 
 LIMIT = 1000
@@ -311,3 +314,74 @@ def test_an_unknown_profile_is_a_credential_to_correct(monkeypatch: pytest.Monke
     monkeypatch.setenv("AWS_PROFILE", "nobody")
     with pytest.raises(CredentialsMissing, match="nobody"):
         list(S3Store().list(BUCKET, ""))
+
+
+LISTED_BARE = b"""<?xml version="1.0"?><ListBucketResult><Name>b</Name><Contents>
+<Key>a.jpg</Key><Size>9</Size></Contents></ListBucketResult>"""
+
+
+def test_an_object_listed_with_neither_etag_nor_time_is_known_by_its_size(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with answers(200, LISTED_BARE) as url:
+        point_to(monkeypatch, url)
+        (entry,) = S3Store().list(BUCKET, "")
+    assert entry.etag
+    with answers(200, b"nine byte", {**UNCHANGED, "ETag": '"x"'}) as url:
+        point_to(monkeypatch, url)
+        assert S3Store().read(BUCKET, "a.jpg", entry.etag, limit=LIMIT) == b"nine byte"
+    with answers(200, b"ten  bytes", {**UNCHANGED, "Content-Length": "10"}) as url:
+        point_to(monkeypatch, url)
+        with pytest.raises(ImageChanged):
+            S3Store().read(BUCKET, "a.jpg", entry.etag, limit=LIMIT)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        pytest.param(
+            "[profile p]\nsso_start_url = https://x\nsso_region = us-east-1\n"
+            "sso_account_id = 1\nsso_role_name = r\n",
+            id="not logged in",
+        ),
+        pytest.param("[profile p]\ncredential_process = false\n", id="a program that fails"),
+        pytest.param(
+            "[profile p]\nrole_arn = arn:aws:iam::1:role/r\nsource_profile = gone\n",
+            id="a role of nobody",
+        ),
+        pytest.param("this is no configuration", id="no configuration"),
+    ],
+)
+def test_a_login_that_cannot_be_used_is_no_endpoint_that_is_away(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, settings: str
+) -> None:
+    point_to(monkeypatch, "http://127.0.0.1:1")
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(name)
+    (tmp_path / "config").write_text(settings)
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    monkeypatch.setenv("AWS_PROFILE", "p")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    with pytest.raises(CredentialsMissing) as caught:
+        list(S3Store().list(BUCKET, ""))
+    assert caught.value.exit_code == 3
+
+
+def test_a_role_that_is_not_given_is_a_credential() -> None:
+    refused = ClientError({"Error": {"Code": "AccessDenied"}}, "AssumeRole")
+    assert isinstance(s3_errors.of_bucket(refused, BUCKET, "S3"), CredentialsRejected)
+    assert isinstance(s3_errors.of_image(refused, BUCKET, "k", "S3"), StoreUnreachable)
+
+
+@pytest.mark.parametrize("content", [None, "no certificate"], ids=["missing", "junk"])
+def test_a_wrong_certificate_bundle_is_a_setting_to_correct(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, content: str | None
+) -> None:
+    bundle = tmp_path / "ca.pem"
+    if content is not None:
+        bundle.write_text(content)
+    with answers(200, b"") as url:
+        point_to(monkeypatch, url.replace("http://", "https://"))
+        monkeypatch.setenv("AWS_CA_BUNDLE", str(bundle))
+        with pytest.raises(SettingInvalid, match="AWS_CA_BUNDLE"):
+            list(S3Store().list(BUCKET, ""))

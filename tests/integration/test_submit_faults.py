@@ -1,6 +1,7 @@
 """What `hkplates` says when something is in the way: one sentence, a status, no secret."""
 
 import os
+import secrets
 import signal
 import subprocess
 import sys
@@ -8,7 +9,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
+from psycopg import sql
 from servers.s3 import S3
 
 from producer.cli import main
@@ -165,7 +168,7 @@ def test_a_broker_that_is_away(hkplates: Command, servers: dict[str, str], photo
     away = {"CELERY_BROKER_URL": "redis://:hidden-password@127.0.0.1:1/0"}
     status, said = hkplates(["submit", str(photos)], servers, away)
     assert status == 4
-    assert_one_sentence(said, "Redis at 127.0.0.1:1/0", "CELERY_BROKER_URL")
+    assert_one_sentence(said, "Redis at 127.0.0.1:1 does", "CELERY_BROKER_URL")
 
 
 @pytest.mark.parametrize("command", [["submit", "/"], ["status"]])
@@ -175,6 +178,40 @@ def test_a_database_that_was_not_migrated(
     status, said = hkplates(command, servers, {"DATABASE_URL": empty_database_url})
     assert status == 5
     assert_one_sentence(said, "has no hkplates tables", "Run: hkplates migrate")
+
+
+def test_migrating_a_database_that_is_newer(hkplates: Command, servers: dict[str, str]) -> None:
+    with psycopg.connect(servers["DATABASE_URL"]) as connection:
+        connection.execute("UPDATE alembic_version SET version_num = '9999'")
+    status, said = hkplates(["migrate"], servers)
+    assert status == 5
+    assert_one_sentence(said, "newer than", "Update hkplates")
+
+
+def test_migrating_a_database_that_is_not_ours(hkplates: Command, servers: dict[str, str]) -> None:
+    with psycopg.connect(servers["DATABASE_URL"]) as connection:
+        connection.execute("UPDATE alembic_version SET version_num = '0000'")
+    status, said = hkplates(["migrate"], servers)
+    assert status == 5
+    assert_one_sentence(said, "migration 0000", "Check DATABASE_URL")
+
+
+def test_migrating_without_the_right_to_make_tables(
+    hkplates: Command, servers: dict[str, str], empty_database_url: str
+) -> None:
+    role = f"hkplates_reader_{secrets.token_hex(4)}"
+    with psycopg.connect(empty_database_url, autocommit=True) as connection:
+        connection.execute(sql.SQL("CREATE ROLE {}").format(sql.Identifier(role)))
+    try:
+        # The same login, with the rights of somebody who may not make tables.
+        limited = f"{empty_database_url}{'&' if '?' in empty_database_url else '?'}"
+        url = {"DATABASE_URL": f"{limited}options=-crole%3D{role}"}
+        status, said = hkplates(["migrate"], servers, url)
+    finally:
+        with psycopg.connect(empty_database_url, autocommit=True) as connection:
+            connection.execute(sql.SQL("DROP ROLE {}").format(sql.Identifier(role)))
+    assert status == 5
+    assert_one_sentence(said, "may not make the tables", "grant")
 
 
 @pytest.mark.parametrize("command", [["submit", "/"], ["status"], ["migrate"]])
@@ -189,6 +226,8 @@ def test_servers_that_nobody_named(hkplates: Command, command: list[str]) -> Non
     [
         {"DATABASE_URL": "mysql://user:hidden-password@host/x"},
         {"CELERY_BROKER_URL": "amqp://user:hidden-password@host/x"},
+        {"CELERY_BROKER_URL": "redis://:hidden-password@host/x"},
+        {"DATABASE_URL": "postgresql://user:hidden-password@host/x?no_such_option=1"},
         {"HKPLATES_CHUNK_IMAGES": "many"},
     ],
 )
