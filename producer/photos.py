@@ -3,7 +3,7 @@
 import glob
 import os
 import stat
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from hkplates.errors import (
@@ -14,41 +14,38 @@ from hkplates.errors import (
     ImageUndecodable,
     SourceEmpty,
 )
-
-SUFFIXES = frozenset(
-    {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".tif", ".tiff", ".bmp"}
-    # Not read, but a person who has them should be told so.
-    | {".heic", ".heif", ".avif", ".gif"}
-)
-"""What is looked at in a folder; a file named by itself may be called anything."""
+from producer.listing import looks_like_image
 
 
-def photographs(named: Sequence[str], *, leave_out: Path | None = None) -> Iterator[str]:
+def photographs(
+    named: Sequence[str], told: Callable[[SourceEmpty], object], *, leave_out: Path | None = None
+) -> Iterator[str]:
     """The paths to read, one by one: a folder gives its photographs at any depth, in order.
 
     Nothing below `leave_out` is taken from a folder. A name that is neither file, folder nor
-    pattern is given as it is, so that it is reported as missing.
-
-    Raises:
-        SourceEmpty: a folder or a pattern gives nothing.
+    pattern is given as it is, so that it is reported as missing. Of a folder or pattern that gives
+    nothing `told` is told, and the next name is looked at.
     """
     for name in named:
         if os.path.isdir(name):
-            yield from _some(_below(name, leave_out), f"No photographs lie in the folder {name!r}")
+            nothing = f"No photographs lie in the folder {name!r}"
+            yield from _some(_below(name, leave_out), nothing, told)
         elif glob.has_magic(name) and not os.path.lexists(name):
             matches = (path for path in glob.iglob(name, recursive=True) if os.path.isfile(path))
-            yield from _some(matches, f"No file matches {name!r}")
+            yield from _some(matches, f"No file matches {name!r}", told)
         else:
             yield name
 
 
-def _some(paths: Iterable[str], otherwise: str) -> Iterator[str]:
+def _some(
+    paths: Iterable[str], nothing: str, told: Callable[[SourceEmpty], object]
+) -> Iterator[str]:
     empty = True
     for path in paths:
         empty = False
         yield path
     if empty:
-        raise SourceEmpty(f"{otherwise}; name photographs, a folder of them, or a pattern")
+        told(SourceEmpty(f"{nothing}; name photographs, a folder of them, or a pattern"))
 
 
 def _below(root: str, leave_out: Path | None) -> Iterator[str]:
@@ -62,7 +59,7 @@ def _below(root: str, leave_out: Path | None) -> Iterator[str]:
             path = os.path.join(folder, name)
             # A link may point outside what the person named.
             real = os.path.realpath(path)
-            if Path(name).suffix.lower() in SUFFIXES and real.startswith(inside.rstrip("/") + "/"):
+            if looks_like_image(name) and real.startswith(inside.rstrip("/") + "/"):
                 yield path
 
 

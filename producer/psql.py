@@ -7,10 +7,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from psycopg.conninfo import conninfo_to_dict
+import psycopg
+import redis
 
 from hkplates import embedded
-from hkplates.errors import SetupError
+from hkplates.database.session import connection_arguments
+from hkplates.errors import ServersNotRunning, SetupError
 from hkplates.servers import postgres
 from hkplates.settings import Settings
 
@@ -23,13 +25,26 @@ _VARIABLES = {
     "dbname": "PGDATABASE",
     "sslmode": "PGSSLMODE",
     "sslrootcert": "PGSSLROOTCERT",
+    "sslcert": "PGSSLCERT",
+    "sslkey": "PGSSLKEY",
+    "sslcrl": "PGSSLCRL",
+    "channel_binding": "PGCHANNELBINDING",
+    "gssencmode": "PGGSSENCMODE",
+    "target_session_attrs": "PGTARGETSESSIONATTRS",
+    "connect_timeout": "PGCONNECT_TIMEOUT",
+    "application_name": "PGAPPNAME",
+    "client_encoding": "PGCLIENTENCODING",
+    "passfile": "PGPASSFILE",
+    "service": "PGSERVICE",
+    "options": "PGOPTIONS",
 }
 
 
 def run_psql(query: str | None, settings: Settings) -> int:
     """Run one query, or give a prompt where there is none; psql's exit status.
 
-    The embedded servers are started for as long as it takes, where no other database is named.
+    The embedded servers are started for as long as it takes, where no other database is named;
+    they run on where somebody else has come to use them meanwhile.
 
     Raises:
         SetupError: there is no psql.
@@ -46,27 +61,36 @@ def run_psql(query: str | None, settings: Settings) -> int:
 
 @contextmanager
 def _database(settings: Settings) -> Iterator[str]:
-    if settings.database_url is not None:
-        yield settings.database_url.get_secret_value()
-        return
-    found = embedded.running(settings.data_folder)
-    if found is not None:
-        yield found.database_url
+    try:
+        url = embedded.resolve_database_url(settings)
+    except ServersNotRunning:
+        started = embedded.start(settings.data_folder)
+    else:
+        yield url
         return
     try:
-        yield embedded.start(settings.data_folder).database_url
+        yield started.database_url
     finally:
-        embedded.stop(settings.data_folder)
+        if not _used_by_others(started):
+            embedded.stop(settings.data_folder)
+
+
+def _used_by_others(servers: embedded.Servers) -> bool:
+    """Whether anybody is connected to either server: a worker is to both, all the time."""
+    query = (
+        "SELECT EXISTS (SELECT FROM pg_stat_activity "
+        "WHERE backend_type = 'client backend' AND pid <> pg_backend_pid())"
+    )
+    with psycopg.connect(servers.database_url, connect_timeout=5) as connection:
+        [database] = connection.execute(query).fetchone() or [False]
+    with redis.Redis.from_url(servers.broker_url, socket_timeout=5) as client:
+        return bool(database) or len(client.client_list()) > 1
 
 
 def _environment(url: str) -> dict[str, str]:
     """In the environment and not among the arguments, which every user of the machine can read."""
-    parts = conninfo_to_dict(url.replace("postgresql+psycopg://", "postgresql://"))
-    return {
-        variable: str(parts[name])
-        for name, variable in _VARIABLES.items()
-        if parts.get(name) is not None
-    }
+    parts = connection_arguments(url)
+    return {variable: parts[name] for name, variable in _VARIABLES.items() if name in parts}
 
 
 def _program() -> str:

@@ -22,7 +22,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hkplates.errors import ImageRejected, SettingInvalid
+from hkplates.errors import ImageRejected, SettingInvalid, SourceEmpty
 from hkplates.settings import Settings
 from producer.photos import photographs, read_file
 
@@ -51,7 +51,7 @@ def read_photos(paths: Sequence[str], as_json: bool, draw: Path | None, settings
     written into that folder.
 
     Returns:
-        0, or 1 where a photograph could not be read.
+        0, or 1 where a photograph could not be read or drawn, or a folder or pattern had none.
 
     Raises:
         SourceError, SetupError, TemporaryFault: nothing more can be read; the message says why.
@@ -64,12 +64,19 @@ def read_photos(paths: Sequence[str], as_json: bool, draw: Path | None, settings
     recogniser = open_recogniser(
         settings.models, settings.runtime, settings.detector_threshold, settings.reader
     )
+    nothing: list[SourceEmpty] = []
     try:
-        return _read_all(photographs(paths, leave_out=draw), as_json, draw, settings, recogniser)
+        named = photographs(paths, nothing.append, leave_out=draw)
+        status = _read_all(named, as_json, draw, settings, recogniser)
     except BrokenPipeError:
         # The reader of our output has seen enough, as `head` does. Python must not flush into it.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    if nothing and len(nothing) == len(paths):
+        raise nothing[0]
+    for error in nothing:
+        _warn(str(error))
+    return 1 if nothing else status
 
 
 def _read_all(
@@ -87,7 +94,7 @@ def _read_all(
                 _print(_as_json(photo, plates) if as_json else _as_line(photo, plates))
                 status = status if photo.error is None else 1
                 if draw is not None and photo.error is None:
-                    _draw(photo.path, plates, draw, settings)
+                    status |= _draw(photo.path, plates, draw, settings)
             advance(len(batch))
     return status
 
@@ -173,17 +180,29 @@ def _print(line: str) -> None:
     sys.stdout.flush()
 
 
-def _draw(path: str, plates: "Sequence[PlateReading]", folder: Path, settings: Settings) -> None:
-    """Decode once more: to keep a batch of large photographs would take a gigabyte."""
+def _warn(words: str) -> None:
+    sys.stderr.write(f"hkplates: {_shown(words)}\n")
+
+
+def _draw(path: str, plates: "Sequence[PlateReading]", folder: Path, settings: Settings) -> int:
+    """Decode once more: to keep a batch of large photographs would take a gigabyte.
+
+    1 where the file is not what it was a moment ago, else 0.
+    """
     from hkplates.recognition.drawing import save_drawing
 
-    pixels = _open(path, settings).pixels
+    try:
+        pixels = _open(path, settings).pixels
+    except ImageRejected as error:
+        _warn(f"{path} changed while it was read and was not drawn: {error}")
+        return 1
     try:
         save_drawing(pixels, plates, path, folder)
     except OSError as error:
         raise SettingInvalid(
             f"--draw {folder} cannot be written: {error.strerror}; make room or name another folder"
         ) from None
+    return 0
 
 
 def _make_folder(folder: Path) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 
 import pytest
@@ -9,15 +10,25 @@ import sqlalchemy as sa
 
 from hkplates.database import queries
 from hkplates.database.ledger import Added, Ledger
+from hkplates.database.queries import Counts
 from hkplates.database.results import ImageDone, ImageFailed, ModelVersion, Outcome, Results
 from hkplates.database.session import open_engine
-from hkplates.errors import BrokerUnreachable, ImageRejected, SourceEmpty
+from hkplates.errors import (
+    BrokerUnreachable,
+    DatabaseUnreachable,
+    ImageRejected,
+    SourceEmpty,
+    StoreUnreachable,
+)
 from hkplates.jobs import Chunk, ImageRef
+from hkplates.storage.base import Entry
 from hkplates.storage.folder import FolderStore
+from producer.commands import SET_ASIDE, describe
 from producer.dispatch import Dispatcher
 from producer.listing import Batches
 from producer.progress import Standing
 from producer.sources import parse_source
+from producer.status import Status
 from producer.submit import NO_WORKER, Report, Submit
 
 
@@ -114,13 +125,17 @@ def photos(tmp_path: Path) -> Path:
 
 
 def submit(
-    engine: sa.Engine, photos: Path, queue: WorkingQueue, screen: Screen | None = None
+    engine: sa.Engine,
+    photos: Path,
+    queue: WorkingQueue,
+    screen: Screen | None = None,
+    store: FolderStore | None = None,
 ) -> Report:
     clock = Clock()
     source = parse_source(str(photos))
     dispatcher = Dispatcher(Ledger(engine), queue, 4, 3, 600)
     run = Submit(engine, dispatcher, screen or Screen(), 60, clock, clock.sleep)
-    return run.run(source, None, Batches(FolderStore(), source, size=10))
+    return run.run(source, None, Batches(store or FolderStore(), source, size=10))
 
 
 def test_a_folder_is_worked_to_the_end(engine: sa.Engine, photos: Path) -> None:
@@ -231,3 +246,135 @@ def test_status_reads_what_was_done(engine: sa.Engine, photos: Path) -> None:
     assert queries.in_work(engine) == 0
     assert queries.plates_found(engine, number) == 0
     assert queries.submission(engine, 999) is None
+
+
+class Restless(FolderStore):
+    """A store that goes away after every eleven entries that it lists."""
+
+    def list(self, bucket: str, prefix: str, *, after: str | None = None) -> Iterator[Entry]:
+        yield from islice(super().list(bucket, prefix, after=after), 11)
+        if len(list(super().list(bucket, prefix, after=after))) > 11:
+            raise StoreUnreachable("The store is away")
+
+
+def test_a_store_that_goes_away_while_listing_is_waited_for_each_time(
+    engine: sa.Engine, photos: Path
+) -> None:
+    screen = Screen()
+    report = submit(engine, photos, WorkingQueue(engine), screen, Restless())
+    assert report.added == Added(new=25)
+    assert report.counts.done == 25
+    assert screen.said == ["The store is away. Waiting for it to come back ..."] * 2
+
+
+@pytest.mark.parametrize("step", ["open_submission", "add_images", "listing_finished"])
+def test_a_database_that_is_away_at_any_step_of_the_ledger_is_waited_for(
+    engine: sa.Engine, photos: Path, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    fail_once(monkeypatch, Ledger, step)
+    screen = Screen()
+    assert submit(engine, photos, WorkingQueue(engine), screen).counts.done == 25
+    assert screen.said == ["Postgres is away. Waiting for it to come back ..."]
+
+
+@pytest.mark.parametrize("read", ["counts", "reasons", "plates_found", "in_work"])
+def test_a_database_that_is_away_when_asked_for_numbers_is_waited_for(
+    engine: sa.Engine, photos: Path, monkeypatch: pytest.MonkeyPatch, read: str
+) -> None:
+    class Helper(Screen):
+        def say(self, words: str) -> None:
+            super().say(words)
+            queue.works = True
+
+    fail_once(monkeypatch, queries, read)
+    screen, queue = Helper(), WorkingQueue(engine, works=read != "in_work")
+    assert submit(engine, photos, queue, screen).counts.done == 25
+    assert "Postgres is away. Waiting for it to come back ..." in screen.said
+
+
+def fail_once(monkeypatch: pytest.MonkeyPatch, owner: object, name: str) -> None:
+    """Let the first call fail as it does where Postgres is away."""
+    real, calls = getattr(owner, name), list[int]()
+
+    def fails(*arguments: object, **options: object) -> object:
+        calls.append(1)
+        if len(calls) == 1:
+            raise DatabaseUnreachable("Postgres is away")
+        return real(*arguments, **options)
+
+    monkeypatch.setattr(owner, name, fails)
+
+
+def test_a_paused_submission_goes_on_with_a_line_that_says_so(
+    engine: sa.Engine, photos: Path
+) -> None:
+    Ledger(engine).open_submission(str(photos))
+    with engine.begin() as connection:
+        connection.execute(sa.text("UPDATE submissions SET state = 'paused'"))
+    screen = Screen()
+    assert submit(engine, photos, WorkingQueue(engine), screen).counts.done == 25
+    assert screen.said == ["Submission 1 was paused; it goes on now."]
+
+
+def test_a_producer_whose_images_were_taken_over_finishes_with_what_is_left(
+    engine: sa.Engine, photos: Path
+) -> None:
+    class Rival(Screen):
+        """Another producer asks for the same images, once this one has listed them."""
+
+        def show(self, standing: Standing) -> None:
+            if not standing.listing and not queries.submission(engine, 2):
+                rival = Ledger(engine)
+                taken = rival.open_submission("another")
+                entries = list(FolderStore().list(str(photos), ""))[:25]
+                rival.add_images(taken.id, "folder", str(photos), entries)
+                rival.listing_finished(taken.id)
+
+    report = submit(engine, photos, WorkingQueue(engine), Rival())
+    assert report.counts.left == 0
+    row = queries.submission(engine, 1)
+    assert row is not None
+    assert row.state == "finished"
+    assert queries.counts(engine, 1).total + queries.counts(engine, 2).total == 25
+
+
+def test_what_was_set_aside_is_told_apart_from_what_failed(engine: sa.Engine, photos: Path) -> None:
+    report = submit(engine, photos, WorkingQueue(engine)).as_json()
+    report["images"] |= {"failed": 2, "quarantined": 1}
+    report["reasons"] = {"missing": 2, "crashed": 1}
+    report["taken_over"] = 4
+    words = describe(report)
+    assert "4 taken over" in words
+    assert "2 failed, 1 set aside" in words
+    assert "Submit the same source again" in words
+    report["images"]["failed"] = 0
+    assert "Submit the same source again" not in describe(report)
+    assert SET_ASIDE in describe(report)
+
+
+def test_the_next_step_never_promises_to_try_what_was_set_aside(
+    engine: sa.Engine, photos: Path
+) -> None:
+    row = queries.submission(engine, submit(engine, photos, WorkingQueue(engine)).submission)
+    assert row is not None
+    aside = Status(row, Counts(done=1, quarantined=1), {"crashed": 1}, 0)
+    failed = Status(row, Counts(failed=1, quarantined=1), {"crashed": 1, "missing": 1}, 0)
+    assert aside.next == SET_ASIDE
+    assert "try the failed images again" in failed.next
+
+
+def test_numbers_of_many_submissions_take_one_query_each(
+    engine: sa.Engine, photos: Path, tmp_path: Path
+) -> None:
+    submit(engine, photos, WorkingQueue(engine))
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "bad.jpg").touch()
+    submit(engine, other, WorkingQueue(engine))
+    assert queries.counts_of(engine, [2, 1, 9]) == {
+        2: Counts(failed=1),
+        1: Counts(done=25),
+        9: Counts(),
+    }
+    assert queries.reasons_of(engine, [1, 2]) == {1: {}, 2: {"empty": 1}}
+    assert queries.plates_of(engine, [1, 2]) == {1: 0, 2: 0}

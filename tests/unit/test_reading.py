@@ -229,3 +229,35 @@ def test_a_folder_for_copies_that_cannot_be_made_is_named(tmp_path: Path) -> Non
     file = photo(tmp_path / "gate.jpg")
     with pytest.raises(SettingInvalid, match="--draw"):
         read_photos([file], True, Path(file), Settings())
+
+
+def test_an_empty_folder_does_not_keep_the_others_from_being_read(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "empty").mkdir()
+    good = photo(tmp_path / "good.jpg")
+    assert read_photos([str(tmp_path / "empty"), good], True, None, Settings()) == 1
+    said = capsys.readouterr()
+    assert [json.loads(line)["image"] for line in said.out.splitlines()] == [good]
+    assert "No photographs lie in the folder" in said.err
+
+
+def test_a_photograph_that_changes_before_it_is_drawn_does_not_end_the_run(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    recogniser: OnePlateOnLightPhotos,
+) -> None:
+    names = [photo(tmp_path / name) for name in ("a.jpg", "b.jpg")]
+    found = recogniser.read
+
+    def remove_the_first(plates: Sequence[Found]) -> list[PlateReading]:
+        Path(names[0]).unlink(missing_ok=True)
+        return found(plates)
+
+    monkeypatch.setattr(recogniser, "read", remove_the_first)
+    assert read_photos(names, True, tmp_path / "drawn", Settings()) == 1
+    said = capsys.readouterr()
+    assert [json.loads(line)["error"] for line in said.out.splitlines()] == [None, None]
+    assert "a.jpg changed while it was read and was not drawn" in said.err
+    assert len(list((tmp_path / "drawn").iterdir())) == 1

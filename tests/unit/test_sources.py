@@ -1,10 +1,13 @@
 """What a person types, and the source it names."""
 
+from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 
 import pytest
 
-from hkplates.errors import FolderMissing, SourceEmpty, SourceInvalid
+from hkplates.errors import FolderMissing, SourceEmpty, SourceInvalid, StoreUnreachable
+from hkplates.storage.base import Entry
 from hkplates.storage.folder import FolderStore
 from producer.listing import Batches, looks_like_image
 from producer.sources import Source, parse_source
@@ -81,3 +84,34 @@ def test_a_source_without_images_says_so(tmp_path: Path) -> None:
     (tmp_path / "b.txt").touch()
     with pytest.raises(SourceEmpty, match="No images lie under"):
         next(Batches(FolderStore(), parse_source(str(tmp_path))))
+
+
+class Restless:
+    """A store that goes away in the middle of each listing, and remembers where it was asked."""
+
+    def __init__(self, store: FolderStore, gives: int) -> None:
+        self.store, self.gives, self.asked = store, gives, list[str | None]()
+
+    def list(self, bucket: str, prefix: str, *, after: str | None = None) -> Iterator[Entry]:
+        self.asked.append(after)
+        yield from islice(self.store.list(bucket, prefix, after=after), self.gives)
+        raise StoreUnreachable("away")
+
+    def read(self, bucket: str, key: str, etag: str, *, limit: int) -> bytes:
+        return self.store.read(bucket, key, etag, limit=limit)
+
+
+def test_a_listing_goes_on_past_the_last_key_when_the_store_is_back(tmp_path: Path) -> None:
+    for name in ("a.jpg", "b.txt", "c.jpg", "d.jpg", "e.jpg"):
+        (tmp_path / name).write_text(name)
+    store = Restless(FolderStore(), gives=2)
+    found = Batches(store, parse_source(str(tmp_path)), size=3)
+    with pytest.raises(StoreUnreachable):
+        next(found)
+    assert [entry.key for entry in next(found)] == ["a.jpg", "c.jpg", "d.jpg"]
+    found.store = FolderStore()
+    with pytest.raises(StoreUnreachable):
+        next(found)
+    assert [entry.key for entry in next(found)] == ["e.jpg"]
+    assert list(found) == []
+    assert store.asked == [None, "b.txt"]
