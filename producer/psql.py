@@ -3,6 +3,7 @@
 import os
 import shutil
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +16,8 @@ from hkplates.database.session import connection_arguments
 from hkplates.errors import ServersNotRunning, SetupError
 from hkplates.servers import postgres
 from hkplates.settings import Settings
+
+LEAVING_SECONDS = 1.0
 
 # libpq's variables, by the names that connection strings use.
 _VARIABLES = {
@@ -76,7 +79,19 @@ def _database(settings: Settings) -> Iterator[str]:
 
 
 def _used_by_others(servers: embedded.Servers) -> bool:
-    """Whether anybody is connected to either server: a worker is to both, all the time."""
+    """Whether anybody stays connected to either server: a worker is to both, all the time."""
+    until = time.monotonic() + LEAVING_SECONDS
+    try:
+        while used := _has_clients(servers):
+            if time.monotonic() > until:
+                break
+            time.sleep(0.1)  # our own psql's connection may still be closing
+    except (psycopg.Error, redis.RedisError):
+        return False  # one has stopped; so may the other
+    return used
+
+
+def _has_clients(servers: embedded.Servers) -> bool:
     query = (
         "SELECT EXISTS (SELECT FROM pg_stat_activity "
         "WHERE backend_type = 'client backend' AND pid <> pg_backend_pid())"

@@ -149,3 +149,11 @@ def test_a_missing_folder_cannot_be_listed(root: Path) -> None:
 def test_a_folder_that_this_machine_lacks_is_no_fault_of_the_image(root: Path) -> None:
     with pytest.raises(StoreUnreachable, match="mount it here"):
         read(root / "nowhere", "a.jpg", "e")
+
+
+def test_a_name_that_is_not_utf8_says_so(root: Path) -> None:
+    (root / "車\udcff.jpg").write_bytes(b"pixels")
+    [key] = listed(root)
+    assert key == "車\udcff.jpg"
+    with pytest.raises(ImageMissing, match="a name that is not UTF-8; rename it"):
+        read(root, "車\N{REPLACEMENT CHARACTER}.jpg", etag(root, key))
