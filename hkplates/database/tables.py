@@ -95,7 +95,7 @@ class Submission(Base):
     skipped: Mapped[int] = mapped_column(
         BigInteger,
         server_default=text("0"),
-        comment="Images found in the source that another submission already had",
+        comment="Images found in the source that another submission has ended",
     )
     created_at: Mapped[datetime] = mapped_column(
         server_default=func.now(), comment="When it was first submitted"
@@ -157,7 +157,7 @@ class Image(Base):
         BigInteger, Identity(always=True), primary_key=True, comment="Number of the image"
     )
     submission_id: Mapped[int] = mapped_column(
-        ForeignKey("submissions.id"), comment="The submission that last sent it"
+        ForeignKey("submissions.id"), comment="The submission that last asked for it"
     )
     store: Mapped[str] = mapped_column(comment="s3 or folder")
     bucket: Mapped[str] = mapped_column(comment="The bucket, or the folder's absolute path")

@@ -147,7 +147,7 @@ def submissions() -> None:
         column(
             "skipped",
             sa.BigInteger(),
-            "Images found in the source that another submission already had",
+            "Images found in the source that another submission has ended",
             server_default=sa.text("0"),
         ),
         column(
@@ -188,7 +188,7 @@ def images() -> None:
     op.create_table(
         "images",
         column("id", sa.BigInteger(), "Number of the image", sa.Identity(always=True)),
-        column("submission_id", sa.BigInteger(), "The submission that last sent it"),
+        column("submission_id", sa.BigInteger(), "The submission that last asked for it"),
         column("store", sa.Text(), "s3 or folder"),
         column("bucket", sa.Text(), "The bucket, or the folder's absolute path"),
         column("key", sa.Text(), "The object's key, or the path below the folder"),
