@@ -13,18 +13,19 @@ import signal
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import psycopg
 import pytest
 import redis
 import sqlalchemy as sa
 from psycopg import sql
-from servers import s3_server
-from servers.s3 import S3
 
 from hkplates import embedded
-from hkplates.database.schema import migrate
 from hkplates.database.session import open_engine
+
+if TYPE_CHECKING:
+    from servers.s3 import S3
 
 KINDS = ("unit", "integration", "acceptance")
 URLS = ("DATABASE_URL", "CELERY_BROKER_URL")
@@ -84,6 +85,8 @@ def database_server(request: pytest.FixtureRequest) -> str:
 @pytest.fixture(scope="session")
 def template_database(database_server: str) -> Iterator[str]:
     """Name of a migrated, empty database: cloning it is quicker than migrating each."""
+    from hkplates.database.schema import migrate  # here, so that unit tests do not wait for alembic
+
     name = f"hkplates_template_{secrets.token_hex(4)}"
     _command(database_server, "CREATE DATABASE {}", name)
     try:
@@ -125,8 +128,11 @@ def broker_url(request: pytest.FixtureRequest) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def s3() -> Iterator[S3]:
+def s3() -> Iterator["S3"]:
     """A real S3 API that checks signatures and rights."""
+    from servers import s3_server  # here, so that unit tests do not wait for boto3
+    from servers.s3 import S3
+
     if named := S3.named():
         yield named
         return
