@@ -10,9 +10,9 @@ from producer.sources import Source
 MOST = 25
 
 _QUERY = """\
-SELECT mark, series, region, colour, rows, round(confidence::numeric, 2) AS confidence, key
+SELECT mark, series, colour, rows, round(confidence::numeric, 2) AS confidence, key
   FROM sightings
- WHERE bucket = {bucket} AND starts_with(key, {prefix})
+ WHERE bucket = {bucket} AND starts_with(key, {prefix}) AND region = 'HK' AND mark <> ''
  ORDER BY key, mark
  LIMIT {most};"""
 
