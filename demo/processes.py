@@ -6,12 +6,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from hkplates.errors import HkplatesError, SetupError
 
 GRACE_SECONDS = 60.0  # for a worker to finish its chunk
+INTERRUPT_SECONDS = 10.0  # for a program to end when it is interrupted
 POLL_SECONDS = 0.2
 INTERRUPTED = 130
 LAST_LINES = 5
@@ -54,9 +55,7 @@ def watched(running: "subprocess.Popen[bytes]", log: Path, *arguments: str) -> i
         while (status := program.poll()) is None and running.poll() is None:
             time.sleep(POLL_SECONDS)
     finally:
-        if program.poll() is None:
-            program.send_signal(signal.SIGINT)
-        program.wait()
+        _interrupt(program)
     if status is None:
         raise SetupError(f"The worker ended by itself. The end of {log}:\n{_tail(log)}")
     if status == INTERRUPTED:
@@ -73,6 +72,15 @@ def undisturbed() -> Iterator[None]:
     finally:
         for one, handler in before.items():
             signal.signal(one, handler)
+
+
+def _interrupt(program: "subprocess.Popen[bytes]") -> None:
+    """As Ctrl-C does; harder where that is not heard, as under nohup."""
+    for ask in (lambda: program.send_signal(signal.SIGINT), program.terminate, program.kill):
+        if program.poll() is None:
+            ask()
+            with suppress(subprocess.TimeoutExpired):
+                program.wait(INTERRUPT_SECONDS)
 
 
 def _stop(running: "subprocess.Popen[bytes]") -> None:

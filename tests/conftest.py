@@ -27,6 +27,10 @@ from hkplates.database.session import open_engine
 if TYPE_CHECKING:
     from servers.s3 import S3
 
+# A shell without job control starts what it puts in the background deaf to Ctrl-C, and so would be
+# all that the tests start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
 KINDS = ("unit", "integration", "acceptance")
 URLS = ("DATABASE_URL", "CELERY_BROKER_URL")
 
