@@ -76,9 +76,9 @@ def undisturbed() -> Iterator[None]:
 
 def _interrupt(program: "subprocess.Popen[bytes]") -> None:
     """As Ctrl-C does; harder where that is not heard, as under nohup."""
-    for ask in (lambda: program.send_signal(signal.SIGINT), program.terminate, program.kill):
+    for one in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
         if program.poll() is None:
-            ask()
+            program.send_signal(one)
             with suppress(subprocess.TimeoutExpired):
                 program.wait(INTERRUPT_SECONDS)
 

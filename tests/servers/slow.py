@@ -11,7 +11,7 @@ from workers.app import SETTINGS, app
 
 __all__ = ["app"]
 
-SETTINGS.update(task_soft_time_limit=2, task_time_limit=4)  # seconds
+SETTINGS.update(task_soft_time_limit=2, task_time_limit=8)  # seconds
 
 
 class SlowDetector:
