@@ -65,7 +65,7 @@ def _run(source_text: str | None, seed: int) -> int:
         if status > 1:  # 1: some images failed, and the rest is worth seeing
             return status
         _show(source, database_url, settings)
-    return status
+    return 0  # the report above names the images that failed, if any
 
 
 def _show(source: Source, database_url: str, settings: Settings) -> None:

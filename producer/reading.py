@@ -163,7 +163,7 @@ def _as_line(photo: _Seen, plates: "Sequence[PlateReading]") -> str:
     if photo.error is not None:
         return f"{_shown(photo.path)}: not read ({photo.error.reason}): {photo.error}"
     told = ", ".join(
-        f"{plate.mark or 'a plate not legible'} "
+        f"{plate.mark or 'a plate, not read'} "
         f"({plate.region}, {plate.colour}, {plate.confidence:.0%})"
         for plate in plates
     )

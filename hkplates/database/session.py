@@ -108,6 +108,11 @@ def _parse(url: str) -> URL:
         address = None  # without the cause, which quotes the URL and its password
     if address is None or address.drivername not in SCHEMES:
         raise SettingInvalid(f"DATABASE_URL is not a Postgres URL; expected {EXAMPLE}")
+    if "@" in (address.host or ""):
+        # What follows the first @ would be shown as the host, and is a part of the password.
+        raise SettingInvalid(
+            "DATABASE_URL has more than one @; write one in a user or password as %40"
+        )
     return address.set(drivername="postgresql+psycopg")
 
 

@@ -8,6 +8,7 @@ labelled folder that `make accuracy` reads. Nothing in them comes from a photogr
 
 import argparse
 import json
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -83,4 +84,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except KeyboardInterrupt:
+        sys.exit(130)  # labels.jsonl is not there yet, so that the next time begins anew

@@ -52,6 +52,7 @@ def test_psql_is_given_the_address_that_the_program_uses(
     [
         "mysql://u:s3cret@db/x",
         "postgresql://u:s3cret@db:port/x",
+        "postgresql://u:1@s3cret@db/x",
         "postgresql://u:s3cret@db/x?no_such_option=1",
         "host=db password=s3cret",
     ],
