@@ -94,15 +94,7 @@ class LiteRTDetector(NetworkDetector):
         """
         self._model = bundle.folder / "model.tflite"
         self._interpreters: dict[tuple[int, ...], Any] = {}
-        chosen = bundle.threshold if threshold is None else threshold
-        super().__init__(
-            self._run,
-            bundle.inputs,
-            chosen,
-            large_inputs=bundle.large_inputs,
-            first_threshold=bundle.first_threshold,
-            sha256=bundle.sha256,
-        )
+        super().__init__(self._run, **_settings(bundle, threshold))
         self._interpreter(bundle.inputs[0])
 
     def _run(self, photo: Photo) -> Answers:
@@ -158,19 +150,22 @@ class TensorFlowDetector(NetworkDetector):
         except (OSError, ValueError) as error:
             raise BundleInvalid(f"TensorFlow cannot load {folder}: {error}. {REMEDY}") from None
         self._to_tensor = tf.constant
-        chosen = bundle.threshold if threshold is None else threshold
-        super().__init__(
-            self._run,
-            bundle.inputs,
-            chosen,
-            large_inputs=bundle.large_inputs,
-            first_threshold=bundle.first_threshold,
-            sha256=bundle.sha256,
-        )
+        super().__init__(self._run, **_settings(bundle, threshold))
 
     def _run(self, photo: Photo) -> Answers:
         answers: Answers = self._loaded.answer(self._to_tensor(photo[None])).numpy()[0]
         return answers
+
+
+def _settings(bundle: Bundle, threshold: float | None) -> dict[str, Any]:
+    """What a bundle says of how its network is used, whatever runs it."""
+    return {
+        "inputs": bundle.inputs,
+        "threshold": bundle.threshold if threshold is None else threshold,
+        "large_inputs": bundle.large_inputs,
+        "first_threshold": bundle.first_threshold,
+        "sha256": bundle.sha256,
+    }
 
 
 def open_detector(folder: Path, runtime: RuntimeName, threshold: float | None = None) -> Detector:

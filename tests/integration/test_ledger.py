@@ -2,7 +2,7 @@
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
@@ -10,7 +10,6 @@ import pytest
 import sqlalchemy as sa
 
 from hkplates.database.ledger import MOST_ATTEMPTS, Added, Ledger
-from hkplates.database.session import open_engine
 from hkplates.jobs import ImageRef
 
 SOURCE = "s3://car-park/2026"
@@ -21,18 +20,6 @@ class Listed:
     key: str
     etag: str = "e1"
     size: int = 10
-
-
-@pytest.fixture
-def engine(database_url: str) -> Iterator[sa.Engine]:
-    engine = open_engine(database_url)
-    yield engine
-    engine.dispose()
-
-
-@pytest.fixture
-def ledger(engine: sa.Engine) -> Ledger:
-    return Ledger(engine)
 
 
 def keys(count: int) -> list[Listed]:

@@ -2,7 +2,6 @@
 
 import threading
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -12,7 +11,6 @@ import sqlalchemy as sa
 from hkplates.database import ledger_sql, queries
 from hkplates.database.ledger import Added, Ledger
 from hkplates.database.results import ImageDone, ModelVersion, Results
-from hkplates.database.session import open_engine
 from hkplates.jobs import ImageRef
 from hkplates.recognition.types import PlateReading, Quad
 from hkplates.storage.base import Entry
@@ -22,18 +20,6 @@ QUAD = Quad((10, 20), (110, 22), (109, 62), (9, 60))
 PLATE = PlateReading(
     "AB1234", "AB 1234", "HK", "usual", 1, "white", 0.9, (0.9,) * 6, (), QUAD, 0.9, "r"
 )
-
-
-@pytest.fixture
-def engine(database_url: str) -> Iterator[sa.Engine]:
-    engine = open_engine(database_url)
-    yield engine
-    engine.dispose()
-
-
-@pytest.fixture
-def ledger(engine: sa.Engine) -> Ledger:
-    return Ledger(engine)
 
 
 def keys(count: int, etag: str = "e1") -> list[Entry]:

@@ -1,7 +1,6 @@
 """Writing results to a real Postgres: once, whole, and harmless when done twice."""
 
 import threading
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
@@ -33,13 +32,6 @@ PLATE = PlateReading(
     detector_score=0.9375,
     reader="tesseract",
 )
-
-
-@pytest.fixture
-def engine(database_url: str) -> Iterator[sa.Engine]:
-    engine = open_engine(database_url)
-    yield engine
-    engine.dispose()
 
 
 @pytest.fixture

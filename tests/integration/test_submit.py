@@ -12,7 +12,6 @@ from hkplates.database import queries
 from hkplates.database.ledger import Added, Ledger
 from hkplates.database.queries import Counts
 from hkplates.database.results import ImageDone, ImageFailed, ModelVersion, Outcome, Results
-from hkplates.database.session import open_engine
 from hkplates.errors import (
     BrokerUnreachable,
     DatabaseUnreachable,
@@ -105,13 +104,6 @@ class Clock:
         self.now += seconds
         if self.now > 1000:
             raise TimeoutError("the submission never ends")
-
-
-@pytest.fixture
-def engine(database_url: str) -> Iterator[sa.Engine]:
-    engine = open_engine(database_url)
-    yield engine
-    engine.dispose()
 
 
 @pytest.fixture
