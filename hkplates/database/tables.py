@@ -29,7 +29,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-REVISION = "0001"
+REVISION = "0002"
 """The newest migration: what this version of the program needs (a test holds them together)."""
 
 SUBMISSION_STATES = ("listing", "running", "finished", "paused", "cancelled")
@@ -106,6 +106,13 @@ class Submission(Base):
     finished_at: Mapped[datetime | None] = mapped_column(
         comment="When nothing was left to do, or null"
     )
+    listing_after: Mapped[str | None] = mapped_column(
+        comment="The last key that an interrupted listing recorded, or null"
+    )
+    opened_at: Mapped[datetime] = mapped_column(
+        server_default=func.now(),
+        comment="When its work last began or went on: submitted, resumed, tried again",
+    )
 
 
 class ModelVersion(Base):
@@ -145,9 +152,15 @@ class Image(Base):
         Index("ix_images_submission_id_state", "submission_id", "state"),
         # Taking work and expiring leases look at these few rows only, however many are done.
         Index(
-            "ix_images_pending", "submission_id", "id", postgresql_where=text("state = 'pending'")
+            "ix_images_pending",
+            "submission_id",
+            "due_at",
+            "id",
+            postgresql_where=text("state = 'pending'"),
         ),
         Index("ix_images_queued", "leased_until", postgresql_where=text("state = 'queued'")),
+        # Tells when something was last done: whether work goes on.
+        Index("ix_images_processed_at", "processed_at"),
         # Finds the other contents of a key; a hash bears keys of any length.
         Index("ix_images_key", "key", postgresql_using="hash"),
         {"comment": "The ledger: one row for each image ever submitted, in exactly one state"},
@@ -191,7 +204,9 @@ class Image(Base):
         comment="When it was taken (EXIF); Hong Kong time where the camera names no zone"
     )
     model_version_id: Mapped[int | None] = mapped_column(
-        ForeignKey("model_versions.id"), comment="The model version that read it last"
+        ForeignKey("model_versions.id"),
+        comment="The newest model version that looked at it to the end; its plates are what "
+        "sightings shows",
     )
     processed_at: Mapped[datetime | None] = mapped_column(
         comment="When it ended as done, failed or quarantined"
@@ -200,6 +215,38 @@ class Image(Base):
     superseded: Mapped[bool] = mapped_column(
         server_default=false(), comment="Another content was found under its key since"
     )
+    due_at: Mapped[datetime] = mapped_column(
+        server_default=func.now(),
+        comment="While pending: when it may be sent; later for a while after a service was away",
+    )
+    returns: Mapped[int] = mapped_column(
+        SmallInteger,
+        server_default=text("0"),
+        comment="How often a worker gave it back unread since it was last submitted",
+    )
+    trouble: Mapped[str | None] = mapped_column(
+        comment="What broke its latest attempt off: timed_out, out_of_memory, crashed; or null"
+    )
+
+
+class EarlierVersion(Base):
+    __tablename__ = "earlier_versions"
+    __table_args__ = (
+        {
+            "comment": "Model versions that looked at an image before its current one; see plates "
+            "for what they read"
+        },
+    )
+
+    image_id: Mapped[int] = mapped_column(
+        ForeignKey("images.id", ondelete="CASCADE"), primary_key=True, comment="The image"
+    )
+    model_version_id: Mapped[int] = mapped_column(
+        ForeignKey("model_versions.id"),
+        primary_key=True,
+        comment="A model version that had looked at it before",
+    )
+    processed_at: Mapped[datetime] = mapped_column(comment="When that was done")
 
 
 class Plate(Base):
