@@ -85,7 +85,7 @@ class Submit:
         if submission.was_paused:
             self.progress.say(f"Submission {submission.id} was paused; it goes on now.")
         added = self._list(ledger, submission.id, source, first, batches)
-        self._finish_listing(ledger, submission.id, added)
+        self._finish_listing(ledger, submission.id)
         counts = self._wait(ledger, submission.id, added)
         return Report(
             submission.id,
@@ -115,8 +115,8 @@ class Submit:
             batch = self._insist(lambda: next(batches, []))
         return added
 
-    def _finish_listing(self, ledger: Ledger, submission_id: int, added: Added) -> None:
-        self._insist(lambda: ledger.listing_finished(submission_id, skipped=added.skipped))
+    def _finish_listing(self, ledger: Ledger, submission_id: int) -> None:
+        self._insist(lambda: ledger.listing_finished(submission_id))
 
     def _wait(self, ledger: Ledger, submission_id: int, added: Added) -> Counts:
         """Until nothing is left to do, or somebody paused or cancelled the submission."""
@@ -124,7 +124,7 @@ class Submit:
             counts = self._step(submission_id, added, listing=False)
             if not counts.left:
                 # Again: another producer of the same submission may have opened it since.
-                self._finish_listing(ledger, submission_id, added)
+                self._finish_listing(ledger, submission_id)
                 self._insist(ledger.finish_submissions)
                 return counts
             row = self._insist(lambda: queries.submission(self.engine, submission_id))

@@ -1,27 +1,47 @@
-"""The ledger: which image is in which state. Every change of state is here or in results.py.
+"""The ledger: which image is in which state. All that changes states is here, in control.py (what
+people do to submissions) and in results.py (what workers found out).
 
 ::
 
     pending -> queued -> done | failed | quarantined
-               queued -> pending       its lease expired, or it was handed back
+               queued -> pending       its lease expired, it was handed back, or it is paused
+    pending, queued -> cancelled       with its submission; done where it had been done before
+    failed, quarantined -> pending     tried again: retry, or (failed, cancelled) submit
 
 Each method is one transaction, safe to run from several processes at once, and uses the database's
-clock only. Rows are locked in one order everywhere, so that two batches never wait for each other
-in a circle. All methods raise DatabaseUnreachable where Postgres is away.
+clock only. Rows are locked in one order everywhere, submissions before images and each by id, so
+that two batches never wait for each other in a circle. All methods raise DatabaseUnreachable where
+Postgres is away.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import sqlalchemy as sa
 
 from hkplates.database import ledger_sql as sql
+from hkplates.database.control import Control
 from hkplates.database.text import image_digest, storable
 from hkplates.jobs import ImageRef, StoreKind
 
 MOST_ATTEMPTS = 3
 """A worker may begin an image this often; one that never ends is then set aside."""
+
+
+FIRST_DELAY_SECONDS, MOST_DELAY_SECONDS = 15, 300
+"""How long an image waits that was handed back for later: first, and at most; twice each time."""
+
+Trouble = Literal["timed_out", "out_of_memory", "crashed"]
+"""What can break an attempt off; the reason of an image that is quarantined."""
+
+_BEGUN = f"No worker finished it in {MOST_ATTEMPTS} attempts"
+TROUBLES: Mapping[str, str] = {
+    "timed_out": f"{_BEGUN}, the last broken off at the time limit; it was set aside",
+    "out_of_memory": f"{_BEGUN}, the last broken off at the memory limit; it was set aside",
+    "crashed": f"{_BEGUN}; it was set aside",
+}
+"""Each trouble in a sentence."""
 
 
 class Listed(Protocol):
@@ -38,12 +58,14 @@ class Listed(Protocol):
 @dataclass(frozen=True, slots=True)
 class Submission:
     """A submission to list. `resumed`: an unfinished one of the same source, to be continued;
-    `was_paused`: somebody had paused it, and it goes on now."""
+    `was_paused`: somebody had paused it, and it goes on now. `listing_after`: the last key that its
+    interrupted listing recorded, from where it can go on; None where it begins anew."""
 
     id: int
     source: str
     resumed: bool
     was_paused: bool = False
+    listing_after: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,11 +94,8 @@ class Added:
         )
 
 
-class Ledger:
+class Ledger(Control):
     """The states of all images, for producers and workers alike; usable from several threads."""
-
-    def __init__(self, engine: sa.Engine) -> None:
-        self._engine = engine
 
     # Producers
 
@@ -90,40 +109,55 @@ class Ledger:
             connection.execute(sql.LOCK_SOURCE, {"source": values["source"]})
             found = connection.execute(sql.CONTINUE_SUBMISSION, values).one_or_none()
             if found is not None:
-                return Submission(found.id, source, resumed=True, was_paused=found.was_paused)
+                return Submission(
+                    found.id,
+                    source,
+                    resumed=True,
+                    was_paused=found.was_paused,
+                    listing_after=found.listing_after,
+                )
             created = connection.execute(sql.NEW_SUBMISSION, {**values, "options": options or {}})
             return Submission(created.scalar_one(), source, resumed=False)
 
     def add_images(
-        self, submission_id: int, store: StoreKind, bucket: str, entries: Iterable[Listed]
+        self,
+        submission_id: int,
+        store: StoreKind,
+        bucket: str,
+        entries: Iterable[Listed],
+        *,
+        listed_to: str | None = None,
     ) -> Added:
         """Make listed images rows: new ones, and ones that failed or were cancelled, as pending.
 
         An image belongs to the submission that last asked for it: those that wait or are queued
         under another are taken over, with their leases. Rows of another content under a listed key
-        become superseded. A submission that another producer has finished meanwhile is open again.
+        become superseded. A submission that another producer has finished meanwhile is open again;
+        one that was cancelled meanwhile takes no more images, and nothing is added.
+
+        `listed_to`: the key that the listing has come to, recorded together with the images, so
+        that an interrupted listing goes on from there.
         """
         batch = _batch(store, storable(bucket), entries)
-        if not batch["digests"]:
-            return Added()
-        values = {"submission_id": submission_id, **batch}
         with self._engine.begin() as connection:
-            connection.execute(sql.LOCK_SUBMISSION, {"id": submission_id})
+            state = connection.execute(sql.LOCK_SUBMISSION, {"id": submission_id}).scalar_one()
+            if state == "cancelled":
+                return Added()
             connection.execute(sql.REOPEN_SUBMISSION, {"id": submission_id})
-            retried, taken = _change_listed(connection, values)
-            new = connection.execute(sql.INSERT_IMAGES, values).rowcount
-            ours = connection.execute(sql.COUNT_OURS, values).scalar_one()
-        known = ours - new - retried - taken
-        return Added(new, retried, taken, known, len(batch["digests"]) - ours)
+            added = _add(connection, {"submission_id": submission_id, **batch})
+            _mark_listed(connection, submission_id, listed_to, added.skipped)
+        return added
 
-    def listing_finished(self, submission_id: int, *, skipped: int = 0) -> None:
+    def listing_finished(self, submission_id: int) -> None:
         """All images of the source are rows; the submission ends when they have ended."""
-        values = {"id": submission_id, "skipped": skipped}
         with self._engine.begin() as connection:
-            connection.execute(sql.LISTED, values)
+            connection.execute(sql.LISTED, {"id": submission_id})
 
     def take_pending(self, limit: int, lease_seconds: float) -> list[ImageRef]:
-        """Move up to `limit` images to queued, those of the oldest submission first.
+        """Move up to `limit` images that are due to queued, those of the oldest submission first.
+
+        Within a submission those that have been due for longest come first; an image that was
+        handed back for later keeps nobody waiting.
 
         It is committed on return, before any message is sent: a message lost after this costs a
         lease, while a message sent before it could be worked and lost.
@@ -137,7 +171,7 @@ class Ledger:
                     "seconds": lease_seconds,
                 }
                 rows = connection.execute(sql.TAKE_PENDING, values).all()
-                taken += sorted((_ref(row) for row in rows), key=lambda image: image.id)
+                taken += [_ref(row) for row in sorted(rows, key=lambda row: (row.due_at, row.id))]
                 if len(taken) >= limit:
                     break
         return taken
@@ -150,7 +184,10 @@ class Ledger:
     def finish_submissions(self) -> list[int]:
         """Mark listed submissions with nothing left to do as finished; which they were."""
         with self._engine.begin() as connection:
-            return list(connection.execute(sql.FINISH_SUBMISSIONS).scalars())
+            ended = connection.execute(sql.LOCK_ENDED).scalars().all()
+            if not ended:
+                return []
+            return list(connection.execute(sql.FINISH_SUBMISSIONS, {"ids": ended}).scalars())
 
     # Workers
 
@@ -159,37 +196,92 @@ class Ledger:
 
         Only rows that are queued under the same id, store, bucket, key and etag are claimed: a
         duplicate message does no harm and a forged one reads nothing. A claim counts an attempt and
-        prolongs the lease. A row that was begun MOST_ATTEMPTS times and never ended is quarantined
-        with the reason "crashed" instead.
+        prolongs the lease. Rows of a paused submission go back to pending, uncounted. A row that
+        was begun MOST_ATTEMPTS times and never ended is quarantined instead, with what broke its
+        last attempt off as the reason.
         """
         wanted = {ref.id: ref for ref in refs}
         with self._engine.begin() as connection:
             rows = connection.execute(sql.LOCK_QUEUED, {"ids": sorted(wanted)}).all()
             ours = [row for row in rows if _ref(row) == wanted[row.id]]
-            fresh = {row.id for row in ours if row.attempts < MOST_ATTEMPTS}
-            spent = [row.id for row in ours if row.id not in fresh]
+            paused = _paused(connection, {row.submission_id for row in ours})
+            awake = [row for row in ours if row.submission_id not in paused]
+            fresh = {row.id for row in awake if row.attempts < MOST_ATTEMPTS}
+            _leave(connection, [row.id for row in ours if row.submission_id in paused])
+            _quarantine(connection, [row for row in awake if row.id not in fresh])
             if fresh:
                 values = {"ids": sorted(fresh), "seconds": lease_seconds}
                 connection.execute(sql.CLAIM, values)
-            if spent:
-                connection.execute(sql.QUARANTINE, {"ids": spent, "detail": _CRASHED})
         return [ref for ref in wanted.values() if ref.id in fresh]
+
+    def blame(self, image_id: int, trouble: Trouble) -> None:
+        """Note what broke the attempt at a queued image off; told again, it changes nothing."""
+        with self._engine.begin() as connection:
+            connection.execute(sql.BLAME, {"id": image_id, "trouble": trouble})
 
     # Both
 
-    def hand_back(self, image_ids: Iterable[int], *, claimed: bool = True) -> int:
+    def hand_back(
+        self, image_ids: Iterable[int], *, claimed: bool = True, delay: bool = False
+    ) -> int:
         """Make queued images pending again, to be sent anew; how many there were.
 
         A worker hands back after a temporary fault, which gives the attempt of its claim back: only
         attempts that nobody came back from count. A producer that could not send passes
-        claimed=False.
+        claimed=False. With `delay` they are due only after a while, twice as long each time: a
+        service is away, and other work must not wait behind theirs.
         """
         values = {"ids": sorted(image_ids), "returned": 1 if claimed else 0}
+        delays = {"first_seconds": FIRST_DELAY_SECONDS, "most_seconds": MOST_DELAY_SECONDS}
         with self._engine.begin() as connection:
+            if delay:
+                return connection.execute(sql.HAND_BACK_LATER, {**values, **delays}).rowcount
             return connection.execute(sql.HAND_BACK, values).rowcount
 
 
-_CRASHED = f"No worker finished it in {MOST_ATTEMPTS} attempts; it was set aside"
+def _paused(connection: sa.Connection, submission_ids: set[int]) -> set[int]:
+    """Those of some submissions that are paused."""
+    if not submission_ids:
+        return set()
+    values = {"ids": sorted(submission_ids)}
+    return set(connection.execute(sql.PAUSED, values).scalars())
+
+
+def _leave(connection: sa.Connection, image_ids: list[int]) -> None:
+    """Pending again, as they are; nobody began them."""
+    if image_ids:
+        connection.execute(sql.LEAVE, {"ids": image_ids})
+
+
+def _quarantine(connection: sa.Connection, spent: Sequence[sa.Row[Any]]) -> None:
+    reasons = {row.id: row.trouble if row.trouble in TROUBLES else "crashed" for row in spent}
+    if reasons:
+        values = [{"id": i, "reason": why, "detail": TROUBLES[why]} for i, why in reasons.items()]
+        connection.execute(sql.QUARANTINE, values)
+
+
+def _add(connection: sa.Connection, values: dict[str, Any]) -> Added:
+    """Make a batch rows of its submission."""
+    if not values["digests"]:
+        return Added()
+    retried, taken = _change_listed(connection, values)
+    new = connection.execute(sql.INSERT_IMAGES, values).rowcount
+    ours = connection.execute(sql.COUNT_OURS, values).scalar_one()
+    return Added(new, retried, taken, ours - new - retried - taken, len(values["digests"]) - ours)
+
+
+def _mark_listed(
+    connection: sa.Connection, submission_id: int, listed_to: str | None, skipped: int
+) -> None:
+    """Record how far the listing is and what it skipped.
+
+    A key that Postgres cannot hold is no mark: to go on after another one could leave some out.
+    """
+    if listed_to is not None and storable(listed_to) != listed_to:
+        listed_to = None
+    if listed_to is not None or skipped:
+        values = {"id": submission_id, "listed_to": listed_to, "skipped": skipped}
+        connection.execute(sql.CHECKPOINT, values)
 
 
 def _change_listed(connection: sa.Connection, values: dict[str, Any]) -> tuple[int, int]:

@@ -7,26 +7,33 @@ LOCK_SOURCE = sa.text(
     "SELECT pg_advisory_xact_lock(hashtextextended('hkplates submission ' || :source, 0))"
 )
 
+# The state is asked again once the row is locked: it may have been cancelled or finished meanwhile.
+# A listing from the start counts what it skips anew.
 CONTINUE_SUBMISSION = sa.text("""
     WITH found AS MATERIALIZED (
         SELECT id, state FROM submissions
          WHERE id = (SELECT max(id) FROM submissions
                       WHERE state IN ('listing', 'running', 'paused') AND source = :source
-                        AND (CAST(:name AS text) IS NULL OR name = :name)))
-    UPDATE submissions SET state = 'listing'
+                        AND (CAST(:name AS text) IS NULL OR name = :name))
+           AND state IN ('listing', 'running', 'paused')
+           FOR NO KEY UPDATE)
+    UPDATE submissions
+       SET state = 'listing', listed_at = NULL, opened_at = now(),
+           skipped = CASE WHEN listing_after IS NULL THEN 0 ELSE skipped END
       FROM found WHERE submissions.id = found.id
-    RETURNING submissions.id, found.state = 'paused' AS was_paused
+    RETURNING submissions.id, found.state = 'paused' AS was_paused, listing_after
 """)
 
 NEW_SUBMISSION = sa.text("""
     INSERT INTO submissions (source, name, options) VALUES (:source, :name, :options) RETURNING id
 """).bindparams(sa.bindparam("options", type_=JSONB))
 
-# Held until the images are committed, so that the submission cannot be finished meanwhile.
+# Held until the images are committed, so that the submission cannot be finished or cancelled
+# meanwhile. Who locks several submissions locks them by id, and before any image.
 LOCK_SUBMISSION = sa.text("SELECT state FROM submissions WHERE id = :id FOR NO KEY UPDATE")
 
 REOPEN_SUBMISSION = sa.text("""
-    UPDATE submissions SET state = 'listing', finished_at = NULL
+    UPDATE submissions SET state = 'listing', listed_at = NULL, finished_at = NULL
      WHERE id = :id AND state IN ('running', 'finished')
 """)
 
@@ -47,12 +54,18 @@ LOCK_LISTED = sa.text("""
      ORDER BY id FOR UPDATE
 """)
 
-RETRY_IMAGES = sa.text("""
-    UPDATE images
-       SET state = 'pending', submission_id = :submission_id, attempts = 0, leased_until = NULL,
-           reason = NULL, detail = NULL, processed_at = NULL, milliseconds = NULL
+# An image that was looked at to the end before goes on showing when, and what was read then.
+AGAIN = """
+    state = 'pending', due_at = now(), attempts = 0, returns = 0, leased_until = NULL,
+    reason = NULL, detail = NULL, trouble = NULL,
+    processed_at = CASE WHEN model_version_id IS NOT NULL THEN processed_at END,
+    milliseconds = CASE WHEN model_version_id IS NOT NULL THEN milliseconds END
+"""
+
+RETRY_IMAGES = sa.text(f"""
+    UPDATE images SET submission_id = :submission_id, {AGAIN}
      WHERE id = ANY(CAST(:listed AS bigint[])) AND state IN ('failed', 'cancelled')
-""")
+""")  # noqa: S608 - a constant
 
 TAKE_OVER = sa.text("""
     UPDATE images SET submission_id = :submission_id
@@ -82,9 +95,23 @@ COUNT_OURS = sa.text("""
      WHERE digest = ANY(CAST(:digests AS bytea[])) AND submission_id = :submission_id
 """)
 
+# Once for each batch: told again after a lost answer, or by a second producer, it counts no twice.
+# Keys are listed in the order of their bytes.
+CHECKPOINT = sa.text("""
+    UPDATE submissions
+       SET skipped = skipped + :skipped,
+           listing_after = coalesce(CAST(:listed_to AS text), listing_after)
+     WHERE id = :id
+       AND (CAST(:listed_to AS text) IS NULL OR listing_after IS NULL
+            OR listing_after COLLATE "C" < CAST(:listed_to AS text) COLLATE "C")
+""")
+
+# A submission that was paused meanwhile stays so, and remembers that its listing is whole.
 LISTED = sa.text("""
-    UPDATE submissions SET state = 'running', listed_at = now(), skipped = :skipped
-     WHERE id = :id AND state IN ('listing', 'running')
+    UPDATE submissions
+       SET state = CASE WHEN state = 'listing' THEN 'running' ELSE state END,
+           listed_at = now(), listing_after = NULL
+     WHERE id = :id AND state IN ('listing', 'running', 'paused')
 """)
 
 OPEN_SUBMISSIONS = sa.text("""
@@ -96,11 +123,11 @@ OPEN_SUBMISSIONS = sa.text("""
 TAKE_PENDING = sa.text("""
     WITH chosen AS MATERIALIZED (
         SELECT id FROM images
-         WHERE submission_id = :submission_id AND state = 'pending'
-         ORDER BY id LIMIT :limit FOR UPDATE SKIP LOCKED)
+         WHERE submission_id = :submission_id AND state = 'pending' AND due_at <= now()
+         ORDER BY due_at, id LIMIT :limit FOR UPDATE SKIP LOCKED)
     UPDATE images SET state = 'queued', leased_until = now() + make_interval(secs => :seconds)
       FROM chosen WHERE images.id = chosen.id
-    RETURNING images.id, store, bucket, key, etag
+    RETURNING images.id, store, bucket, key, etag, due_at
 """)
 
 EXPIRE_LEASES = sa.text("""
@@ -110,37 +137,71 @@ EXPIRE_LEASES = sa.text("""
                    ORDER BY id FOR UPDATE SKIP LOCKED)
 """)
 
+# Locked first and then asked again: images may have been added or tried again before the lock.
+LOCK_ENDED = sa.text("""
+    SELECT id FROM submissions
+     WHERE state = 'running'
+       AND NOT EXISTS (SELECT FROM images
+                        WHERE submission_id = submissions.id AND state IN ('pending', 'queued'))
+     ORDER BY id FOR NO KEY UPDATE
+""")
+
 FINISH_SUBMISSIONS = sa.text("""
     UPDATE submissions SET state = 'finished', finished_at = now()
-     WHERE state = 'running'
+     WHERE id = ANY(CAST(:ids AS bigint[])) AND state = 'running'
        AND NOT EXISTS (SELECT FROM images
                         WHERE submission_id = submissions.id AND state IN ('pending', 'queued'))
     RETURNING id
 """)
 
 LOCK_QUEUED = sa.text("""
-    SELECT id, store, bucket, key, etag, attempts FROM images
+    SELECT id, store, bucket, key, etag, attempts, trouble, submission_id FROM images
      WHERE id = ANY(CAST(:ids AS bigint[])) AND state = 'queued'
      ORDER BY id FOR UPDATE
 """)
 
+# A statement of its own, after the images are locked: joined to them, it would lose the images that
+# another submission took over while we waited for their locks.
+PAUSED = sa.text("""
+    SELECT id FROM submissions WHERE id = ANY(CAST(:ids AS bigint[])) AND state = 'paused'
+""")
+
 CLAIM = sa.text("""
     UPDATE images
-       SET attempts = attempts + 1,
+       SET attempts = attempts + 1, trouble = NULL,
            leased_until = greatest(leased_until, now() + make_interval(secs => :seconds))
+     WHERE id = ANY(CAST(:ids AS bigint[]))
+""")
+
+LEAVE = sa.text("""
+    UPDATE images SET state = 'pending', leased_until = NULL
      WHERE id = ANY(CAST(:ids AS bigint[]))
 """)
 
 QUARANTINE = sa.text("""
     UPDATE images
-       SET state = 'quarantined', leased_until = NULL, reason = 'crashed', detail = :detail,
+       SET state = 'quarantined', leased_until = NULL, reason = :reason, detail = :detail,
            processed_at = now()
-     WHERE id = ANY(CAST(:ids AS bigint[]))
+     WHERE id = :id
 """)
+
+BLAME = sa.text("UPDATE images SET trouble = :trouble WHERE id = :id AND state = 'queued'")
 
 HAND_BACK = sa.text("""
     UPDATE images
        SET state = 'pending', leased_until = NULL, attempts = greatest(attempts - :returned, 0)
+     WHERE id IN (SELECT id FROM images
+                   WHERE id = ANY(CAST(:ids AS bigint[])) AND state = 'queued'
+                   ORDER BY id FOR UPDATE)
+""")
+
+# The exponent is bounded before the power is taken, and the count before it leaves a smallint.
+HAND_BACK_LATER = sa.text("""
+    UPDATE images
+       SET state = 'pending', leased_until = NULL, attempts = greatest(attempts - :returned, 0),
+           returns = least(returns, 1000) + 1,
+           due_at = now() + make_interval(
+               secs => least(:first_seconds * power(2, least(returns, 20)), :most_seconds))
      WHERE id IN (SELECT id FROM images
                    WHERE id = ANY(CAST(:ids AS bigint[])) AND state = 'queued'
                    ORDER BY id FOR UPDATE)
