@@ -9,6 +9,8 @@ _STARTS = (
     (b"BM", "BMP"),
     (b"II*\0", "TIFF"),
     (b"MM\0*", "TIFF"),
+    (b"II+\0", "TIFF"),  # BigTIFF
+    (b"MM\0+", "TIFF"),
 )
 
 _UNSUPPORTED_STARTS = (
@@ -16,8 +18,19 @@ _UNSUPPORTED_STARTS = (
     (b"%PDF", "a PDF document"),
     (b"8BPS", "a Photoshop picture"),
     (b"\xff\x0a", "a JPEG XL picture"),
+    (b"II\xbc\x01", "a JPEG XR picture"),
+    (b"\xff\x4f\xff\x51", "a JPEG 2000 picture"),
     (b"\0\0\0\x0cJXL ", "a JPEG XL picture"),
     (b"\0\0\0\x0cjP  ", "a JPEG 2000 picture"),
+    (b"FUJIFILMCCD-RAW", "a Fuji raw picture"),
+    (b"IIU\0", "a Panasonic raw picture"),
+    (b"IIRO", "an Olympus raw picture"),
+    (b"IIRS", "an Olympus raw picture"),
+    (b"MMOR", "an Olympus raw picture"),
+    (b"FOVb", "a Sigma raw picture"),
+    (b"II\x1a\0\0\0HEAPCCDR", "a Canon raw picture"),
+    (b"\0\0\x01\0", "an icon"),
+    (b"\x30\x26\xb2\x75\x8e\x66\xcf\x11", "a Windows Media video"),
     (b"\x1a\x45\xdf\xa3", "a Matroska or WebM video"),
     (b"FLV\x01", "a Flash video"),
     (b"\0\0\x01\xba", "an MPEG video"),

@@ -1,33 +1,27 @@
 """From the bytes of a file to upright pixels, and from a photograph to a plate seen straight on.
 
-The header is read first, so that a hostile or huge file costs nothing. JPEG, which archives are
-made of, is decoded by libjpeg-turbo directly: faster than OpenCV or Pillow with the same pixels,
-and silent about damage, where OpenCV writes to standard error. Pillow reads the rest: it knows
-CMYK, palettes and 16 bits.
+The header is read first, so that a hostile or huge file costs nothing: JPEG's in jpeg.py, which
+decodes it too; of the others in guards.py, then by Pillow, which decodes them. Pillow knows
+palettes, 16 bits and the many kinds of TIFF.
 """
 
 import io
 import struct
 import threading
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta, timezone
-from typing import Any
+from datetime import datetime
 
 import cv2
 import numpy as np
 import numpy.typing as npt
-import simplejpeg  # type: ignore[import-untyped, unused-ignore]
 from PIL import Image
 from PIL.TiffImagePlugin import TiffImageFile
 
-from hkplates.errors import (
-    ImageEmpty,
-    ImageTooLarge,
-    ImageTruncated,
-    ImageUndecodable,
-    ImageUnsupported,
-)
+from hkplates.errors import ImageEmpty, ImageTruncated, ImageUndecodable, ImageUnsupported
+from hkplates.recognition import exif, guards, jpeg
 from hkplates.recognition.formats import FORMATS, name_of, unsupported_name
 from hkplates.recognition.types import Crop, Photo, Quad
 
@@ -40,13 +34,16 @@ Enough to find the plate's edges again where a detector's corners are off.
 TWO_ROWS_ASPECT = 2.6
 """Plates no wider than this many heights are cut out twice as high."""
 
-HONG_KONG = timezone(timedelta(hours=8), "HKT")
-
 # What a damaged file makes Pillow raise.
 _DAMAGE = (
     *(OSError, SyntaxError, ValueError, TypeError, IndexError, KeyError, EOFError),
-    *(struct.error, OverflowError, NotImplementedError, AttributeError),
+    *(struct.error, OverflowError, NotImplementedError, AttributeError, ZeroDivisionError),
 )
+
+# A decoder that keeps the whole picture as coefficients, of four inks, is given less room.
+_CMYK_SHARE = 0.75
+
+_BAND = 256  # rows turned into RGB at a time: a whole second picture would double the memory
 
 # `warnings.catch_warnings` changes the whole process, so that two threads may not overlap in it.
 _quiet = threading.Lock()
@@ -71,34 +68,74 @@ def decode(data: bytes, *, max_pixels: int) -> Photograph:
         ImageEmpty, ImageUnsupported, ImageUndecodable: no bytes; another known format; neither.
         ImageTooLarge: more than `max_pixels`; told from the header, before anything is decoded.
         ImageTruncated: the file ends before its picture does.
+        MemoryError: this process may not take as much memory as it needs.
     """
     if not data:
         raise ImageEmpty("the file has no bytes")
+    name = _require_format(data)
+    if name == "JPEG":
+        header = jpeg.read_header(data)
+        share = _CMYK_SHARE if header.whole and header.channels == 4 else 1.0
+        guards.require_room(header.width, header.height, max_pixels=max_pixels, share=share)
+        pixels, tags = jpeg.decode(data, header), exif.read_tags(header.exif)
+    else:
+        guards.require_cheap(data, name, max_pixels=max_pixels)
+        with _pillow():
+            pixels, tags = _decode_with_pillow(data, max_pixels)
+    # Pillow turns TIFF itself while it loads.
+    turn = 1 if name == "TIFF" else exif.turn_of(tags)
+    return Photograph(_upright(pixels, turn), exif.taken_at(tags))
+
+
+def _require_format(data: bytes) -> str:
+    unsupported = unsupported_name(data)
+    if unsupported:
+        raise ImageUnsupported(
+            f"{unsupported}; convert it to JPEG, PNG, WebP, TIFF or BMP to have it read"
+        )
+    name = name_of(data)
+    if name not in FORMATS:
+        raise ImageUndecodable(f"not an image but {name}")
+    return name
+
+
+@contextmanager
+def _pillow() -> Iterator[None]:
+    """Pillow without its warnings and its own limit of pixels, in place of which ours stands."""
     with _quiet, warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        picture = _open(data)
-        _require_size(picture, max_pixels)
-        exif = _exif(picture)
-        # Pillow turns TIFF itself while it loads.
-        turn = 1 if picture.format == "TIFF" else exif.get(0x0112, 1)
-        fast = picture.format in ("JPEG", "MPO") and picture.mode in ("L", "RGB")
-        slow_pixels = None if fast else _decode_with_pillow(picture)
-    pixels = _decode_jpeg(data) if slow_pixels is None else slow_pixels
-    return Photograph(_upright(pixels, turn), _taken_at(exif))
+        limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+        try:
+            yield
+        finally:
+            Image.MAX_IMAGE_PIXELS = limit
+
+
+def _decode_with_pillow(data: bytes, max_pixels: int) -> tuple[Photo, exif.Tags]:
+    picture = _open(data)
+    guards.require_room(*picture.size, max_pixels=max_pixels)
+    try:
+        picture.load()
+        tags = exif.read_tags(data if picture.format == "TIFF" else _exif_block(picture))
+        return _as_rgb(picture), tags
+    except _DAMAGE as error:
+        damage = str(error)
+    if "memory" in damage.lower():
+        raise MemoryError(f"not enough memory for the {picture.format} picture")
+    if "truncated" in damage.lower() or "not enough" in damage.lower():
+        raise ImageTruncated(f"the {picture.format} data ends before the picture does")
+    raise ImageUndecodable(f"the {picture.format} data is damaged: {damage:.200}")
 
 
 def _open(data: bytes) -> Image.Image:
-    name = unsupported_name(data)
-    if name:
-        raise ImageUnsupported(
-            f"{name}; convert it to JPEG, PNG, WebP, TIFF or BMP to have it read"
-        )
     try:
         picture = Image.open(io.BytesIO(data), formats=FORMATS)
-    except Image.DecompressionBombError as error:
-        raise ImageTooLarge(str(error)) from None
+    except ValueError as error:
+        raise ImageUndecodable(f"the {name_of(data)} header is damaged: {error!s:.200}") from None
     except _DAMAGE:
-        raise _unreadable(data) from None
+        raise ImageTruncated(
+            f"a {name_of(data)} file of {len(data)} bytes without a whole header"
+        ) from None
     _refuse_raw(picture)
     return picture
 
@@ -111,79 +148,37 @@ def _refuse_raw(picture: Image.Image) -> None:
         raise ImageUnsupported("a camera's raw picture; convert it to JPEG to have it read")
 
 
-def _unreadable(data: bytes) -> ImageUndecodable | ImageTruncated:
-    name = name_of(data)
-    if name in FORMATS:
-        return ImageTruncated(f"a {name} file of {len(data)} bytes without a whole header")
-    return ImageUndecodable(f"not an image but {name}")
-
-
-def _require_size(picture: Image.Image, max_pixels: int) -> None:
-    width, height = picture.size
-    if width * height > max_pixels:
-        raise ImageTooLarge(
-            f"{width} x {height} is {width * height} pixels, the limit is {max_pixels}; "
-            "raise HKPLATES_MAX_IMAGE_PIXELS or make it smaller"
-        )
-    if width < 1 or height < 1:
-        raise ImageUndecodable(f"the header says {width} x {height} pixels")
-
-
-def _decode_jpeg(data: bytes) -> Photo:
+def _exif_block(picture: Image.Image) -> bytes:
+    block = picture.info.get("exif")
+    if isinstance(block, bytes):
+        return block
+    # As older ImageMagick writes it into PNG: name, length, then the bytes in hexadecimal.
+    text = picture.info.get("Raw profile type exif")
     try:
-        return _turbo(data, strict=True)
-    except ValueError as error:
-        damage = str(error)
-    if "Premature end of JPEG" in damage:
-        # Some cameras leave out the last marker: with it, a picture that is whole decodes.
-        data += b"\xff\xd9"
-        try:
-            return _turbo(data, strict=True)
-        except ValueError as error:
-            damage = str(error)
-    if "premature end" in damage.lower():
-        raise ImageTruncated(f"the JPEG data ends before the picture does ({damage})")
-    try:
-        return _turbo(data, strict=False)  # A few blocks are damaged; the rest may hold plates.
-    except ValueError as error:
-        raise ImageUndecodable(f"the JPEG data is damaged: {error}") from None
-
-
-def _turbo(data: bytes, *, strict: bool) -> Photo:
-    pixels: Photo = simplejpeg.decode_jpeg(data, "RGB", strict=strict)
-    return pixels
-
-
-def _decode_with_pillow(picture: Image.Image) -> Photo:
-    try:
-        picture.load()
-        return _as_rgb(picture)
-    except _DAMAGE as error:
-        damage = str(error)
-    if "truncated" in damage.lower() or "not enough" in damage.lower():
-        raise ImageTruncated(f"the {picture.format} data ends before the picture does")
-    raise ImageUndecodable(f"the {picture.format} data is damaged: {damage:.200}")
+        return bytes.fromhex("".join(text.split()[2:])) if isinstance(text, str) else b""
+    except ValueError:
+        return b""
 
 
 def _as_rgb(picture: Image.Image) -> Photo:
-    if picture.mode.startswith("I;16"):
-        gray = (np.asarray(picture) >> 8).astype(np.uint8)
-        return np.repeat(gray[:, :, None], 3, axis=2)
     if picture.mode in ("I", "F", "LAB"):
         raise ImageUnsupported(f"{picture.format} with pixels of mode {picture.mode}")
-    return np.asarray(picture.convert("RGB"))
+    width, height = picture.size
+    rgb = np.empty((height, width, 3), np.uint8)
+    for top in range(0, height, _BAND):
+        band = picture.crop((0, top, width, min(top + _BAND, height)))
+        rgb[top : top + _BAND] = _band_as_rgb(band)
+    return rgb
 
 
-def _exif(picture: Image.Image) -> dict[int, Any]:
-    """Tags of the file and of its Exif part in one; empty where they are damaged."""
-    try:
-        exif = picture.getexif()
-        return {**exif, **exif.get_ifd(0x8769)}
-    except _DAMAGE:
-        return {}
+def _band_as_rgb(band: Image.Image) -> Photo:
+    if band.mode.startswith("I;16"):
+        gray = (np.asarray(band) >> 8).astype(np.uint8)
+        return np.repeat(gray[:, :, None], 3, axis=2)
+    return np.asarray(band.convert("RGB"))
 
 
-def _upright(pixels: Photo, turn: object) -> Photo:
+def _upright(pixels: Photo, turn: int) -> Photo:
     """Undo the camera's turn; `turn` is EXIF's Orientation, 1 to 8."""
     turned: npt.NDArray[np.uint8] = pixels
     if turn in (5, 6, 7, 8):
@@ -193,23 +188,6 @@ def _upright(pixels: Photo, turn: object) -> Photo:
     if turn in (3, 4, 7, 8):
         turned = turned[::-1]
     return np.ascontiguousarray(turned)
-
-
-def _taken_at(exif: dict[int, Any]) -> datetime | None:
-    """DateTimeOriginal with OffsetTimeOriginal or OffsetTime (Exif 2.31, tags 0x9003, 0x9011)."""
-    try:
-        moment = datetime.strptime(_text(exif.get(0x9003)), "%Y:%m:%d %H:%M:%S")
-    except ValueError:
-        return None  # absent, or a camera's "0000:00:00 00:00:00"
-    try:
-        zone = datetime.strptime(_text(exif.get(0x9011) or exif.get(0x9010)), "%z").tzinfo
-    except ValueError:
-        zone = HONG_KONG
-    return moment.replace(tzinfo=zone or UTC)
-
-
-def _text(value: object) -> str:
-    return str(value or "").strip("\0 ")
 
 
 def letterbox(photo: Photo, width: int, height: int) -> tuple[Photo, float, float, float]:

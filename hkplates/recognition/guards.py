@@ -1,0 +1,140 @@
+"""What would make a small file cost much is refused from its bytes, before Pillow opens it.
+
+Pillow checks the size of a picture after it has opened it, and goes through chunks and tags in
+Python, however many they are. A decoder's own memory for each pixel is reckoned here too.
+"""
+
+import struct
+
+from hkplates.errors import ImageTooLarge, ImageUndecodable, ImageUnsupported
+
+MOST_CHUNKS = 70_000
+"""Of a PNG file; 64 MiB in the smallest chunks that encoders write, of 1 KiB."""
+
+MOST_TAGS = 4096
+"""Of one TIFF directory; cameras and scanners write some hundred."""
+
+MOST_NUMBERS = 262_144
+"""In one TIFF tag: the places of as many strips or tiles."""
+
+MOST_RUN_LENGTH_PIXELS = 16_000_000
+"""Of a BMP whose lines are packed, which Pillow unpacks in Python."""
+
+_SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4}
+"""Bytes of one value of each TIFF type; 16 to 18 are BigTIFF's."""
+_BIG_SIZES = {**_SIZES, 16: 8, 17: 8, 18: 8}
+_OPAQUE = (1, 2, 6, 7)  # types that Pillow keeps as bytes
+_PARTS = (0x8769, 0x8825, 0xA005)  # directories of Exif, GPS, interoperability
+
+
+def require_room(wide: int, high: int, *, max_pixels: int, share: float = 1.0) -> None:
+    """Refuse a size over the limit; `share` is what of the limit a hungry decoder is given.
+
+    Raises:
+        ImageTooLarge, ImageUndecodable: too many pixels, or none.
+    """
+    limit = int(max_pixels * share)
+    if wide * high > limit:
+        of_kind = (
+            "" if share == 1 else " for a picture of its kind, whose decoder needs more memory"
+        )
+        raise ImageTooLarge(
+            f"{wide} x {high} is {wide * high} pixels, the limit is {limit}{of_kind}; "
+            "raise HKPLATES_MAX_IMAGE_PIXELS or make it smaller"
+        )
+    if wide < 1 or high < 1:
+        raise ImageUndecodable(f"the header says {wide} x {high} pixels")
+
+
+def require_cheap(data: bytes, name: str, *, max_pixels: int) -> None:
+    """Look at what Pillow would go through to open a file of the format called `name`.
+
+    Raises:
+        ImageTooLarge, ImageUndecodable, ImageUnsupported: it would cost too much.
+    """
+    try:
+        if name == "PNG":
+            _png(data)
+        elif name == "TIFF":
+            _tiff(data)
+        elif name == "BMP":
+            _bmp(data)
+        elif name == "WEBP":
+            _webp(data, max_pixels)
+    except struct.error:
+        return  # cut off within what was looked at: Pillow says how
+
+
+def _png(data: bytes) -> None:
+    place = 8
+    for _ in range(MOST_CHUNKS):
+        if place + 8 > len(data):
+            return
+        place += 12 + int.from_bytes(data[place : place + 4])
+    raise ImageUndecodable(f"a PNG file of more than {MOST_CHUNKS} chunks; no program writes that")
+
+
+WEBP_SHARE = 0.6
+"""libwebp and Pillow hold a WebP picture four times."""
+
+
+def _webp(data: bytes, max_pixels: int) -> None:
+    kind = data[12:16]
+    if kind == b"VP8X":
+        wide, high = (1 + int.from_bytes(data[at : at + 3], "little") for at in (24, 27))
+    elif kind == b"VP8L":
+        (bits,) = struct.unpack_from("<L", data, 21)
+        wide, high = 1 + (bits & 0x3FFF), 1 + (bits >> 14 & 0x3FFF)
+    elif kind == b"VP8 ":
+        wide, high = (side & 0x3FFF for side in struct.unpack_from("<HH", data, 26))
+    else:
+        return
+    require_room(wide, high, max_pixels=max_pixels, share=WEBP_SHARE)
+
+
+def _bmp(data: bytes) -> None:
+    size, wide, high, _, _, packing = struct.unpack_from("<LllHHL", data, 14)
+    if size >= 40 and packing in (1, 2) and abs(wide * high) > MOST_RUN_LENGTH_PIXELS:
+        raise ImageUnsupported(
+            f"a packed BMP of more than {MOST_RUN_LENGTH_PIXELS} pixels; save it as PNG"
+        )
+
+
+def _tiff(data: bytes) -> None:
+    """Walk the first directory and its parts as Pillow will, adding up what it would read."""
+    order = "<" if data[:2] == b"II" else ">"
+    big = data[2:4] in (b"+\0", b"\0+")
+    first = struct.unpack_from(order + ("Q" if big else "L"), data, 8 if big else 4)[0]
+    parts = [first, *_directory(data, order, first, big=big)]
+    for part in parts[1:]:
+        _directory(data, order, part, big=big)
+
+
+def _directory(data: bytes, order: str, start: int, *, big: bool) -> list[int]:
+    """Where the parts of a directory begin.
+
+    Raises:
+        ImageUndecodable: its tags hold together more than the file has, or are too many.
+    """
+    count = struct.unpack_from(order + ("Q" if big else "H"), data, _at(start))[0]
+    if count > MOST_TAGS:
+        raise ImageUndecodable(f"a TIFF directory of {count} tags; no camera writes that")
+    entry, sizes = (order + "HHQQ", _BIG_SIZES) if big else (order + "HHLL", _SIZES)
+    place, total, parts = start + (8 if big else 2), 0, []
+    for number in range(count):
+        at = place + number * struct.calcsize(entry)
+        tag, kind, values, value = struct.unpack_from(entry, data, at)
+        total += values * sizes.get(kind, 0)
+        if values > MOST_NUMBERS and kind not in _OPAQUE:
+            raise ImageUndecodable(f"the TIFF tag {tag} has {values} values; no camera writes that")
+        if tag in _PARTS and len(parts) < len(_PARTS):
+            parts.append(value)
+    if total > len(data):
+        raise ImageUndecodable("the TIFF header is damaged: its tags say more than the file holds")
+    return parts
+
+
+def _at(start: int) -> int:
+    if start >= 2**62:  # more than a place in a file can be
+        raise struct.error("beyond the file")
+    return start

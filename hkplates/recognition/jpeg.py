@@ -1,0 +1,181 @@
+"""JPEG: its header read here, its picture decoded by libjpeg-turbo.
+
+Archives are made of JPEG. libjpeg-turbo is faster than OpenCV or Pillow with the same pixels, and
+silent about damage. What it costs is told from the header: a picture of many scans is kept whole
+as coefficients and gone over once for each scan, however few bytes a scan has.
+
+Source: ITU-T T.81 for the markers, Adobe's technical note 5116 for CMYK.
+"""
+
+import re
+from dataclasses import dataclass
+
+import numpy as np
+import simplejpeg  # type: ignore[import-untyped, unused-ignore]
+
+from hkplates.errors import ImageTooLarge, ImageTruncated, ImageUndecodable, ImageUnsupported
+from hkplates.recognition.types import Photo
+
+MOST_SEGMENTS = 5000
+"""Parts of a header; each holds up to 64 KB, and cameras write some ten."""
+
+MOST_SCANS = 100
+"""Of one picture. Progressive files have some ten; libjpeg-turbo's own bound for fuzzers is 500."""
+
+_MARKER = re.compile(rb"\xff[^\xff\x00]")  # 0xFF may be repeated before a marker
+_SCAN = b"\xff\xda"
+# In the picture's data 0xFF is followed by 0, or by one of eight marks of restart.
+_IN_PICTURE = re.compile(rb"\xff[^\xff\x00\x01\xd0-\xd7]")
+_BARE = frozenset([0x01, *range(0xD0, 0xD9)])  # markers that stand alone
+_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+_READ_FRAMES = frozenset([0xC0, 0xC1, 0xC2, 0xC9, 0xCA])
+_PROGRESSIVE = frozenset([0xC2, 0xCA])
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """What a JPEG says before its picture begins.
+
+    `exif` is the first block of EXIF without its leader, or empty. `adobe` says that Adobe's
+    marker is there: CMYK is then stored inverted. `whole` says that the decoder must hold the
+    whole picture as coefficients, two bytes each.
+    """
+
+    width: int
+    height: int
+    channels: int
+    whole: bool
+    adobe: bool
+    exif: bytes
+
+
+def read_header(data: bytes) -> Header:
+    """Go through the segments up to the picture's first scan.
+
+    Raises:
+        ImageTruncated: the file ends within its header.
+        ImageUndecodable: it is damaged, or has more segments or scans than any picture needs.
+        ImageUnsupported: a kind of JPEG that is not read: lossless, hierarchical, 12 bits.
+    """
+    frame, exif, adobe, place = b"", b"", False, 2
+    for _ in range(MOST_SEGMENTS):
+        marker, place = _next_marker(data, place)
+        if marker in _BARE:
+            continue
+        segment, place = _segment(data, place)
+        if marker in _FRAMES and not frame:
+            frame = bytes([marker]) + segment
+        elif marker == 0xE1 and segment.startswith(b"Exif\0") and not exif:
+            exif = segment[6:]
+        elif marker == 0xEE and segment.startswith(b"Adobe"):
+            adobe = True
+        elif marker == 0xDA:
+            return _header(frame, segment, data, place, adobe=adobe, exif=exif)
+    raise ImageUndecodable(f"a JPEG whose header has more than {MOST_SEGMENTS} segments")
+
+
+def _next_marker(data: bytes, place: int) -> tuple[int, int]:
+    found = _MARKER.search(data, place)
+    if found is None:
+        raise ImageTruncated(f"a JPEG file of {len(data)} bytes without a whole header")
+    marker = data[found.end() - 1]
+    if marker == 0xD9:
+        raise ImageUndecodable("a JPEG file without a picture: it ends with its header")
+    return marker, found.end()
+
+
+def _segment(data: bytes, place: int) -> tuple[bytes, int]:
+    size = int.from_bytes(data[place : place + 2])
+    if place + max(size, 2) > len(data):
+        raise ImageTruncated(f"a JPEG file of {len(data)} bytes without a whole header")
+    if size < 2:
+        raise ImageUndecodable("the JPEG header is damaged: a segment shorter than its own length")
+    return data[place + 2 : place + size], place + size
+
+
+def _header(
+    frame: bytes, scan: bytes, data: bytes, place: int, *, adobe: bool, exif: bytes
+) -> Header:
+    if len(frame) < 7 or not scan:
+        raise ImageUndecodable("the JPEG header is damaged: it does not say how large it is")
+    kind, bits, channels = frame[0], frame[1], frame[6]
+    if kind not in _READ_FRAMES or bits != 8:
+        raise ImageUnsupported(
+            f"a JPEG of a kind that is not read (frame {kind:02X}, {bits} bits); save it as "
+            "baseline or progressive JPEG of 8 bits to have it read"
+        )
+    height, width = int.from_bytes(frame[2:4]), int.from_bytes(frame[4:6])
+    _require_few_scans(data, place)
+    whole = kind in _PROGRESSIVE or scan[0] < channels
+    return Header(width, height, channels, whole, adobe, exif)
+
+
+def _require_few_scans(data: bytes, place: int) -> None:
+    """Refuse a picture of so many scans that each of its few bytes would cost a walk over it."""
+    if data.count(_SCAN, place) < MOST_SCANS:
+        return  # nearly always; what follows is slower, and exact
+    scans = 1
+    while (found := _IN_PICTURE.search(data, place)) is not None:
+        marker = data[found.end() - 1]
+        if marker == 0xD9:
+            return  # what follows is another picture, or a phone's film
+        scans += marker == 0xDA
+        if scans > MOST_SCANS:
+            raise ImageUndecodable(f"a JPEG of more than {MOST_SCANS} scans; no camera writes that")
+        size = int.from_bytes(data[found.end() : found.end() + 2])
+        place = found.end() + max(size, 2)
+
+
+def decode(data: bytes, header: Header) -> Photo:
+    """The picture as it is stored, (height, width, 3) uint8 RGB.
+
+    Raises:
+        ImageTruncated, ImageUndecodable: the picture ends too early, or is damaged throughout.
+        MemoryError: there is not enough memory; no fault of the picture.
+    """
+    space = "CMYK" if header.channels == 4 else "RGB"
+    pixels = _whole_or_damaged(data, space)
+    return pixels if space == "RGB" else _from_cmyk(pixels, inverted=header.adobe)
+
+
+def _whole_or_damaged(data: bytes, space: str) -> Photo:
+    try:
+        return _turbo(data, space, strict=True)
+    except ValueError as error:
+        damage = str(error)
+    if "Premature end of JPEG" in damage:
+        # Some cameras leave out the last marker: with it, a picture that is whole decodes.
+        data += b"\xff\xd9"
+        try:
+            return _turbo(data, space, strict=True)
+        except ValueError as error:
+            damage = str(error)
+    if "premature end" in damage.lower():
+        raise ImageTruncated(f"the JPEG data ends before the picture does ({damage})")
+    try:
+        # A few blocks are damaged; the rest may hold plates.
+        return _turbo(data, space, strict=False)
+    except ValueError as error:
+        raise ImageUndecodable(f"the JPEG data is damaged: {error}") from None
+
+
+def _turbo(data: bytes, space: str, *, strict: bool) -> Photo:
+    try:
+        pixels: Photo = simplejpeg.decode_jpeg(data, space, strict=strict)
+    except ValueError as error:
+        if "memory" in str(error).lower():
+            raise MemoryError(str(error)) from None
+        if "Maximum supported" in str(error):
+            raise ImageTooLarge(f"a JPEG wider or higher than can be decoded: {error}") from None
+        raise
+    return pixels
+
+
+def _from_cmyk(inks: Photo, *, inverted: bool) -> Photo:
+    """Red is what neither cyan nor black takes away, and so on; some rows at a time."""
+    rgb = np.empty((*inks.shape[:2], 3), np.uint8)
+    for top in range(0, len(inks), 64):
+        band = inks[top : top + 64] if inverted else 255 - inks[top : top + 64]
+        light = band.astype(np.uint16)
+        rgb[top : top + 64] = (light[:, :, :3] * light[:, :, 3:] + 127) // 255
+    return rgb
