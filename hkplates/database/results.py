@@ -1,4 +1,8 @@
-"""Writing what a worker found out. Running a chunk twice leaves the same rows."""
+"""Writing what a worker found out. Running a chunk twice leaves the same rows.
+
+An image keeps the plates of every model version that looked at it to the end. `model_version_id`
+names the version that did so last, whichever is newer; `earlier_versions` names the others.
+"""
 
 import hashlib
 import json
@@ -10,7 +14,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
-from hkplates.database.tables import Image, Plate
+from hkplates.database.tables import EarlierVersion, Image, Plate
 from hkplates.database.tables import ModelVersion as ModelVersionRow
 from hkplates.database.text import storable
 from hkplates.jobs import ImageRef
@@ -75,34 +79,68 @@ class Results:
 
         An outcome counts where its image waits for one: a late duplicate leaves the rows of the
         first as they are. Plates that were found also count for an image whose lease had expired,
-        or that was set aside meanwhile.
+        or that was set aside meanwhile. An image that fails keeps what was read on it before.
 
         Raises:
             DatabaseUnreachable: nothing was written; the same call may succeed later.
         """
         wanted = {outcome.image.id: outcome for outcome in outcomes}
         with self._engine.begin() as connection:
-            states = _lock(connection, wanted)
-            counted = [wanted[i] for i, state in states.items() if _counts(wanted[i], state)]
+            rows = _lock(connection, wanted)
+            counted = [wanted[row.id] for row in rows if _counts(wanted[row.id], row.state)]
             done = [outcome for outcome in counted if isinstance(outcome, ImageDone)]
             failed = [outcome for outcome in counted if isinstance(outcome, ImageFailed)]
             if done:
+                before = {row.id: row.model_version_id for row in rows}
+                _remember(connection, model_version_id, done, before)
                 _save_done(connection, model_version_id, done)
             if failed:
-                _save_failed(connection, model_version_id, failed)
+                _save_failed(connection, failed)
 
 
-def _lock(connection: sa.Connection, ids: Iterable[int]) -> dict[int, str]:
-    """The states of images that are there, locked in the order of their ids."""
-    query = sa.select(Image.id, Image.state).where(Image.id.in_(sorted(ids)))
-    rows = connection.execute(query.order_by(Image.id).with_for_update())
-    return {row.id: row.state for row in rows}
+def _lock(connection: sa.Connection, ids: Iterable[int]) -> Sequence[sa.Row[Any]]:
+    """The images that are there as they stand, locked in the order of their ids."""
+    query = sa.select(Image.id, Image.state, Image.model_version_id)
+    query = query.where(Image.id.in_(sorted(ids))).order_by(Image.id).with_for_update()
+    return connection.execute(query).all()
 
 
 def _counts(outcome: Outcome, state: str) -> bool:
     if isinstance(outcome, ImageDone):
         return state in ("queued", "pending", "quarantined")
     return state == "queued"
+
+
+def _remember(
+    connection: sa.Connection,
+    version: int,
+    done: list[ImageDone],
+    before: Mapping[int, int | None],
+) -> None:
+    """Note which versions the images' last readings are of, before another takes their place.
+
+    A version that comes back (workers were rolled back) is no earlier one any more.
+    """
+    ids = [one.image.id for one in done if before[one.image.id] not in (None, version)]
+    if not ids:
+        return  # as of every image that is read for the first time
+    last = sa.select(Image.id, Image.model_version_id, Image.processed_at).where(
+        # Without a time it was never looked at to the end, whatever older programs wrote.
+        Image.id.in_(ids),
+        Image.processed_at.is_not(None),
+    )
+    names = ["image_id", "model_version_id", "processed_at"]
+    insertion = insert(EarlierVersion).from_select(names, last)
+    connection.execute(
+        insertion.on_conflict_do_update(
+            index_elements=names[:2], set_={"processed_at": insertion.excluded.processed_at}
+        )
+    )
+    connection.execute(
+        sa.delete(EarlierVersion).where(
+            EarlierVersion.image_id.in_(ids), EarlierVersion.model_version_id == version
+        )
+    )
 
 
 def _save_done(connection: sa.Connection, version: int, done: list[ImageDone]) -> None:
@@ -122,6 +160,7 @@ def _save_done(connection: sa.Connection, version: int, done: list[ImageDone]) -
             state="done",
             reason=None,
             detail=None,
+            model_version_id=sa.bindparam("version"),
             width=sa.bindparam("new_width"),
             height=sa.bindparam("new_height"),
             taken_at=sa.bindparam("new_taken_at"),
@@ -141,7 +180,7 @@ def _save_done(connection: sa.Connection, version: int, done: list[ImageDone]) -
     )
 
 
-def _save_failed(connection: sa.Connection, version: int, failed: list[ImageFailed]) -> None:
+def _save_failed(connection: sa.Connection, failed: list[ImageFailed]) -> None:
     connection.execute(
         _ENDED.values(
             state="failed",
@@ -151,7 +190,6 @@ def _save_failed(connection: sa.Connection, version: int, failed: list[ImageFail
         [
             {
                 "image": outcome.image.id,
-                "version": version,
                 "new_reason": storable(outcome.reason),
                 "new_detail": storable(outcome.detail),
             }
@@ -163,7 +201,7 @@ def _save_failed(connection: sa.Connection, version: int, failed: list[ImageFail
 _ENDED = (
     sa.update(Image)
     .where(Image.id == sa.bindparam("image"))
-    .values(leased_until=None, processed_at=sa.func.now(), model_version_id=sa.bindparam("version"))
+    .values(leased_until=None, trouble=None, processed_at=sa.func.now())
 )
 
 

@@ -32,6 +32,7 @@ PLATE = PlateReading(
     detector_score=0.9375,
     reader="tesseract",
 )
+OTHER = replace(PLATE, mark="AB1235", text="AB 1235")
 
 
 @pytest.fixture
@@ -58,10 +59,29 @@ def rows(engine: sa.Engine, query: str) -> list[dict[str, Any]]:
         return [dict(row) for row in connection.execute(sa.text(query)).mappings()]
 
 
+def versions(results: Results) -> tuple[int, int]:
+    """Two model versions."""
+    newer = replace(VERSION, detector="n3w")
+    return results.register_model(VERSION), results.register_model(newer)
+
+
+def again(engine: sa.Engine, image: ImageRef, state: str = "pending") -> None:
+    """Have an image read once more."""
+    change = sa.text("""
+        UPDATE images SET state = :state,
+               leased_until = CASE WHEN :state = 'queued' THEN now() END WHERE id = :id
+    """)
+    with engine.begin() as connection:
+        connection.execute(change, {"state": state, "id": image.id})
+
+
+def marks_seen(engine: sa.Engine) -> list[str]:
+    return [row["mark"] for row in rows(engine, "SELECT mark FROM sightings")]
+
+
 def everything(engine: sa.Engine) -> list[dict[str, Any]]:
-    return rows(engine, "SELECT * FROM images ORDER BY id") + rows(
-        engine, "SELECT * FROM plates ORDER BY id"
-    )
+    tables = ("images ORDER BY id", "plates ORDER BY id", "earlier_versions ORDER BY 1, 2")
+    return [row for table in tables for row in rows(engine, f"SELECT * FROM {table}")]  # noqa: S608
 
 
 def test_a_plate_is_stored_as_it_was_read(
@@ -192,16 +212,73 @@ def test_a_model_version_is_kept_once(engine: sa.Engine, results: Results) -> No
     assert len(rows(engine, "SELECT * FROM model_versions")) == 2
 
 
-def test_sightings_are_those_of_the_current_model_version(
+def test_sightings_are_those_of_the_version_that_read_an_image_last(
     engine: sa.Engine, results: Results, images: list[ImageRef]
 ) -> None:
-    results.save(results.register_model(VERSION), [done(images[0], PLATE)])
-    with engine.begin() as connection:
-        connection.execute(sa.text("UPDATE images SET state = 'pending' WHERE state = 'done'"))
-    newer = replace(PLATE, mark="AB1235")
-    results.save(results.register_model(replace(VERSION, detector="n3w")), [done(images[0], newer)])
-    assert [row["mark"] for row in rows(engine, "SELECT mark FROM sightings")] == ["AB1235"]
+    first, second = versions(results)
+    results.save(first, [done(images[0], PLATE)])
+    again(engine, images[0])
+    assert marks_seen(engine) == ["AB1234"]
+    results.save(second, [done(images[0], OTHER)])
+    assert marks_seen(engine) == ["AB1235"]
     assert len(rows(engine, "SELECT * FROM plates")) == 2
+
+
+def test_what_was_read_before_is_noted_with_its_time(
+    engine: sa.Engine, results: Results, images: list[ImageRef]
+) -> None:
+    first, second = versions(results)
+    results.save(first, [done(image, PLATE) for image in images])
+    before, _ = rows(engine, "SELECT processed_at FROM images ORDER BY id")
+    again(engine, images[0])
+    for _ in range(2):
+        results.save(second, [done(images[0], OTHER), done(images[1], OTHER)])
+    assert rows(engine, "SELECT * FROM earlier_versions") == [
+        {"image_id": images[0].id, "model_version_id": first, **before}
+    ]
+
+
+def test_a_version_that_comes_back_is_no_earlier_one(
+    engine: sa.Engine, results: Results, images: list[ImageRef]
+) -> None:
+    first, second = versions(results)
+    for version, plate in ((first, PLATE), (second, OTHER), (first, PLATE), (first, PLATE)):
+        results.save(version, [done(images[0], plate)])
+        again(engine, images[0])
+    assert marks_seen(engine) == ["AB1234"]
+    query = "SELECT model_version_id FROM earlier_versions"
+    assert rows(engine, query) == [{"model_version_id": second}]
+
+
+def test_an_image_that_fails_when_it_is_read_again_keeps_what_was_read_before(
+    engine: sa.Engine, results: Results, images: list[ImageRef]
+) -> None:
+    first, second = versions(results)
+    results.save(first, [done(images[0], PLATE)])
+    again(engine, images[0], state="queued")
+    results.save(second, [ImageFailed(images[0], "missing", "gone")])
+    [image] = rows(engine, "SELECT * FROM images WHERE state = 'failed'")
+    assert (image["state"], image["reason"]) == ("failed", "missing")
+    assert image["model_version_id"] == first
+    assert marks_seen(engine) == ["AB1234"]
+    assert rows(engine, "SELECT * FROM earlier_versions") == []
+
+
+def test_an_image_that_was_never_read_has_no_model_version(
+    engine: sa.Engine, results: Results, images: list[ImageRef]
+) -> None:
+    results.save(results.register_model(VERSION), [ImageFailed(images[0], "missing", "gone")])
+    query = "SELECT model_version_id FROM images WHERE state = 'failed'"
+    assert rows(engine, query) == [{"model_version_id": None}]
+
+
+def test_what_broke_an_earlier_attempt_off_is_forgotten_once_it_is_done(
+    engine: sa.Engine, ledger: Ledger, results: Results, images: list[ImageRef]
+) -> None:
+    ledger.blame(images[0].id, "timed_out")
+    results.save(results.register_model(VERSION), [done(images[0], PLATE)])
+    query = "SELECT trouble FROM images WHERE state = 'done'"
+    assert rows(engine, query) == [{"trouble": None}]
 
 
 def test_a_folder_image_has_a_file_uri(engine: sa.Engine, results: Results) -> None:
