@@ -98,7 +98,7 @@ class Results:
                 _save_failed(connection, failed)
 
 
-def _lock(connection: sa.Connection, ids: Iterable[int]) -> Sequence[sa.Row[Any]]:
+def _lock(connection: sa.Connection, ids: Iterable[int]) -> Sequence[sa.Row[int, str, int | None]]:
     """The images that are there as they stand, locked in the order of their ids."""
     query = sa.select(Image.id, Image.state, Image.model_version_id)
     query = query.where(Image.id.in_(sorted(ids))).order_by(Image.id).with_for_update()
