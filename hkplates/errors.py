@@ -23,7 +23,7 @@
     |   `-- CredentialsMissing, CredentialsRejected
     `-- SetupError               the person who runs this machine must act
         |-- SettingInvalid, SchemaNotCurrent, BundleInvalid, RuntimeMissing
-        `-- TesseractMissing, ServersNotRunning
+        `-- TesseractMissing, ServersNotRunning, OutputUnwritable
 
 A message says what happened and what to do next, and never holds a credential. Each branch owns
 the exit status of the command line: 1 images rejected, 3 source, 4 temporary, 5 set-up (2 is
@@ -181,3 +181,7 @@ class TesseractMissing(SetupError):
 
 class ServersNotRunning(SetupError):
     """No database or broker is named, and the embedded servers do not run; run `hkplates up`."""
+
+
+class OutputUnwritable(SetupError):
+    """A file cannot be written: its folder is not there, may not be written, or is full."""

@@ -2,12 +2,13 @@
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from hkplates.errors import HkplatesError
 from hkplates.recognition.choices import ReaderName
+from producer import filters
 
 if TYPE_CHECKING:
     from hkplates.settings import Settings
@@ -125,11 +126,18 @@ def migrate(as_json: Json = False) -> None:
     raise typer.Exit(run_migrate(_settings(), as_json=as_json))
 
 
-@app.command(epilog='[bold]Example[/bold]: hkplates sql "select mark, uri from sightings limit 5"')
+@app.command(
+    rich_help_panel="Ask",
+    epilog='[bold]Example[/bold]: hkplates sql "select mark, uri from sightings limit 5"',
+)
 def sql(
     query: Annotated[
         str | None, typer.Argument(help="One statement; without it, a prompt.")
     ] = None,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV instead of a table.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object a line, of a SELECT.")
+    ] = False,
 ) -> None:
     """Ask the results in SQL, with psql.
 
@@ -138,7 +146,56 @@ def sql(
     """
     from producer.psql import run_psql
 
-    raise typer.Exit(run_psql(query, _settings()))
+    raise typer.Exit(run_psql(query, _settings(), as_csv=as_csv, as_json=as_json))
+
+
+@app.command(
+    rich_help_panel="Ask",
+    epilog="[bold]Example[/bold]: hkplates export --output july.parquet --since 2026-07",
+)
+def export(
+    output: Annotated[
+        str, typer.Option("--output", "-o", help="A file, - or s3://bucket/key.")
+    ] = "-",
+    form: Annotated[
+        Literal["csv", "jsonl", "parquet"] | None,
+        typer.Option("--format", help="Without it, what the output's ending says, else csv."),
+    ] = None,
+    mark: Annotated[
+        str | None, typer.Option(help="? stands for one character, * for any number.")
+    ] = None,
+    since: filters.Since = None,
+    until: filters.Until = None,
+    prefix: filters.Prefix = None,
+    submission: Annotated[int | None, typer.Option(help="Number of a submission.")] = None,
+    region: Annotated[
+        Literal["HK", "CN", "MO", "other"] | None, typer.Option(help="Whose plates.")
+    ] = None,
+    min_confidence: Annotated[
+        float | None, typer.Option(min=0, max=1, help="How sure the reading is at least.")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace what is there already.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Write the sightings to a file, for a colleague or another program.
+
+    One row for each plate, with the columns of the view sightings, as they
+    stand at one moment. A file or an object appears when it is whole, and any
+    number of rows takes the same memory.
+    """
+    from hkplates.database.export import Wanted
+    from producer.export import run_export
+
+    wanted = Wanted(
+        mark=filters.mark(mark),
+        since=filters.since(since),
+        until=filters.until(until),
+        prefix=filters.prefix(prefix),
+        submission=submission,
+        region=region,
+        min_confidence=min_confidence,
+    )
+    raise typer.Exit(run_export(output, form, wanted, _settings(), force=force, as_json=as_json))
 
 
 def _settings() -> "Settings":

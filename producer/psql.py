@@ -10,6 +10,7 @@ from pathlib import Path
 
 import psycopg
 import redis
+import typer
 
 from hkplates import embedded
 from hkplates.database.session import connection_arguments
@@ -18,6 +19,8 @@ from hkplates.servers import postgres
 from hkplates.settings import Settings
 
 LEAVING_SECONDS = 1.0
+BY_AND_BY = ("--set", "FETCH_COUNT=2000")
+"""Has psql print millions of rows without holding them."""
 
 # libpq's variables, by the names that connection strings use.
 _VARIABLES = {
@@ -43,7 +46,9 @@ _VARIABLES = {
 }
 
 
-def run_psql(query: str | None, settings: Settings) -> int:
+def run_psql(
+    query: str | None, settings: Settings, *, as_csv: bool = False, as_json: bool = False
+) -> int:
     """Run one query, or give a prompt where there is none; psql's exit status.
 
     The embedded servers are started for as long as it takes, where no other database is named;
@@ -52,14 +57,34 @@ def run_psql(query: str | None, settings: Settings) -> int:
     Raises:
         SetupError: there is no psql.
     """
+    if (as_csv or as_json) and not query:
+        raise typer.BadParameter("--csv and --json print the answer to a query; name one")
+    if as_csv and as_json:
+        raise typer.BadParameter("either --csv or --json")
+    arguments = _arguments(query, as_csv, as_json) if query else []
     with _database(settings) as url:
-        # One answer is printed whole; at the prompt a pager is welcome.
-        arguments = ["--pset=pager=off", "--command", query] if query else []
         return subprocess.run(
             [_program(), "--no-psqlrc", "--set", "ON_ERROR_STOP=1", *arguments],
             env={**os.environ, **_environment(url)},
             check=False,
         ).returncode
+
+
+def _arguments(query: str, as_csv: bool, as_json: bool) -> list[str]:
+    # One answer is printed whole; at the prompt a pager is welcome.
+    asked = ["--pset=pager=off", "--command"]
+    if as_csv:
+        return ["--csv", *BY_AND_BY, *asked, query]
+    if as_json:
+        return ["--no-align", "--tuples-only", *BY_AND_BY, *asked, _one_object_a_line(query)]
+    return [*asked, query]
+
+
+def _one_object_a_line(query: str) -> str:
+    # Postgres itself writes the JSON: numbers, lists and moments as they are. The line's end keeps
+    # a comment at the end of the query from taking the bracket with it.
+    inner = query.rstrip().rstrip(";")
+    return f"SELECT to_json(answer.*) FROM ({inner}\n) AS answer"  # noqa: S608 - it is their SQL
 
 
 @contextmanager

@@ -71,14 +71,19 @@ class S3Store:
     def _connected(self) -> Any:
         with self._making:  # making clients is the one thing boto3 does not do in parallel
             if self._client is None:
-                self._client = _make_client()
+                self._client = make_client()
         return self._client
 
     def _endpoint(self) -> str:
         return "S3" if self._client is None else s3_errors.host(self._client.meta.endpoint_url)
 
 
-def _make_client() -> Any:
+def make_client() -> Any:
+    """A client of the store that boto3's own variables and files name.
+
+    Raises:
+        SettingInvalid: AWS_ENDPOINT_URL_S3 is no URL.
+    """
     try:
         session = boto3.Session()
         client = session.client("s3", config=COMMON)

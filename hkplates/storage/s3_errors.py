@@ -77,7 +77,7 @@ def of_bucket(error: Exception, bucket: str, endpoint: str) -> HkplatesError:
     """What a failed listing means to the person who named the bucket."""
     if not isinstance(error, ClientError):
         return _of_connection(error, bucket, endpoint)
-    code, status = _code(error), _status(error)
+    code, status = _code(error), http_status(error)
     if error.operation_name in FOR_CREDENTIALS:
         return CredentialsRejected(
             f"No credentials were given: {error.operation_name} was refused ({code}); check the "
@@ -114,7 +114,7 @@ def of_image(error: Exception, bucket: str, key: str, endpoint: str) -> Hkplates
     if not isinstance(error, ClientError):
         fault = _of_connection(error, bucket, endpoint)
         return StoreUnreachable(str(fault)) if isinstance(fault, SourceError) else fault
-    code, status = _code(error), _status(error)
+    code, status = _code(error), http_status(error)
     if code in REJECTED or error.operation_name in FOR_CREDENTIALS:
         return StoreUnreachable(f"{endpoint} does not accept this worker's credentials ({code})")
     if code in BUSY or status >= 500:
@@ -129,6 +129,22 @@ def of_image(error: Exception, bucket: str, key: str, endpoint: str) -> Hkplates
     if status == 404:
         return ImageMissing(f"{where} is not there any more")
     return ImageForbidden(f"these credentials may not read {where} ({code}); needs s3:GetObject")
+
+
+def of_upload(error: Exception, bucket: str, key: str, endpoint: str) -> HkplatesError:
+    """What a failed write means to the person who named the object."""
+    if not isinstance(error, ClientError) or error.operation_name in FOR_CREDENTIALS:
+        return of_bucket(error, bucket, endpoint)
+    code = _code(error)
+    if code in REJECTED or code in BUSY or code == "NoSuchBucket" or http_status(error) >= 500:
+        return of_bucket(error, bucket, endpoint)
+    where = f"{key} to the bucket {bucket} at {endpoint}"
+    if http_status(error) in (401, 403):
+        return BucketForbidden(f"These credentials may not write {where}; they need s3:PutObject")
+    return SourceInvalid(
+        f"{endpoint} refused to take {key} into the bucket {bucket} ({code}); check their names "
+        "and AWS_DEFAULT_REGION"
+    )
 
 
 def is_aws(endpoint: str) -> bool:
@@ -184,5 +200,6 @@ def _code(error: ClientError) -> str:
     return str(error.response.get("Error", {}).get("Code", "unknown"))
 
 
-def _status(error: ClientError) -> int:
+def http_status(error: ClientError) -> int:
+    """The HTTP status of an answer."""
     return int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
