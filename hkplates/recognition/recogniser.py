@@ -1,8 +1,6 @@
 """Photographs in, plates out: the detector, the reader and what is known of marks put together."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 
 from hkplates.recognition import marks
@@ -20,21 +18,13 @@ from hkplates.recognition.types import (
     Region,
     TextReading,
 )
+from hkplates.recognition.version import Version, config_of
 
 BELIEVED = 0.5
 """From this confidence of the reader on, a mark of a known series outweighs other signs."""
 
 LETTERED = frozenset({"usual", "government", "legislative", "zg", "vip", "cross_boundary"})
 """Series of two letters and up to four digits, which few other countries' marks look like."""
-
-
-@dataclass(frozen=True, slots=True)
-class Version:
-    """What the readings depend on: `detector` is a hash, `config` holds plain values."""
-
-    detector: str
-    reader: str
-    config: Mapping[str, object]
 
 
 class Recogniser:
@@ -144,8 +134,7 @@ def open_recogniser(
     from hkplates.recognition.detector import open_detector
 
     detector = open_detector(models / "detector" / "bundle", runtime, threshold)
-    config = {"hkplates": version("hkplates"), "runtime": runtime, "threshold": threshold}
-    return Recogniser(detector, open_reader(models, reader), config)
+    return Recogniser(detector, open_reader(models, reader), config_of(runtime, threshold))
 
 
 def open_reader(models: Path, name: ReaderName) -> Reader:
