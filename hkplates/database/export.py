@@ -7,6 +7,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from hkplates.database.text import like
+
 COLUMNS = (
     "plate_id",
     "mark",
@@ -103,5 +105,4 @@ def _is_mark(pattern: str) -> sa.ColumnElement[bool]:
     mark = _SIGHTINGS.c.mark
     if not set(pattern) & set("?*"):
         return mark == pattern
-    escaped = pattern.replace("\\", r"\\").replace("%", r"\%").replace("_", r"\_")
-    return mark.like(escaped.replace("?", "_").replace("*", "%"))
+    return mark.like(like(pattern))

@@ -1,4 +1,4 @@
-"""Text that Postgres can hold, and the digest that tells one image from another."""
+"""Text that Postgres can hold, patterns of marks, and the digest that tells images apart."""
 
 import hashlib
 import re
@@ -12,6 +12,12 @@ def storable(text: str) -> str:
     Half characters (lone surrogates) stand for bytes of a file name that are not UTF-8.
     """
     return _REFUSED.sub("\N{REPLACEMENT CHARACTER}", text)
+
+
+def like(pattern: str) -> str:
+    """A mark with ? for one character and * for any number, as LIKE understands it."""
+    escaped = re.sub(r"([\\%_])", r"\\\1", pattern)
+    return escaped.replace("?", "_").replace("*", "%")
 
 
 def image_digest(store: str, bucket: str, key: str, etag: str) -> bytes:
