@@ -191,7 +191,9 @@ class Ledger(Control):
 
     # Workers
 
-    def claim(self, refs: Sequence[ImageRef], lease_seconds: float) -> list[ImageRef]:
+    def claim(
+        self, refs: Sequence[ImageRef], lease_seconds: float, *, alone: bool = True
+    ) -> list[ImageRef]:
         """Of a message's images, those to work on now, in the message's order.
 
         Only rows that are queued under the same id, store, bucket, key and etag are claimed: a
@@ -199,18 +201,24 @@ class Ledger(Control):
         prolongs the lease. Rows of a paused submission go back to pending, uncounted. A row that
         was begun MOST_ATTEMPTS times and never ended is quarantined instead, with what broke its
         last attempt off as the reason.
+
+        Images that are not to be worked alone but as a group (alone=False) may be broken off for a
+        neighbour's sake: that counts as the first attempt, however often it happens, and rows that
+        were in trouble or begun alone before are left out of a group, for a claim of their own.
         """
         wanted = {ref.id: ref for ref in refs}
         with self._engine.begin() as connection:
             rows = connection.execute(sql.LOCK_QUEUED, {"ids": sorted(wanted)}).all()
             ours = [row for row in rows if _ref(row) == wanted[row.id]]
+            if not alone:
+                ours = [row for row in ours if row.attempts <= 1 and row.trouble is None]
             paused = _paused(connection, {row.submission_id for row in ours})
             awake = [row for row in ours if row.submission_id not in paused]
             fresh = {row.id for row in awake if row.attempts < MOST_ATTEMPTS}
             _leave(connection, [row.id for row in ours if row.submission_id in paused])
             _quarantine(connection, [row for row in awake if row.id not in fresh])
             if fresh:
-                values = {"ids": sorted(fresh), "seconds": lease_seconds}
+                values = {"ids": sorted(fresh), "seconds": lease_seconds, "alone": alone}
                 connection.execute(sql.CLAIM, values)
         return [ref for ref in wanted.values() if ref.id in fresh]
 

@@ -168,7 +168,7 @@ PAUSED = sa.text("""
 
 CLAIM = sa.text("""
     UPDATE images
-       SET attempts = attempts + 1, trouble = NULL,
+       SET attempts = CASE WHEN :alone THEN attempts + 1 ELSE 1 END, trouble = NULL,
            leased_until = greatest(leased_until, now() + make_interval(secs => :seconds))
      WHERE id = ANY(CAST(:ids AS bigint[]))
 """)
