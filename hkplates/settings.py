@@ -41,12 +41,19 @@ class Settings(BaseSettings):
     """Images in one message; more would not fit a task's time limit."""
     window_chunks: int = Field(32, ge=1)
     """Messages kept waiting in Redis; the rest waits in Postgres."""
-    lease_seconds: int = Field(900, ge=300)
+    lease_seconds: int = Field(900, ge=1)
     """How long a queued image may stay unfinished before it is sent again. Longer than the
-    visibility timeout (workers/app.py): what is sent again while a worker is at it is begun twice.
-    """
+    visibility timeout: what is sent again while a worker is at it is begun twice."""
+    chunk_seconds: int = Field(180, ge=1, le=3600)
+    """How long a worker may be at one message; the other limits of time follow from it."""
+    max_process_memory: int = Field(4 * 1024**3, ge=512 * 1024**2)
+    """Bytes of memory of its own that one worker process may take."""
+    heartbeat: Path | None = None
+    """A file that a worker touches for as long as it takes messages."""
     patience_seconds: float = Field(60, ge=0)
     """How long a running command waits for Postgres or Redis to come back before it gives up."""
+    stall_minutes: float = Field(10, gt=0)
+    """How long nothing may end while work waits before that is told as a stall."""
     fetch_threads: int = Field(8, ge=1, le=64)
     """Images fetched at once by one worker process."""
     max_image_bytes: int = Field(64 * 1024 * 1024, ge=1)
@@ -54,6 +61,23 @@ class Settings(BaseSettings):
     max_image_pixels: int = Field(120_000_000, ge=1)
     """Largest photograph decoded, in pixels."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
+
+    @property
+    def spare_seconds(self) -> int:
+        """Between two limits of time, so that the first has its effect before the second."""
+        return min(30, max(6, self.chunk_seconds))
+
+    @property
+    def hard_seconds(self) -> int:
+        """After which a worker process is killed; for what a signal does not reach, such as a loop
+        in C."""
+        return self.chunk_seconds + self.spare_seconds
+
+    @property
+    def visibility_seconds(self) -> int:
+        """How long a message of a worker that vanished stays away. Longer than any chunk can be
+        at work: it would be worked twice at once."""
+        return self.hard_seconds + self.spare_seconds
 
     @cached_property
     def data_folder(self) -> Path:
@@ -68,7 +92,7 @@ def read_settings() -> Settings:
         SettingInvalid: naming the variable, what was expected and what stood there.
     """
     try:
-        return Settings()
+        return _fitting(Settings())
     except ValidationError as error:
         first = error.errors()[0]
         field = str(first["loc"][0])
@@ -76,3 +100,15 @@ def read_settings() -> Settings:
         raise SettingInvalid(
             f"{name} cannot be used: {first['msg']}. Correct or unset it."
         ) from None
+
+
+def _fitting(settings: Settings) -> Settings:
+    """Refuse settings that are in order one by one, and do not go together."""
+    if settings.lease_seconds <= settings.visibility_seconds:
+        raise SettingInvalid(
+            f"HKPLATES_LEASE_SECONDS cannot be used: expected more than "
+            f"{settings.visibility_seconds}, the time after which Redis sends a message again "
+            f"where HKPLATES_CHUNK_SECONDS is {settings.chunk_seconds}; got "
+            f"{settings.lease_seconds}. Raise the first or lower the second."
+        )
+    return settings

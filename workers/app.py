@@ -16,17 +16,26 @@ from celery.signals import (
     worker_init,
     worker_process_init,
     worker_shutdown,
+    worker_shutting_down,
 )
 
 from hkplates import jobs, logs
 from hkplates.embedded import resolve_urls
 from hkplates.errors import HkplatesError, SetupError, TemporaryFault
-from hkplates.settings import read_settings
-from workers import transport
+from hkplates.settings import Settings, read_settings
+from workers import heartbeat, stopping, transport
 
-SOFT_LIMIT = 180  # seconds; a chunk of 24 large photographs takes some 5
-HARD_LIMIT = 210  # seconds; for what a signal does not reach, such as a loop in C
-VISIBILITY = 240  # seconds
+TRANSPORT_OPTIONS = {
+    # Look for messages of workers that vanished every second. By default every hundredth: they
+    # would come back only 90 to 100 seconds after the visibility timeout.
+    "unacked_restore_interval": 1,
+    "unacked_restore_throttle": 1,
+    # Seconds. A worker killed while it restores keeps this lock; by default for 5 minutes.
+    "unacked_mutex_expire": 10,
+    # Notice a server that vanished without a word.
+    "socket_keepalive": True,
+    "health_check_interval": 25,  # seconds
+}
 
 SETTINGS: dict[str, Any] = {
     # JSON alone: a pickled message would be a program that whoever reaches Redis may run here.
@@ -45,9 +54,6 @@ SETTINGS: dict[str, Any] = {
     "task_acks_on_timeout": False,
     # Prefetch 1: a worker holding four waiting chunks would starve idle ones.
     "worker_prefetch_multiplier": 1,
-    # An image that hangs ends with an exception; where that cannot reach it, with its process.
-    "task_soft_time_limit": SOFT_LIMIT,
-    "task_time_limit": HARD_LIMIT,
     # Children load the model before they say that they live. The 4 seconds that Celery allows are
     # too few on a busy machine: each would be killed while it loads, for ever.
     "worker_proc_alive_timeout": 120.0,
@@ -64,20 +70,8 @@ SETTINGS: dict[str, Any] = {
     "broker_connection_retry": True,
     "broker_connection_max_retries": None,
     "broker_connection_timeout": 5.0,  # seconds; a host that drops packets would hold us 2 minutes
-    "broker_transport_options": {
-        # How long a message of a worker that vanished stays away. Longer than the hard limit: a
-        # chunk that outlived it would be worked twice at once.
-        "visibility_timeout": VISIBILITY,
-        # Look for such messages every second. By default every hundredth: they would come back
-        # only 90 to 100 seconds after the visibility timeout.
-        "unacked_restore_interval": 1,
-        "unacked_restore_throttle": 1,
-        # Seconds. A worker killed while it restores keeps this lock; by default for 5 minutes.
-        "unacked_mutex_expire": 10,
-        # Notice a server that vanished without a word.
-        "socket_keepalive": True,
-        "health_check_interval": 25,  # seconds
-    },
+    # Whoever may write to Redis could stop every worker, or change its limits.
+    "worker_enable_remote_control": False,
     # Nobody listens to them.
     "worker_send_task_events": False,
     # Ours are set up in `set_up_logging`.
@@ -91,10 +85,24 @@ app = Celery("workers", include=["workers.tasks"])
 def configure(sender: Celery, **_: object) -> None:
     """Settings are read when Celery first asks for them, not when this module is imported."""
     try:
-        broker_url = resolve_urls(read_settings())[1]
+        settings = read_settings()
+        broker_url = resolve_urls(settings)[1]
     except HkplatesError as error:
         refuse(error)
-    sender.config_from_object({**SETTINGS, "broker_url": broker_url})
+    sender.config_from_object({**SETTINGS, **time_limits(settings), "broker_url": broker_url})
+
+
+def time_limits(settings: Settings) -> dict[str, Any]:
+    """What follows from how long a chunk may take."""
+    return {
+        # An image that hangs ends with an exception; where that cannot reach it, with its process.
+        "task_soft_time_limit": settings.chunk_seconds,
+        "task_time_limit": settings.hard_seconds,
+        "broker_transport_options": {
+            **TRANSPORT_OPTIONS,
+            "visibility_timeout": settings.visibility_seconds,
+        },
+    }
 
 
 app.on_configure.connect(configure, weak=False)
@@ -133,8 +141,10 @@ def load(**_: object) -> None:
     """In each child: TensorFlow hangs in a process forked after a model was loaded."""
     from workers import services
 
+    settings = read_settings()
+    services.limit_memory(settings.max_process_memory)
     try:
-        services.try_to_load(read_settings())
+        services.try_to_load(settings)
     except TemporaryFault as fault:
         # The parent checked all of this a moment ago. The first chunk tries again.
         services.log.error("services_not_loaded", why=str(fault))
@@ -154,4 +164,6 @@ setup_logging.connect(set_up_logging)
 celeryd_init.connect(check_machine)
 worker_init.connect(speak_less)
 worker_process_init.connect(load)
+worker_shutting_down.connect(stopping.begin)
 worker_shutdown.connect(say_how_it_ended)
+heartbeat.use(app)

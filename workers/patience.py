@@ -26,6 +26,8 @@ class Patience:
     first_pause: float = 1.0  # seconds
     longest_pause: float = 15.0  # seconds
     sleep: Callable[[float], None] = time.sleep
+    ending: Callable[[], bool] = lambda: False
+    """Whether the worker was asked to end: there is no next try then."""
 
     def tries(self) -> Iterator[int]:
         """Number each try, pausing before all but the first."""
@@ -37,6 +39,8 @@ class Patience:
             if time.monotonic() + wait > until:
                 return
             self.sleep(wait)
+            if self.ending():
+                return
             number, pause = number + 1, min(2 * pause, self.longest_pause)
 
     def insist(self, operation: Callable[[], Result]) -> Result:

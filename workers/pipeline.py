@@ -5,34 +5,42 @@ What becomes of an image whose processing goes wrong:
 - the image is at fault (ImageRejected): saved as failed, with its reason. Never tried again by
   itself.
 - a service is away (TemporaryFault) or this machine is not in order (SetupError): tried again
-  after growing pauses, then handed back to the ledger as pending, with all of the chunk that was
-  not begun. The try does not count.
+  after growing pauses, then handed back to the ledger as pending, to be sent again later, with all
+  of the chunk that was not begun. The try does not count.
+- the worker is asked to end: what is looked at is saved, and the rest handed back, to be sent again
+  at once. Nothing counts.
 - anything else, a crash of the process or a time limit included, is a fault of ours or an image
-  that breaks us. It is raised once the images before it are safe, and the message goes back to the
-  queue. A message that comes back is worked one image at a time, so that the others are saved and
-  the breaker is met alone; the ledger counts each time it is begun and quarantines it after the
-  third. So nothing is lost, and nothing goes round for ever.
+  that breaks us. The ledger notes what it was; the others of the chunk go on; and the message goes
+  back to the queue. A message that comes back is worked one image at a time, and so is an image
+  that was in trouble before. However often a group is broken off, that counts as one attempt of
+  its images; each time an image is begun alone counts, and after the third it is quarantined. So
+  nothing is lost, nothing goes round for ever, and nobody pays for a neighbour.
+
+Either a message goes back, and the images that it names stay queued, or it is done with, and what
+is left of it is pending: never both, or two workers would be at the same images.
 """
 
 import time
-from collections import Counter, deque
-from collections.abc import Callable, Generator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import closing
-from dataclasses import dataclass
-from datetime import datetime
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
+from contextlib import closing, contextmanager, nullcontext
 from itertools import islice
 from typing import Protocol
 
 import structlog
 
+from hkplates.database.ledger import Trouble
 from hkplates.database.results import ImageDone, ImageFailed, Outcome
-from hkplates.errors import ImageRejected, SetupError, StoreUnreachable, TemporaryFault
+from hkplates.errors import ImageRejected, SetupError, TemporaryFault
 from hkplates.jobs import Chunk, ImageRef, StoreKind
 from hkplates.recognition.images import decode
 from hkplates.recognition.types import Found, Photo, PlateReading
 from hkplates.storage.base import Store
+from workers.fetching import Ending, Fetcher
 from workers.patience import Patience
+from workers.run import Broken, Limits, Run, Seen, Signs, Waiting
+from workers.troubles import is_time_up, trouble_of
 
 log = structlog.get_logger()
 
@@ -50,43 +58,11 @@ class Recogniser(Protocol):
 class Ledger(Protocol):
     """What the pipeline needs of hkplates.database.ledger.Ledger."""
 
-    def claim(self, refs: Sequence[ImageRef], lease_seconds: float) -> list[ImageRef]: ...
-    def hand_back(self, image_ids: Sequence[int]) -> int: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What one chunk may take."""
-
-    lease_seconds: float
-    fetch_threads: int
-    max_image_bytes: int
-    max_image_pixels: int
-    fetch_seconds: float = 90.0
-    """How long the images of a group may take to arrive."""
-    chunk_seconds: float = 120.0
-    """After which a chunk waits for no store and begins no further group. What is then in hand,
-    and the database's patience, fit between this and the soft time limit."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Seen:
-    """An image whose plates are found and not read yet: crops, not the photograph's pixels."""
-
-    image: ImageRef
-    width: int
-    height: int
-    taken_at: datetime | None
-    seconds: float
-    found: list[Found]
-
-
-@dataclass(frozen=True, slots=True)
-class Waiting:
-    """An image that a fault of a service or of this machine kept from being looked at."""
-
-    image: ImageRef
-    fault: TemporaryFault | SetupError
+    def claim(
+        self, refs: Sequence[ImageRef], lease_seconds: float, *, alone: bool = True
+    ) -> list[ImageRef]: ...
+    def hand_back(self, image_ids: Sequence[int], *, delay: bool = False) -> int: ...
+    def blame(self, image_id: int, trouble: Trouble) -> None: ...
 
 
 class Pipeline:
@@ -100,129 +76,178 @@ class Pipeline:
         save: Callable[[Sequence[Outcome]], None],
         limits: Limits,
         patience: Patience | None = None,
+        signs: Signs | None = None,
     ) -> None:
-        self._stores = stores
         self._recogniser = recogniser
         self._ledger = ledger
         self._save = save
         self._limits = limits
         self._patience = patience or Patience()
-        self._threads = ThreadPoolExecutor(limits.fetch_threads, "fetch")
+        self._signs = signs or Signs()
+        self._fetcher = Fetcher(
+            stores, limits.fetch_threads, limits.max_image_bytes, self._signs.ending
+        )
 
     def process(self, chunk: Chunk, *, one_at_a_time: bool) -> None:
         """Bring every image of the chunk to an end, or back to the ledger.
 
         Raises:
             DatabaseUnreachable: the ledger could not be asked or told; send the message again.
+            Exception: whatever an image broke us with, once the others are through; the same.
         """
-        began = time.monotonic()
-        until = began + self._limits.chunk_seconds
-        rest, size = list(chunk.images), 1 if one_at_a_time else GROUP
-        ends: Counter[str] = Counter()
-        while rest and not ends["handed_back"] and time.monotonic() < until:
-            group, rest = rest[:size], rest[size:]
-            ends += self._work(group, until)
-        if rest:
-            # Waiting once for what is away is enough: once for each image would take hours.
-            ends += self._leave(rest)
-        seconds = round(time.monotonic() - began, 3)
-        log.info("chunk_done", images=len(chunk.images), seconds=seconds, **ends)
+        run = Run(self._limits.chunk_seconds)
+        groups = deque(_groups(chunk.images, 1 if one_at_a_time else GROUP))
+        while groups and not run.over and not self._signs.ending():
+            images = groups.popleft()
+            # A group leaves out who was in trouble before: their turn comes, alone.
+            groups.extend([image] for image in self._work(images, run, alone=len(images) == 1))
+        if not run.errors:
+            self._leave([image for images in groups for image in images], run)
+        seconds = round(time.monotonic() - run.began, 3)
+        log.info("chunk_done", images=len(chunk.images), seconds=seconds, **run.ends)
+        if run.errors:
+            raise run.errors[0]
 
-    def _work(self, images: Sequence[ImageRef], until: float) -> Counter[str]:
-        """Claim images and work them; what is not ours to work is left alone."""
-        left = self._claim(images)
-        ends = Counter(skipped=len(images) - len(left))
+    def _work(self, images: Sequence[ImageRef], run: Run, *, alone: bool) -> list[ImageRef]:
+        """Claim images and work them; those that were not claimed are returned."""
+        claimed = self._claim(images, alone=alone)
+        if claimed:
+            self._try(claimed, run, alone=alone)
+        others = [image for image in images if image not in claimed]
+        if alone:
+            run.ends["skipped"] += len(others)
+            return []
+        return others
+
+    def _try(self, images: Sequence[ImageRef], run: Run, *, alone: bool) -> None:
+        """Work images that are ours, again for as long as services are away and patience lasts."""
         waiting: list[ImageRef] = []
         try:
-            for number in self._patience.tries() if left else ():
+            for number in self._patience.tries():
                 waiting = []
-                outcomes, faults = self._round(left, until)
-                ends.update("done" if isinstance(end, ImageDone) else "failed" for end in outcomes)
-                left = waiting = [one.image for one in faults]
-                if not left:
+                faults = self._round(images, run, alone=alone)
+                images = waiting = [one.image for one in faults]
+                if not images:
                     break
                 fault = str(faults[0].fault)
-                log.warning("images_waiting", images=len(left), tries=number, fault=fault)
-                if time.monotonic() > until:
+                log.warning("images_waiting", images=len(images), tries=number, fault=fault)
+                if run.struck or self._signs.ending() or time.monotonic() > run.until:
                     break
         finally:
             # Also where a time limit ends the wait: that is not these images' fault.
-            self._hand_back(waiting)
-        ends["handed_back"] = len(waiting)
-        return ends
+            self._hand_back(waiting, delay=not self._signs.ending())
+        run.ends["handed_back"] += len(waiting)
 
-    def _leave(self, images: Sequence[ImageRef]) -> Counter[str]:
-        """Hand images back that were not begun; claimed first, for a forged message names any."""
-        left = self._claim(images)
-        self._hand_back(left)
-        return Counter(skipped=len(images) - len(left), handed_back=len(left))
+    def _leave(self, images: Sequence[ImageRef], run: Run) -> None:
+        """Hand back what was not begun; claimed first, for a forged message names any."""
+        claimed = self._claim(images) if images else []
+        run.ends["skipped"] += len(images) - len(claimed)
+        left, delay = [*run.left, *claimed], run.away and not self._signs.ending()
+        self._hand_back(left, delay=delay)
+        run.ends["handed_back"] += len(left)
 
-    def _claim(self, images: Sequence[ImageRef]) -> list[ImageRef]:
-        return self._patience.insist(lambda: self._ledger.claim(images, self._limits.lease_seconds))
+    def _claim(self, images: Sequence[ImageRef], *, alone: bool = True) -> list[ImageRef]:
+        lease = self._limits.lease_seconds
+        return self._patience.insist(lambda: self._ledger.claim(images, lease, alone=alone))
 
-    def _hand_back(self, images: Sequence[ImageRef]) -> None:
+    def _hand_back(self, images: Sequence[ImageRef], *, delay: bool) -> None:
         if images:
-            self._patience.insist(lambda: self._ledger.hand_back([image.id for image in images]))
-            log.error("images_handed_back", images=len(images))
+            numbers = [image.id for image in images]
+            self._patience.insist(lambda: self._ledger.hand_back(numbers, delay=delay))
+            log.warning("images_handed_back", images=len(images), delay=delay)
 
-    def _round(
-        self, images: Sequence[ImageRef], until: float
-    ) -> tuple[list[Outcome], list[Waiting]]:
+    def _round(self, images: Sequence[ImageRef], run: Run, *, alone: bool) -> list[Waiting]:
         """Try each image once and save what came of it; those that must wait are returned."""
-        until = min(until, time.monotonic() + self._limits.fetch_seconds)
-        with closing(self._fetch(images)) as fetched:
-            looks = [self._look(image, data, until) for image, data in fetched]
+        looks = self._look_at_all(images, run)
         waiting = [look for look in looks if isinstance(look, Waiting)]
         outcomes: list[Outcome] = [look for look in looks if isinstance(look, ImageFailed)]
         seen = [look for look in looks if isinstance(look, Seen)]
         try:
-            outcomes += self._read(seen)
+            outcomes += self._read(seen, alone=alone)
         except SetupError as fault:
             waiting += [Waiting(look.image, fault) for look in seen]
+        except Exception as error:  # noqa: BLE001  (kept, and raised when the others are through)
+            if alone:
+                self._blame(seen[0].image, error)
+            run.errors.append(error)
+            run.struck = run.struck or is_time_up(error)
         if outcomes:
             self._patience.insist(lambda: self._save(outcomes))
         for outcome in outcomes:
             _tell(outcome)
-        return outcomes, waiting
+        run.ends.update("done" if isinstance(end, ImageDone) else "failed" for end in outcomes)
+        return waiting
 
-    def _fetch(
-        self, images: Sequence[ImageRef]
-    ) -> Generator[tuple[ImageRef, Future[bytes]], None, None]:
-        """Each image with its bytes to come; only some are fetched ahead, to bound the memory."""
-        rest = iter(images)
-        ahead = deque((image, self._begin(image)) for image in islice(rest, self._ahead))
-        try:
-            while ahead:
-                yield ahead.popleft()
-                ahead.extend((image, self._begin(image)) for image in islice(rest, 1))
-        finally:
-            # A chunk that is broken off must not keep the next one's images waiting.
-            for _, data in ahead:
-                data.cancel()
-
-    @property
-    def _ahead(self) -> int:
-        return 2 * self._limits.fetch_threads
-
-    def _begin(self, image: ImageRef) -> Future[bytes]:
-        store, limit = self._stores[image.store], self._limits.max_image_bytes
-        return self._threads.submit(store.read, image.bucket, image.key, image.etag, limit=limit)
+    def _look_at_all(
+        self, images: Sequence[ImageRef], run: Run
+    ) -> list[Seen | ImageFailed | Waiting]:
+        """Look at images until the time is up or the worker ends; what breaks us is noted."""
+        until = min(run.until, time.monotonic() + self._limits.fetch_seconds)
+        looks: list[Seen | ImageFailed | Waiting] = []
+        begun = 0
+        with closing(self._fetcher.fetch(images)) as fetched:
+            for image, data in fetched:
+                try:
+                    look = self._look(image, data, until)
+                except Ending:
+                    break
+                begun += 1
+                if isinstance(look, Broken):
+                    run.errors.append(look.error)
+                    run.struck = is_time_up(look.error)
+                else:
+                    looks.append(look)
+                if run.struck or self._signs.ending():
+                    break
+        run.left += images[begun:]
+        return looks
 
     def _look(
         self, image: ImageRef, data: Future[bytes], until: float
-    ) -> Seen | ImageFailed | Waiting:
-        """Look at one image; whatever is logged meanwhile names it."""
+    ) -> Seen | ImageFailed | Waiting | Broken:
+        """Look at one image; whatever is logged meanwhile names it.
+
+        Raises:
+            Ending: the worker was asked to end before the image had arrived.
+            Exception: the soft time limit struck before it had arrived; nobody is to blame.
+        """
         with structlog.contextvars.bound_contextvars(image=image.id, key=image.key):
+            arrived = False
             try:
-                return self._see(image, _arrived(data, until))
+                content = self._fetcher.arrived(data, until)
+                arrived = True
+                with self._at_hand(image):
+                    return self._see(image, content)
             except ImageRejected as error:
                 return ImageFailed(image, error.reason, str(error))
             except (TemporaryFault, SetupError) as fault:
                 return Waiting(image, fault)
-            except Exception as error:
-                # What it was is logged with the chunk, where nobody knows the image any more.
-                log.error("image_broke_us", error=type(error).__name__)
+            except Ending:
                 raise
+            except Exception as error:
+                if is_time_up(error) and not arrived:
+                    raise
+                self._blame(image, error)
+                return Broken(image, error)
+
+    @contextmanager
+    def _at_hand(self, image: ImageRef) -> Iterator[None]:
+        """What kills this process within is this image's doing."""
+        self._signs.at_hand(image.id)
+        try:
+            yield
+        finally:
+            self._signs.at_hand(0)
+
+    def _blame(self, image: ImageRef, error: Exception) -> None:
+        """Note what an image broke us with; its own message has nothing of it."""
+        trouble = trouble_of(error)
+        log.error("image_broke_us", trouble=trouble, error=type(error).__name__)
+        try:
+            self._ledger.blame(image.id, trouble)
+        except TemporaryFault as fault:
+            # The attempt is counted all the same; only its reason will be "crashed".
+            log.error("image_not_blamed", why=str(fault))
 
     def _see(self, image: ImageRef, data: bytes) -> Seen:
         """Decode and detect, keeping the crops alone: 12 megapixels are 36 MB."""
@@ -233,24 +258,21 @@ class Pipeline:
         seconds = time.monotonic() - began
         return Seen(image, width, height, photograph.taken_at, seconds, found)
 
-    def _read(self, seen: Sequence[Seen]) -> list[ImageDone]:
+    def _read(self, seen: Sequence[Seen], *, alone: bool) -> list[ImageDone]:
         """Read the crops of all images in one call, and give each image its own back."""
         if not seen:
             return []
         crops = [found for look in seen for found in look.found]
         began = time.monotonic()
-        plates = iter(self._recogniser.read(crops) if crops else [])
+        with self._at_hand(seen[0].image) if alone else nullcontext():
+            plates = iter(self._recogniser.read(crops) if crops else [])
         share = (time.monotonic() - began) / max(1, len(crops))
         return [_done(look, tuple(islice(plates, len(look.found))), share) for look in seen]
 
 
-def _arrived(data: Future[bytes], until: float) -> bytes:
-    """Bytes that were asked for; a store that only trickles must not look like a bad image."""
-    try:
-        return data.result(max(0.0, until - time.monotonic()))
-    except TimeoutError:
-        data.cancel()
-        raise StoreUnreachable("the store is too slow: an image did not arrive in time") from None
+def _groups(images: Sequence[ImageRef], size: int) -> Iterator[Sequence[ImageRef]]:
+    for first in range(0, len(images), size):
+        yield images[first : first + size]
 
 
 def _done(look: Seen, plates: tuple[PlateReading, ...], seconds_a_plate: float) -> ImageDone:

@@ -7,6 +7,7 @@ what it was sent, rests, and after MOST_FAILURES ends its whole worker, which ot
 
 import mmap
 import os
+import resource
 import signal
 from functools import partial
 
@@ -20,7 +21,10 @@ from hkplates.errors import TemporaryFault
 from hkplates.recognition.bundle import open_bundle
 from hkplates.recognition.tesseract import TesseractReader
 from hkplates.settings import Settings, read_settings
-from workers.pipeline import Limits, Pipeline
+from workers import at_hand, stopping
+from workers.patience import Patience
+from workers.pipeline import Pipeline
+from workers.run import Limits, Signs
 
 log = structlog.get_logger()
 MOST_FAILURES = 3
@@ -97,7 +101,17 @@ def load(settings: Settings) -> None:
     version = recogniser.version
     number = results.register_model(ModelVersion(version.detector, version.reader, version.config))
     save = partial(results.save, number)
-    _pipelines[:] = [Pipeline(open_stores(), recogniser, Ledger(engine), save, limits(settings))]
+    _pipelines[:] = [
+        Pipeline(
+            open_stores(),
+            recogniser,
+            Ledger(engine),
+            save,
+            limits(settings),
+            patience(settings),
+            Signs(stopping.ending, at_hand.put),
+        )
+    ]
     log.info("services_loaded", model_version=number, runtime=settings.runtime)
 
 
@@ -119,11 +133,35 @@ def check_machine(settings: Settings) -> None:
         engine.dispose()
 
 
+def limit_memory(most: int) -> None:
+    """Bound the bytes that this process and each that it starts may take for itself.
+
+    RLIMIT_DATA counts private memory that may be written. RLIMIT_AS would count all addresses: the
+    models, files and libraries mapped, and what runtimes reserve and never touch. Beyond the limit
+    an allocation fails, which Python turns into MemoryError.
+    """
+    hardest = resource.getrlimit(resource.RLIMIT_DATA)[1]
+    if hardest != resource.RLIM_INFINITY:
+        most = min(most, hardest)
+    resource.setrlimit(resource.RLIMIT_DATA, (most, hardest))
+
+
 def limits(settings: Settings) -> Limits:
-    """What the settings allow a chunk to take."""
+    """What the settings allow a chunk to take.
+
+    Begun by two thirds of the soft time limit, and the database waited for at its end, a group
+    leaves some seconds for what is in hand.
+    """
     return Limits(
         settings.lease_seconds,
         settings.fetch_threads,
         settings.max_image_bytes,
         settings.max_image_pixels,
+        fetch_seconds=settings.chunk_seconds / 2,
+        chunk_seconds=settings.chunk_seconds * 2 / 3,
     )
+
+
+def patience(settings: Settings) -> Patience:
+    """How long a process waits for services: well within the soft time limit."""
+    return Patience(settings.chunk_seconds / 4, sleep=stopping.sleep, ending=stopping.ending)

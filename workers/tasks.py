@@ -9,12 +9,13 @@ from celery.exceptions import Reject
 
 from hkplates.jobs import TASK_RECOGNISE_CHUNK, Chunk, MessageInvalid
 from workers.app import app
+from workers.requests import ChunkRequest
 from workers.services import pipeline
 
 log = structlog.get_logger()
 
 
-@app.task(bind=True, name=TASK_RECOGNISE_CHUNK)  # type: ignore[untyped-decorator]
+@app.task(bind=True, name=TASK_RECOGNISE_CHUNK, Request=ChunkRequest)  # type: ignore[untyped-decorator]
 def recognise_chunk(task: Task, message: object = None, *_: object, **__: object) -> None:
     """Recognise the images of one message. Whatever the message holds, the worker lives on."""
     with structlog.contextvars.bound_contextvars(task=task.request.id):

@@ -1,4 +1,4 @@
-"""Kombu's Redis transport, which outlives what is not a message.
+"""kombu's Redis transport, which outlives what is not a message and passes on none but ours.
 
 Whoever may write to Redis can push any bytes into our queue. As it comes, kombu raises on bytes
 that are not a message, and that ends the whole worker. Here they are logged and dropped: taking
@@ -11,34 +11,62 @@ from typing import Any
 
 import structlog
 from kombu.transport import TRANSPORT_ALIASES, redis, virtual
+from redis import Redis
+
+from hkplates.jobs import QUEUE, MessageInvalid
+from workers import envelope
 
 log = structlog.get_logger()
+
+
+class Client(Redis):
+    """Takes nothing apart that is larger than any message of ours."""
+
+    def parse_response(self, connection: Any, command_name: str, **options: Any) -> Any:
+        answer = super().parse_response(  # type: ignore[no-untyped-call]
+            connection, command_name, **options
+        )
+        if command_name == "BRPOP" and answer and len(answer[1]) > envelope.LARGEST_MESSAGE:
+            _dropped(f"{len(answer[1])} bytes")
+            return None  # as if nothing had come
+        return answer
 
 
 class Channel(redis.Channel):
     """Drops what is not JSON."""
 
+    def _get_client(self) -> type[Client]:
+        super()._get_client()  # type: ignore[no-untyped-call]  # it checks versions
+        return Client
+
     def _brpop_read(self, **options: Any) -> Any:
         try:
             return super()._brpop_read(**options)  # type: ignore[no-untyped-call]
         except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
-            log.error("message_dropped", why=f"not JSON: {error}")
+            _dropped(f"not JSON: {error}")
             raise Empty from None  # as if nothing had come
 
 
 class Transport(redis.Transport):
-    """Drops JSON that is not in the form of a message."""
+    """Drops JSON that is not a message, and of our queue's messages all that we do not send."""
 
     Channel = Channel
 
     def _deliver(self, message: Any, queue: str) -> None:
         try:
+            if queue == QUEUE:
+                message = envelope.cleaned(message)
             virtual.Message(message, channel=self.channels[0])  # type: ignore[no-untyped-call]
+        except MessageInvalid as error:
+            _dropped(str(error))
         except (KeyError, TypeError, ValueError, AttributeError) as error:
-            why = f"not a message: {type(error).__name__}"
-            log.error("message_dropped", why=why)
-            return
-        super()._deliver(message, queue)  # type: ignore[no-untyped-call]
+            _dropped(f"not a message: {type(error).__name__}")
+        else:
+            super()._deliver(message, queue)  # type: ignore[no-untyped-call]
+
+
+def _dropped(why: str) -> None:
+    log.error("message_dropped", why=why)
 
 
 def use() -> None:

@@ -16,27 +16,41 @@ from servers.processes import PROGRAMS, hkplates, variables, worker
 from hkplates.jobs import QUEUE, TASK_RECOGNISE_CHUNK, Chunk, ImageRef
 
 SERVERS = Path(__file__).parents[1] / "servers"
-INTERRUPTED, KILLED = 77, 78  # pixels; see servers/slow.py
 
 
-@pytest.mark.parametrize("width", [INTERRUPTED, KILLED])
-def test_an_image_that_hangs_is_set_aside_and_its_mates_are_done(
-    database_url: str, broker_url: str, tmp_path: Path, width: int
+@pytest.mark.parametrize(
+    ("width", "reason", "sign"),
+    [
+        pytest.param(77, "timed_out", "Soft time limit", id="hangs"),
+        pytest.param(78, "timed_out", "Hard time limit", id="hangs, deaf"),
+        pytest.param(79, "out_of_memory", "MemoryError", id="takes memory without end"),
+        pytest.param(80, "crashed", "SIGSEGV", id="segmentation fault"),
+    ],
+)
+def test_an_image_that_breaks_its_process_is_set_aside_and_its_mates_are_done(
+    database_url: str, broker_url: str, tmp_path: Path, width: int, reason: str, sign: str
 ) -> None:
+    """See servers/slow.py for what each width does."""
     photos = tmp_path / "photos"
     photos.mkdir()
     for name, pixels in {"a": 30, "b": width, "c": 30}.items():
         cv2.imwrite(str(photos / f"{name}.png"), np.zeros((20, pixels, 3), np.uint8))
-    environment = variables(database_url, broker_url, PYTHONPATH=str(SERVERS))
+    environment = variables(
+        database_url,
+        broker_url,
+        PYTHONPATH=str(SERVERS),
+        HKPLATES_CHUNK_SECONDS="2",
+        HKPLATES_MAX_PROCESS_MEMORY=str(1024**3),
+    )
     with worker(environment, tmp_path / "log", app="slow", concurrency=1) as running:
         submit = hkplates(environment, "submit", str(photos), "--json")
         submit.communicate(timeout=120)
-        assert running.said("Hard time limit" if width == KILLED else "Soft time limit")
+        assert running.said(sign)
     with psycopg.connect(database_url) as connection:
-        found = connection.execute("SELECT key, state::text, reason FROM images ORDER BY key")
-        assert found.fetchall() == [
+        query = "SELECT key, state::text, reason FROM images ORDER BY key"
+        assert connection.execute(query).fetchall() == [
             ("a.png", "done", None),
-            ("b.png", "quarantined", "crashed"),
+            ("b.png", "quarantined", reason),
             ("c.png", "done", None),
         ]
 

@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 import pytest
 import structlog
+from celery.exceptions import SoftTimeLimitExceeded
 
 from hkplates.database.results import ImageDone, Outcome
 from hkplates.errors import (
@@ -21,7 +22,8 @@ from hkplates.jobs import Chunk, ImageRef
 from hkplates.recognition.types import Detection, Found, Photo, PlateReading, Quad
 from hkplates.storage.base import Entry
 from workers.patience import Patience
-from workers.pipeline import GROUP, Limits, Pipeline
+from workers.pipeline import GROUP, Pipeline
+from workers.run import Limits, Signs
 
 LIMITS = Limits(lease_seconds=900, fetch_threads=2, max_image_bytes=10**6, max_image_pixels=10**6)
 QUAD = Quad((1.0, 1.0), (20.0, 1.0), (20.0, 8.0), (1.0, 8.0))
@@ -67,13 +69,16 @@ class AlwaysReads:
     """Finds one plate for each 10 of the picture's shade, and reads the shade as its mark."""
 
     breaks_at: int = -1
+    breaks_with: Exception = field(default_factory=lambda: RuntimeError("a fault of ours"))
     breaks_reading: Exception | None = None
     reading_calls: int = 0
+    looked: Callable[[], None] = lambda: None
 
     def find(self, picture: Photo) -> list[Found]:
+        self.looked()
         shade = int(picture[0, 0, 0])
         if shade == self.breaks_at:
-            raise RuntimeError("a fault of ours")
+            raise self.breaks_with
         crop = picture[:8, :20].copy()
         return [Found(Detection(QUAD, 0.9, "HK"), crop) for _ in range(shade // 10)]
 
@@ -93,28 +98,42 @@ class MemoryLedger:
     """Counts attempts as the real one does."""
 
     attempts: dict[int, int] = field(default_factory=dict)
+    troubles: dict[int, str] = field(default_factory=dict)
     ended: set[int] = field(default_factory=set)
     back: list[int] = field(default_factory=list)
+    later: list[int] = field(default_factory=list)
     claims: list[list[int]] = field(default_factory=list)
     away: int = 0
 
-    def claim(self, refs: Sequence[ImageRef], lease_seconds: float) -> list[ImageRef]:
+    def claim(
+        self, refs: Sequence[ImageRef], lease_seconds: float, *, alone: bool = True
+    ) -> list[ImageRef]:
         self.away -= 1
         if self.away >= 0:
             raise DatabaseUnreachable("Postgres does not answer")
-        fresh = [
-            one for one in refs if one.id not in self.ended and self.attempts.get(one.id, 0) < 3
-        ]
+        waiting = [one for one in refs if one.id not in self.ended and one.id not in self.back]
+        fresh = [one for one in waiting if self.attempts.get(one.id, 0) < 3]
+        if not alone:
+            fresh = [
+                one
+                for one in fresh
+                if self.attempts.get(one.id, 0) <= 1 and one.id not in self.troubles
+            ]
         for one in fresh:
-            self.attempts[one.id] = self.attempts.get(one.id, 0) + 1
+            self.attempts[one.id] = self.attempts.get(one.id, 0) + 1 if alone else 1
         self.claims.append([one.id for one in fresh])
         return fresh
 
-    def hand_back(self, image_ids: Sequence[int]) -> int:
+    def hand_back(self, image_ids: Sequence[int], *, delay: bool = False) -> int:
         self.back += image_ids
+        if delay:
+            self.later += image_ids
         for number in image_ids:
             self.attempts[number] -= 1
         return len(image_ids)
+
+    def blame(self, image_id: int, trouble: str) -> None:
+        self.troubles[image_id] = trouble
 
 
 class World:
@@ -127,6 +146,8 @@ class World:
         patience: float = 45,
         limits: Limits = LIMITS,
     ) -> None:
+        self.ending = False
+        self.at_hand: list[int] = []
         self.store = MemoryStore(photos)
         self.recogniser = recogniser or AlwaysReads()
         self.ledger = MemoryLedger()
@@ -141,6 +162,7 @@ class World:
             lambda outcomes: self.save(outcomes),
             limits,
             patience,
+            Signs(lambda: self.ending, self.at_hand.append),
         )
 
     def keep(self, outcomes: Sequence[Outcome]) -> None:
@@ -207,6 +229,7 @@ def test_images_of_a_store_that_stays_away_are_handed_back_after_the_rest_is_sav
     world.process(1, 2)
     assert world.ends() == {1: ["S10"]}
     assert world.ledger.back == [2]
+    assert world.ledger.later == [2]
     assert world.ledger.attempts[2] == 0
 
 
@@ -264,9 +287,45 @@ def test_an_image_that_breaks_us_is_raised_and_counted(recogniser: AlwaysReads) 
     assert world.saved == []
     assert world.ledger.back == []
     assert world.ledger.attempts == {1: 1}
+    assert world.ledger.troubles == {1: "crashed"}
 
 
-def test_an_image_that_breaks_us_ends_after_three_tries_and_its_mates_are_done() -> None:
+@pytest.mark.parametrize(
+    ("error", "trouble"),
+    [
+        (SoftTimeLimitExceeded(), "timed_out"),
+        (MemoryError(), "out_of_memory"),
+        (RuntimeError("a fault of ours"), "crashed"),
+        (KeyError("so is this"), "crashed"),
+    ],
+)
+@pytest.mark.parametrize("alone", [True, False])
+def test_what_an_image_broke_us_with_is_noted(error: Exception, trouble: str, alone: bool) -> None:
+    world = World({"1.png": photo(70), "2.png": photo(10)}, AlwaysReads(70, error))
+    with pytest.raises(type(error)):
+        world.process(1, 2, one_at_a_time=alone)
+    assert world.ledger.troubles == {1: trouble}
+
+
+def test_memory_that_opencv_cannot_have_is_told_as_such() -> None:
+    no_memory = cv2.error("Insufficient memory")
+    no_memory.code = cv2.Error.StsNoMem
+    world = World({"1.png": photo(70)}, AlwaysReads(70, no_memory))
+    with pytest.raises(cv2.error):
+        world.process(1)
+    assert world.ledger.troubles == {1: "out_of_memory"}
+
+
+def test_the_mates_of_an_image_that_breaks_us_are_done_in_the_same_pass() -> None:
+    world = World(
+        {"1.png": photo(10), "2.png": photo(70), "3.png": photo(20)}, AlwaysReads(breaks_at=70)
+    )
+    with pytest.raises(RuntimeError):
+        world.process(1, 2, 3)
+    assert world.ends() == {1: ["S10"], 3: ["S20", "S20"]}
+
+
+def test_an_image_that_breaks_us_ends_after_three_tries() -> None:
     world = World(
         {"1.png": photo(10), "2.png": photo(70), "3.png": photo(20)}, AlwaysReads(breaks_at=70)
     )
@@ -280,21 +339,133 @@ def test_an_image_that_breaks_us_ends_after_three_tries_and_its_mates_are_done()
             break
     assert deliveries == 3
     assert world.ends() == {1: ["S10"], 3: ["S20", "S20"]}
+    assert world.ledger.attempts == {1: 1, 2: 3, 3: 1}
+
+
+def test_an_image_that_was_in_trouble_is_worked_alone_in_a_new_message_too() -> None:
+    world = World({f"{number}.png": photo(10) for number in range(1, 5)})
+    world.ledger.attempts = {2: 2}
+    world.ledger.troubles = {3: "timed_out"}
+    world.process(1, 2, 3, 4)
+    assert world.ledger.claims == [[1, 4], [2], [3]]
+    assert len(world.ends()) == 4
+
+
+def test_groups_that_are_broken_off_by_others_cost_their_images_one_attempt_at_most() -> None:
+    """Killed with its machine, say, and sent again as a new message when the lease was over."""
+    world = World({"1.png": photo(10), "2.png": photo(20)}, patience=0)
+    for _ in range(5):
+        world.save = raise_unreachable
+        with pytest.raises(DatabaseUnreachable):
+            world.process(1, 2)
+    world.save = world.keep
+    world.process(1, 2)
+    assert len(world.ends()) == 2
+    assert world.ledger.attempts == {1: 1, 2: 1}
+
+
+def raise_unreachable(_: object) -> None:
+    raise DatabaseUnreachable("its machine is gone")
 
 
 def test_one_at_a_time_claims_each_image_only_when_its_turn_comes() -> None:
     world = World(
         {"1.png": photo(10), "2.png": photo(70), "3.png": photo(20)}, AlwaysReads(breaks_at=70)
     )
+    claims: list[int] = []
+    world.recogniser.looked = lambda: claims.append(len(world.ledger.claims))
     with pytest.raises(RuntimeError):
         world.process(1, 2, 3, one_at_a_time=True)
-    assert world.ledger.claims == [[1], [2]]
+    assert world.ledger.claims == [[1], [2], [3]]
+    assert claims == [1, 2, 3]
+
+
+def test_when_the_time_is_up_the_others_stay_with_the_message() -> None:
+    """Handed back, they would be sent in another message, and worked twice at once."""
+    world = World(
+        {"1.png": photo(10), "2.png": photo(70), "3.png": photo(20)},
+        AlwaysReads(70, SoftTimeLimitExceeded()),
+    )
+    with pytest.raises(SoftTimeLimitExceeded):
+        world.process(1, 2, 3)
     assert world.ends() == {1: ["S10"]}
+    assert world.ledger.back == []
+
+
+def test_a_time_limit_before_an_image_has_arrived_blames_nobody() -> None:
+    world = World({"1.png": photo(10)})
+
+    def strike(*_: object) -> bytes:
+        raise SoftTimeLimitExceeded
+
+    world.pipeline._fetcher.arrived = strike  # type: ignore[method-assign]
+    with pytest.raises(SoftTimeLimitExceeded):
+        world.process(1)
+    assert world.ledger.troubles == {}
+
+
+def test_a_blame_that_cannot_be_told_hides_nothing() -> None:
+    world = World({"1.png": photo(70)}, AlwaysReads(breaks_at=70))
+    world.ledger.blame = lambda *_: raise_unreachable(_)  # type: ignore[method-assign]
+    with pytest.raises(RuntimeError):
+        world.process(1)
+
+
+def test_what_kills_the_process_can_be_told_from_what_was_at_hand() -> None:
+    world = World({"1.png": photo(10), "2.png": photo(20)})
+    seen: list[list[int]] = []
+    world.recogniser.looked = lambda: seen.append([*world.at_hand])
+    world.process(1, 2)
+    assert seen == [[1], [1, 0, 2]]
+    assert world.at_hand[-1] == 0
+
+
+def test_a_worker_that_ends_finishes_the_image_in_hand_and_hands_the_rest_back_at_once() -> None:
+    world = World({f"{number}.png": photo(10) for number in range(1, 40)})
+
+    def end() -> None:
+        world.ending = True
+
+    world.recogniser.looked = end
+    world.process(*range(1, 40))
+    assert world.ends() == {1: ["S10"]}
+    assert sorted(world.ledger.back) == list(range(2, 40))
+    assert world.ledger.later == []
+    assert {world.ledger.attempts[number] for number in range(2, 40)} == {0}
+
+
+@pytest.mark.parametrize("alone", [True, False])
+def test_a_worker_that_ends_waits_for_no_store(alone: bool) -> None:
+    world, gate = World({"1.png": photo(10), "2.png": photo(10)}), threading.Event()
+    read = world.store.read
+
+    def slow(*arguments: object, **options: object) -> bytes:
+        world.ending = True
+        gate.wait(20)
+        return read(*arguments, **options)  # type: ignore[arg-type]
+
+    world.store.read = slow  # type: ignore[method-assign]
+    world.process(1, 2, one_at_a_time=alone)
+    gate.set()
+    assert sorted(world.ledger.back) == [1, 2]
+    assert world.ledger.later == []
+
+
+def test_a_worker_that_ends_while_a_store_is_away_tries_no_more() -> None:
+    world = World({"1.png": StoreUnreachable("busy")})
+
+    def end(seconds: float) -> None:
+        world.ending = True
+
+    world.pipeline._patience = Patience(45, 0.01, sleep=end, ending=lambda: world.ending)
+    world.process(1)
+    assert world.store.reads == ["1.png"]
+    assert world.ledger.back == [1]
 
 
 def test_only_a_few_photographs_are_fetched_ahead() -> None:
     world = World({f"{number}.png": photo(10) for number in range(1, 20)})
-    fetched = world.pipeline._fetch([ref(number) for number in range(1, 20)])
+    fetched = world.pipeline._fetcher.fetch([ref(number) for number in range(1, 20)])
     for _ in range(3):
         next(fetched)[1].result()
     assert len(world.store.reads) <= 3 + 2 * LIMITS.fetch_threads
@@ -349,12 +520,12 @@ def test_a_time_limit_while_waiting_for_a_store_costs_no_attempt() -> None:
 def test_fetches_of_a_chunk_that_broke_are_given_up() -> None:
     world, gate = World({f"{number}.png": photo(10) for number in range(4)}), threading.Event()
     for _ in range(LIMITS.fetch_threads):
-        world.pipeline._threads.submit(gate.wait)
-    fetched = world.pipeline._fetch([ref(number) for number in range(4)])
+        world.pipeline._fetcher.threads.submit(gate.wait)
+    fetched = world.pipeline._fetcher.fetch([ref(number) for number in range(4)])
     next(fetched)
     fetched.close()
     gate.set()
-    world.pipeline._threads.shutdown()
+    world.pipeline._fetcher.threads.shutdown()
     assert world.store.reads == ["0.png"]
 
 
@@ -366,4 +537,7 @@ def test_only_what_happens_with_an_image_is_logged_with_its_key() -> None:
         world.pipeline._ledger = MemoryLedger(ended={1, 2})
         world.process(1)
     assert [event.get("key") for event in events if event["event"] == "image_broke_us"] == ["2.png"]
-    assert [event.get("key") for event in events if event["event"] == "chunk_done"] == [None]
+    assert [event.get("key") for event in events if event["event"] == "chunk_done"] == [
+        None,
+        None,
+    ]

@@ -32,13 +32,33 @@ def test_standard_variables_name_the_servers(monkeypatch: pytest.MonkeyPatch) ->
         ("HKPLATES_RUNTIME", "torch"),
         ("HKPLATES_DETECTOR_THRESHOLD", "1.7"),
         ("HKPLATES_CHUNK_IMAGES", "101"),
-        ("HKPLATES_LEASE_SECONDS", "299"),
+        ("HKPLATES_LEASE_SECONDS", "240"),
+        ("HKPLATES_CHUNK_SECONDS", "900"),
+        ("HKPLATES_MAX_PROCESS_MEMORY", "1000"),
         ("HKPLATES_PATIENCE_SECONDS", "-1"),
     ],
 )
 def test_a_wrong_setting_is_named(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
     monkeypatch.setenv(name, value)
-    with pytest.raises(SettingInvalid, match=f"{name} cannot be used"):
+    with pytest.raises(SettingInvalid, match=name):
+        read_settings()
+
+
+@pytest.mark.parametrize("seconds", [1, 2, 7, 180, 400])
+def test_limits_of_time_follow_one_another_with_room_between(seconds: int) -> None:
+    settings = Settings(chunk_seconds=seconds)
+    assert seconds + 6 <= settings.hard_seconds <= settings.visibility_seconds - 6
+    assert settings.visibility_seconds < settings.lease_seconds
+
+
+def test_a_lease_that_ends_while_a_message_may_be_at_work_is_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("HKPLATES_CHUNK_SECONDS", "10")
+    monkeypatch.setenv("HKPLATES_LEASE_SECONDS", "31")
+    assert read_settings().lease_seconds == 31
+    monkeypatch.setenv("HKPLATES_LEASE_SECONDS", "30")
+    with pytest.raises(SettingInvalid, match=r"expected more than 30.*CHUNK_SECONDS is 10"):
         read_settings()
 
 

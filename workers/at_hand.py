@@ -1,0 +1,41 @@
+"""Which image each process of a worker is at, where its parent can see it.
+
+A process that is killed says nothing more. Its parent must know whom to blame, and a message names
+24 images. So a child writes the image's number into memory that it shares with its parent, before
+it looks at the image. There is one slot for each process id that there may be: a killed child's
+slot is still there when its parent learns of the death, after another child has taken its place.
+"""
+
+import mmap
+import os
+
+MOST_PROCESSES = 2**22
+"""Linux numbers no process higher."""
+SLOT = 8  # bytes
+
+# Made by the parent before it forks. Pages that nobody touches take no memory.
+_table = mmap.mmap(-1, MOST_PROCESSES * SLOT)
+
+
+def put(image_id: int) -> None:
+    """Say which image this process is at; 0 for none."""
+    _write(os.getpid(), image_id)
+
+
+def take(process_id: int | None) -> int:
+    """The image that a process was at when it ended, and forget it; 0 for none."""
+    if process_id is None:
+        return 0
+    start = _start(process_id)
+    image_id = int.from_bytes(_table[start : start + SLOT], "little")
+    _write(process_id, 0)
+    return image_id
+
+
+def _write(process_id: int, image_id: int) -> None:
+    start = _start(process_id)
+    _table[start : start + SLOT] = image_id.to_bytes(SLOT, "little")
+
+
+def _start(process_id: int) -> int:
+    return process_id % MOST_PROCESSES * SLOT

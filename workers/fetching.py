@@ -1,0 +1,75 @@
+"""Images from their stores, some ahead of the one at hand, none waited for too long."""
+
+import time
+from collections import deque
+from collections.abc import Callable, Generator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import islice
+
+from hkplates.errors import StoreUnreachable
+from hkplates.jobs import ImageRef, StoreKind
+from hkplates.storage.base import Store
+
+GLANCE = 0.2  # seconds; how often a wait is broken off to see whether the worker ends
+
+
+class Ending(Exception):
+    """The worker was asked to end before an image had arrived."""
+
+
+class Fetcher:
+    """Reads images in threads."""
+
+    def __init__(
+        self,
+        stores: Mapping[StoreKind, Store],
+        threads: int,
+        max_bytes: int,
+        ending: Callable[[], bool],
+    ) -> None:
+        self._stores = stores
+        self._ahead = 2 * threads
+        self._max_bytes = max_bytes
+        self._ending = ending
+        self.threads = ThreadPoolExecutor(threads, "fetch")
+
+    def fetch(
+        self, images: Sequence[ImageRef]
+    ) -> Generator[tuple[ImageRef, Future[bytes]], None, None]:
+        """Each image with its bytes to come; only some are fetched ahead, to bound the memory."""
+        rest = iter(images)
+        ahead = deque((image, self._begin(image)) for image in islice(rest, self._ahead))
+        try:
+            while ahead:
+                yield ahead.popleft()
+                ahead.extend((image, self._begin(image)) for image in islice(rest, 1))
+        finally:
+            # A chunk that is broken off must not keep the next one's images waiting.
+            for _, data in ahead:
+                data.cancel()
+
+    def arrived(self, data: Future[bytes], until: float) -> bytes:
+        """Bytes that were asked for; a store that only trickles must not look like a bad image.
+
+        Raises:
+            StoreUnreachable: they are not there when `time.monotonic()` says `until`.
+            Ending: nor when the worker ends.
+        """
+        while True:
+            try:
+                return data.result(min(GLANCE, max(0.0, until - time.monotonic())))
+            except TimeoutError:
+                if data.done():
+                    continue  # it came this moment, or what it ended with is raised
+                if self._ending():
+                    data.cancel()
+                    raise Ending from None
+                if time.monotonic() >= until:
+                    data.cancel()
+                    raise StoreUnreachable(
+                        "the store is too slow: an image did not arrive in time"
+                    ) from None
+
+    def _begin(self, image: ImageRef) -> Future[bytes]:
+        read, limit = self._stores[image.store].read, self._max_bytes
+        return self.threads.submit(read, image.bucket, image.key, image.etag, limit=limit)
