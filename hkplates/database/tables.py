@@ -29,7 +29,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-REVISION = "0002"
+REVISION = "0003"
 """The newest migration: what this version of the program needs (a test holds them together)."""
 
 SUBMISSION_STATES = ("listing", "running", "finished", "paused", "cancelled")
@@ -158,9 +158,18 @@ class Image(Base):
             "id",
             postgresql_where=text("state = 'pending'"),
         ),
+        # Those that came back unread, among millions that wait: whether a store is away.
+        Index(
+            "ix_images_returned",
+            "submission_id",
+            "due_at",
+            postgresql_where=text("state = 'pending' AND returns > 0"),
+        ),
         Index("ix_images_queued", "leased_until", postgresql_where=text("state = 'queued'")),
         # Tells when something was last done: whether work goes on.
         Index("ix_images_processed_at", "processed_at"),
+        # Finds what was taken in a short time, without the table.
+        Index("ix_images_taken_at", "taken_at", "id"),
         # Finds the other contents of a key; a hash bears keys of any length.
         Index("ix_images_key", "key", postgresql_using="hash"),
         {"comment": "The ledger: one row for each image ever submitted, in exactly one state"},
@@ -259,7 +268,21 @@ class Plate(Base):
         CheckConstraint("confidence BETWEEN 0 AND 1", "confidence"),
         CheckConstraint("cardinality(box) = 4", "box"),
         CheckConstraint("cardinality(quad) = 8", "quad"),
-        Index("ix_plates_mark", "mark"),
+        # Readings are looked up by how they begin or end and ranked by confidence, without the table.
+        Index(
+            "ix_plates_mark",
+            "mark",
+            "confidence",
+            postgresql_ops={"mark": "text_pattern_ops"},
+            postgresql_include=["id", "image_id", "model_version_id"],
+        ),
+        Index(
+            "ix_plates_mark_reversed",
+            func.reverse(text("mark")).label("mark_reversed"),
+            "confidence",
+            postgresql_ops={"mark_reversed": "text_pattern_ops"},
+            postgresql_include=["id", "image_id", "model_version_id", "mark"],
+        ),
         {"comment": "Plates found and read; see the view sightings for the current ones"},
     )
 
@@ -299,3 +322,25 @@ class Plate(Base):
     )
     detector_score: Mapped[float] = mapped_column(comment="How sure the detector is, 0 to 1")
     reader: Mapped[str] = mapped_column(comment="The reader whose text this is")
+
+
+class ConfusableCharacters(Base):
+    __tablename__ = "confusable_characters"
+    __table_args__ = (
+        CheckConstraint("probability > 0 AND probability <= 1", "probability"),
+        {
+            "comment": "Characters of marks that readers take for each other, measured; "
+            "search_marks asks it, and you may change it"
+        },
+    )
+
+    read_character: Mapped[str] = mapped_column(
+        primary_key=True, comment="What was read; empty where a character was lost"
+    )
+    true_character: Mapped[str] = mapped_column(
+        primary_key=True, comment="What it was; empty where there was none"
+    )
+    probability: Mapped[float] = mapped_column(
+        comment="How often, of the places where that was read and was wrong; of a lost character, "
+        "of all misread marks"
+    )

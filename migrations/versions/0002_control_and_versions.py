@@ -180,6 +180,13 @@ def images() -> None:
         unique=False,
         postgresql_where=sa.text("state = 'pending'"),
     )
+    op.create_index(
+        "ix_images_returned",
+        "images",
+        ["submission_id", "due_at"],
+        unique=False,
+        postgresql_where=sa.text("state = 'pending' AND returns > 0"),
+    )
     op.create_index("ix_images_processed_at", "images", ["processed_at"], unique=False)
 
 
@@ -212,6 +219,7 @@ def downgrade() -> None:
     op.execute(SIGHTINGS.format(condition=SHOWN_BEFORE))
     op.drop_table("earlier_versions")
     op.drop_index("ix_images_processed_at", table_name="images")
+    op.drop_index("ix_images_returned", table_name="images")
     op.drop_index("ix_images_pending", table_name="images")
     op.create_index(
         "ix_images_pending",

@@ -1,0 +1,110 @@
+"""Measure which characters the reader takes for which others, on drawn plates that are hard to read.
+
+    python -m models.reader.confusions --data DATA [--seconds 600] [--seed 1]
+
+What it prints is the table of migration 0003 (`confusable_characters`): a line for each character
+that is read, with the characters that it was in truth, where it was wrong, and how often. `-` stands
+for no character: as what was read, that one was lost; as the truth, that one was added.
+"""
+
+import argparse
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from hkplates.recognition import marks
+from hkplates.recognition.images import rectify
+from hkplates.recognition.reader import open_reader
+from hkplates.recognition.types import Quad
+from models.reader.dataset import Mixture, Samples
+
+BUNDLE = Path(__file__).with_name("bundle")
+# Smaller and further off their corners than most plates: what is read well teaches nothing here.
+HARD = Mixture(
+    hong_kong=0, others=0, negatives=0, personalised=0.1, smallest=6, jitter=(0.01, 0.09)
+)
+ALIKE = ("8B", "5S", "2Z", "0D", "6G", "17", "4A", "0Q", "1T", "1L", "CG", "UV", "VY", "PR", "EF")
+"""Pairs that every reader of plates mixes up, each counted KNOWN times beside what is measured: few
+plates are drawn with some of them."""
+KNOWN = 3
+LEAST_COUNT, LEAST_SHARE = 3, 0.01  # of a pair that is kept
+NOTHING = "-"
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """What stands on a plate, and what was read, both as marks."""
+
+    true: str
+    read: str
+
+
+def pairs(data: Path, seconds: float, seed: int) -> Iterator[Pair]:
+    """Drawn plates with their readings, for so long."""
+    samples, reader = Samples(data, seed, 1.0), open_reader(BUNDLE)
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        pixels, corners, label = samples.view(HARD)
+        photo = np.repeat(pixels[:, :, None], 3, axis=2)
+        [reading] = reader.read([rectify(photo, Quad.from_array(corners))])
+        yield Pair(marks.canonical(label.text), marks.canonical(reading.text))
+
+
+def changes(pair: Pair) -> list[tuple[str, str]]:
+    """(read, true) of each character that is wrong; empty where more than two are, or all right."""
+    true, read = pair.true, pair.read
+    if len(true) == len(read):
+        wrong = [(b, a) for a, b in zip(true, read, strict=True) if a != b]
+        return wrong if len(wrong) <= 2 else []
+    longer, shorter = sorted((true, read), key=len, reverse=True)
+    for place, character in enumerate(longer):
+        if shorter and longer[:place] + longer[place + 1 :] == shorter:
+            return [(NOTHING, character) if longer == true else (character, NOTHING)]
+    return []
+
+
+def shares(seen: Iterable[Pair]) -> dict[str, dict[str, float]]:
+    """By what was read, how often it was which other character where it was wrong.
+
+    Under NOTHING: how often a wrong reading had lost just that character.
+    """
+    counts: Counter[tuple[str, str]] = Counter()
+    wrong = 0
+    for pair in seen:
+        if pair.read and pair.read != pair.true:
+            wrong += 1
+            counts.update(changes(pair))
+    for one, other in ALIKE:
+        counts[one, other] += KNOWN
+        counts[other, one] += KNOWN
+    total: Counter[str] = Counter()
+    for (read, _), count in counts.items():
+        total[read] += count
+    total[NOTHING] = wrong
+    found: dict[str, dict[str, float]] = {}
+    for (read, true), count in sorted(counts.items(), key=lambda item: (item[0][0], -item[1])):
+        if count >= LEAST_COUNT and count / total[read] >= LEAST_SHARE * (read != NOTHING):
+            found.setdefault(read, {})[true] = count / total[read]
+    return found
+
+
+def main() -> None:
+    """The command line."""
+    cli = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    cli.add_argument("--data", type=Path, required=True)
+    cli.add_argument("--seconds", type=float, default=600)
+    cli.add_argument("--seed", type=int, default=1)
+    given = cli.parse_args()
+    seen = list(pairs(given.data, given.seconds, given.seed))
+    wrong = sum(pair.read not in ("", pair.true) for pair in seen)
+    print(f"# {len(seen)} plates, {wrong} misread")
+    for read, found in shares(seen).items():
+        print(read, " ".join(f"{true} {share:.4f}" for true, share in found.items()))
+
+
+if __name__ == "__main__":
+    main()
