@@ -1,0 +1,82 @@
+"""What tests of the ledger share: listings, a worker in two lines, SQL, and threads that race."""
+
+import threading
+from collections import Counter
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import sqlalchemy as sa
+
+from hkplates.database.ledger import Added, Ledger
+from hkplates.database.results import ImageDone, ImageFailed, ModelVersion, Results
+from hkplates.jobs import ImageRef
+from hkplates.storage.base import Entry
+
+SOURCE, BUCKET = "s3://car-park/2026", "car-park"
+VERSION = ModelVersion("d", "r", {})
+
+
+def keys(count: int, first: int = 0) -> list[Entry]:
+    return [Entry(f"a/{number:05}.jpg", "e1", 10) for number in range(first, first + count)]
+
+
+def submit(ledger: Ledger, entries: Sequence[Entry], source: str = SOURCE) -> int:
+    """List a whole source; the number of its submission."""
+    submission = ledger.open_submission(source)
+    ledger.add_images(submission.id, "s3", BUCKET, entries)
+    ledger.listing_finished(submission.id)
+    return submission.id
+
+
+def add(ledger: Ledger, submission_id: int, entries: Sequence[Entry], to: str) -> Added:
+    return ledger.add_images(submission_id, "s3", BUCKET, entries, listed_to=to)
+
+
+def take(ledger: Ledger, limit: int = 1000) -> list[ImageRef]:
+    """Send and claim at once."""
+    return ledger.claim(ledger.take_pending(limit, 600), 600)
+
+
+def save_done(engine: sa.Engine, images: Sequence[ImageRef]) -> None:
+    results = Results(engine)
+    version = results.register_model(VERSION)
+    results.save(version, [ImageDone(image, 9, 9, None, 1, ()) for image in images])
+
+
+def save_failed(engine: sa.Engine, images: Sequence[ImageRef], reason: str = "missing") -> None:
+    results = Results(engine)
+    version = results.register_model(VERSION)
+    results.save(version, [ImageFailed(image, reason, f"it is {reason}") for image in images])
+
+
+def execute(engine: sa.Engine, statement: str, **values: object) -> None:
+    with engine.begin() as connection:
+        connection.execute(sa.text(statement), values)
+
+
+def column(engine: sa.Engine, query: str) -> list[object]:
+    with engine.connect() as connection:
+        return list(connection.execute(sa.text(query)).scalars())
+
+
+def states(engine: sa.Engine) -> Counter[object]:
+    """How many images are in which state."""
+    return Counter(column(engine, "SELECT state FROM images"))
+
+
+def state_of(engine: sa.Engine, submission_id: int) -> object:
+    query = sa.text("SELECT state FROM submissions WHERE id = :id")
+    with engine.connect() as connection:
+        return connection.execute(query, {"id": submission_id}).scalar_one()
+
+
+def at_once(*works: Callable[[], object]) -> None:
+    """Run all of these at the same moment, and raise what any of them raises."""
+    ready = threading.Barrier(len(works))
+
+    def start(work: Callable[[], object]) -> None:
+        ready.wait()
+        work()
+
+    with ThreadPoolExecutor(len(works)) as pool:
+        list(pool.map(start, works))
