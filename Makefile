@@ -6,6 +6,7 @@ BIN := .venv/bin
 DATA ?= $(if $(filter train-%,$(MAKECMDGOALS)),../shared/data,../shared/data/dev)
 SOURCE ?=
 SEED ?= 1
+IMAGES ?= 3000
 ARGS ?=
 # Debian's packages of typefaces that plates are drawn with for training.
 FONTS := fonts-opendin fonts-routed-gothic fonts-national-park fonts-liberation fonts-texgyre \
@@ -39,6 +40,10 @@ sql: install ## psql on the results: QUERY="select ..." for one answer, nothing 
 .PHONY: test
 test: install-dev ## Unit, integration and acceptance tests: ARGS="-k name"
 	@$(BIN)/pytest $(ARGS)
+
+.PHONY: faults
+faults: install-dev ## Break everything while 3,000 images are read; nothing may be lost: SEED=1 IMAGES=3000 (long)
+	@PYTHONPATH=tests $(BIN)/python -m faults --seed "$(SEED)" --images "$(IMAGES)"
 
 .PHONY: check
 check: install-dev ## ruff, mypy --strict, import-linter, alembic check

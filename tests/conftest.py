@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 # all that the tests start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
-KINDS = ("unit", "integration", "acceptance")
+KINDS = ("unit", "integration", "acceptance", "faults")
 URLS = ("DATABASE_URL", "CELERY_BROKER_URL")
 
 

@@ -1,0 +1,75 @@
+"""The bucket of a run: images stored, and some of them changed after they were listed."""
+
+import secrets
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+from faults.judgement import End, Name, Plates
+from faults.pictures import POISON, Picture, replacement
+from servers.s3 import S3
+
+THREADS = 4
+
+
+@dataclass(frozen=True)
+class Archive:
+    """A bucket and what was put there."""
+
+    s3: S3
+    bucket: str
+    pictures: Sequence[Picture]
+
+    @property
+    def source(self) -> str:
+        return f"s3://{self.bucket}/2026/"
+
+    def put(self, pictures: Iterable[Picture]) -> None:
+        client: Any = self.s3.client()
+
+        def put(picture: Picture) -> None:
+            client.put_object(Bucket=self.bucket, Key=picture.key, Body=picture.data)
+
+        with ThreadPoolExecutor(THREADS) as threads:
+            list(threads.map(put, pictures))
+
+    def put_harmless(self) -> None:
+        """All but the poison, as listed: what the fault-free run reads."""
+        self.put(one for one in self.pictures if one.sort not in POISON)
+
+    def put_poison(self) -> None:
+        self.put(one for one in self.pictures if one.sort in POISON)
+
+    def tamper(self) -> None:
+        """After the listing: delete some objects and replace others."""
+        client: Any = self.s3.client()
+        for picture in self.pictures:
+            if picture.sort == "missing":
+                client.delete_object(Bucket=self.bucket, Key=picture.key)
+            elif picture.sort == "changed":
+                body = replacement(picture).data
+                client.put_object(Bucket=self.bucket, Key=picture.key, Body=body)
+
+    def expected(self, calm: Mapping[Name, Plates]) -> dict[Name, End]:
+        """How every image must end, with the plates of the fault-free run.
+
+        A replaced object is two images: what was listed first, which is superseded, and what a
+        producer that was killed and started again has found there since.
+        """
+        ends: dict[Name, End] = {}
+        for picture in self.pictures:
+            plates = calm[picture.name] if picture.sort == "good" else ()
+            changed = picture.sort == "changed"
+            ends[picture.name] = End(*picture.ends, superseded=changed, plates=plates)
+            if changed:
+                # The same pixels as were listed, which the fault-free run has read.
+                ends[replacement(picture).name] = End("done", plates=calm[picture.name])
+        return ends
+
+
+def make(s3: S3, pictures: Sequence[Picture]) -> Archive:
+    """A bucket of this run alone, still empty."""
+    name = f"car-park-{secrets.token_hex(3)}"
+    s3.client().create_bucket(Bucket=name)
+    return Archive(s3, name, pictures)

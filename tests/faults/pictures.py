@@ -1,0 +1,174 @@
+"""The images of a run, good and bad ones, and how each must end. All of them from a seed.
+
+Some scenes are drawn, and cut and compressed in many ways: every image has bytes, pixels and plates
+of its own, so that plates which end at another image are seen. Bad images are 3% of all, of every
+sort; poison is rare.
+"""
+
+import hashlib
+import io
+import random
+import zlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, get_args
+
+import numpy as np
+from PIL import Image
+from servers.poison import HANG, MEMORY, SEGFAULT
+
+Good = Literal["good"]
+Bad = Literal[
+    "empty", "truncated", "text", "heic", "huge", "missing", "changed", "forbidden", "archived"
+]
+Poison = Literal["segfault", "hang", "memory"]
+Sort = Good | Bad | Poison
+BAD: tuple[Bad, ...] = get_args(Bad)
+POISON: tuple[Poison, ...] = get_args(Poison)
+
+REASONS: dict[Sort, tuple[str, str | None]] = {
+    "good": ("done", None),
+    "empty": ("failed", "empty"),
+    "truncated": ("failed", "truncated"),
+    "text": ("failed", "undecodable"),
+    "heic": ("failed", "unsupported"),
+    "huge": ("failed", "too_large"),
+    "missing": ("failed", "missing"),
+    "changed": ("failed", "changed"),
+    "forbidden": ("failed", "forbidden"),
+    "archived": ("failed", "archived"),
+    "segfault": ("quarantined", "crashed"),
+    "hang": ("quarantined", "timed_out"),
+    "memory": ("quarantined", "out_of_memory"),
+}
+"""State and reason in which an image of each sort must end."""
+
+WIDTHS = {"segfault": SEGFAULT, "hang": HANG, "memory": MEMORY}
+SCENE_WIDTH, SCENE_HEIGHT = 640, 426
+OFFSETS = 8  # pixels: copies of a scene are cut at these distances from its left and top
+BAD_SHARE = 0.03
+POISON_SHARE = 0.001  # of each sort, and one of each at least
+NAMES = ("gate 1", "gate+2", "門口 3", "gâte%204", "line\nbreak 5", "a/b//c")
+HEIC = b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(400)
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """An object to store. `data` of "missing" and "changed" ones is what is listed."""
+
+    key: str
+    sort: Sort
+    data: bytes
+
+    @property
+    def name(self) -> tuple[str, str]:
+        """Key and ETag: S3's for an object that was put in one piece."""
+        return self.key, hashlib.md5(self.data, usedforsecurity=False).hexdigest()
+
+    @property
+    def ends(self) -> tuple[str, str | None]:
+        """State and reason in which it must end."""
+        return REASONS[self.sort]
+
+
+def draw_scenes(folder: Path, count: int, seed: int) -> list[np.ndarray]:
+    """Small street scenes, drawn once and kept in a folder."""
+    # Here, so that those who only plan need not wait for what draws.
+    from models.synthesis.faces import Faces
+    from models.synthesis.samples import sample
+
+    folder.mkdir(parents=True, exist_ok=True)
+    faces, scenes = Faces(), []
+    for number in range(count):
+        file = folder / f"{number:04}.png"
+        if not file.exists():
+            drawn = Image.fromarray(sample(number, seed, faces).pixels)
+            drawn = drawn.resize((SCENE_WIDTH, SCENE_HEIGHT), Image.Resampling.BOX)
+            drawn.save(new := file.with_suffix(".new"), "PNG", compress_level=1)
+            new.rename(file)
+        scenes.append(np.asarray(Image.open(file).convert("RGB")))
+    return scenes
+
+
+def pictures(scenes: Sequence[np.ndarray], count: int, seed: int) -> Iterator[Picture]:
+    """`count` images in the order of their numbers, always the same for a seed."""
+    if count > len(scenes) * OFFSETS**2:
+        raise ValueError(f"{len(scenes)} scenes are too few for {count} different images")
+    dice = random.Random(seed)
+    sorts = plan(count, seed)
+    for number, sort in enumerate(sorts):
+        scene, copy = scenes[number % len(scenes)], number // len(scenes)
+        kind = _kind(number) if sort == "good" else "jpg"
+        data = _encoded(_cut(scene, copy), kind, 80 + copy % 10)
+        word = f" {sort}" if sort in ("forbidden", "archived") else ""
+        ending = "heic" if sort == "heic" else "png" if sort in (*POISON, "huge") else kind
+        # The number first: images are listed, and so read, in the order of their keys.
+        key = f"2026/{number:05} {dice.choice(NAMES)}{word}.{ending}"
+        yield Picture(key, sort, _spoilt(data, sort, number))
+
+
+def plan(count: int, seed: int) -> list[Sort]:
+    """Which image is of which sort. Those that change after they were listed come late, so that no
+    worker has seen them before."""
+    dice = random.Random(seed + 1)
+    sorts: list[Sort] = ["good"] * count
+    bad = max(1, round(count * BAD_SHARE / len(BAD)))
+    poison = max(1, round(count * POISON_SHARE))
+    wanted: list[Sort] = [*BAD * bad, *POISON * poison]
+    free = list(range(count // 10, count))
+    for sort in sorted(wanted):
+        late = sort in ("missing", "changed")
+        place = dice.choice([n for n in free if late is (n >= count * 3 // 4)])
+        free.remove(place)
+        sorts[place] = sort
+    return sorts
+
+
+def replacement(picture: Picture) -> Picture:
+    """What lies in place of a "changed" image after it was listed: the same photograph, with a
+    comment behind its first marker."""
+    jpeg = picture.data
+    return Picture(picture.key, "good", jpeg[:2] + b"\xff\xfe\x00\x07again" + jpeg[2:])
+
+
+def _kind(number: int) -> str:
+    return {7: "png", 17: "webp", 27: "bmp"}.get(number % 40, "jpg")
+
+
+def _cut(scene: np.ndarray, copy: int) -> np.ndarray:
+    down, right = divmod(copy, OFFSETS)
+    height, width = scene.shape[:2]
+    return scene[down : height - OFFSETS + down, right : width - OFFSETS + right]
+
+
+def _encoded(pixels: np.ndarray, kind: str, quality: int) -> bytes:
+    out = io.BytesIO()
+    name = {"jpg": "JPEG"}.get(kind, kind.upper())
+    Image.fromarray(pixels).save(out, name, quality=quality, compress_level=1)
+    return out.getvalue()
+
+
+def _spoilt(data: bytes, sort: Sort, number: int) -> bytes:
+    """The bytes of a bad image; the number keeps two of a sort apart."""
+    match sort:
+        case "empty":
+            return b""
+        case "truncated":
+            return data[: len(data) // 2]
+        case "text":
+            return f"Image {number} was moved to the archive.\n".encode() * 20
+        case "heic":
+            return HEIC + str(number).encode()
+        case "huge":
+            return _huge(number)
+        case "segfault" | "hang" | "memory":
+            return _encoded(np.full((60, WIDTHS[sort], 3), number % 256, np.uint8), "png", 90)
+    return data
+
+
+def _huge(number: int) -> bytes:
+    """A PNG whose header promises 60,000 by 60,000 pixels."""
+    small = _encoded(np.full((8, 8, 3), number % 256, np.uint8), "png", 90)
+    head = b"IHDR" + (60_000).to_bytes(4, "big") * 2 + small[24:29]
+    return small[:12] + head + zlib.crc32(head).to_bytes(4, "big") + small[33:]

@@ -1,0 +1,104 @@
+"""The programs of a run, each kept alive as a supervisor would: started again when it dies."""
+
+import os
+import signal
+import subprocess
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psutil
+from servers.processes import PROGRAMS
+
+STOP_SECONDS = 60.0
+MOST_DEATHS = 20
+"""A program that ends by itself this often will not do."""
+
+
+@dataclass
+class Program:
+    """One of them. It runs in a process group and session of its own, so that whatever it leaves
+    behind can be found. `ends` are the statuses with which it has done its work."""
+
+    name: str
+    command: Sequence[str]
+    environment: Mapping[str, str]
+    log: Path
+    ends: frozenset[int] = frozenset()
+    done: bool = False
+    deaths: list[int] = field(default_factory=list)
+    """Statuses with which it ended although nobody had killed or asked it."""
+    _process: "subprocess.Popen[bytes] | None" = None
+    _sessions: set[int] = field(default_factory=set)
+
+    def start(self) -> None:
+        with self.log.open("ab") as output:
+            self._process = subprocess.Popen(
+                [str(PROGRAMS / self.command[0]), *self.command[1:]],
+                env=dict(self.environment),
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+            )
+        self._sessions.add(self._process.pid)
+
+    @property
+    def pid(self) -> int | None:
+        """While it runs."""
+        running = self._process is not None and self._process.poll() is None
+        return self._process.pid if self._process and running else None
+
+    def children(self) -> list[psutil.Process]:
+        """Its child processes; none where it does not run."""
+        with suppress(psutil.NoSuchProcess):
+            return psutil.Process(self.pid).children() if self.pid else []
+        return []
+
+    def tend(self) -> None:
+        """Start it again where it died."""
+        if self._process is None or (status := self._process.poll()) is None:
+            return
+        self._process = None
+        self.done = status in self.ends
+        if self.done:
+            return
+        self.deaths.append(status)
+        if len(self.deaths) > MOST_DEATHS:
+            raise RuntimeError(f"{self.name} ends again and again ({status}); see {self.log}")
+        self.start()
+
+    def kill(self, *, children: bool = True) -> None:
+        """kill -9, of all of it at once or of its first process alone; and start it again."""
+        if self._process is None:
+            return
+        with suppress(ProcessLookupError):
+            if children:
+                os.killpg(self._process.pid, signal.SIGKILL)
+            else:
+                self._process.kill()
+        self._process.wait(STOP_SECONDS)
+        self.start()
+
+    def stop(self) -> bool:
+        """Ask it to end; whether it did so within its grace, by itself."""
+        if self._process is None:
+            return True
+        self._process.terminate()
+        try:
+            self._process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            return False
+        else:
+            return True
+
+    def left_behind(self) -> list[psutil.Process]:
+        """Processes that it or one of those before it started, and that are still there."""
+        found = []
+        for process in psutil.process_iter():
+            with suppress(psutil.Error, ProcessLookupError):
+                ours = os.getsid(process.pid) in self._sessions
+                if ours and process.status() != psutil.STATUS_ZOMBIE:
+                    found.append(process)
+        return found

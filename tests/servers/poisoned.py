@@ -1,0 +1,38 @@
+"""The Celery application in which pictures of three widths are poison, as to a decoder with a bug.
+
+One makes the process touch what is not its memory, and the kernel shoot it; one makes it hang where
+no signal reaches it; one makes it take memory without end.
+"""
+
+import ctypes
+import signal
+import time
+
+from servers.poison import HANG, MEMORY, SEGFAULT
+
+from hkplates.recognition.images import Photograph, decode
+from workers import pipeline
+from workers.app import app
+
+__all__ = ["app"]
+
+PIECE = 16 * 1024 * 1024  # bytes
+
+
+def decode_or_suffer(data: bytes, *, max_pixels: int) -> Photograph:
+    """As `decode`, but for the poison."""
+    photograph = decode(data, max_pixels=max_pixels)
+    width = photograph.pixels.shape[1]
+    if width == SEGFAULT:
+        ctypes.string_at(0)
+    elif width == HANG:
+        signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+        time.sleep(600)
+    elif width == MEMORY:
+        taken = bytearray()
+        while True:
+            taken += bytes(PIECE)
+    return photograph
+
+
+pipeline.decode = decode_or_suffer
