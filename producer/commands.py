@@ -58,8 +58,10 @@ def _submit(
     from hkplates.storage.stores import open_stores
     from producer.broker import RedisBroker
     from producer.dispatch import Dispatcher
+    from producer.interrupts import interruptible
     from producer.listing import Batches
     from producer.progress import open_progress
+    from producer.stall import StallWatch
     from producer.submit import Submit
 
     with closing(RedisBroker(broker_url)) as broker:
@@ -70,12 +72,13 @@ def _submit(
             settings.chunk_images,
             settings.window_chunks,
             settings.lease_seconds,
+            settings.visibility_seconds,
         )
-        listing = Batches(open_stores()[source.store], source)
-        with closing(open_progress()) as progress:
-            run = Submit(engine, dispatcher, progress, settings.patience_seconds)
+        store, stalls = open_stores()[source.store], StallWatch(settings.stall_minutes)
+        with closing(open_progress()) as progress, interruptible():
+            run = Submit(engine, dispatcher, progress, settings.patience_seconds, stalls)
             try:
-                return run.run(source, name, listing)
+                return run.run(source, name, lambda after: Batches(store, source, after=after))
             except KeyboardInterrupt:
                 progress.say("Interrupted. Nothing is lost: the same command goes on from here.")
                 return None

@@ -4,28 +4,40 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from functools import partial
+from itertools import chain, islice
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
 from hkplates.database import queries
-from hkplates.database.ledger import Added, Ledger
+from hkplates.database.checkpoint import is_unfinished, listed_before
+from hkplates.database.ledger import Added, Ledger, Submission
 from hkplates.database.queries import Counts
+from hkplates.database.work import read_work
 from hkplates.errors import TemporaryFault
-from hkplates.storage.base import Entry
 from producer.dispatch import Dispatcher
+from producer.listing import Batch
 from producer.progress import Progress, Standing
 from producer.sources import Source
+from producer.stall import StallWatch
 
 T = TypeVar("T")
+ListAfter = Callable[[str | None], Iterator[Batch]]
+"""Lists the source past a key, or all of it for None."""
 POLL_SECONDS = 0.5
 IDLE_SECONDS = 20.0
+LOOK_EVERY_SECONDS = 10.0
+"""How often the whole of the work is looked at: whether it goes on, and what else has ended."""
 NO_WORKER = "No worker is taking work; start one with: celery -A workers.app worker"
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """How a submission stands at its end; `seconds` are those of this run."""
+    """How a submission stands at its end; `seconds` are those of this run.
+
+    `added` is all that its listing found, also before it was interrupted and continued: what was
+    recorded then is `known`, and `skipped` goes on counting.
+    """
 
     submission: int
     source: str
@@ -63,79 +75,109 @@ class Submit:
     dispatcher: Dispatcher
     progress: Progress
     patience_seconds: float
+    stalls: StallWatch
     clock: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
     idle_seconds: float = IDLE_SECONDS
     _stirred_at: float = 0.0
     _last_seen: tuple[int, int] = (0, 0)
     _idle_said: bool = False
+    _looked_at: float = float("-inf")
 
-    def run(self, source: Source, name: str | None, batches: Iterator[list[Entry]]) -> Report:
-        """List, dispatch and wait. There must be a batch, and after a TemporaryFault `batches` may
-        be asked for the same one again.
+    def run(self, source: Source, name: str | None, list_after: ListAfter) -> Report:
+        """List, dispatch and wait. After a TemporaryFault a listing may be asked again.
 
         Raises:
             SourceError: the source cannot be listed.
             TemporaryFault: a service stayed away for longer than our patience.
         """
         began = self._stirred_at = self.clock()
-        first = next(batches)  # before anything is written: a source that fails leaves no row
         ledger = Ledger(self.engine)
-        submission = self._insist(lambda: ledger.open_submission(str(source), name))
-        if submission.was_paused:
-            self.progress.say(f"Submission {submission.id} was paused; it goes on now.")
-        added = self._list(ledger, submission.id, source, first, batches)
-        self._finish_listing(ledger, submission.id)
-        counts = self._wait(ledger, submission.id, added)
+        opened, batches = self._open(ledger, source, name, list_after)
+        number, after = opened.id, opened.listing_after
+        added = self._insist(lambda: listed_before(self.engine, number, after))
+        added = self._list(ledger, number, source, batches, added)
+        counts = self._wait(ledger, number, added)
         return Report(
-            submission.id,
+            number,
             str(source),
-            submission.resumed,
+            opened.resumed,
             added,
             counts,
-            self._insist(lambda: queries.reasons(self.engine, submission.id)),
-            self._insist(lambda: queries.plates_found(self.engine, submission.id)),
+            self._insist(lambda: queries.reasons(self.engine, number)),
+            self._insist(lambda: queries.plates_found(self.engine, number)),
             self.clock() - began,
         )
+
+    def _open(
+        self, ledger: Ledger, source: Source, name: str | None, list_after: ListAfter
+    ) -> tuple[Submission, Iterator[Batch]]:
+        """The submission, and what is still to be listed of its source.
+
+        A new one is recorded once the source has shown an image: one that cannot be listed, or
+        holds none, leaves no row.
+        """
+        batches, first = list_after(None), list[Batch]()
+        if not self._insist(lambda: is_unfinished(self.engine, str(source), name)):
+            first = _until_images(batches)
+        opened = self._insist(lambda: ledger.open_submission(str(source), name))
+        if opened.was_paused:
+            self.progress.say(f"Submission {opened.id} was paused; it goes on now.")
+        if opened.listing_after is not None:
+            self.progress.say(f"Listing goes on after {opened.listing_after}")
+            batches, first = list_after(opened.listing_after), []
+        if not first:
+            first = list(islice(batches, 1))  # at once: what is away at the start is said, as above
+        return opened, chain(first, batches)
 
     def _list(
         self,
         ledger: Ledger,
         submission_id: int,
         source: Source,
-        first: list[Entry],
-        batches: Iterator[list[Entry]],
+        batches: Iterator[Batch],
+        added: Added,
     ) -> Added:
         """Record what is listed, batch by batch, sending some meanwhile."""
-        added, batch = Added(), first
-        while batch:
-            add = partial(ledger.add_images, submission_id, source.store, source.bucket, batch)
+        while batch := self._insist(lambda: next(batches, None)):
+            add = partial(
+                ledger.add_images,
+                submission_id,
+                source.store,
+                source.bucket,
+                batch.entries,
+                listed_to=batch.listed_to,
+            )
             added += self._insist(add)
             self._step(submission_id, added, listing=True)
-            batch = self._insist(lambda: next(batches, []))
-        return added
-
-    def _finish_listing(self, ledger: Ledger, submission_id: int) -> None:
+            if self._stopped(submission_id):
+                return added
         self._insist(lambda: ledger.listing_finished(submission_id))
+        return added
 
     def _wait(self, ledger: Ledger, submission_id: int, added: Added) -> Counts:
         """Until nothing is left to do, or somebody paused or cancelled the submission."""
         while True:
             counts = self._step(submission_id, added, listing=False)
+            if state := self._stopped(submission_id):
+                self.progress.say(f"Submission {submission_id} was {state}")
+                return counts
             if not counts.left:
                 # Again: another producer of the same submission may have opened it since.
-                self._finish_listing(ledger, submission_id)
+                self._insist(lambda: ledger.listing_finished(submission_id))
                 self._insist(ledger.finish_submissions)
                 return counts
-            row = self._insist(lambda: queries.submission(self.engine, submission_id))
-            if row is not None and row.state in ("paused", "cancelled"):
-                self.progress.say(f"Submission {submission_id} was {row.state}")
-                return counts
             self.sleep(POLL_SECONDS)
+
+    def _stopped(self, submission_id: int) -> str | None:
+        """What somebody has made of it meanwhile: paused, cancelled, or nothing of the kind."""
+        row = self._insist(lambda: queries.submission(self.engine, submission_id))
+        return row.state if row is not None and row.state in ("paused", "cancelled") else None
 
     def _step(self, submission_id: int, added: Added, *, listing: bool) -> Counts:
         """Fill the queue, and show how far it is where that is not too often to ask."""
         self._insist(self.dispatcher.fill)
+        self._look_for_stalls()
         if listing and not self.progress.due():
             return Counts()
         began = self.clock()
@@ -155,6 +197,14 @@ class Submit:
                 self.progress.say(NO_WORKER)
             self._idle_said = True
 
+    def _look_for_stalls(self) -> None:
+        if self.clock() - self._looked_at < LOOK_EVERY_SECONDS:
+            return
+        self._looked_at = self.clock()
+        news = self.stalls.look(self._insist(lambda: read_work(self.engine)))
+        if news is not None:
+            self.progress.say(f"{news}.")
+
     def _insist(self, work: Callable[[], T]) -> T:
         """Do it, waiting for a service that is away no longer than our patience."""
         until: float | None = None
@@ -170,3 +220,13 @@ class Submit:
                     said.add(str(fault))
                     self.progress.say(f"{fault}. Waiting for it to come back ...")
                 self.sleep(POLL_SECONDS)
+
+
+def _until_images(batches: Iterator[Batch]) -> list[Batch]:
+    """The first batches, up to one that holds an image."""
+    first = []
+    for batch in batches:
+        first.append(batch)
+        if batch.entries:
+            break
+    return first

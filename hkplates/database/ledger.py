@@ -23,6 +23,7 @@ import sqlalchemy as sa
 from hkplates.database import ledger_sql as sql
 from hkplates.database.control import Control
 from hkplates.database.text import image_digest, storable
+from hkplates.database.turns import Turns, image_ref
 from hkplates.jobs import ImageRef, StoreKind
 
 MOST_ATTEMPTS = 3
@@ -94,7 +95,7 @@ class Added:
         )
 
 
-class Ledger(Control):
+class Ledger(Control, Turns):
     """The states of all images, for producers and workers alike; usable from several threads."""
 
     # Producers
@@ -153,29 +154,6 @@ class Ledger(Control):
         with self._engine.begin() as connection:
             connection.execute(sql.LISTED, {"id": submission_id})
 
-    def take_pending(self, limit: int, lease_seconds: float) -> list[ImageRef]:
-        """Move up to `limit` images that are due to queued, those of the oldest submission first.
-
-        Within a submission those that have been due for longest come first; an image that was
-        handed back for later keeps nobody waiting.
-
-        It is committed on return, before any message is sent: a message lost after this costs a
-        lease, while a message sent before it could be worked and lost.
-        """
-        taken: list[ImageRef] = []
-        with self._engine.begin() as connection:
-            for submission_id in connection.execute(sql.OPEN_SUBMISSIONS).scalars().all():
-                values = {
-                    "submission_id": submission_id,
-                    "limit": limit - len(taken),
-                    "seconds": lease_seconds,
-                }
-                rows = connection.execute(sql.TAKE_PENDING, values).all()
-                taken += [_ref(row) for row in sorted(rows, key=lambda row: (row.due_at, row.id))]
-                if len(taken) >= limit:
-                    break
-        return taken
-
     def expire_leases(self) -> int:
         """Make queued images whose lease ran out pending again; how many there were."""
         with self._engine.begin() as connection:
@@ -209,7 +187,7 @@ class Ledger(Control):
         wanted = {ref.id: ref for ref in refs}
         with self._engine.begin() as connection:
             rows = connection.execute(sql.LOCK_QUEUED, {"ids": sorted(wanted)}).all()
-            ours = [row for row in rows if _ref(row) == wanted[row.id]]
+            ours = [row for row in rows if image_ref(row) == wanted[row.id]]
             if not alone:
                 ours = [row for row in ours if row.attempts <= 1 and row.trouble is None]
             paused = _paused(connection, {row.submission_id for row in ours})
@@ -319,7 +297,3 @@ def _batch(store: StoreKind, bucket: str, entries: Iterable[Listed]) -> dict[str
         "sizes": [size for _, size in rows],
         "digests": [image_digest(store, bucket, key, etag) for (key, etag), _ in rows],
     }
-
-
-def _ref(row: sa.Row[Any]) -> ImageRef:
-    return ImageRef(row.id, row.store, row.bucket, row.key, row.etag)

@@ -114,10 +114,6 @@ LISTED = sa.text("""
      WHERE id = :id AND state IN ('listing', 'running', 'paused')
 """)
 
-OPEN_SUBMISSIONS = sa.text("""
-    SELECT id FROM submissions WHERE state IN ('listing', 'running') ORDER BY id
-""")
-
 # SKIP LOCKED: a second producer takes the next images instead of waiting for these. MATERIALIZED:
 # the rows are chosen once; planned into the update, the choice could run again for each row.
 TAKE_PENDING = sa.text("""

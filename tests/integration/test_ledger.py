@@ -147,11 +147,11 @@ def test_submitting_again_sends_only_new_changed_and_failed_images(
     assert column(engine, retried) == [0]
 
 
-def test_work_is_taken_oldest_first_and_leased(ledger: Ledger, engine: sa.Engine) -> None:
+def test_work_is_taken_and_leased(ledger: Ledger, engine: sa.Engine) -> None:
     submit(ledger, keys(3))
     submit(ledger, [Listed("late.jpg")], "s3://other/x")
     taken = ledger.take_pending(2, 60) + ledger.take_pending(10, 60)
-    assert [ref.key for ref in taken] == [*(f"a/0000{n}.jpg" for n in range(3)), "late.jpg"]
+    assert {ref.key for ref in taken} == {*(f"a/0000{n}.jpg" for n in range(3)), "late.jpg"}
     assert states(engine) == {"queued": 4}
     leases = "SELECT leased_until > now() + interval '50 s' FROM images"
     assert set(column(engine, leases)) == {True}

@@ -27,6 +27,7 @@ from producer.dispatch import Dispatcher
 from producer.listing import Batches
 from producer.progress import Standing
 from producer.sources import parse_source
+from producer.stall import StallWatch
 from producer.status import Status
 from producer.submit import NO_WORKER, Report, Submit
 
@@ -63,6 +64,9 @@ class WorkingQueue:
     faults: int = 0
     queue: list[Chunk] = field(default_factory=list)
     longest: int = 0
+
+    def images(self) -> set[int]:
+        return {image.id for chunk in self.queue for image in chunk.images}
 
     def waiting(self) -> int:
         if self.faults:
@@ -125,9 +129,10 @@ def submit(
 ) -> Report:
     clock = Clock()
     source = parse_source(str(photos))
-    dispatcher = Dispatcher(Ledger(engine), queue, 4, 3, 600)
-    run = Submit(engine, dispatcher, screen or Screen(), 60, clock, clock.sleep)
-    return run.run(source, None, Batches(store or FolderStore(), source, size=10))
+    dispatcher = Dispatcher(Ledger(engine), queue, 4, 3, 600, 240)
+    run = Submit(engine, dispatcher, screen or Screen(), 60, StallWatch(10), clock, clock.sleep)
+    place = store or FolderStore()
+    return run.run(source, None, lambda after: Batches(place, source, size=10, after=after))
 
 
 def test_a_folder_is_worked_to_the_end(engine: sa.Engine, photos: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 from hkplates.errors import FolderMissing, SourceEmpty, SourceInvalid, StoreUnreachable
 from hkplates.storage.base import Entry
 from hkplates.storage.folder import FolderStore
-from producer.listing import Batches, looks_like_image
+from producer.listing import Batch, Batches, looks_like_image
 from producer.sources import Source, parse_source
 
 
@@ -73,11 +73,33 @@ def test_other_files_are_left_out(key: str) -> None:
     assert not looks_like_image(key)
 
 
+def keys(batch: Batch) -> list[str]:
+    return [entry.key for entry in batch.entries]
+
+
 def test_images_come_in_batches(tmp_path: Path) -> None:
     for name in ("a.jpg", "b.txt", "c.png", "d.jpg"):
         (tmp_path / name).write_text(name)
     found = Batches(FolderStore(), parse_source(str(tmp_path)), size=2)
-    assert [[entry.key for entry in batch] for batch in found] == [["a.jpg", "c.png"], ["d.jpg"]]
+    assert [keys(batch) for batch in found] == [["a.jpg", "c.png"], ["d.jpg"]]
+
+
+def test_each_batch_tells_the_last_key_that_was_looked_at(tmp_path: Path) -> None:
+    for name in ("a.jpg", "b.txt", "c.txt", "d.jpg", "e.txt", "f.txt"):
+        (tmp_path / name).write_text(name)
+    found = Batches(FolderStore(), parse_source(str(tmp_path)), size=9, looked_at=2)
+    told = [(keys(batch), batch.listed_to) for batch in found]
+    assert told == [(["a.jpg"], "b.txt"), (["d.jpg"], "d.jpg"), ([], "f.txt")]
+
+
+def test_a_listing_begins_past_the_key_it_is_told(tmp_path: Path) -> None:
+    for name in ("a.jpg", "a-b.jpg", "a/x.jpg", "a/y.jpg", "b.jpg", "z.txt"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(name)
+    source = parse_source(str(tmp_path))
+    [found] = Batches(FolderStore(), source, after="a/x.jpg")
+    assert (keys(found), found.listed_to) == (["a/y.jpg", "b.jpg"], "z.txt")
+    assert list(Batches(FolderStore(), source, after="z.txt")) == []
 
 
 def test_a_source_without_images_says_so(tmp_path: Path) -> None:
@@ -108,10 +130,10 @@ def test_a_listing_goes_on_past_the_last_key_when_the_store_is_back(tmp_path: Pa
     found = Batches(store, parse_source(str(tmp_path)), size=3)
     with pytest.raises(StoreUnreachable):
         next(found)
-    assert [entry.key for entry in next(found)] == ["a.jpg", "c.jpg", "d.jpg"]
+    assert keys(next(found)) == ["a.jpg", "c.jpg", "d.jpg"]
     found.store = FolderStore()
     with pytest.raises(StoreUnreachable):
         next(found)
-    assert [entry.key for entry in next(found)] == ["e.jpg"]
+    assert keys(next(found)) == ["e.jpg"]
     assert list(found) == []
     assert store.asked == [None, "b.txt"]

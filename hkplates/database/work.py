@@ -1,0 +1,86 @@
+"""How work goes on: what is left of it, when something last ended, and since when it waits."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy as sa
+
+AT_MOST = 100_000
+"""Images are counted so far and no further: counting millions takes seconds."""
+
+# Work that was never sent waits since it was due, for a listing may go on for hours before it finds
+# any; what was sent or came back waits since its submission was opened. The second SELECT holds a
+# window of images, normally some hundreds.
+_WORK = sa.text("""
+    WITH open AS MATERIALIZED (
+        SELECT id, opened_at FROM submissions WHERE state IN ('listing', 'running')),
+    waiting AS (
+        SELECT min(CASE WHEN oldest.returns = 0 THEN greatest(oldest.due_at, open.opened_at)
+                        ELSE open.opened_at END) AS since
+          FROM open, LATERAL (
+              (SELECT due_at, returns FROM images
+                WHERE submission_id = open.id AND state = 'pending'
+                ORDER BY due_at, id LIMIT 1)
+              UNION ALL
+              (SELECT due_at, returns FROM images
+                WHERE submission_id = open.id AND state = 'queued' LIMIT :most)) AS oldest),
+    ended AS (SELECT max(processed_at) AS at FROM images)
+    SELECT (SELECT count(*) FROM open) AS submissions,
+           (SELECT count(*) FROM (
+               SELECT FROM open JOIN images ON submission_id = open.id
+                WHERE images.state IN ('pending', 'queued') LIMIT :most) AS counted) AS left_over,
+           (SELECT count(*) FROM (
+               SELECT FROM images WHERE state = 'queued' LIMIT :most) AS counted) AS queued,
+           EXISTS (SELECT FROM images WHERE state = 'queued' AND attempts > 0) AS begun,
+           EXISTS (SELECT FROM open JOIN images ON submission_id = open.id
+                    WHERE images.state = 'pending' AND returns > 0) AS returned,
+           ended.at AS last_ended,
+           CAST(extract(epoch FROM now() - ended.at) AS float) AS seconds_since_ended,
+           CAST(extract(epoch FROM now() - greatest(ended.at, waiting.since)) AS float) AS idle
+      FROM waiting, ended
+""")
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What all submissions that are neither paused nor ended have left to do.
+
+    `left`: their images that wait or are queued, up to AT_MOST. `queued`: images that were sent.
+    `begun`: whether a worker began any of these. `returned`: whether workers gave any back unread.
+    `idle_seconds`: for how long work has waited while nothing ended; 0 where none is left.
+    """
+
+    submissions: int
+    left: int
+    queued: int
+    begun: bool
+    returned: bool
+    last_ended: datetime | None
+    seconds_since_ended: float | None
+    idle_seconds: float
+
+    @property
+    def is_counted(self) -> bool:
+        """Whether `left` is all of it."""
+        return self.left < AT_MOST
+
+
+def read_work(engine: sa.Engine) -> Work:
+    """How it stands, by the database's clock.
+
+    Raises:
+        DatabaseUnreachable: Postgres does not answer.
+    """
+    with engine.connect() as connection:
+        row = connection.execute(_WORK, {"most": AT_MOST}).one()
+    idle = max(0.0, row.idle) if row.left_over else 0.0
+    return Work(
+        row.submissions,
+        row.left_over,
+        row.queued,
+        row.begun,
+        row.returned,
+        row.last_ended,
+        row.seconds_since_ended,
+        idle,
+    )

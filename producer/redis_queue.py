@@ -1,0 +1,154 @@
+"""The queue in Redis, looked at and not written to: what waits there, and which images it names."""
+
+import base64
+import binascii
+import json
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+from urllib.parse import urlsplit
+
+import redis
+
+from hkplates.errors import BrokerUnreachable, SettingInvalid
+from hkplates.jobs import QUEUE, Chunk, MessageInvalid
+
+EXAMPLE = "redis://:password@host:6379/0"
+CONNECT_SECONDS = 5
+ANSWER_SECONDS = 5
+TIMEOUTS = {"socket_connect_timeout": CONNECT_SECONDS, "socket_timeout": ANSWER_SECONDS}
+UNACKED = "unacked"
+"""Where kombu keeps what a worker has taken and not ended: a hash, [message, exchange, key]."""
+MOST_MESSAGES = 5000
+"""A queue of more is not looked through: that would take longer than a lease is worth."""
+
+
+class RedisQueue:
+    """The queue that workers take from.
+
+    All methods raise BrokerUnreachable, within a bounded time, where Redis does not answer.
+    """
+
+    faults: tuple[type[Exception], ...] = (redis.RedisError, OSError)
+
+    def __init__(self, url: str) -> None:
+        self._where = parse(url).netloc.rpartition("@")[2]
+        self._redis = redis.Redis.from_url(url, **TIMEOUTS)
+
+    def waiting(self) -> int:
+        """Messages that no worker has taken yet."""
+        with self._translated():
+            return int(self._redis.llen(QUEUE))
+
+    def images(self) -> set[int] | None:
+        """Numbers of the images that some message names, waiting or in a worker's hands; None where
+        there are too many messages to look through."""
+        with self._translated():
+            if self._redis.llen(QUEUE) + self._redis.hlen(UNACKED) > MOST_MESSAGES:
+                return None
+            # At one moment: what goes from the one to the other between two looks would be missed.
+            with self._redis.pipeline(transaction=True) as pipe:
+                pipe.lrange(QUEUE, 0, -1)
+                pipe.hvals(UNACKED)
+                waiting, taken = pipe.execute()
+        return {number for message in _messages(waiting, taken) for number in _images(message)}
+
+    def workers(self) -> int:
+        """Workers that are connected, whether they take messages or not."""
+        with self._translated():
+            return sum(count for _, count in self._redis.pubsub_numsub(*self._mailboxes()))
+
+    def _mailboxes(self) -> list[bytes]:
+        # Each worker listens where `celery inspect` speaks: "/0.celery.pidbox" for database 0.
+        number = self._redis.connection_pool.connection_kwargs.get("db", 0)
+        return [f"/{number}.celery.pidbox".encode()]
+
+    def close(self) -> None:
+        """Give the connections back."""
+        self._redis.close()
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        except self.faults as error:
+            raise BrokerUnreachable(
+                f"Redis at {self._where} does not serve us ({_reason(error)}); "
+                "check that it runs and what CELERY_BROKER_URL says"
+            ) from None
+
+
+def parse(url: str) -> Any:
+    """The parts of a Redis URL.
+
+    Raises:
+        SettingInvalid: it is none.
+    """
+    try:
+        parts = urlsplit(url)
+        parts.port  # noqa: B018 - raises where it is no number
+    except ValueError:
+        parts = urlsplit("")
+    number = parts.path.strip("/")
+    if (
+        parts.scheme not in ("redis", "rediss")
+        or not parts.hostname
+        or (number and not (number.isascii() and number.isdecimal()))
+    ):
+        raise SettingInvalid(f"CELERY_BROKER_URL is not a Redis URL; expected {EXAMPLE}")
+    return parts
+
+
+def _messages(waiting: Iterable[bytes], taken: Iterable[bytes]) -> Iterator[object]:
+    """What was sent, as far as it can be read: anybody may have written to that Redis."""
+    for raw in waiting:
+        yield _json(raw)
+    for raw in taken:
+        wrapped = _json(raw)
+        yield wrapped[0] if isinstance(wrapped, list) and wrapped else None
+
+
+def _images(message: object) -> Iterator[int]:
+    """The images of one message as Celery writes it; none of what is not one of ours."""
+    try:
+        arguments = json.loads(base64.b64decode(message["body"]))[0]  # type: ignore[index]
+        chunk = Chunk.from_message(arguments[0])
+    except (*_UNREADABLE, binascii.Error, MessageInvalid):
+        return
+    yield from (image.id for image in chunk.images)
+
+
+def _json(raw: bytes) -> object:
+    try:
+        return json.loads(raw)
+    except _UNREADABLE:
+        return None
+
+
+_UNREADABLE = (ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError)
+
+
+def _reason(error: BaseException) -> str:
+    """Why, in the server's words where it has any; never the URL, which holds the password."""
+    text = str(error)
+    for sign, words in _REASONS.items():
+        if sign in text:
+            return words
+    return type(error).__name__
+
+
+_REASONS = {
+    "NOAUTH": "it asks for a password",
+    "WRONGPASS": "it does not accept the password",
+    "invalid username-password": "it does not accept the password",
+    "Authentication required": "it asks for a password",
+    "OOM": "its memory is full",
+    "LOADING": "it is still loading",
+    "READONLY": "it is a read-only replica",
+    "WRONGTYPE": f"its key {QUEUE} is not a queue; remove it",
+    "refused": "connection refused",
+    "imeout": "no answer in time",
+    "imed out": "no answer in time",
+    "not known": "no such host",
+    "Name or service": "no such host",
+}
