@@ -51,16 +51,16 @@ class Archive:
                 body = replacement(picture).data
                 client.put_object(Bucket=self.bucket, Key=picture.key, Body=body)
 
-    def expected(self, calm: Mapping[Name, Plates]) -> dict[Name, End]:
+    def expected(self, calm: Mapping[Name, Plates], *, listed_again: bool) -> dict[Name, End]:
         """How every image must end, with the plates of the fault-free run.
 
-        A replaced object is two images: what was listed first, which is superseded, and what a
-        producer that was killed and started again has found there since.
+        A replaced object is two images where a producer that was killed and started again has
+        listed the source once more: what was there first is superseded, and what is there is read.
         """
         ends: dict[Name, End] = {}
         for picture in self.pictures:
             plates = calm[picture.name] if picture.sort == "good" else ()
-            changed = picture.sort == "changed"
+            changed = picture.sort == "changed" and listed_again
             ends[picture.name] = End(*picture.ends, superseded=changed, plates=plates)
             if changed:
                 # The same pixels as were listed, which the fault-free run has read.

@@ -22,10 +22,7 @@ Mode = Literal["well", "busy", "reset", "slow"]
 HEAD_END = b"\r\n\r\n"
 PIECES = 20  # of a slow answer
 SLOW_SECONDS = 4.0  # for a slow answer
-REFUSALS = {
-    "forbidden": ("403 Forbidden", "AccessDenied"),
-    "archived": ("403", "InvalidObjectState"),
-}
+REFUSALS = {"forbidden": "AccessDenied", "archived": "InvalidObjectState"}
 """What is answered for a key that holds one of these words."""
 
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
