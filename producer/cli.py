@@ -39,9 +39,16 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")]
+Number = Annotated[int, typer.Argument(help="Number of a submission; see: hkplates status")]
+Reason = Annotated[
+    str | None, typer.Option(help="Only images of this reason: missing, truncated, crashed ...")
+]
 
 
-@app.command(epilog="[bold]Example[/bold]: hkplates submit s3://car-park/2026/07/ --name july")
+@app.command(
+    rich_help_panel="Run",
+    epilog="[bold]Example[/bold]: hkplates submit s3://car-park/2026/07/ --name july",
+)
 def submit(
     source: Annotated[str, typer.Argument(help="s3://bucket/prefix, or a folder.")],
     name: Annotated[
@@ -63,7 +70,27 @@ def submit(
     raise typer.Exit(run_submit(source, name, _settings(), as_json=as_json))
 
 
-@app.command(epilog="[bold]Example[/bold]: hkplates status 3 --json")
+@app.command(rich_help_panel="Run", epilog="[bold]Example[/bold]: hkplates dispatch --once")
+def dispatch(
+    once: Annotated[
+        bool, typer.Option("--once", help="One round, for cron; prints what it did.")
+    ] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="With --once, print one JSON object instead of text.")
+    ] = False,
+) -> None:
+    """Keep the workers supplied, for all submissions, until it is stopped.
+
+    Sends what waits, sends again what got lost, finishes submissions with
+    nothing left, and logs when work stalls. With it running, `hkplates submit`
+    may be interrupted once its source is listed. Several may run at once.
+    """
+    from producer.service import run_dispatch
+
+    raise typer.Exit(run_dispatch(_settings(), once=once, as_json=as_json))
+
+
+@app.command(rich_help_panel="Run", epilog="[bold]Example[/bold]: hkplates status 3 --json")
 def status(
     submission: Annotated[
         int | None, typer.Argument(help="Number of a submission; without it, the latest ones.")
@@ -76,7 +103,87 @@ def status(
     raise typer.Exit(show_status(submission, _settings(), as_json=as_json))
 
 
-@app.command(epilog="[bold]Example[/bold]: hkplates read *.jpg --draw drawn/")
+@app.command(rich_help_panel="Run", epilog="[bold]Example[/bold]: hkplates failures 3 --csv")
+def failures(
+    submission: Annotated[
+        int | None, typer.Argument(help="Number of a submission; without it, all.")
+    ] = None,
+    reason: Reason = None,
+    limit: Annotated[
+        int | None, typer.Option(min=0, help="Images to list; without it all.")
+    ] = None,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV instead of text.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object a line, one for each image.")
+    ] = False,
+) -> None:
+    """List the images that failed or were set aside, and why.
+
+    Those of the newest submission first, however many there are.
+    """
+    from producer.failures import show_failures
+
+    if as_csv and as_json:
+        raise typer.BadParameter("either --csv or --json")
+    form: Literal["csv", "json", "text"] = "csv" if as_csv else "json" if as_json else "text"
+    raise typer.Exit(show_failures(submission, reason, limit, form, _settings()))
+
+
+@app.command(
+    rich_help_panel="Run", epilog="[bold]Example[/bold]: hkplates retry 3 --reason missing"
+)
+def retry(
+    submission: Annotated[
+        int | None, typer.Argument(help="Number of a submission; without it, all.")
+    ] = None,
+    reason: Reason = None,
+    as_json: Json = False,
+) -> None:
+    """Try images again that failed or were set aside.
+
+    They wait as if nobody had begun them. A running `hkplates dispatch` or
+    `hkplates submit` sends them; those of a cancelled submission are left
+    alone.
+    """
+    from producer.control import retry as run_retry
+
+    raise typer.Exit(run_retry(submission, reason, _settings(), as_json=as_json))
+
+
+@app.command(rich_help_panel="Run", epilog="[bold]Example[/bold]: hkplates pause 3")
+def pause(submission: Number, as_json: Json = False) -> None:
+    """Send no more of a submission, until it is resumed or submitted again.
+
+    Workers finish the images that they have begun.
+    """
+    from producer.control import steer
+
+    raise typer.Exit(steer("pause", submission, _settings(), as_json=as_json))
+
+
+@app.command(rich_help_panel="Run", epilog="[bold]Example[/bold]: hkplates resume 3")
+def resume(submission: Number, as_json: Json = False) -> None:
+    """Let a paused submission go on."""
+    from producer.control import steer
+
+    raise typer.Exit(steer("resume", submission, _settings(), as_json=as_json))
+
+
+@app.command(rich_help_panel="Run", epilog="[bold]Example[/bold]: hkplates cancel 3")
+def cancel(submission: Number, as_json: Json = False) -> None:
+    """End a submission: what waits will not be read.
+
+    What was read stays. Submitting its source again begins anew, with what
+    this left.
+    """
+    from producer.control import steer
+
+    raise typer.Exit(steer("cancel", submission, _settings(), as_json=as_json))
+
+
+@app.command(
+    rich_help_panel="Ask", epilog="[bold]Example[/bold]: hkplates read *.jpg --draw drawn/"
+)
 def read(
     photos: Annotated[list[str], typer.Argument(help="Photographs, folders of them, or patterns.")],
     as_json: Annotated[
@@ -98,7 +205,9 @@ def read(
     raise typer.Exit(read_photos(photos, as_json, draw, settings))
 
 
-@app.command(epilog="[bold]Example[/bold]: hkplates up && hkplates migrate")
+@app.command(
+    rich_help_panel="Set up", epilog="[bold]Example[/bold]: hkplates up && hkplates migrate"
+)
 def up(as_json: Json = False) -> None:
     """Start the embedded PostgreSQL and Valkey; they run until `hkplates down`.
 
@@ -110,7 +219,7 @@ def up(as_json: Json = False) -> None:
     raise typer.Exit(run_up(_settings(), as_json=as_json))
 
 
-@app.command(epilog="[bold]Example[/bold]: hkplates down")
+@app.command(rich_help_panel="Set up", epilog="[bold]Example[/bold]: hkplates down")
 def down(as_json: Json = False) -> None:
     """Stop the embedded servers. What they hold stays."""
     from producer.commands import run_down
@@ -118,12 +227,27 @@ def down(as_json: Json = False) -> None:
     raise typer.Exit(run_down(_settings(), as_json=as_json))
 
 
-@app.command(epilog="[bold]Example[/bold]: DATABASE_URL=postgresql://... hkplates migrate")
+@app.command(
+    rich_help_panel="Set up",
+    epilog="[bold]Example[/bold]: DATABASE_URL=postgresql://... hkplates migrate",
+)
 def migrate(as_json: Json = False) -> None:
     """Bring the database's tables to what this version needs; harmless when they are."""
     from producer.commands import run_migrate
 
     raise typer.Exit(run_migrate(_settings(), as_json=as_json))
+
+
+@app.command(rich_help_panel="Set up", epilog="[bold]Example[/bold]: hkplates health --json")
+def health(as_json: Json = False) -> None:
+    """Show whether the servers answer and work goes on; exit 0 if so.
+
+    Exits 4 where a server is away or work is stalled, 5 where something is
+    not set up: a container's health check.
+    """
+    from producer.health import show_health
+
+    raise typer.Exit(show_health(_settings(), as_json=as_json))
 
 
 @app.command(
@@ -196,6 +320,39 @@ def export(
         min_confidence=min_confidence,
     )
     raise typer.Exit(run_export(output, form, wanted, _settings(), force=force, as_json=as_json))
+
+
+@app.command(
+    rich_help_panel="Ask",
+    epilog="[bold]Example[/bold]: hkplates compare 1 2 --csv > changes.csv",
+)
+def compare(
+    old: Annotated[
+        int | None, typer.Argument(help="Number of a model version; without it, list them.")
+    ] = None,
+    new: Annotated[int | None, typer.Argument(help="The version to compare with it.")] = None,
+    submission: Annotated[int | None, typer.Option(help="Only images of this submission.")] = None,
+    limit: Annotated[
+        int | None,
+        typer.Option(min=0, help="Changes to list; without it 20, or 1,000 in JSON and CSV."),
+    ] = None,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print the changes as CSV.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Show what changes from one model version to another.
+
+    Over all images that both have read: which plates are read differently,
+    found or lost, the surest changes first. Read some images again before
+    with `hkplates reprocess --limit 500`.
+    """
+    from producer.compare import run_compare
+
+    if as_csv and as_json:
+        raise typer.BadParameter("--csv and --json exclude each other")
+    form: Literal["text", "json", "csv"] = "csv" if as_csv else "json" if as_json else "text"
+    settings = _settings()
+    status = run_compare(old, new, settings, submission=submission, limit=limit, form=form)
+    raise typer.Exit(status)
 
 
 def _settings() -> "Settings":

@@ -8,7 +8,7 @@ from typing import Protocol
 from hkplates.jobs import Chunk, ImageRef
 from producer.broker import Broker
 
-LOOK_EVERY_SECONDS = 10.0
+LOOK_EVERY_SECONDS = 5.0
 MOST_IMAGES = 100_000
 """Queued images that are looked for."""
 
