@@ -26,10 +26,10 @@ from producer.commands import SET_ASIDE, describe
 from producer.dispatch import Dispatcher
 from producer.listing import Batches
 from producer.progress import Standing
+from producer.run import NO_WORKER
 from producer.sources import parse_source
 from producer.stall import StallWatch
-from producer.status import Status
-from producer.submit import NO_WORKER, Report, Submit
+from producer.submit import Report, Submit
 
 
 @dataclass
@@ -347,17 +347,6 @@ def test_what_was_set_aside_is_told_apart_from_what_failed(engine: sa.Engine, ph
     report["images"]["failed"] = 0
     assert "Submit the same source again" not in describe(report)
     assert SET_ASIDE in describe(report)
-
-
-def test_the_next_step_never_promises_to_try_what_was_set_aside(
-    engine: sa.Engine, photos: Path
-) -> None:
-    row = queries.submission(engine, submit(engine, photos, WorkingQueue(engine)).submission)
-    assert row is not None
-    aside = Status(row, Counts(done=1, quarantined=1), {"crashed": 1}, 0)
-    failed = Status(row, Counts(failed=1, quarantined=1), {"crashed": 1, "missing": 1}, 0)
-    assert aside.next == SET_ASIDE
-    assert "try the failed images again" in failed.next
 
 
 def test_numbers_of_many_submissions_take_one_query_each(
