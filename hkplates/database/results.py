@@ -65,10 +65,7 @@ class Results:
 
     def register_model(self, version: ModelVersion) -> int:
         """The number of a model version, which is kept once however many workers register it."""
-        config = _plain(version.config)
-        row = {"detector": version.detector, "reader": version.reader, "config": config}
-        canonical = json.dumps(row, sort_keys=True, separators=(",", ":"))
-        row["digest"] = hashlib.sha256(canonical.encode()).digest()
+        row = model_row(version)
         query = sa.select(ModelVersionRow.id).where(ModelVersionRow.digest == row["digest"])
         with self._engine.begin() as connection:
             connection.execute(insert(ModelVersionRow).values(row).on_conflict_do_nothing())
@@ -236,6 +233,18 @@ def _in_utc(moment: datetime | None) -> datetime | None:
         return None if moment is None else moment.astimezone(UTC)
     except OverflowError:
         return None  # a day before year 1 or after year 9999
+
+
+def model_row(version: ModelVersion) -> dict[str, Any]:
+    """A model version's columns; its digest is equal exactly where all else is."""
+    config = _plain(version.config)
+    row: dict[str, Any] = {
+        "detector": version.detector,
+        "reader": version.reader,
+        "config": config,
+    }
+    canonical = json.dumps(row, sort_keys=True, separators=(",", ":"))
+    return {**row, "digest": hashlib.sha256(canonical.encode()).digest()}
 
 
 def _plain(values: Mapping[str, object]) -> Any:
