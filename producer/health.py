@@ -23,10 +23,11 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Queue:
-    """Redis as it is now; `workers` are those that are connected, whether they take work or not."""
+    """Redis as it is now. `workers` are those that are connected, whether they take work or not;
+    None where Redis does not tell."""
 
     waiting: int
-    workers: int
+    workers: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,10 +126,8 @@ def _of_postgres(work: Work | HkplatesError) -> str:
 
 def _of_redis(queue: Queue | HkplatesError) -> str:
     if isinstance(queue, Queue):
-        return (
-            f"Redis: answers, {queue.waiting:,} messages waiting, "
-            f"{queue.workers:,} workers connected"
-        )
+        workers = "" if queue.workers is None else f", {queue.workers:,} workers connected"
+        return f"Redis: answers, {queue.waiting:,} messages waiting{workers}"
     return f"Redis: {'away' if isinstance(queue, TemporaryFault) else 'not ready'}. {queue}"
 
 

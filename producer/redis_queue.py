@@ -53,15 +53,15 @@ class RedisQueue:
                 waiting, taken = pipe.execute()
         return {number for message in _messages(waiting, taken) for number in _images(message)}
 
-    def workers(self) -> int:
-        """Workers that are connected, whether they take messages or not."""
+    def workers(self) -> int | None:
+        """Workers that are connected, whether they take messages or not: each listens for what
+        `celery inspect` asks. None where this user may not list connections."""
         with self._translated():
-            return sum(count for _, count in self._redis.pubsub_numsub(*self._mailboxes()))
-
-    def _mailboxes(self) -> list[bytes]:
-        # Each worker listens where `celery inspect` speaks: "/0.celery.pidbox" for database 0.
-        number = self._redis.connection_pool.connection_kwargs.get("db", 0)
-        return [f"/{number}.celery.pidbox".encode()]
+            try:
+                clients = self._redis.client_list(_type="pubsub")
+            except (redis.exceptions.NoPermissionError, redis.exceptions.ResponseError):
+                return None
+        return sum(int(client.get("psub", 0)) > 0 for client in clients)
 
     def close(self) -> None:
         """Give the connections back."""
