@@ -224,5 +224,5 @@ def _iso(moment: datetime | None) -> str | None:
     return None if moment is None else moment.isoformat()
 
 
-def _json(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+# Made once: json.dumps would make one for each value.
+_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
