@@ -84,15 +84,14 @@ class WorkingQueue:
         results = Results(self.engine)
         version = results.register_model(ModelVersion("d", "r", {}))
         images = Ledger(self.engine).claim(chunk.images, 60)
-        results.save(version, [outcome(image) for image in images])
+        results.save(version, [self.outcome(image) for image in images])
 
-
-def outcome(image: ImageRef) -> Outcome:
-    try:
-        FolderStore().read(image.bucket, image.key, image.etag, limit=1000)
-    except ImageRejected as error:
-        return ImageFailed(image, error.reason, str(error))
-    return ImageDone(image, 10, 10, None, 1, ())
+    def outcome(self, image: ImageRef) -> Outcome:
+        try:
+            FolderStore().read(image.bucket, image.key, image.etag, limit=1000)
+        except ImageRejected as error:
+            return ImageFailed(image, error.reason, str(error))
+        return ImageDone(image, 10, 10, None, 1, ())
 
 
 @dataclass
