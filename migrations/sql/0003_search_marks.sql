@@ -162,7 +162,8 @@ WITH asked AS (
       FROM asked, generate_series(1, size + 1) gap CROSS JOIN alphabet
       LEFT JOIN confusable_characters known
              ON known.read_character = read AND known.true_character = ''
-     WHERE whole OR (length(translate(pattern, '?*', '')) >= size - 1 AND probability >= 0.03)
+     WHERE whole OR (counted AND length(translate(pattern, '?', '')) >= size - 1
+                     AND probability >= 0.03)
 ), less AS (
     SELECT overlay(pattern PLACING '' FROM at FOR 1), ARRAY[]::integer[],
            (SELECT sum(probability) FROM confusable_characters known
@@ -184,38 +185,33 @@ COMMENT ON FUNCTION likely_readings(text) IS
 
 
 -- Ways in which one stored reading may stand for the asked mark, as probabilities. None is higher
--- than that of the reading itself, nor than that of the reading being wrong.
+-- than that of the reading itself, nor than that of the reading being wrong. Without a search_path
+-- of its own, so that it becomes a part of the query that asks it.
 CREATE FUNCTION look_alike_score(
     likeness text, places integer[], weight double precision, lost boolean, mark text,
-    confidence real, detector_score real, character_confidences real[], candidates jsonb,
-    OUT by_candidate real, OUT by_shape real
+    confidence real, detector_score real, character_confidences real[], candidates jsonb
 )
+    RETURNS TABLE (by_candidate real, by_shape real)
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
-    SET search_path = pg_catalog, public, pg_temp
 AS $$
-WITH bound AS (
-    SELECT greatest(0, least(confidence, detector_score - confidence)) AS highest,
-           length(mark) AS size,
-           least(1, confidence / nullif(detector_score, 0)) AS sure
-), by_candidates AS (
-    SELECT max((candidate ->> 'confidence')::real) AS probability
-      FROM jsonb_path_query(candidates, '$[*]') AS candidate
-     WHERE canonical_mark(candidate ->> 'text') LIKE likeness
-), characters AS (
-    SELECT ordinality AS at, probability
-      FROM bound, unnest(CASE WHEN cardinality(character_confidences) = size
-                              THEN character_confidences
-                              ELSE array_fill(power(sure, 1.0 / size)::real, ARRAY[size]) END)
-           WITH ORDINALITY AS one(probability, ordinality)
-), shape AS (
-    SELECT exp(sum(ln(greatest(1e-6, CASE WHEN at = ANY (places) OR at - size - 1 = ANY (places)
-                                          THEN 1 - probability ELSE probability END)))) AS product
-      FROM bound, characters
-)
-SELECT least(highest, detector_score * coalesce(by_candidates.probability, 0))::real,
+SELECT least(highest, detector_score * coalesce((
+           SELECT max((candidate ->> 'confidence')::real)
+             FROM jsonb_path_query(candidates, '$[*]') AS candidate
+            WHERE canonical_mark(candidate ->> 'text') LIKE likeness), 0))::real,
        least(highest, weight * CASE WHEN lost THEN detector_score - confidence
-                                    ELSE detector_score * product END)::real
-  FROM bound, by_candidates, shape
+           ELSE detector_score * (
+               SELECT exp(sum(ln(greatest(1e-6, CASE
+                          WHEN at = ANY (places) OR at - length(mark) - 1 = ANY (places)
+                          THEN 1 - sure ELSE sure END))))
+                 FROM unnest(CASE
+                          WHEN cardinality(character_confidences) = length(mark)
+                          THEN character_confidences
+                          -- Not one for each character of the mark: they share the whole evenly.
+                          ELSE array_fill(power(least(1, confidence / nullif(detector_score, 0)),
+                                                1.0 / length(mark))::real, ARRAY[length(mark)])
+                          END) WITH ORDINALITY AS one(sure, at))
+           END)::real
+  FROM (VALUES (greatest(0, least(confidence, detector_score - confidence)))) AS bound(highest)
 $$;
 
 COMMENT ON FUNCTION look_alike_score(
@@ -249,6 +245,7 @@ DECLARE
         (SELECT greatest(reltuples, 0) FROM pg_class WHERE oid = 'plates'::regclass);
     most_share CONSTANT double precision := 0.1;
     look_alike_cost CONSTANT double precision := 60000;  -- microseconds, as mark_ranges estimates
+    most_examined CONSTANT integer := 2000;
     window_images CONSTANT integer := 100000;
     no_look_alike_above CONSTANT real := 0.5;  -- least(confidence, 1 - confidence) is never more
     -- Entries of the indexes on marks, read without the table: what `look` asks for, if %s.
@@ -271,6 +268,7 @@ DECLARE
     current text;
     in_window text := '';
     busy boolean;
+    bounded boolean;
     found text;
     floor real := least_score;
     ids bigint[]; scores real[]; reasons text[];
@@ -305,17 +303,17 @@ BEGIN
         || CASE WHEN since IS NULL THEN '' ELSE ' AND images.taken_at >= $2' END
         || CASE WHEN until IS NULL THEN '' ELSE ' AND images.taken_at < $3' END
         || CASE WHEN prefix IS NULL THEN '' ELSE
-            ' AND (starts_with(images.key, $4)
-              OR starts_with(rtrim(images.bucket, ''/'') || ''/'' || images.key, $4)
-              OR starts_with(CASE images.store WHEN ''s3'' THEN ''s3://'' ELSE ''file://'' END
-                             || rtrim(images.bucket, ''/'') || ''/'' || images.key, $4))' END
+            ' AND starts_with(CASE WHEN $4 NOT LIKE ''%://%'' THEN images.key
+                     WHEN images.store = ''s3'' THEN ''s3://'' || images.bucket || ''/'' || images.key
+                     ELSE ''file://'' || rtrim(images.bucket, ''/'') || ''/'' || images.key END, $4)'
+            END
         || ' OFFSET 0) AS shown';
     -- Except that a short time has few images: those are found first, by their own index.
     IF since IS NOT NULL OR until IS NOT NULL THEN
         in_window := 'SELECT id FROM images WHERE '
             || concat_ws(' AND ', CASE WHEN since IS NOT NULL THEN 'taken_at >= $2' END,
                                   CASE WHEN until IS NOT NULL THEN 'taken_at < $3' END);
-        EXECUTE format('SELECT count(*) > $1 FROM (%s LIMIT $1 + 1) AS some', in_window)
+        EXECUTE format('SELECT count(*) > $1 FROM (%s LIMIT $1 + 1) AS few', in_window)
            INTO busy USING window_images, since, until;
         in_window := CASE WHEN busy THEN ''
                           ELSE format('WHERE image_id IN (%s)', in_window) END;
@@ -341,36 +339,47 @@ BEGIN
     END IF;
     IF look_alikes AND floor < no_look_alike_above THEN
         found := CASE WHEN whole
-            THEN 'SELECT way.*, plates.* FROM plates JOIN way ON way.reading = plates.mark
-                   WHERE plates.mark = ANY ((SELECT array_agg(reading) FROM way)::text[])
+            THEN 'SELECT way.no, id, image_id, model_version_id, confidence
+                    FROM plates JOIN way ON way.reading = plates.mark
+                   WHERE plates.mark = ANY ((SELECT array_agg(DISTINCT reading) FROM way)::text[])
                      AND confidence BETWEEN $5 AND 1 - $5'
-            ELSE 'SELECT way.*, plates.* FROM ('
-                 || format(indexed, 'AND confidence <= 1 - $5') || ') AS entry
-                   JOIN way ON way.no = entry.no JOIN plates ON plates.id = entry.id' END;
+            ELSE format(indexed, 'AND confidence <= 1 - $5') END;
         EXECUTE format(
             'WITH way AS MATERIALIZED (
                 SELECT row_number() OVER (ORDER BY weight DESC, reading, why) AS no, *
                   FROM likely_readings($1)
             ), look(no, backward, start, likeness) AS (%s
-            ), read AS MATERIALIZED (%s
-            ), scored AS MATERIALIZED (
-                SELECT DISTINCT ON (id) id, image_id, model_version_id,
-                       greatest(by_candidate, by_shape) AS score,
+            ), examined AS MATERIALIZED (
+                SELECT found.* FROM (
+                    SELECT every.*, places, weight, lost, why
+                      FROM (%s) AS every JOIN way USING (no) %s
+                     ORDER BY weight * least(confidence, 1 - confidence) DESC LIMIT $10 * 5
+                    ) AS found %s LIMIT $10
+            ), scored AS (
+                SELECT DISTINCT ON (id) id, greatest(by_candidate, by_shape) AS score,
                        CASE WHEN by_candidate >= by_shape
                             THEN ''second reading of '' || mark ELSE why END AS why
-                  FROM read CROSS JOIN LATERAL look_alike_score(
+                  FROM examined CROSS JOIN LATERAL (
+                       SELECT mark, detector_score, character_confidences, candidates
+                         FROM plates WHERE plates.id = examined.id OFFSET 0) AS plate
+                 CROSS JOIN LATERAL look_alike_score(
                        $9, places, weight, lost, mark, confidence, detector_score,
                        character_confidences, candidates)
                  WHERE greatest(by_candidate, by_shape) >= $5
                  ORDER BY id, score DESC, why
             )
-            SELECT array_agg(id), array_agg(score), array_agg(why) FROM (
-                SELECT found.id, found.score, found.why FROM (
-                    SELECT * FROM scored %s ORDER BY score DESC) AS found %s
-                 ORDER BY found.score DESC LIMIT $6) AS best',
+            SELECT array_agg(id), array_agg(score), array_agg(why),
+                   (SELECT count(*) = $10 FROM examined)
+              FROM (SELECT * FROM scored ORDER BY score DESC LIMIT $6) AS best',
             looks, found, in_window, current)
-           INTO other_ids, other_scores, other_reasons
-          USING asked, since, until, prefix, floor, most_rows, stored, look_alike_cost, likeness;
+           INTO other_ids, other_scores, other_reasons, bounded
+          USING asked, since, until, prefix, floor, most_rows, stored, look_alike_cost, likeness,
+                most_examined;
+        IF bounded THEN
+            RAISE NOTICE '% is like more readings than are looked at: of the look-alikes, only the '
+                'likeliest are here', asked
+                USING HINT = 'Name more characters, or a time, for all.';
+        END IF;
     END IF;
 
     RETURN QUERY
