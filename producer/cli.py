@@ -323,6 +323,62 @@ def export(
 
 
 @app.command(
+    rich_help_panel="Run",
+    epilog="[bold]Example[/bold]: hkplates reprocess --below 0.8 --limit 500",
+)
+def reprocess(
+    below: Annotated[
+        float | None,
+        typer.Option(min=0, max=1, help="A Hong Kong plate was read with less confidence."),
+    ] = None,
+    model: Annotated[
+        int | None, typer.Option(help="Read last by this model version; see compare.")
+    ] = None,
+    mark: Annotated[
+        str | None, typer.Option(help="? stands for one character, * for any number.")
+    ] = None,
+    submission: Annotated[int | None, typer.Option(help="Number of a submission.")] = None,
+    prefix: filters.Prefix = None,
+    limit: Annotated[
+        int | None, typer.Option(min=1, help="So many at most, from all over the archive.")
+    ] = None,
+    all_images: Annotated[bool, typer.Option("--all", help="Every image.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell how many.")] = False,
+    no_wait: Annotated[
+        bool, typer.Option("--no-wait", help="Leave the sending to `hkplates dispatch`.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Run images again under the current model version.
+
+    Images that this version has read already are left out; what narrows,
+    narrows together. What was read before is kept, and shown until the new
+    reading is whole. Interrupt it when you like: the same command goes on.
+    What changed: hkplates compare
+    """
+    from hkplates.database.reprocess import Wanted
+    from producer.reprocess import run_reprocess
+
+    wanted = Wanted(
+        below=below,
+        model=model,
+        mark=filters.mark(mark),
+        submission=submission,
+        prefix=filters.prefix(prefix),
+        limit=limit,
+    )
+    status = run_reprocess(
+        wanted,
+        _settings(),
+        all_images=all_images,
+        dry_run=dry_run,
+        wait=not no_wait,
+        as_json=as_json,
+    )
+    raise typer.Exit(status)
+
+
+@app.command(
     rich_help_panel="Ask",
     epilog="[bold]Example[/bold]: hkplates compare 1 2 --csv > changes.csv",
 )

@@ -11,8 +11,9 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB
 
 from hkplates.database import ledger_sql
-from hkplates.database.ledger import Added, Ledger, Submission
-from hkplates.database.tables import Image, Plate
+from hkplates.database.ledger import Added, Ledger
+from hkplates.database.ledger import Submission as Opened
+from hkplates.database.tables import Image, Plate, Submission
 from hkplates.database.text import like, storable
 
 BATCH = 1000
@@ -26,7 +27,8 @@ class Wanted:
     `below`: a plate of region HK is read with less confidence. `mark`: a plate has it, in the
     registry's form, with `?` for one character and `*` for any number; with `below` the same plate.
     `model`: the version whose reading is the current one. `submission`: the one that last asked for
-    the image. `prefix` with `://` is the beginning of the URI, else of the key.
+    the image. `prefix` with `://` is the beginning of the URI, else of the key. `limit`: so many of
+    them at most, from all over the archive.
     """
 
     below: float | None = None
@@ -34,6 +36,7 @@ class Wanted:
     model: int | None = None
     submission: int | None = None
     prefix: str | None = None
+    limit: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +51,10 @@ class Reprocessing:
     engine: sa.Engine
     wanted: Wanted
     target: int | None
-    limit: int | None = None
 
     def count(self) -> dict[int, int]:
         """How many images there are to choose, by the version that read them last."""
-        chosen = self._query(None, self.limit).subquery()
+        chosen = self._query(None, self.wanted.limit).subquery()
         query = sa.select(chosen.c.model_version_id, sa.func.count()).group_by(
             chosen.c.model_version_id
         )
@@ -70,9 +72,9 @@ class Reprocessing:
 
         Those that this submission has already are left out, and count towards the limit.
         """
-        limit = self.limit
+        limit = self.wanted.limit
         if limit is not None and submission_id is not None:
-            limit = max(0, limit - self._owned(submission_id))
+            limit = max(0, limit - self.owned(submission_id))
         with self.engine.connect() as connection:
             connection = connection.execution_options(
                 isolation_level="REPEATABLE READ", postgresql_readonly=True
@@ -106,7 +108,7 @@ class Reprocessing:
                     connection.execute(statement, {"ids": ids, **values})
         return Added(retried=len(ended), taken_over=len(waiting))
 
-    def open(self, source: str, options: Mapping[str, Any]) -> Submission:
+    def open(self, source: str, options: Mapping[str, Any]) -> Opened:
         """The unfinished submission of this source, else a new one; with these options."""
         submission = Ledger(self.engine).open_submission(source, options=options)
         if submission.resumed:
@@ -118,21 +120,32 @@ class Reprocessing:
                 )
         return submission
 
+    def owned(self, submission_id: int) -> int:
+        """Images of a submission, whatever became of them."""
+        query = sa.select(sa.func.count()).where(Image.submission_id == submission_id)
+        with self.engine.connect() as connection:
+            return connection.execute(query).scalar_one()
+
     def versions_of(self, submission_id: int) -> dict[int, int]:
-        """Done images of a submission by the version that read them."""
+        """Images of a submission that were done since it began, by the version that read them."""
         query = (
             sa.select(Image.model_version_id, sa.func.count())
-            .where(Image.submission_id == submission_id, Image.state == "done")
+            .join(Submission, Submission.id == Image.submission_id)
+            .where(Submission.id == submission_id, Image.state == "done")
+            # Where it was cancelled, those that waited are done as they were long before.
+            .where(Image.processed_at >= Submission.created_at)
             .group_by(Image.model_version_id)
             .order_by(Image.model_version_id)
         )
         with self.engine.connect() as connection:
             return {int(number or 0): count for number, count in connection.execute(query)}
 
-    def _owned(self, submission_id: int) -> int:
-        query = sa.select(sa.func.count()).where(Image.submission_id == submission_id)
+    def mostly_before(self, submission_id: int) -> int | None:
+        """The version that read most images of a submission before the target did."""
         with self.engine.connect() as connection:
-            return connection.execute(query).scalar_one()
+            values = {"id": submission_id, "target": self.target}
+            found: int | None = connection.execute(_MOSTLY_BEFORE, values).scalar()
+            return found
 
     def _query(
         self, submission_id: int | None, limit: int | None
@@ -163,6 +176,13 @@ _READ_AGAIN = sa.text(f"""
 
 _TAKE_OVER = sa.text("""
     UPDATE images SET submission_id = :id WHERE id = ANY(CAST(:ids AS bigint[]))
+""")
+
+_MOSTLY_BEFORE = sa.text("""
+    SELECT earlier_versions.model_version_id
+      FROM images JOIN earlier_versions ON image_id = images.id
+     WHERE submission_id = :id AND images.model_version_id = :target
+     GROUP BY 1 ORDER BY count(*) DESC, 1 DESC LIMIT 1
 """)
 
 # As the view sightings writes it.
