@@ -14,16 +14,21 @@ MOST_CHUNKS = 70_000
 MOST_TAGS = 4096
 """Of one TIFF directory; cameras and scanners write some hundred."""
 
-MOST_NUMBERS = 262_144
+MOST_NUMBERS = 65_536
 """In one TIFF tag: the places of as many strips or tiles."""
 
-MOST_RUN_LENGTH_PIXELS = 16_000_000
+MOST_RUN_LENGTH_PIXELS = 8_000_000
 """Of a BMP whose lines are packed, which Pillow unpacks in Python."""
+
+MOST_TILE_PIXELS = 32 * 2**20
+"""Of one TIFF tile, for which a decoder takes memory before it looks at the data."""
 
 _SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4}
 """Bytes of one value of each TIFF type; 16 to 18 are BigTIFF's."""
 _BIG_SIZES = {**_SIZES, 16: 8, 17: 8, 18: 8}
 _OPAQUE = (1, 2, 6, 7)  # types that Pillow keeps as bytes
+_SHORT = 3
+_TILE_SIDES = (322, 323)
 _PARTS = (0x8769, 0x8825, 0xA005)  # directories of Exif, GPS, interoperability
 
 
@@ -63,6 +68,22 @@ def require_cheap(data: bytes, name: str, *, max_pixels: int) -> None:
             _webp(data, max_pixels)
     except struct.error:
         return  # cut off within what was looked at: Pillow says how
+
+
+def is_cut_off(data: bytes, name: str) -> bool:
+    """Whether a file whose header cannot be read ends before that header does."""
+    try:
+        if name == "TIFF":
+            order = "<" if data[:2] == b"II" else ">"
+            big = data[2:4] in (b"+\0", b"\0+")
+            start = struct.unpack_from(order + ("Q" if big else "L"), data, 8 if big else 4)[0]
+            count = struct.unpack_from(order + ("Q" if big else "H"), data, _at(start))[0]
+            return bool(start + count * (20 if big else 12) > len(data))
+        if name == "WEBP":
+            return bool(struct.unpack_from("<L", data, 4)[0] + 8 > len(data))
+        return len(data) < {"PNG": 33, "BMP": 54}.get(name, 0)
+    except struct.error:
+        return True
 
 
 def _png(data: bytes) -> None:
@@ -120,18 +141,32 @@ def _directory(data: bytes, order: str, start: int, *, big: bool) -> list[int]:
     if count > MOST_TAGS:
         raise ImageUndecodable(f"a TIFF directory of {count} tags; no camera writes that")
     entry, sizes = (order + "HHQQ", _BIG_SIZES) if big else (order + "HHLL", _SIZES)
-    place, total, parts = start + (8 if big else 2), 0, []
+    place, total, tile = start + (8 if big else 2), 0, 1
+    parts: list[int] = []
     for number in range(count):
         at = place + number * struct.calcsize(entry)
         tag, kind, values, value = struct.unpack_from(entry, data, at)
         total += values * sizes.get(kind, 0)
-        if values > MOST_NUMBERS and kind not in _OPAQUE:
+        if total > len(data):
+            raise ImageUndecodable(
+                "the TIFF header is damaged: its tags say more than the file holds"
+            )
+        if values > MOST_NUMBERS and kind in sizes and kind not in _OPAQUE:
             raise ImageUndecodable(f"the TIFF tag {tag} has {values} values; no camera writes that")
+        if tag in _TILE_SIDES:
+            tile *= _number(kind, value, order, big=big)
         if tag in _PARTS and len(parts) < len(_PARTS):
             parts.append(value)
-    if total > len(data):
-        raise ImageUndecodable("the TIFF header is damaged: its tags say more than the file holds")
+    if tile > MOST_TILE_PIXELS:
+        raise ImageTooLarge(f"TIFF tiles of {tile} pixels, the limit is {MOST_TILE_PIXELS}")
     return parts
+
+
+def _number(kind: int, value: int, order: str, *, big: bool) -> int:
+    """The one number of a tag; one of two bytes stands in the first two of its four or eight."""
+    if kind != _SHORT:
+        return value
+    return value & 0xFFFF if order == "<" else value >> (48 if big else 16)
 
 
 def _at(start: int) -> int:

@@ -43,6 +43,9 @@ _DAMAGE = (
 # A decoder that keeps the whole picture as coefficients, of four inks, is given less room.
 _CMYK_SHARE = 0.75
 
+# So is one that holds more than four bytes a pixel, beside Pillow's four.
+_DEEP_SHARE = 0.75
+
 _BAND = 256  # rows turned into RGB at a time: a whole second picture would double the memory
 
 # `warnings.catch_warnings` changes the whole process, so that two threads may not overlap in it.
@@ -113,7 +116,7 @@ def _pillow() -> Iterator[None]:
 
 def _decode_with_pillow(data: bytes, max_pixels: int) -> tuple[Photo, exif.Tags]:
     picture = _open(data)
-    guards.require_room(*picture.size, max_pixels=max_pixels)
+    guards.require_room(*picture.size, max_pixels=max_pixels, share=_share(picture))
     try:
         picture.load()
         tags = exif.read_tags(data if picture.format == "TIFF" else _exif_block(picture))
@@ -127,17 +130,26 @@ def _decode_with_pillow(data: bytes, max_pixels: int) -> tuple[Photo, exif.Tags]
     raise ImageUndecodable(f"the {picture.format} data is damaged: {damage:.200}")
 
 
+def _share(picture: Image.Image) -> float:
+    """What of the limit a picture is given: less, where a strip of it may be twice as large."""
+    bits = picture.tag_v2.get(258, (8,)) if isinstance(picture, TiffImageFile) else (8,)
+    return _DEEP_SHARE if isinstance(bits, tuple) and sum(bits) > 32 else 1.0
+
+
 def _open(data: bytes) -> Image.Image:
     try:
         picture = Image.open(io.BytesIO(data), formats=FORMATS)
-    except ValueError as error:
-        raise ImageUndecodable(f"the {name_of(data)} header is damaged: {error!s:.200}") from None
     except _DAMAGE:
-        raise ImageTruncated(
-            f"a {name_of(data)} file of {len(data)} bytes without a whole header"
-        ) from None
+        raise _unreadable(data) from None
     _refuse_raw(picture)
     return picture
+
+
+def _unreadable(data: bytes) -> ImageTruncated | ImageUndecodable:
+    name = name_of(data)
+    if guards.is_cut_off(data, name):
+        return ImageTruncated(f"a {name} file of {len(data)} bytes without a whole header")
+    return ImageUndecodable(f"a {name} file whose header is damaged, or of a kind that is not read")
 
 
 def _refuse_raw(picture: Image.Image) -> None:

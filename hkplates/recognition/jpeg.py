@@ -22,6 +22,11 @@ MOST_SEGMENTS = 5000
 MOST_SCANS = 100
 """Of one picture. Progressive files have some ten; libjpeg-turbo's own bound for fuzzers is 500."""
 
+MOST_WORK = 1_800_000_000
+"""Pixels gone over: those of the picture, once for each scan. 15 scans of 120 megapixels."""
+
+_ARITHMETIC = 10  # times as slow as Huffman's codes; and it goes on when the data has ended
+
 _MARKER = re.compile(rb"\xff[^\xff\x00]")  # 0xFF may be repeated before a marker
 _SCAN = b"\xff\xda"
 # In the picture's data 0xFF is followed by 0, or by one of eight marks of restart.
@@ -30,6 +35,7 @@ _BARE = frozenset([0x01, *range(0xD0, 0xD9)])  # markers that stand alone
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _READ_FRAMES = frozenset([0xC0, 0xC1, 0xC2, 0xC9, 0xCA])
 _PROGRESSIVE = frozenset([0xC2, 0xCA])
+_ARITHMETIC_FRAMES = frozenset([0xC9, 0xCA])
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,14 +111,15 @@ def _header(
             "baseline or progressive JPEG of 8 bits to have it read"
         )
     height, width = int.from_bytes(frame[2:4]), int.from_bytes(frame[4:6])
-    _require_few_scans(data, place)
+    work = max(1, width * height) * (_ARITHMETIC if kind in _ARITHMETIC_FRAMES else 1)
+    _require_few_scans(data, place, min(MOST_SCANS, max(1, MOST_WORK // work)))
     whole = kind in _PROGRESSIVE or scan[0] < channels
     return Header(width, height, channels, whole, adobe, exif)
 
 
-def _require_few_scans(data: bytes, place: int) -> None:
+def _require_few_scans(data: bytes, place: int, most: int) -> None:
     """Refuse a picture of so many scans that each of its few bytes would cost a walk over it."""
-    if data.count(_SCAN, place) < MOST_SCANS:
+    if data.count(_SCAN, place) < most:
         return  # nearly always; what follows is slower, and exact
     scans = 1
     while (found := _IN_PICTURE.search(data, place)) is not None:
@@ -120,8 +127,10 @@ def _require_few_scans(data: bytes, place: int) -> None:
         if marker == 0xD9:
             return  # what follows is another picture, or a phone's film
         scans += marker == 0xDA
-        if scans > MOST_SCANS:
-            raise ImageUndecodable(f"a JPEG of more than {MOST_SCANS} scans; no camera writes that")
+        if scans > most:
+            raise ImageUndecodable(
+                f"a JPEG of more than {most} scans, too many for its size; no camera writes that"
+            )
         size = int.from_bytes(data[found.end() : found.end() + 2])
         place = found.end() + max(size, 2)
 

@@ -8,7 +8,9 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import numpy as np
 import pytest
-from PIL import Image, ImageDraw
+from faults.bombs import frame, jpeg, refinements, scan
+from faults.bombs_tiff import LONG, SHORT, plain, tiff
+from PIL import Image, ImageChops, ImageDraw
 
 from hkplates.errors import (
     ImageEmpty,
@@ -77,6 +79,17 @@ JPEG = {"quality": 95, "subsampling": 0}
         pytest.param("TIFF", "RGB", {"compression": "tiff_lzw"}, id="lzw tiff"),
         pytest.param("TIFF", "CMYK", {}, id="cmyk tiff"),
         pytest.param("BMP", "RGB", {}, id="bmp"),
+        pytest.param("BMP", "P", {}, id="palette bmp"),
+        pytest.param("TIFF", "RGB", {"compression": "tiff_adobe_deflate"}, id="deflate tiff"),
+        pytest.param("TIFF", "RGB", {"compression": "packbits"}, id="packbits tiff"),
+        pytest.param("TIFF", "RGB", {"compression": "jpeg", "quality": 95}, id="jpeg in tiff"),
+        pytest.param("TIFF", "RGB", {"big_tiff": True}, id="big tiff"),
+        pytest.param("TIFF", "RGBA", {}, id="tiff with alpha"),
+        pytest.param("TIFF", "P", {}, id="palette tiff"),
+        pytest.param("WEBP", "RGB", {"lossless": True}, id="lossless webp"),
+        pytest.param("PNG", "RGB", {"interlace": 1}, id="woven png"),
+        pytest.param("JPEG", "RGB", {**JPEG, "keep_rgb": True}, id="jpeg of red, green, blue"),
+        pytest.param("JPEG", "RGB", {**JPEG, "restart_marker_rows": 1}, id="jpeg with restarts"),
     ],
 )
 def test_a_picture_of_any_kind_becomes_rgb(kind: str, mode: str, options: dict[str, int]) -> None:
@@ -84,8 +97,105 @@ def test_a_picture_of_any_kind_becomes_rgb(kind: str, mode: str, options: dict[s
     assert_upright(encoded(picture, kind, **options), IN_COLOUR, tolerance=25)
 
 
-def test_a_cmyk_jpeg_keeps_its_colours() -> None:
-    assert_upright(encoded(corners().convert("CMYK"), "JPEG", **JPEG), IN_COLOUR, tolerance=25)
+def cmyk_jpeg(**options: object) -> bytes:
+    """As Photoshop has it: inverted, with Adobe's marker."""
+    data = encoded(corners().convert("CMYK"), "JPEG", **JPEG, **options)
+    assert ADOBE in data
+    return data
+
+
+ADOBE = b"\xff\xee\0\x0eAdobe"
+
+
+@pytest.mark.parametrize("options", [{}, {"progressive": True}], ids=["baseline", "progressive"])
+def test_a_cmyk_jpeg_keeps_its_colours(options: dict[str, bool]) -> None:
+    assert_upright(cmyk_jpeg(**options), IN_COLOUR, tolerance=25)
+
+
+def test_a_cmyk_jpeg_without_adobes_marker_is_not_inverted() -> None:
+    picture = ImageChops.invert(corners().convert("CMYK"))
+    data = encoded(picture, "JPEG", **JPEG)
+    start = data.index(ADOBE)
+    assert_upright(data[:start] + data[start + 16 :], IN_COLOUR, tolerance=25)
+
+
+def test_a_ycck_jpeg_keeps_its_colours() -> None:
+    cyan, magenta, yellow, black = corners().convert("CMYK").split()
+    # Of inverted inks, as Adobe has them, the opposite is coded: cyan's as red, and so on.
+    coded = Image.merge("RGB", (cyan, magenta, yellow)).convert("YCbCr")
+    inks = Image.merge("CMYK", (*coded.split(), ImageChops.invert(black)))
+    # Pillow inverts what it writes as CMYK, and the file is to hold these values as they are.
+    data = bytearray(encoded(ImageChops.invert(inks), "JPEG", **JPEG))
+    transform = data.index(ADOBE) + 15
+    assert data[transform] == 0
+    data[transform] = 2  # Adobe's number for YCCK
+    assert_upright(bytes(data), IN_COLOUR, tolerance=30)
+
+
+def test_an_arithmetic_coded_jpeg_is_read() -> None:
+    """One gray block after another, of no difference: middle gray."""
+    pixels = decode(refinements(48, 32, 2, kind=0xCA), max_pixels=EVERY_PIXEL).pixels
+    assert pixels.shape == (32, 48, 3)
+    assert np.ptp(pixels[:, :, 1].astype(int)) <= 2
+
+
+def test_big_endian_and_little_endian_tiff_are_the_same() -> None:
+    levels = bytes(range(0, 192, 4)) * 64
+    found = [
+        decode(tiff(plain(), levels, order=order), max_pixels=EVERY_PIXEL).pixels for order in "<>"
+    ]
+    assert np.array_equal(*found)
+    assert np.array_equal(found[0][:, :, 1].ravel(), np.frombuffer(levels, np.uint8))
+
+
+def test_of_a_tiff_of_many_pages_the_first_is_read() -> None:
+    pages = [Image.new("RGB", (48, 32), GREEN)] * 3
+    data = encoded(corners(), "TIFF", save_all=True, append_images=pages)
+    assert_upright(data, IN_COLOUR)
+
+
+@pytest.mark.parametrize("kind", ["WEBP", "PNG"])
+def test_of_a_moving_picture_the_first_is_read(kind: str) -> None:
+    frames = [Image.new("RGB", (48, 32), GREEN)] * 3
+    data = encoded(corners(), kind, save_all=True, append_images=frames, lossless=True)
+    assert_upright(data, IN_COLOUR)
+
+
+def test_a_bmp_of_one_bit_is_black_and_white() -> None:
+    gray = Image.new("1", (48, 32), 0)
+    ImageDraw.Draw(gray).rectangle((24, 0, 47, 31), 1)
+    expected = [(0, 0, 0), (255, 255, 255), (255, 255, 255), (0, 0, 0)]
+    assert_upright(encoded(gray, "BMP"), expected)
+
+
+@pytest.mark.parametrize("half", [False, True], ids=["bytes", "half bytes"])
+def test_a_packed_bmp_is_unpacked(half: bool) -> None:
+    assert_upright(packed_bmp(half=half), IN_COLOUR)
+
+
+def packed_bmp(*, half: bool) -> bytes:
+    """Run lengths of 8 bits or 4: lines from the bottom, each of two runs of 24 pixels."""
+    palette = b"".join(bytes([*colour[::-1], 0]) for colour in (RED, GREEN, WHITE, BLUE))
+    rows = ((3, 2), (0, 1))  # blue and white below, red and green above
+    runs = [
+        bytes([24, left * 17 if half else left, 24, right * 17 if half else right, 0, 0])
+        for left, right in rows
+        for _ in range(16)
+    ]
+    data = b"".join(runs) + b"\0\1"
+    start = 14 + 40 + len(palette)
+    head = struct.pack("<2sLHHL", b"BM", start + len(data), 0, 0, start)
+    bits, packing = (4, 2) if half else (8, 1)
+    info = struct.pack("<LllHHLLllLL", 40, 48, 32, 1, bits, packing, len(data), 0, 0, 4, 4)
+    return head + info + palette + data
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_of_a_tiff_of_16_bits_the_upper_ones_are_kept(order: str) -> None:
+    levels = np.tile(np.linspace(0, 65535, 48).astype(np.uint16), (32, 1))
+    picture = Image.fromarray(levels.astype(order + "u2"))
+    pixels = decode(encoded(picture, "TIFF"), max_pixels=EVERY_PIXEL).pixels
+    assert np.array_equal(pixels[:, :, 0], levels >> 8)
 
 
 @pytest.mark.parametrize(
@@ -225,6 +335,13 @@ def test_no_bytes_are_called_empty() -> None:
         pytest.param(b"%PDF-1.7", ImageUnsupported, "PDF", id="pdf"),
         pytest.param(b"RIFF\0\0\0\0AVI LIST", ImageUnsupported, "AVI", id="avi"),
         pytest.param(b"\x1a\x45\xdf\xa3webm", ImageUnsupported, "WebM", id="webm"),
+        pytest.param(b"\xff\x0a\xfa\x1f", ImageUnsupported, "JPEG XL", id="jpeg xl"),
+        pytest.param(b"\0\0\0\x0cJXL \r\n", ImageUnsupported, "JPEG XL", id="boxed jpeg xl"),
+        pytest.param(b"\0\0\0\x0cjP  \r\n", ImageUnsupported, "JPEG 2000", id="jpeg 2000"),
+        pytest.param(b"\xff\x4f\xff\x51\0\x2f", ImageUnsupported, "JPEG 2000", id="bare jpeg 2000"),
+        pytest.param(b"FUJIFILMCCD-RAW 0201", ImageUnsupported, "Fuji raw", id="fuji raw"),
+        pytest.param(b"IIRO\x08\0\0\0", ImageUnsupported, "Olympus raw", id="olympus raw"),
+        pytest.param(b"IIU\0\x18\0\0\0", ImageUnsupported, "Panasonic", id="panasonic raw"),
         pytest.param(b"PK\x03\x04", ImageUnsupported, "ZIP", id="zip"),
         pytest.param(b"II*\0\x10\0\0\0CR\2\0", ImageUnsupported, "Canon", id="canon raw"),
         pytest.param(b"dear diary", ImageUndecodable, "text", id="text"),
@@ -258,6 +375,61 @@ def test_a_picture_of_just_the_limit_is_read() -> None:
     assert decode(data, max_pixels=48 * 32).pixels.shape == (32, 48, 3)
     with pytest.raises(ImageTooLarge):
         decode(data, max_pixels=48 * 32 - 1)
+
+
+def test_a_jpeg_of_12_bits_or_without_loss_is_unsupported() -> None:
+    for kind, bits in ((0xC1, 12), (0xC3, 8)):
+        with pytest.raises(ImageUnsupported, match="save it as baseline"):
+            decode(jpeg(frame(48, 32, kind=kind, bits=bits), scan()), max_pixels=EVERY_PIXEL)
+
+
+def test_a_jpeg_of_too_many_scans_for_its_size_is_refused_before_any_is_decoded() -> None:
+    assert decode(refinements(48, 32, 90), max_pixels=EVERY_PIXEL).pixels.shape == (32, 48, 3)
+    for data in (refinements(48, 32, 200), refinements(12_000, 10_000, 20, kind=0xCA)):
+        with pytest.raises(ImageUndecodable, match="scans, too many for its size"):
+            decode(data, max_pixels=120_000_000)
+
+
+def test_what_looks_like_scans_behind_the_picture_is_not_counted() -> None:
+    assert_upright(encoded(corners(), "JPEG", **JPEG) + b"\xff\xda" * 500, IN_COLOUR)
+
+
+def test_a_hungry_decoder_is_given_less_of_the_limit() -> None:
+    data = encoded(corners(), "WEBP")
+    assert decode(data, max_pixels=48 * 32 * 2).pixels.shape == (32, 48, 3)
+    with pytest.raises(ImageTooLarge, match="whose decoder needs more memory"):
+        decode(data, max_pixels=48 * 32)
+    data = cmyk_jpeg(progressive=True)
+    with pytest.raises(ImageTooLarge, match="whose decoder needs more memory"):
+        decode(data, max_pixels=48 * 32)
+
+
+def test_tags_that_hold_more_than_their_file_are_refused() -> None:
+    tags = dict.fromkeys(range(50000, 50003), (SHORT, 1500, 8))
+    with pytest.raises(ImageUndecodable, match="more than the file holds"):
+        decode(tiff({**plain(), **tags}), max_pixels=EVERY_PIXEL)
+
+
+def test_a_tile_larger_than_any_photograph_is_refused() -> None:
+    tiles = {322: (LONG, 1, 65_536), 323: (LONG, 1, 32_752)}
+    for order in "<>":
+        with pytest.raises(ImageTooLarge, match="TIFF tiles of"):
+            decode(tiff({**plain(), **tiles}, order=order), max_pixels=EVERY_PIXEL)
+
+
+def test_more_pixels_than_pillow_would_allow_are_ours_to_allow() -> None:
+    data = png_header_of(20_000, 20_000)
+    with pytest.raises(ImageTooLarge, match="the limit is 399999999; raise"):
+        decode(data, max_pixels=399_999_999)
+    with pytest.raises(ImageTruncated):
+        decode(data, max_pixels=400_000_000)
+
+
+def png_header_of(wide: int, high: int) -> bytes:
+    data = bytearray(encoded(corners(), "PNG"))
+    data[16:24] = struct.pack(">LL", wide, high)
+    data[29:33] = struct.pack(">L", zlib.crc32(data[12:29]))
+    return bytes(data)
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF", "BMP"])

@@ -1,0 +1,136 @@
+"""What becomes of each file of the corpus when it is decoded: its end, its memory, its time.
+
+Each is decoded in a process of its own, forked from one that has loaded the decoders, under the
+limits of a worker's child. Run by itself it prints one line of JSON for each file.
+"""
+
+import json
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+from collections import Counter
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+MEMORY = 1280 * 2**20
+"""Bytes that decoding one file may take beyond what the process had before."""
+
+SECONDS = 10
+"""Of a processor's time for one file."""
+
+MAX_PIXELS = 120_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """What became of one file. `reason` is empty where it was read; `fault` where all is well."""
+
+    name: str
+    reason: str
+    detail: str
+    fault: str
+    mebibytes: int
+    seconds: float
+
+
+def ends(folder: Path) -> list[End]:
+    """Decode every file below a folder, each on its own; in the order of names."""
+    here = Path(__file__).parents[2]
+    quiet = {**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.faults.survival", str(folder)],
+        cwd=here,
+        env=quiet,
+        check=True,
+        capture_output=True,
+        text=True,
+        timeout=280,
+    )
+    return [End(**json.loads(line)) for line in done.stdout.splitlines()]
+
+
+def table(found: list[End]) -> str:
+    """Ends by the kind of file and by reason, as a person reads it."""
+    reasons = sorted({end.fault or end.reason or "read" for end in found})
+    kinds = list(dict.fromkeys(end.name.partition("/")[0] for end in found))
+    counts = Counter(
+        (end.name.partition("/")[0], end.fault or end.reason or "read") for end in found
+    )
+    rows = [["", *reasons, "all"]]
+    for kind in kinds:
+        row = [counts[kind, reason] for reason in reasons]
+        rows.append([kind, *map(str, row), str(sum(row))])
+    totals = [sum(counts[kind, reason] for kind in kinds) for reason in reasons]
+    rows.append(["all", *map(str, totals), str(len(found))])
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    lines = [
+        "  ".join(cell.rjust(wide) for cell, wide in zip(row, widths, strict=True)) for row in rows
+    ]
+    greedy, slow = (
+        max(found, key=lambda end: end.mebibytes),
+        max(found, key=lambda end: end.seconds),
+    )
+    return "\n".join(
+        [
+            *lines,
+            f"most memory: {greedy.mebibytes} MiB for {greedy.name}",
+            f"most time: {slow.seconds:.1f} s of a processor for {slow.name}",
+        ]
+    )
+
+
+def main(folder: Path | None, seed: int) -> None:
+    """Decode a folder, else the whole corpus, and print the table."""
+    from .corpus import write_to
+
+    if folder is not None:
+        print(table(ends(folder)))  # noqa: T201
+        return
+    with tempfile.TemporaryDirectory() as made:
+        write_to(Path(made), seed)
+        print(table(ends(Path(made))))  # noqa: T201
+
+
+def _decode_each(folder: Path) -> None:
+    from hkplates.errors import ImageRejected
+    from hkplates.recognition.images import decode
+
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+        told, tell = os.pipe()
+        child = os.fork()
+        if child == 0:
+            os.close(told)
+            _bound()
+            reason = detail = fault = ""
+            try:
+                decode(path.read_bytes(), max_pixels=MAX_PIXELS)
+            except ImageRejected as error:
+                reason, detail = error.reason, str(error)
+            except BaseException as error:  # noqa: BLE001  (whatever it is, it is what is looked for)
+                fault = f"{type(error).__name__}: {error!s:.200}"
+            os.write(tell, json.dumps([reason, detail[:500], fault]).encode())
+            os._exit(0)
+        os.close(tell)
+        with os.fdopen(told, "rb") as answer:
+            said = answer.read()
+        _, status, used = os.wait4(child, 0)
+        ended = f"ended with {os.waitstatus_to_exitcode(status)}"
+        reason, detail, fault = json.loads(said) if said else ("", "", ended)
+        mebibytes = max(0, used.ru_maxrss - before) // 1024
+        seconds = round(used.ru_utime + used.ru_stime, 2)
+        name = str(path.relative_to(folder))
+        print(json.dumps(asdict(End(name, reason, detail, fault, mebibytes, seconds))))  # noqa: T201
+
+
+def _bound() -> None:
+    """Far beyond what is allowed, so that too much is seen and not refused."""
+    most = 3 * 2**30
+    resource.setrlimit(resource.RLIMIT_DATA, (most, most))
+    resource.setrlimit(resource.RLIMIT_CPU, (2 * SECONDS, 2 * SECONDS))
+
+
+if __name__ == "__main__":
+    _decode_each(Path(sys.argv[1]))
