@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 INTERRUPTED = 130
 SET_ASIDE = (
-    "Those set aside were begun three times and never finished; submitting again leaves them alone "
-    "(docs/operations.md: how to bring them back)."
+    "Those set aside were begun three times and never finished; submitting again leaves them "
+    "alone. To try them again: hkplates retry"
 )
 
 
@@ -104,6 +104,7 @@ def describe(report: dict[str, Any]) -> str:
     ]
     if report["reasons"]:
         lines.append("Not read: " + reasons_in_words(report["reasons"]) + ".")
+        lines.append(f"Which and why: hkplates failures {report['submission']}")
     if images["failed"]:
         lines.append("Submit the same source again to try the failed ones once more.")
     if images["quarantined"]:

@@ -1,22 +1,26 @@
 """`hkplates status`: how far submissions are, and what to do next."""
 
 import json
-from dataclasses import asdict, dataclass
+import shutil
+from dataclasses import asdict, dataclass, field
+from datetime import timedelta
 from typing import Any
 
 import sqlalchemy as sa
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from hkplates import embedded
 from hkplates.database import queries
-from hkplates.database.queries import Counts, SubmissionRow
+from hkplates.database.queries import Counts, Pace, SubmissionRow
 from hkplates.database.session import require_current_schema
 from hkplates.settings import Settings
-from producer.commands import SET_ASIDE, opened_engine, reasons_in_words
+from producer.advice import Advice, advise
+from producer.commands import opened_engine, reasons_in_words
+from producer.words import shown
 
 LATEST = 20
+WIDE = 120
+"""Columns of a terminal from which a submission's source stands on the line of its numbers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +31,7 @@ class Status:
     counts: Counts
     reasons: dict[str, int]
     plates: int
+    pace: Pace = field(default_factory=Pace)
 
     @property
     def rate(self) -> float:
@@ -34,36 +39,34 @@ class Status:
         return self.counts.ended / self.row.seconds if self.row.seconds > 0 else 0.0
 
     @property
-    def next(self) -> str:
+    def eta_seconds(self) -> float | None:
+        """How long it will take at the present pace; None where that cannot be told."""
+        if self.row.state != "running" or not self.counts.left or self.pace.per_second <= 0:
+            return None
+        return self.counts.left / self.pace.per_second
+
+    @property
+    def next(self) -> list[Advice]:
         """What the person who asks may want to do."""
-        if self.row.state == "paused":
-            return "It is paused."
-        if self.row.state == "cancelled":
-            return "It was cancelled; submit the source again to begin anew."
-        if self.row.state == "finished" and self.counts.quarantined and not self.counts.failed:
-            return SET_ASIDE
-        if self.row.state == "finished" and self.counts.failed:
-            return f"To try the failed images again: hkplates submit '{self.row.source}'"
-        if self.row.state == "finished":
-            return f"Its plates are in the view sightings, where submission_id = {self.row.id}."
-        return (
-            "If nothing moves, start a worker (celery -A workers.app worker) and go on with: "
-            f"hkplates submit '{self.row.source}'"
-        )
+        return advise(self.row, self.counts, moving=self.pace.per_second > 0)
 
     def as_json(self) -> dict[str, Any]:
         """What `--json` prints: a contract."""
         fields = asdict(self.row)
-        for name in ("created_at", "listed_at", "finished_at"):
+        for name in ("created_at", "listed_at", "finished_at", "opened_at"):
             fields[name] = fields[name].isoformat() if fields[name] else None
         return {
             "submission": fields.pop("id"),
             **fields,
             "seconds": round(self.row.seconds, 3),
             "images": asdict(self.counts),
+            "delayed": self.pace.delayed,
             "reasons": self.reasons,
             "plates": self.plates,
             "images_per_second": round(self.rate, 3),
+            "recent_images_per_second": round(self.pace.per_second, 3),
+            "eta_seconds": None if self.eta_seconds is None else round(self.eta_seconds),
+            "next": [asdict(one) for one in self.next],
         }
 
 
@@ -76,57 +79,132 @@ def show_status(submission_id: int | None, settings: Settings, *, as_json: bool)
         return _show_one(engine, submission_id, as_json)
 
 
+def require_submission(engine: sa.Engine, submission_id: int) -> SubmissionRow:
+    """The submission of a number.
+
+    Raises:
+        typer.BadParameter: there is none; it says which there are.
+    """
+    row = queries.submission(engine, submission_id)
+    if row is None:
+        latest = [str(one.id) for one in queries.submissions(engine, LATEST)]
+        known = f"the latest are {', '.join(latest)}" if latest else "nothing was submitted yet"
+        raise typer.BadParameter(
+            f"there is no submission {submission_id}; {known}. See: hkplates status"
+        )
+    return row
+
+
 def _show_all(engine: sa.Engine, as_json: bool) -> int:
     found = _read(engine, queries.submissions(engine, LATEST))
     if as_json:
         typer.echo(json.dumps({"submissions": [status.as_json() for status in found]}))
     elif found:
-        Console().print(_table(found))
-        typer.echo("More of one: hkplates status NUMBER")
+        typer.echo(table(found, shutil.get_terminal_size().columns))
+        typer.echo("More of one, and what to do next: hkplates status NUMBER")
     else:
         typer.echo("Nothing was submitted yet. Try: hkplates submit FOLDER")
     return 0
 
 
 def _show_one(engine: sa.Engine, submission_id: int, as_json: bool) -> int:
-    row = queries.submission(engine, submission_id)
-    if row is None:
-        raise typer.BadParameter(f"there is no submission {submission_id}; see: hkplates status")
-    [status] = _read(engine, [row])
-    typer.echo(json.dumps(status.as_json()) if as_json else _in_words(status))
+    [status] = _read(engine, [require_submission(engine, submission_id)])
+    typer.echo(json.dumps(status.as_json()) if as_json else in_words(status))
     return 0
 
 
 def _read(engine: sa.Engine, rows: list[SubmissionRow]) -> list[Status]:
-    """Three queries, however many submissions there are."""
+    """Four queries, however many submissions there are."""
     ids = [row.id for row in rows]
     counts, reasons = queries.counts_of(engine, ids), queries.reasons_of(engine, ids)
-    plates = queries.plates_of(engine, ids)
-    return [Status(row, counts[row.id], reasons[row.id], plates[row.id]) for row in rows]
+    plates, paces = queries.plates_of(engine, ids), queries.pace_of(engine, ids)
+    return [
+        Status(row, counts[row.id], reasons[row.id], plates[row.id], paces[row.id]) for row in rows
+    ]
 
 
-def _table(found: list[Status]) -> Table:
-    table = Table("number", box=None)
-    table.add_column("source", overflow="fold")
-    for column in ("name", "state"):
-        table.add_column(column)
-    for column in ("left", "done", "failed", "set aside", "skipped", "plates"):
-        table.add_column(column, justify="right")
-    for status in found:
-        row, counts = status.row, status.counts
-        ended = (counts.done, counts.failed, counts.quarantined)
-        numbers = (counts.left, *ended, row.skipped, status.plates)
-        words = (str(row.id), row.source, row.name or "", row.state)
-        table.add_row(*words, *(f"{number:,}" for number in numbers))
-    return table
+def table(found: list[Status], width: int) -> str:
+    """Numbers below each other. In less than WIDE columns the source has a line of its own."""
+    wide = width >= WIDE
+    cells = [_HEADS] + [_cells(status) for status in found]
+    if not wide:
+        cells = [row[:_ALWAYS] for row in cells]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    lines = ["  ".join(_aligned(row, widths)) for row in cells]
+    titles = ["source", *map(_title, found)]
+    if wide:
+        return "\n".join(f"{line}  {title}" for line, title in zip(lines, titles, strict=True))
+    below = [f"{'':{widths[0]}}  {title}" for title in titles[1:]]
+    return "\n".join(
+        [lines[0], *(part for two in zip(lines[1:], below, strict=True) for part in two)]
+    )
 
 
-def _in_words(status: Status) -> str:
+_HEADS = ["number", "state", "left", "done", "failed", "set aside", "plates", "ETA"]
+_HEADS += ["skipped", "images/s"]
+_ALWAYS = 8
+"""Columns that fit into 80."""
+
+
+def _cells(status: Status) -> list[str]:
     row, counts = status.row, status.counts
-    title = f"Submission {row.id} of {row.source}" + (f" ({row.name})" if row.name else "")
-    states = ", ".join(f"{n:,} {state}" for state, n in asdict(counts).items() if n) or "no images"
-    lines = [f"{title}: {row.state}", f"Images: {states}; {row.skipped:,} skipped"]
+    numbers = (counts.left, counts.done, counts.failed, counts.quarantined, status.plates)
+    rate = status.pace.per_second if row.state == "running" else status.rate
+    return [
+        str(row.id),
+        row.state,
+        *(f"{number:,}" for number in numbers),
+        _eta(status),
+        f"{row.skipped:,}",
+        f"{rate:,.1f}",
+    ]
+
+
+def _aligned(row: list[str], widths: list[int]) -> list[str]:
+    """Numbers to the right, the state to the left."""
+    return [
+        f"{cell:<{width}}" if place == 1 else f"{cell:>{width}}"
+        for place, (cell, width) in enumerate(zip(row, widths, strict=True))
+    ]
+
+
+def _title(status: Status) -> str:
+    name = f" ({shown(status.row.name)})" if status.row.name else ""
+    return shown(status.row.source) + name
+
+
+def _eta(status: Status) -> str:
+    seconds = status.eta_seconds
+    return "" if seconds is None else str(timedelta(seconds=round(seconds)))
+
+
+def in_words(status: Status) -> str:
+    """One submission in some lines."""
+    row, counts = status.row, status.counts
+    states = [f"{n:,} {_STATES.get(state, state)}" for state, n in asdict(counts).items() if n]
+    lines = [
+        f"Submission {row.id} of {_title(status)}: {row.state}",
+        f"Images: {', '.join(states) or 'none yet'}; {row.skipped:,} skipped",
+    ]
+    if status.pace.delayed:
+        lines.append(f"Waiting until a service is back: {status.pace.delayed:,} of the pending")
     if status.reasons:
         lines.append(f"Not read: {reasons_in_words(status.reasons)}")
-    lines.append(f"Plates: {status.plates:,}; {status.rate:,.1f} images/s over all")
-    return "\n".join([*lines, status.next])
+    lines += [f"Plates: {status.plates:,}", f"Rate: {_pace(status)}"]
+    return "\n".join([*lines, *_next(status.next)])
+
+
+_STATES = {"quarantined": "set aside"}
+
+
+def _pace(status: Status) -> str:
+    if status.row.state not in ("listing", "running"):
+        return f"{status.rate:,.1f} images/s over all"
+    eta = f"; ETA {_eta(status)}" if _eta(status) else ""
+    recent = f"{status.pace.per_second:,.1f} images/s in the last minute"
+    return f"{recent}, {status.rate:,.1f} over all{eta}"
+
+
+def _next(advice: list[Advice]) -> list[str]:
+    """Commands below each other, with what each is for."""
+    return ["Next:", *(f"  {one.command}\n      {one.why}" for one in advice)] if advice else []

@@ -1,6 +1,6 @@
 """Reads for people: how far a submission is, and why images failed."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
@@ -8,6 +8,9 @@ from typing import Any
 import sqlalchemy as sa
 
 from hkplates.database.tables import Image, Plate, Submission
+
+RECENT_SECONDS = 60
+"""Over which the present pace is measured."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +45,11 @@ class Counts:
 
 @dataclass(frozen=True, slots=True)
 class SubmissionRow:
-    """A submission as its row stands; `seconds` from its creation to its end, or to now."""
+    """A submission as its row stands; `seconds` from its creation to its end, or to now.
+
+    `options` are empty where it was submitted, and say what was asked for where it was not
+    (reprocess): then `source` is no place that could be submitted again.
+    """
 
     id: int
     source: str
@@ -52,6 +59,8 @@ class SubmissionRow:
     created_at: datetime
     listed_at: datetime | None
     finished_at: datetime | None
+    opened_at: datetime
+    options: Mapping[str, Any]
     seconds: float
 
 
@@ -62,6 +71,8 @@ def submissions(engine: sa.Engine, limit: int = 20) -> list[SubmissionRow]:
 
 def submission(engine: sa.Engine, submission_id: int) -> SubmissionRow | None:
     """One submission, or None where there is none of this number."""
+    if not 0 < submission_id < 2**63:
+        return None  # Postgres would not compare it
     found = _submissions(engine, _SUBMISSION.where(Submission.id == submission_id))
     return found[0] if found else None
 
@@ -113,6 +124,40 @@ def reasons_of(engine: sa.Engine, submission_ids: Sequence[int]) -> dict[int, di
     return found
 
 
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How a submission moves: images that ended, a second, over the last minute or since its work
+    last went on; and images that wait until what they need is back."""
+
+    per_second: float = 0.0
+    delayed: int = 0
+
+
+def pace_of(engine: sa.Engine, submission_ids: Sequence[int]) -> dict[int, Pace]:
+    """How each of these submissions moves."""
+    values = {"ids": list(submission_ids), "seconds": RECENT_SECONDS}
+    with engine.connect() as connection:
+        rows = connection.execute(_PACE, values)
+        found = {row.id: Pace(float(row.per_second), row.delayed) for row in rows}
+    return {number: found.get(number, Pace()) for number in submission_ids}
+
+
+# Both counts go by indexes: what ended in a minute, and what is not due yet, are few.
+_PACE = sa.text("""
+    SELECT id,
+           (SELECT count(*) FROM images
+             WHERE processed_at > greatest(opened_at, now() - make_interval(secs => :seconds))
+               AND submission_id = submissions.id
+               AND state IN ('done', 'failed', 'quarantined'))
+           / least(:seconds, greatest(1, extract(epoch FROM now() - opened_at))) AS per_second,
+           (SELECT count(*) FROM images
+             WHERE submission_id = submissions.id AND state = 'pending' AND due_at > now())
+           AS delayed
+      FROM submissions
+     WHERE id = ANY(CAST(:ids AS bigint[])) AND state IN ('listing', 'running', 'paused')
+""")
+
+
 def plates_found(engine: sa.Engine, submission_id: int) -> int:
     """Plates on the images of a submission, of each image's current model version."""
     return plates_of(engine, [submission_id])[submission_id]
@@ -142,6 +187,8 @@ _SUBMISSION = sa.select(
     Submission.created_at,
     Submission.listed_at,
     Submission.finished_at,
+    Submission.opened_at,
+    Submission.options,
     sa.cast(
         sa.extract(
             "epoch", sa.func.coalesce(Submission.finished_at, sa.func.now()) - Submission.created_at

@@ -1,0 +1,134 @@
+"""`hkplates failures`: which images could not be read, and why, however many there are."""
+
+import csv
+import io
+import json
+import os
+import shutil
+import sys
+import textwrap
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
+from typing import Any, Literal
+
+import typer
+
+from hkplates import embedded
+from hkplates.database.failures import Failure, failures
+from hkplates.database.ledger import TROUBLES
+from hkplates.database.session import require_current_schema
+from hkplates.errors import ImageRejected
+from hkplates.settings import Settings
+from producer.commands import INTERRUPTED, opened_engine
+from producer.status import require_submission
+from producer.words import counted, shown
+
+Form = Literal["text", "csv", "json"]
+COLUMNS = ("submission", "image", "state", "reason", "attempts", "processed_at", "uri", "detail")
+PIPE_BROKEN = 141
+"""As a shell says it of a program that wrote to one that had ended."""
+
+
+def require_reason(reason: str | None) -> None:
+    """Refuse a reason that no image can have.
+
+    Raises:
+        typer.BadParameter: it says which there are.
+    """
+    known = sorted({kind.reason for kind in ImageRejected.__subclasses__()} | set(TROUBLES))
+    if reason is not None and reason not in known:
+        raise typer.BadParameter(f"there is no reason {reason!r}; expected {', '.join(known)}")
+
+
+def show_failures(
+    submission_id: int | None, reason: str | None, limit: int | None, form: Form, settings: Settings
+) -> int:
+    """`hkplates failures`; the exit status."""
+    require_reason(reason)
+    try:
+        with opened_engine(embedded.resolve_database_url(settings)) as engine:
+            require_current_schema(engine)
+            if submission_id is not None:
+                require_submission(engine, submission_id)
+            with closing(failures(engine, submission_id, reason, limit)) as found:
+                _write(FORMS[form](found))
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read had enough; Python would complain of it once more at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return PIPE_BROKEN
+    return 0
+
+
+def _write(pieces: Iterable[str]) -> None:
+    """In UTF-8, whatever the terminal's language: a key may hold any character."""
+    for piece in pieces:
+        sys.stdout.buffer.write(piece.encode())
+    sys.stdout.buffer.flush()
+
+
+def as_json(found: Iterable[Failure]) -> Iterator[str]:
+    """One JSON object a line: a contract."""
+    for failure in found:
+        yield json.dumps(dict(zip(COLUMNS, _fields(failure), strict=True))) + "\n"
+
+
+def as_csv(found: Iterable[Failure]) -> Iterator[str]:
+    """A line of names, then one for each image; a key's newline stands within its quotes."""
+    buffer = io.StringIO(newline="")
+    writer = csv.writer(buffer)
+    writer.writerow(COLUMNS)
+    for failure in found:
+        writer.writerow(_fields(failure))
+        yield buffer.getvalue()
+        buffer.seek(0)
+        buffer.truncate()
+    yield buffer.getvalue()  # the names, where nothing followed them
+
+
+def as_text(found: Iterable[Failure]) -> Iterator[str]:
+    """Two lines or more for each image, under the number of its submission."""
+    width = max(40, min(shutil.get_terminal_size().columns, 120))
+    number, images = None, 0
+    for failure in found:
+        images += 1
+        if failure.submission != number:
+            number = failure.submission
+            yield f"Submission {number}\n"
+        yield _in_words(failure, width)
+    if images:
+        yield f"{counted(images, 'image')}. To try them again: hkplates retry\n"
+    else:
+        yield "No image failed or was set aside.\n"
+
+
+FORMS: dict[Form, Callable[[Iterable[Failure]], Iterator[str]]] = {
+    "json": as_json,
+    "csv": as_csv,
+    "text": as_text,
+}
+
+
+def _fields(failure: Failure) -> list[Any]:
+    """In the order of COLUMNS."""
+    return [
+        failure.submission,
+        failure.image,
+        failure.state,
+        failure.reason,
+        failure.attempts,
+        failure.at and failure.at.isoformat(),
+        failure.uri,
+        failure.detail,
+    ]
+
+
+def _in_words(failure: Failure, width: int) -> str:
+    """The photograph on a line of its own, to be copied; then why."""
+    aside = "set aside, " if failure.state == "quarantined" else ""
+    at = f", {failure.at.astimezone():%Y-%m-%d %H:%M:%S}" if failure.at else ""
+    begun = f"begun {counted(failure.attempts, 'time')}"
+    why = f"{failure.reason} ({aside}{begun}{at}): {shown(failure.detail or 'no detail')}"
+    lines = textwrap.wrap(why, width, initial_indent=" " * 6, subsequent_indent=" " * 6)
+    return "\n".join([f"  {shown(failure.uri)}", *lines]) + "\n"

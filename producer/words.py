@@ -1,0 +1,22 @@
+"""Words for a terminal."""
+
+import shlex
+
+
+def shown(text: str) -> str:
+    """Text on one line of a terminal, whatever it is made of: a key may hold newlines, or what
+    would move a terminal's cursor."""
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+
+
+def typed(*words: str) -> str:
+    """A command as it can be typed.
+
+    `typed("hkplates", "submit", "/my photos") == "hkplates submit '/my photos'"`
+    """
+    return shown(shlex.join(words))
+
+
+def counted(count: int, one: str, many: str | None = None) -> str:
+    """1 image, 1,000 images"""
+    return f"{count:,} {one if count == 1 else many or one + 's'}"
