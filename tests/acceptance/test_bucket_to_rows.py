@@ -16,7 +16,7 @@ import psycopg
 import pytest
 import redis
 from celery import Celery
-from servers.processes import STOP_SECONDS, eventually, hkplates, variables, worker
+from servers.processes import eventually, hkplates, variables, worker
 from servers.s3 import S3
 
 from hkplates.jobs import QUEUE, TASK_RECOGNISE_CHUNK
@@ -194,40 +194,15 @@ def test_a_worker_killed_whole_is_followed_by_another_after_the_visibility_timeo
     query: Query,
     log: Path,
 ) -> None:
-    impatient = beside_servers(environment)
+    impatient = {**environment, "HKPLATES_CHUNK_SECONDS": "6"}  # and 18 until it comes back
     submit = hkplates(environment, "submit", f"s3://{bucket}/2026/gate", "--json")
-    with worker(impatient, log, app="impatient") as running:
+    with worker(impatient, log) as running:
         eventually(lambda: done(query) > 0, "some images are done")
         running.kill()
-    with worker(impatient, log.with_name("second.log"), app="impatient"):
+    with worker(impatient, log.with_name("second.log")):
         status, report = finish(submit)
     assert (status, report["images"]["done"]) == (0, TOTAL)
     assert_rows_are_what_read_finds(query, expected)
-
-
-def test_a_worker_asked_to_end_finishes_its_chunk_and_leaves_the_rest(
-    environment: dict[str, str],
-    broker_url: str,
-    bucket: str,
-    query: Query,
-    log: Path,
-    tmp_path: Path,
-) -> None:
-    submit = hkplates(environment, "submit", f"s3://{bucket}/2026/gate", "--json")
-    gated = {**beside_servers(environment), "GATE": str(tmp_path / "gate")}
-    with worker(gated, log, app="gated", concurrency=1) as running:
-        eventually((tmp_path / "begun").exists, "a chunk is begun")
-        running.process.terminate()
-        eventually(lambda: running.said("Warm shutdown"), "the worker has heard it")
-        (tmp_path / "gate").touch()
-        assert running.process.wait(STOP_SECONDS) == 0
-    assert done(query) == 6
-    with redis.Redis.from_url(broker_url) as client:
-        assert client.hlen("unacked") == 0
-    with worker(environment, log):
-        assert finish(submit)[0] == 0
-    attempts = query("SELECT max(attempts) FROM images")
-    assert attempts == [(1,)]
 
 
 def test_a_worker_outlives_messages_that_are_not_ours(
@@ -259,7 +234,7 @@ def test_a_worker_outlives_messages_that_are_not_ours(
             hkplates(environment, "submit", f"s3://{bucket}/2026/gate 0", "--json")
         )
         assert (status, report["images"]["done"]) == (0, SCENES)
-        assert running.said("message_dropped") == 12
+        assert running.said("message_dropped") == 13
 
 
 def test_workers_go_on_after_the_broker_was_restarted(

@@ -12,9 +12,8 @@ import pytest
 
 from hkplates.errors import BundleInvalid
 from hkplates.settings import Settings, read_settings
-from workers.app import HARD_LIMIT, SETTINGS, SOFT_LIMIT, VISIBILITY, app
-from workers.patience import Patience
-from workers.services import check_machine, limits
+from workers.app import app, time_limits
+from workers.services import check_machine, limits, patience
 
 CELERY = Path(sys.executable).with_name("celery")
 
@@ -61,17 +60,26 @@ def refusal(variables: dict[str, str]) -> tuple[int, str]:
     return done.returncode, done.stderr.strip()
 
 
-def test_no_chunk_is_worked_twice_at_once_for_being_slow() -> None:
-    assert SOFT_LIMIT < HARD_LIMIT < VISIBILITY < Settings().lease_seconds
-    bounds = Settings.model_fields["lease_seconds"].metadata
-    assert min(bound.ge for bound in bounds) > VISIBILITY
-    assert SETTINGS["broker_transport_options"]["visibility_timeout"] == VISIBILITY
+@pytest.mark.parametrize("seconds", [2, 6, 180])
+def test_no_chunk_is_worked_twice_at_once_for_being_slow(seconds: int) -> None:
+    settings = Settings(chunk_seconds=seconds)
+    celery = time_limits(settings)
+    soft, hard = celery["task_soft_time_limit"], celery["task_time_limit"]
+    visibility = celery["broker_transport_options"]["visibility_timeout"]
+    assert seconds == soft < hard < visibility < settings.lease_seconds
 
 
-def test_waiting_for_services_ends_before_a_time_limit_blames_the_image() -> None:
-    given = limits(Settings())
+@pytest.mark.parametrize("seconds", [2, 6, 180])
+def test_waiting_for_services_ends_before_a_time_limit_blames_the_image(seconds: int) -> None:
+    given = limits(Settings(chunk_seconds=seconds))
     assert given.fetch_seconds < given.chunk_seconds
-    assert given.chunk_seconds + Patience().seconds < SOFT_LIMIT
+    assert given.chunk_seconds + patience(Settings(chunk_seconds=seconds)).seconds < seconds
+
+
+def test_nobody_at_the_broker_may_control_a_worker(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_URL", "postgresql://somewhere/db")
+    monkeypatch.setenv("CELERY_BROKER_URL", "redis://somewhere/0")
+    assert app.conf.worker_enable_remote_control is False
 
 
 def test_a_message_survives_the_death_of_its_worker(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,13 +5,12 @@ import json
 import subprocess
 from pathlib import Path
 
-import cv2
-import numpy as np
 import psycopg
 import pytest
 import redis
 from celery import Celery
-from servers.processes import PROGRAMS, hkplates, variables, worker
+from servers import chunks
+from servers.processes import PROGRAMS, eventually, variables, worker
 
 from hkplates.jobs import QUEUE, TASK_RECOGNISE_CHUNK, Chunk, ImageRef
 
@@ -31,10 +30,9 @@ def test_an_image_that_breaks_its_process_is_set_aside_and_its_mates_are_done(
     database_url: str, broker_url: str, tmp_path: Path, width: int, reason: str, sign: str
 ) -> None:
     """See servers/slow.py for what each width does."""
-    photos = tmp_path / "photos"
-    photos.mkdir()
-    for name, pixels in {"a": 30, "b": width, "c": 30}.items():
-        cv2.imwrite(str(photos / f"{name}.png"), np.zeros((20, pixels, 3), np.uint8))
+    pictures = {"a": 30, "b": width, "c": 30}
+    chunks.submit(database_url, chunks.draw(tmp_path / "photos", pictures))
+    chunks.send(database_url, broker_url)
     environment = variables(
         database_url,
         broker_url,
@@ -43,16 +41,27 @@ def test_an_image_that_breaks_its_process_is_set_aside_and_its_mates_are_done(
         HKPLATES_MAX_PROCESS_MEMORY=str(1024**3),
     )
     with worker(environment, tmp_path / "log", app="slow", concurrency=1) as running:
-        submit = hkplates(environment, "submit", str(photos), "--json")
-        submit.communicate(timeout=120)
+        with psycopg.connect(database_url, autocommit=True) as connection:
+            query = "SELECT key, state::text, reason FROM images ORDER BY key"
+            eventually(
+                lambda: (
+                    connection.execute(query).fetchall()
+                    == [
+                        ("a.png", "done", None),
+                        ("b.png", "quarantined", reason),
+                        ("c.png", "done", None),
+                    ]
+                ),
+                "each has its end",
+            )
         assert running.said(sign)
-    with psycopg.connect(database_url) as connection:
-        query = "SELECT key, state::text, reason FROM images ORDER BY key"
-        assert connection.execute(query).fetchall() == [
-            ("a.png", "done", None),
-            ("b.png", "quarantined", reason),
-            ("c.png", "done", None),
-        ]
+        eventually(lambda: in_redis(broker_url) == (0, 0), "the message is answered for")
+
+
+def in_redis(broker_url: str) -> tuple[int, int]:
+    """Messages that wait, and messages that somebody has and has not answered for."""
+    with redis.Redis.from_url(broker_url) as client:
+        return client.llen(QUEUE), client.hlen("unacked")
 
 
 @pytest.fixture
@@ -91,5 +100,4 @@ def test_a_worker_that_cannot_load_its_model_ends_and_leaves_the_messages_to_oth
     assert done.returncode == 5
     assert said.count("services_not_loaded") == 3
     assert "worker_ends" in said
-    with redis.Redis.from_url(broker_url) as client:
-        assert (client.llen(QUEUE), client.hlen("unacked")) == (1, 0)
+    assert in_redis(broker_url) == (1, 0)

@@ -1,25 +1,43 @@
-"""The Celery application that looks at no photograph before the test opens a gate, a file."""
+"""The Celery application that looks at no photograph before the test opens a gate, a file.
+
+It has no model to load, finds nothing, and has less time to end.
+"""
 
 import os
+import signal
 import time
 from pathlib import Path
 
-from hkplates.recognition.recogniser import Recogniser
-from hkplates.recognition.types import Found, Photo
+from hkplates.recognition import recogniser
+from hkplates.recognition.types import Detection, Photo
+from workers import stopping
 from workers.app import app
 
 __all__ = ["app"]
 
-find = Recogniser.find
+stopping.LONGEST_CHUNK_END = 5.0  # seconds; a test need not wait for the real one
+
+DEAF = 78  # pixels wide: it does not even hear signals
 
 
-def find_when_open(self: Recogniser, photo: Photo) -> list[Found]:
+class GatedDetector:
     """Says that it has begun, by another file, and waits."""
-    gate = Path(os.environ["GATE"])
-    gate.with_name("begun").touch()
-    while not gate.exists():
-        time.sleep(0.02)
-    return find(self, photo)
+
+    sha256 = "gated"
+
+    def detect(self, photo: Photo) -> list[Detection]:
+        gate = Path(os.environ["GATE"])
+        if photo.shape[1] == DEAF:
+            signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+        gate.with_name("begun").touch()
+        while not gate.exists():
+            time.sleep(0.02)
+        return []
 
 
-Recogniser.find = find_when_open  # type: ignore[method-assign]
+def open_recogniser(*_: object) -> recogniser.Recogniser:
+    """No model to load."""
+    return recogniser.Recogniser(GatedDetector(), recogniser.NoReader())
+
+
+recogniser.open_recogniser = open_recogniser
