@@ -43,7 +43,7 @@ class Seen:
 
 @dataclass(frozen=True)
 class Photo:
-    """An image of the archive; taken where and when its key says."""
+    """An image of the archive; taken where and when its key says, which not every camera notes."""
 
     key: str
     plates: tuple[Seen, ...] = ()
@@ -58,6 +58,7 @@ class Photo:
     attempts: int = 1
     returns: int = 0
     milliseconds: int = 90
+    dated: bool = True
 
 
 AB1234 = Seen("AB1234", "AB 1234", 0.98)
@@ -147,7 +148,13 @@ PHOTOS = (
         attempts=3,
     ),
     Photo("gate-south/15/120000.jpg", (Seen("MK9999", "MK 9999", 0.9),), superseded=True),
-    Photo("gate-south/15/120000.jpg", (Seen("HX123", "HX 123", 0.94),), "09:05", etag="e2"),
+    Photo(
+        "gate-south/15/120000.jpg",
+        (Seen("HX123", "HX 123", 0.94),),
+        "09:05",
+        etag="e2",
+        dated=False,
+    ),
     Photo("lorries/16/100000.jpg", state="queued", **{**LORRY, "attempts": 2}, returns=3),
     Photo("lorries/16/100100.jpg", state="pending", returns=1, **LORRY),
     Photo("lorries/16/100200.jpg", state="pending", **LORRY),
@@ -232,7 +239,7 @@ def _image(photo: Photo) -> dict[str, Any]:
         "detail": photo.detail,
         "width": 1920 if done else None,
         "height": 1080 if done else None,
-        "taken_at": at(f"{day} {hours}") if done else None,
+        "taken_at": at(f"{day} {hours}") if done and photo.dated else None,
         "model_version_id": photo.version,
         "processed_at": at(f"16 {photo.minute}:20") if ended else None,
         "milliseconds": photo.milliseconds if done else None,
