@@ -3,7 +3,6 @@
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
@@ -240,22 +239,6 @@ def test_a_paused_submission_goes_on_only_with_a_word(ledger: Ledger, engine: sa
     resumed = ledger.open_submission(PARENT)
     assert (resumed.resumed, resumed.was_paused) == (True, True)
     assert not ledger.open_submission(PARENT).was_paused
-
-
-def test_the_documented_statement_brings_images_that_were_set_aside_back(
-    ledger: Ledger, engine: sa.Engine
-) -> None:
-    document = (Path(__file__).parents[2] / "docs" / "operations.md").read_text(encoding="utf-8")
-    [statement] = [part.partition("```")[0] for part in document.split("```sql\n")[1:]]
-    add(ledger, PARENT, keys(2))
-    execute(
-        engine,
-        "UPDATE images SET state = 'quarantined', reason = 'crashed', attempts = 3 WHERE id = 1",
-    )
-    assert add(ledger, PARENT, keys(2)).retried == 0
-    execute(engine, statement.replace("submission_id = 7", "submission_id = 1"))
-    assert add(ledger, PARENT, keys(2)).retried == 1
-    assert len(ledger.claim(ledger.take_pending(5, 60), 60)) == 2
 
 
 def _fill(ledger: Ledger, engine: sa.Engine, count: int) -> None:
