@@ -252,6 +252,43 @@ def health(as_json: Json = False) -> None:
 
 @app.command(
     rich_help_panel="Ask",
+    epilog="[bold]Example[/bold]: hkplates search AB?123 --since 2026-07-15",
+)
+def search(
+    mark: Annotated[
+        str, typer.Argument(help="A mark; ? is any one character, * any number of them.")
+    ],
+    since: filters.Since = None,
+    until: filters.Until = None,
+    prefix: filters.Prefix = None,
+    limit: Annotated[int, typer.Option(min=1, max=10_000, help="Most sightings to print.")] = 50,
+    exact: Annotated[
+        bool, typer.Option("--exact", help="Only marks that were read just so.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Find a mark, or half a mark, also where it was misread, the likeliest first.
+
+    Blanks and case do not count, I is 1 and O is 0. The score is how probable
+    it is that the plate bears what you ask for; the reason stands beside it.
+    Quote a mark with * or ? where your shell would take it for files.
+    """
+    from hkplates.database.search import Asked
+    from producer.search import run_search
+
+    asked = Asked(
+        pattern=mark,
+        since=filters.since(since),
+        until=filters.until(until),
+        prefix=filters.prefix(prefix),
+        most=limit,
+        look_alikes=not exact,
+    )
+    raise typer.Exit(run_search(asked, _settings(), as_json=as_json))
+
+
+@app.command(
+    rich_help_panel="Ask",
     epilog='[bold]Example[/bold]: hkplates sql "select mark, uri from sightings limit 5"',
 )
 def sql(

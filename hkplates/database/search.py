@@ -1,0 +1,110 @@
+"""Asking the database for a mark that may have been misread: its function search_marks()."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import psycopg
+import sqlalchemy as sa
+from psycopg.errors import InvalidParameterValue
+from sqlalchemy.exc import DataError
+
+MOST = 10_000
+"""More rows the function does not give at once."""
+
+
+class PatternInvalid(ValueError):
+    """What was asked is no mark, or too loose; the message says what is allowed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A full or partial mark (`?` one character, `*` any number), and what narrows it.
+
+    `since` is the first moment (of taken_at) that counts and `until` the first that does not any
+    more. `prefix` with `://` is the beginning of `uri`, else of `key`. `look_alikes`: misread
+    marks too. Scores are 0 to 1.
+    """
+
+    pattern: str
+    since: datetime | None = None
+    until: datetime | None = None
+    prefix: str | None = None
+    most: int = 50
+    least_score: float = 0.001
+    look_alikes: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """A sighting that may show the asked mark; `score` is how probable that is, `why` the reason.
+
+    `taken_at` carries a time zone; `confidence` is that of the reading itself.
+    """
+
+    plate_id: int
+    mark: str
+    text: str
+    score: float
+    why: str
+    confidence: float
+    uri: str
+    taken_at: datetime | None
+    image_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Matches:
+    """The likeliest first. `note` says, where that is so, that not all look-alikes were asked."""
+
+    found: list[Match]
+    note: str | None
+
+
+def search(engine: sa.Engine, asked: Asked) -> Matches:
+    """The sightings of a mark, misread ones too.
+
+    Raises:
+        PatternInvalid: what was asked is no mark, or would match nearly everything.
+        DatabaseUnreachable: Postgres does not answer.
+    """
+    values = {
+        "pattern": asked.pattern.replace("\0", "\N{REPLACEMENT CHARACTER}"),
+        "since": asked.since,
+        "until": asked.until,
+        "prefix": None if asked.prefix is None else asked.prefix.replace("\0", ""),
+        "most": asked.most,
+        "least_score": asked.least_score,
+        "look_alikes": asked.look_alikes,
+    }
+    notes: list[str] = []
+    with engine.connect() as connection:
+        _listen(connection, notes)
+        try:
+            rows = connection.execute(_SEARCH, values).all()
+        except DataError as error:
+            if not isinstance(error.orig, InvalidParameterValue):
+                raise
+            raise PatternInvalid(_said(error.orig.diag)) from None
+        finally:
+            connection.detach()  # with its listener; a command asks once
+    return Matches([Match(*row) for row in rows], notes[0] if notes else None)
+
+
+_SEARCH = sa.text(
+    "SELECT plate_id, mark, text, score, why, confidence, uri, taken_at, image_id "
+    "FROM search_marks(:pattern, CAST(:since AS timestamptz), CAST(:until AS timestamptz), "
+    "CAST(:prefix AS text), :most, CAST(:least_score AS real), :look_alikes)"
+)
+
+
+def _listen(connection: sa.Connection, notes: list[str]) -> None:
+    driver: Any = connection.connection.driver_connection
+    driver.add_notice_handler(lambda diagnostic: notes.append(_said(diagnostic)))
+
+
+def _said(diagnostic: psycopg.errors.Diagnostic) -> str:
+    """The message and the hint of what the database says, as sentences."""
+    message = (diagnostic.message_primary or "").rstrip(".")
+    hint = diagnostic.message_hint or ""
+    return f"{message}. {hint}".strip()

@@ -1,0 +1,78 @@
+"""`hkplates search`: a mark, half a mark or a misread one, with the reason for each answer."""
+
+import json
+from dataclasses import asdict
+from typing import Any
+
+import typer
+
+from hkplates import embedded
+from hkplates.database.search import Asked, Match, Matches, PatternInvalid, search
+from hkplates.database.session import require_current_schema
+from hkplates.settings import Settings
+from producer.commands import opened_engine
+from producer.filters import HONG_KONG
+
+HEAD = f"{'mark':<9} {'score':>6} {'read':>5}  {'taken (Hong Kong)':<17} why"
+
+
+def run_search(asked: Asked, settings: Settings, *, as_json: bool) -> int:
+    """Print what was found; the exit status.
+
+    Raises:
+        typer.BadParameter: the pattern is no mark, or too loose.
+    """
+    with opened_engine(embedded.resolve_database_url(settings)) as engine:
+        require_current_schema(engine)
+        try:
+            matches = search(engine, asked)
+        except PatternInvalid as error:
+            raise typer.BadParameter(str(error)) from None
+    typer.echo(json.dumps(as_document(asked, matches)) if as_json else in_words(asked, matches))
+    return 0
+
+
+def as_document(asked: Asked, matches: Matches) -> dict[str, Any]:
+    """What `--json` prints: a contract."""
+    return {
+        "pattern": asked.pattern,
+        "limit": asked.most,
+        "note": matches.note,
+        "sightings": [_plain(match) for match in matches.found],
+    }
+
+
+def _plain(match: Match) -> dict[str, Any]:
+    fields = asdict(match)
+    fields["taken_at"] = match.taken_at.isoformat() if match.taken_at else None
+    return fields
+
+
+def in_words(asked: Asked, matches: Matches) -> str:
+    """Two lines for each sighting, the likeliest first: what was read and why, and the photo."""
+    lines = [HEAD, *(line for match in matches.found for line in _lines(match))]
+    if not matches.found:
+        lines = [_nothing(asked)]
+    if len(matches.found) == asked.most:
+        lines.append(f"The first {asked.most}; more with --limit.")
+    if matches.note:
+        lines.append(f"Note: {matches.note}")
+    return "\n".join(lines)
+
+
+def _lines(match: Match) -> list[str]:
+    taken = match.taken_at.astimezone(HONG_KONG) if match.taken_at else None
+    when = f"{taken:%Y-%m-%d %H:%M}" if taken else ""
+    numbers = f"{match.score:6.3f} {match.confidence:5.2f}"
+    return [f"{match.mark:<9} {numbers}  {when:<17} {match.why}", f"  {match.uri}"]
+
+
+def _nothing(asked: Asked) -> str:
+    narrowed = any(one is not None for one in (asked.since, asked.until, asked.prefix))
+    hint = (
+        "ask without --since, --until and --prefix"
+        if narrowed
+        else "put ? for a character you are not sure of, or * for any number of them"
+    )
+    like = " or anything like it" if asked.look_alikes else ""
+    return f"No plate was read as {asked.pattern}{like}. You may {hint}."
