@@ -13,6 +13,8 @@ from typing import Any, Literal, cast
 
 TASK_RECOGNISE_CHUNK = "hkplates.recognise_chunk"
 QUEUE = "hkplates"
+WORKER = "hkplates-worker"
+"""How the names of workers' connections to Redis begin; `WORKER@host:process`."""
 MESSAGE_VERSION = 1
 LARGEST_CHUNK = 1000  # images; a message of more is not one of ours
 LONGEST_KEY = 4096  # characters; S3 allows 1,024 bytes, a file system path 4,096

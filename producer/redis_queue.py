@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import redis
 
 from hkplates.errors import BrokerUnreachable, SettingInvalid
-from hkplates.jobs import QUEUE, Chunk, MessageInvalid
+from hkplates.jobs import QUEUE, WORKER, Chunk, MessageInvalid
 
 EXAMPLE = "redis://:password@host:6379/0"
 CONNECT_SECONDS = 5
@@ -54,14 +54,15 @@ class RedisQueue:
         return {number for message in _messages(waiting, taken) for number in _images(message)}
 
     def workers(self) -> int | None:
-        """Workers that are connected, whether they take messages or not: each listens for what
-        `celery inspect` asks. None where this user may not list connections."""
+        """Workers that are connected, whether they take messages or not: each gives its connections
+        a name of its own. None where this user may not list connections."""
         with self._translated():
             try:
-                clients = self._redis.client_list(_type="pubsub")
+                clients = self._redis.client_list(_type="normal")
             except (redis.exceptions.NoPermissionError, redis.exceptions.ResponseError):
                 return None
-        return sum(int(client.get("psub", 0)) > 0 for client in clients)
+        names = {str(client.get("name", "")) for client in clients}
+        return sum(name.startswith(f"{WORKER}@") for name in names)
 
     def close(self) -> None:
         """Give the connections back."""

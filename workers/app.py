@@ -6,6 +6,8 @@ do its work says so in one line and ends with a status that is not zero, before 
 """
 
 import logging
+import os
+import socket
 import sys
 from typing import Any, NoReturn
 
@@ -100,6 +102,8 @@ def time_limits(settings: Settings) -> dict[str, Any]:
         "task_time_limit": settings.hard_seconds,
         "broker_transport_options": {
             **TRANSPORT_OPTIONS,
+            # Who asks Redis for its clients sees which workers are connected.
+            "client_name": f"{jobs.WORKER}@{socket.gethostname()}:{os.getpid()}",
             "visibility_timeout": settings.visibility_seconds,
         },
     }

@@ -8,7 +8,8 @@ message goes back to the queue, so that whoever claims the image next finds the 
 from typing import Any
 
 import structlog
-from celery.exceptions import WorkerLostError
+from billiard.einfo import ExceptionInfo
+from celery.exceptions import Reject, SoftTimeLimitExceeded, WorkerLostError
 from celery.worker.request import Request
 
 from hkplates.database.ledger import Ledger, Trouble
@@ -32,9 +33,21 @@ class ChunkRequest(Request):  # type: ignore[misc]
     def on_failure(
         self, exc_info: Any, send_failed_event: bool = True, return_ok: bool = False
     ) -> None:
-        if isinstance(exc_info.exception, WorkerLostError):
+        error = getattr(exc_info.exception, "exc", exc_info.exception)
+        if isinstance(error, WorkerLostError):
             note(at_hand.take(self.worker_pid), "crashed")
+        elif isinstance(error, SoftTimeLimitExceeded | MemoryError):
+            # It struck where nothing catches it, say while another error was being logged. Celery
+            # would answer for the message, and for a MemoryError end the whole worker.
+            exc_info = _rejection(error)
         super().on_failure(exc_info, send_failed_event, return_ok)
+
+
+def _rejection(error: Exception) -> Any:
+    try:
+        raise Reject(type(error).__name__, requeue=True)
+    except Reject:
+        return ExceptionInfo()
 
 
 def note(image_id: int, trouble: Trouble) -> None:

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from test_ledger import execute, keys, submit
 
 from hkplates.database.ledger import Ledger
-from hkplates.jobs import QUEUE, Chunk
+from hkplates.jobs import QUEUE, WORKER, Chunk
 from hkplates.settings import Settings
 from producer.broker import RedisBroker
 from producer.health import Queue, look, show_health
@@ -109,9 +109,13 @@ def test_the_queue_tells_which_images_its_messages_name(broker_url: str, ledger:
 
 
 def test_a_connected_worker_is_counted(settings: Settings, broker_url: str) -> None:
-    with redis.Redis.from_url(broker_url) as client, client.pubsub() as listener:
-        listener.psubscribe("/0.celery.pidbox")  # as each worker does
-        listener.get_message(timeout=5)
+    name = f"{WORKER}@here:7"  # as a worker names each of its connections
+    with (
+        redis.Redis.from_url(broker_url, client_name=name) as first,
+        redis.Redis.from_url(broker_url, client_name=name) as second,
+    ):
+        first.ping()
+        second.ping()
         queue = look(settings).queue
     assert isinstance(queue, Queue)
     assert queue.workers == 1

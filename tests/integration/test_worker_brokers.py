@@ -14,6 +14,7 @@ from servers.processes import Worker, eventually, variables, worker
 
 from hkplates.jobs import QUEUE, TASK_RECOGNISE_CHUNK
 from hkplates.servers import valkey
+from producer.redis_queue import RedisQueue
 
 SERVERS = Path(__file__).parents[1] / "servers"
 SOON = 60  # seconds; Celery waits up to half a minute between two tries to connect
@@ -89,6 +90,9 @@ def test_workers_consume_again_each_time_their_broker_comes_back_empty(
                 eventually(lambda n=lost: running.said("broker lost") > n, "the loss is noticed")
             broker.start()
             consume(running, broker)
+        queue = RedisQueue(broker.server.url)
+        assert queue.workers() == 1
+        queue.close()
 
 
 def test_a_chunk_at_work_while_its_broker_forgets_it_is_saved_and_the_worker_goes_on(

@@ -4,9 +4,10 @@ import os
 import time
 from collections.abc import Iterator
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
-from celery.exceptions import WorkerLostError
+from celery.exceptions import Reject, SoftTimeLimitExceeded, WorkerLostError
 
 from hkplates.errors import DatabaseUnreachable
 from workers import at_hand, requests, stopping
@@ -90,11 +91,24 @@ def notes(monkeypatch: pytest.MonkeyPatch) -> Notes:
     return Notes(monkeypatch)
 
 
+passed_on: list[Exception] = []
+"""What Celery's own request was given."""
+
+
+def unwrapped(info: Any) -> Exception:
+    """As Celery unwraps what a child has sent."""
+    error: Exception = getattr(info.exception, "exc", info.exception)
+    return error
+
+
 @pytest.fixture
 def request_of(monkeypatch: pytest.MonkeyPatch) -> requests.ChunkRequest:
     """A request of this process, whose base class does nothing."""
-    for name in ("on_timeout", "on_failure"):
-        monkeypatch.setattr(requests.Request, name, lambda *_: None)
+    passed_on.clear()
+    monkeypatch.setattr(requests.Request, "on_timeout", lambda *_: None)
+    monkeypatch.setattr(
+        requests.Request, "on_failure", lambda _, info, *__: passed_on.append(unwrapped(info))
+    )
     one = requests.ChunkRequest.__new__(requests.ChunkRequest)
     one.worker_pid = os.getpid()
     at_hand.put(5)
@@ -118,6 +132,17 @@ def test_an_image_at_hand_when_its_process_was_killed_is_blamed(
     assert notes.blamed == []
     request_of.on_failure(SimpleNamespace(exception=WorkerLostError("signal 11")))
     assert notes.blamed == [(5, "crashed")]
+
+
+@pytest.mark.parametrize("error", [SoftTimeLimitExceeded(), MemoryError()])
+def test_what_strikes_where_nothing_catches_it_sends_the_message_back(
+    notes: Notes, request_of: requests.ChunkRequest, error: Exception
+) -> None:
+    request_of.on_failure(SimpleNamespace(exception=error))
+    assert isinstance(passed_on[0], Reject)
+    assert passed_on[0].requeue
+    request_of.on_failure(SimpleNamespace(exception=RuntimeError("as it is")))
+    assert isinstance(passed_on[1], RuntimeError)
 
 
 def test_an_image_of_a_worker_that_is_stopped_is_not_blamed(
