@@ -9,6 +9,8 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
+import structlog
+
 from hkplates.errors import (
     FolderMissing,
     ImageChanged,
@@ -19,6 +21,8 @@ from hkplates.errors import (
     StoreUnreachable,
 )
 from hkplates.storage.base import Entry
+
+log = structlog.get_logger()
 
 # A pipe must not make us wait for a writer, nor a link swapped in at the last moment be followed.
 _FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOFOLLOW
@@ -36,7 +40,7 @@ class FolderStore:
         root = Path(bucket)
         if not root.is_dir():
             raise FolderMissing(f"There is no folder {bucket}; check the path")
-        for key, found in _walk(root, "", after or ""):
+        for key, found in _walk(root, after or ""):
             if key.startswith(prefix) and key > (after or ""):
                 yield Entry(key, _etag(found), found.st_size)
 
@@ -57,30 +61,42 @@ class FolderStore:
             raise StoreUnreachable(f"{bucket} cannot be read: {error.strerror}") from None
 
 
-def _walk(root: Path, folder: str, after: str) -> Iterator[tuple[str, os.stat_result]]:
-    """Files below root/folder with their keys, holding the names of one folder at a time."""
-    for name, is_folder in _names(root / folder):
+def _walk(root: Path, after: str) -> Iterator[tuple[str, os.stat_result]]:
+    """Files below root with their keys, holding the names of the folders on the way alone.
+
+    Not by a function that calls itself: folders may lie a thousand deep.
+    """
+    way = [("", _names(root))]
+    while way:
+        folder, names = way[-1]
+        name, is_folder = next(names, ("", False))
         key = folder + name
-        if is_folder:
+        if not name:
+            way.pop()
+        elif is_folder:
             below = key + "/"
             if below >= after or after.startswith(below):
-                yield from _walk(root, below, after)
+                way.append((below, _names(root / below)))
         elif (found := _stat(root / key)) is not None:
             yield key, found
 
 
-def _names(folder: Path) -> "list[tuple[str, bool]]":
+def _names(folder: Path) -> Iterator[tuple[str, bool]]:
     """Names in a folder and whether each is a folder, in the order that their keys have."""
     try:
         with os.scandir(folder) as entries:
             names = [(entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries]
     except FileNotFoundError:
-        return []  # removed while we walked
+        return iter(())  # removed while we walked
     except PermissionError:
         raise FolderMissing(f"The folder {folder} may not be read by this user") from None
-    except OSError as error:  # a network folder that went away
+    except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:
+            log.warning("folder_too_deep", folder=str(folder)[-200:])
+            return iter(())
+        # a network folder that went away
         raise StoreUnreachable(f"{folder} cannot be listed: {error.strerror}") from None
-    return sorted(names, key=lambda name: name[0] + "/" * name[1])
+    return iter(sorted(names, key=lambda name: name[0] + "/" * name[1]))
 
 
 def _gone(bucket: str, key: str) -> str:
