@@ -1,5 +1,6 @@
-"""The ledger: which image is in which state. All that changes states is here, in control.py (what
-people do to submissions) and in results.py (what workers found out).
+"""The ledger: which image is in which state. All that changes states is here, in turns.py (what is
+sent), control.py (what people do to submissions), reprocess.py (what is read again) and results.py
+(what workers found out).
 
 ::
 
@@ -7,6 +8,7 @@ people do to submissions) and in results.py (what workers found out).
                queued -> pending       its lease expired, it was handed back, or it is paused
     pending, queued -> cancelled       with its submission; done where it had been done before
     failed, quarantined -> pending     tried again: retry, or (failed, cancelled) submit
+    done, failed -> pending            read again: reprocess
 
 Each method is one transaction, safe to run from several processes at once, and uses the database's
 clock only. Rows are locked in one order everywhere, submissions before images and each by id, so
