@@ -95,6 +95,29 @@ def test_workers_consume_again_each_time_their_broker_comes_back_empty(
         queue.close()
 
 
+def test_a_worker_s_heartbeat_stops_while_its_broker_is_away(
+    database_url: str, broker: Broker, tmp_path: Path
+) -> None:
+    (tmp_path / "gate").touch()
+    beat = tmp_path / "alive"
+    environment = variables(
+        database_url,
+        broker.server.url,
+        PYTHONPATH=str(SERVERS),
+        GATE=str(tmp_path / "gate"),
+        HKPLATES_HEARTBEAT=str(beat),
+    )
+    with worker(environment, tmp_path / "log", app="gated", concurrency=1) as running:
+        eventually(beat.exists, "the heart beats")
+        broker.kill()
+        eventually(lambda: running.said("Connection to broker lost"), "the loss is noticed")
+        beat.unlink()
+        eventually(lambda: running.said("Trying again in"), "it tries to connect")
+        assert not beat.exists()
+        broker.start()
+        eventually(beat.exists, "the heart beats again")
+
+
 def test_a_chunk_at_work_while_its_broker_forgets_it_is_saved_and_the_worker_goes_on(
     database_url: str, broker: Broker, tmp_path: Path
 ) -> None:
