@@ -46,9 +46,9 @@ class FolderStore:
 
     def read(self, bucket: str, key: str, etag: str, *, limit: int) -> bytes:
         """The bytes of one file, if it is still what was listed."""
-        path = _inside(bucket, key)
+        root, path = _inside(bucket, key)
         try:
-            with os.fdopen(os.open(path, _FLAGS), "rb") as file:
+            with os.fdopen(_open(root, path), "rb") as file:
                 _check(os.fstat(file.fileno()), key, etag, limit)
                 return file.read(limit)
         except (FileNotFoundError, NotADirectoryError):
@@ -116,7 +116,8 @@ def _stat(path: Path) -> os.stat_result | None:
     return None if stat.S_ISDIR(found.st_mode) else found
 
 
-def _inside(bucket: str, key: str) -> Path:
+def _inside(bucket: str, key: str) -> tuple[Path, Path]:
+    """The root and the file's path below it, both without any link."""
     try:
         root = Path(bucket).resolve(strict=True)
     except (OSError, ValueError):
@@ -129,7 +130,20 @@ def _inside(bucket: str, key: str) -> Path:
         raise ImageMissing(f"{key} in {bucket} leads nowhere") from None
     if not path.is_relative_to(root) or path == root:
         raise ImageForbidden(f"{key} leads out of the folder {bucket}")
-    return path
+    return root, path.relative_to(root)
+
+
+def _open(root: Path, path: Path) -> int:
+    """Open a file step by step: a folder that has become a link meanwhile is not entered."""
+    folder = os.open(root, os.O_RDONLY | os.O_CLOEXEC | os.O_DIRECTORY)
+    try:
+        for name in path.parts[:-1]:
+            below = os.open(name, _FLAGS | os.O_DIRECTORY, dir_fd=folder)
+            os.close(folder)
+            folder = below
+        return os.open(path.name, _FLAGS, dir_fd=folder)
+    finally:
+        os.close(folder)
 
 
 def _check(found: os.stat_result, key: str, etag: str, limit: int) -> None:

@@ -1,6 +1,8 @@
 """Reading a folder of this machine, and nothing outside it."""
 
 import os
+import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -132,6 +134,66 @@ def test_a_pipe_is_not_waited_for(root: Path) -> None:
     os.mkfifo(root / "pipe.jpg")
     with pytest.raises(ImageForbidden, match="not a file"):
         read(root, "pipe.jpg", etag(root, "pipe.jpg"))
+
+
+@pytest.mark.parametrize("target", ["/dev/zero", "/proc/self/mem", "/etc/hostname", "../out.jpg"])
+def test_a_link_to_anything_outside_is_never_opened(root: Path, target: str) -> None:
+    write(root.parent, "out.jpg")
+    (root / "link.jpg").symlink_to(target)
+    with pytest.raises(ImageForbidden, match="leads out of the folder"):
+        read(root, "link.jpg", etag(root, "link.jpg"))
+
+
+def test_a_folder_swapped_for_a_link_while_it_is_read_leads_nowhere(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(root, "a/x.jpg")
+    write(root.parent, "elsewhere/x.jpg")
+    before, resolve = etag(root, "a/x.jpg"), Path.resolve
+
+    def resolve_then_swap(path: Path, strict: bool = False) -> Path:
+        found = resolve(path, strict)
+        if path.name == "x.jpg":
+            (root / "a").rename(root / "b")
+            (root / "a").symlink_to(root.parent / "elsewhere")
+        return found
+
+    monkeypatch.setattr(Path, "resolve", resolve_then_swap)
+    with pytest.raises(ImageMissing):
+        read(root, "a/x.jpg", before)
+
+
+def nest(root: Path, name: str, depth: int) -> None:
+    """Folders of one name within each other, made from within: paths have an end."""
+    inside = os.open(root, os.O_RDONLY)
+    for _ in range(depth):
+        os.mkdir(name, dir_fd=inside)
+        below = os.open(name, os.O_RDONLY, dir_fd=inside)
+        os.close(inside)
+        inside = below
+    os.close(inside)
+
+
+@pytest.fixture
+def deep(root: Path) -> Iterator[Path]:
+    """Removed by a program that does not call itself for each folder, as Python's does."""
+    yield root
+    subprocess.run(["rm", "-rf", str(root)], check=True)
+
+
+def test_folders_may_lie_a_thousand_deep(deep: Path) -> None:
+    key = "d/" * 1100 + "a.jpg"
+    nest(deep, "d", 1100)
+    write(deep, "z.jpg")
+    (deep / key).write_bytes(b"pixels")
+    assert listed(deep) == [key, "z.jpg"]
+    assert read(deep, key, etag(deep, key)) == b"pixels"
+
+
+def test_a_folder_deeper_than_any_path_does_not_end_the_listing(deep: Path) -> None:
+    nest(deep, "d" * 250, 20)
+    write(deep, "z.jpg")
+    assert listed(deep) == ["z.jpg"]
 
 
 def test_a_key_that_is_no_path_is_missing(root: Path) -> None:

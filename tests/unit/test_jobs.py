@@ -53,6 +53,51 @@ def test_a_field_of_another_kind_is_refused_or_read_as_it_is(name: str, value: o
     assert chunk.to_message()["images"] == [fields]
 
 
+# As json.loads may give it: NaN, endless numbers, halves of characters, and nearly right messages.
+hostile = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**70), 2**70)
+    | st.floats()
+    | st.text(st.characters(exclude_categories=()), max_size=12)
+    | st.sampled_from([1, "s3", "folder", "\0", "k" * (LONGEST_KEY + 1)]),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.text(max_size=5), inner, max_size=4)
+        | st.fixed_dictionaries({}, optional=dict.fromkeys(GOOD, inner))
+        | st.fixed_dictionaries({"version": st.just(1) | inner, "images": inner})
+        | st.fixed_dictionaries({"version": st.just(1), "images": st.lists(inner, max_size=2)})
+    ),
+    max_leaves=15,
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(hostile)
+def test_a_message_is_invalid_or_is_what_it_says(message: object) -> None:
+    try:
+        chunk = Chunk.from_message(message)
+    except MessageInvalid as error:
+        assert len(str(error)) < 200  # noqa: PT017  (what is logged is short, whatever was sent)
+        return
+    assert chunk.to_message() == message
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.builds(
+        lambda fields, more: {**fields, **more},
+        st.just(GOOD),
+        st.dictionaries(names, hostile, max_size=2),
+    )
+)
+def test_a_field_that_is_not_ours_is_refused(fields: dict[str, object]) -> None:
+    if set(fields) == set(GOOD):
+        fields = {**fields, "more": 1}
+    with pytest.raises(MessageInvalid):
+        Chunk.from_message({"version": 1, "images": [fields]})
+
+
 @pytest.mark.parametrize(
     ("change", "says"),
     [

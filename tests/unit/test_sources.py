@@ -5,8 +5,16 @@ from itertools import islice
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from hkplates.errors import FolderMissing, SourceEmpty, SourceInvalid, StoreUnreachable
+from hkplates.errors import (
+    FolderMissing,
+    SourceEmpty,
+    SourceError,
+    SourceInvalid,
+    StoreUnreachable,
+)
 from hkplates.storage.base import Entry
 from hkplates.storage.folder import FolderStore
 from producer.listing import Batch, Batches, looks_like_image
@@ -28,6 +36,28 @@ def test_a_bucket_is_read_as_it_is_typed(text: str, source: Source) -> None:
 
 def test_a_source_prints_as_it_would_be_typed() -> None:
     assert parse_source(str(parse_source("s3://b/a/c"))) == Source("s3", "b", "a/c")
+
+
+buckets = st.text(st.characters(exclude_characters="/", exclude_categories=("Cs",)), min_size=1)
+typed = st.text(st.characters(exclude_categories=()), max_size=40)
+
+
+@settings(max_examples=100, deadline=None)
+@given(typed | typed.map("s3://{}".format) | typed.map("{}://x".format))
+def test_whatever_is_typed_is_a_source_or_says_why_not(text: str) -> None:
+    try:
+        source = parse_source(text)
+    except SourceError as error:
+        assert str(error)  # noqa: PT017
+        return
+    assert parse_source(str(source)) == source
+
+
+@settings(max_examples=60, deadline=None)
+@given(buckets.filter(lambda name: not any(map(str.isspace, name))), st.text(max_size=30))
+def test_a_prefix_of_any_characters_survives_being_shown(bucket: str, prefix: str) -> None:
+    source = Source("s3", bucket, prefix)
+    assert parse_source(str(source)) == source
 
 
 @pytest.mark.parametrize("text", ["s3://", "s3:///key", "s3://my bucket/x", "", " ", "a\0b"])
