@@ -68,6 +68,9 @@ class Results:
         row = model_row(version)
         query = sa.select(ModelVersionRow.id).where(ModelVersionRow.digest == row["digest"])
         with self._engine.begin() as connection:
+            # Asked first: each attempt to insert takes a number, and people read them.
+            if (found := connection.execute(query).scalar_one_or_none()) is not None:
+                return found
             connection.execute(insert(ModelVersionRow).values(row).on_conflict_do_nothing())
             return connection.execute(query).scalar_one()
 
