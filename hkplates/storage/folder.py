@@ -58,6 +58,8 @@ class FolderStore:
         except OSError as error:
             if error.errno in (errno.ENAMETOOLONG, errno.ELOOP, errno.EINVAL):
                 raise ImageMissing(f"{key:.80} in {bucket} leads nowhere") from None
+            if error.errno in (errno.ENXIO, errno.ENODEV):
+                raise ImageForbidden(f"{key} is not a file") from None
             raise StoreUnreachable(f"{bucket} cannot be read: {error.strerror}") from None
 
 

@@ -1,6 +1,7 @@
 """Reading a folder of this machine, and nothing outside it."""
 
 import os
+import socket
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -134,6 +135,14 @@ def test_a_pipe_is_not_waited_for(root: Path) -> None:
     os.mkfifo(root / "pipe.jpg")
     with pytest.raises(ImageForbidden, match="not a file"):
         read(root, "pipe.jpg", etag(root, "pipe.jpg"))
+
+
+def test_a_socket_is_no_file(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(root)  # the path of a socket must be short
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind("socket.jpg")
+        with pytest.raises(ImageForbidden, match="not a file"):
+            read(root, "socket.jpg", etag(root, "socket.jpg"))
 
 
 @pytest.mark.parametrize("target", ["/dev/zero", "/proc/self/mem", "/etc/hostname", "../out.jpg"])
