@@ -79,7 +79,7 @@ BEGIN
             CONTINUE WHEN letter = '?';
             -- Of marks of the usual series, a letter is one of 23 and a digit one of 10.
             part := part * CASE WHEN letter ~ '[0-9]' THEN 0.1 ELSE 0.05 END;
-            IF start_cost * starts + entry_cost * stored * part < cost THEN
+            IF start_cost * starts + entry_cost * stored * part <= cost THEN
                 beginnings := ARRAY[left(ordered, at)];
                 share := part;
                 cost := start_cost * starts + entry_cost * stored * part;
@@ -166,8 +166,9 @@ WITH asked AS (
                      AND probability >= 0.03)
 ), less AS (
     SELECT overlay(pattern PLACING '' FROM at FOR 1), ARRAY[]::integer[],
-           (SELECT sum(probability) FROM confusable_characters known
-             WHERE read_character = '' AND true_character LIKE replace(letter, '?', '_'))
+           coalesce((SELECT sum(probability) FROM confusable_characters known
+                      WHERE read_character = ''
+                        AND true_character LIKE replace(letter, '?', '_')), 0.0005)
            * CASE WHEN at = size THEN 0.4 WHEN at = 1 THEN 0.15 ELSE 0.45 / (size - 2) END,
            true, CASE letter WHEN '?' THEN format('one character less: none in place %s', at)
                       ELSE format('one character less: %s missing in place %s', letter, at) END
@@ -242,7 +243,9 @@ DECLARE
     whole CONSTANT boolean := asked !~ '[?*]';
     likeness CONSTANT text := translate(asked, '?*', '_%');
     stored CONSTANT double precision :=
-        (SELECT greatest(reltuples, 0) FROM pg_class WHERE oid = 'plates'::regclass);
+        (SELECT greatest(reltuples, 1000) FROM pg_class WHERE oid = 'plates'::regclass);
+    -- What is too loose for so many is refused whatever is stored, so that it is no surprise later.
+    many CONSTANT double precision := 1e7;
     most_share CONSTANT double precision := 0.1;
     look_alike_cost CONSTANT double precision := 60000;  -- microseconds, as mark_ranges estimates
     most_examined CONSTANT integer := 2000;
@@ -287,7 +290,7 @@ BEGIN
     END IF;
     IF NOT whole AND (
         SELECT sum(share) > most_share
-          FROM (SELECT share FROM mark_ranges(asked, stored)
+          FROM (SELECT share FROM mark_ranges(asked, many)
                  ORDER BY cost LIMIT CASE WHEN asked LIKE '*%*' THEN 2 ELSE 1 END) AS looked)
     THEN
         RAISE EXCEPTION 'too loose: what % names may be anywhere in a mark', quote_literal(pattern)
