@@ -9,7 +9,6 @@ import sqlalchemy as sa
 import typer
 
 from hkplates import embedded
-from hkplates.database.ledger import Ledger
 from hkplates.database.session import open_engine, require_current_schema
 from hkplates.settings import Settings
 
@@ -56,32 +55,17 @@ def _submit(
     """Run it to its end; None where it was interrupted."""
     # Only here: Celery and boto3 take half a second to import, which no other command needs.
     from hkplates.storage.stores import open_stores
-    from producer.broker import RedisBroker
-    from producer.dispatch import Dispatcher
-    from producer.interrupts import interruptible
     from producer.listing import Batches
-    from producer.progress import open_progress
-    from producer.stall import StallWatch
+    from producer.run import opened_run
     from producer.submit import Submit
 
-    with closing(RedisBroker(broker_url)) as broker:
-        broker.waiting()
-        dispatcher = Dispatcher(
-            Ledger(engine),
-            broker,
-            settings.chunk_images,
-            settings.window_chunks,
-            settings.lease_seconds,
-            settings.visibility_seconds,
-        )
-        store, stalls = open_stores()[source.store], StallWatch(settings.stall_minutes)
-        with closing(open_progress()) as progress, interruptible():
-            run = Submit(engine, dispatcher, progress, settings.patience_seconds, stalls)
-            try:
-                return run.run(source, name, lambda after: Batches(store, source, after=after))
-            except KeyboardInterrupt:
-                progress.say("Interrupted. Nothing is lost: the same command goes on from here.")
-                return None
+    with opened_run(Submit, engine, broker_url, settings) as run:
+        store = open_stores()[source.store]
+        try:
+            return run.run(source, name, lambda after: Batches(store, source, after=after))
+        except KeyboardInterrupt:
+            run.progress.say("Interrupted. Nothing is lost: the same command goes on from here.")
+            return None
 
 
 def describe(report: dict[str, Any]) -> str:
@@ -140,18 +124,40 @@ def run_up(settings: Settings, *, as_json: bool) -> int:
         typer.echo(
             json.dumps({"data": str(settings.data_folder), "database_url": servers.database_url})
         )
-    else:
-        typer.echo(
-            f"PostgreSQL and Valkey run under {settings.data_folder}. Next: hkplates migrate"
-        )
+        return 0
+    typer.echo(f"PostgreSQL and Valkey run under {settings.data_folder}. Next: hkplates migrate")
+    if named := _named(settings):
+        typer.echo(f"They are not used for what {named} names, which is set and wins; unset it.")
     return 0
+
+
+def _named(settings: Settings) -> str:
+    """The variables that name other servers than the embedded ones."""
+    named = {"DATABASE_URL": settings.database_url, "CELERY_BROKER_URL": settings.broker_url}
+    return " and ".join(name for name, url in named.items() if url is not None)
 
 
 def run_down(settings: Settings, *, as_json: bool) -> int:
     """`hkplates down`; the exit status."""
+    servers = embedded.running(settings.data_folder)
+    workers = _workers(servers.broker_url) if servers else 0
     stopped = embedded.stop(settings.data_folder)
     if as_json:
-        typer.echo(json.dumps({"data": str(settings.data_folder), "stopped": stopped}))
-    else:
-        typer.echo("Stopped." if stopped else f"No servers ran under {settings.data_folder}.")
+        told = {"data": str(settings.data_folder), "stopped": stopped, "workers": workers}
+        typer.echo(json.dumps(told))
+        return 0
+    typer.echo("Stopped." if stopped else f"No servers ran under {settings.data_folder}.")
+    if workers:
+        typer.echo(
+            f"Workers that still run: {workers}. They wait for the servers to come back; end them "
+            "with Ctrl-C."
+        )
     return 0
+
+
+def _workers(broker_url: str) -> int:
+    """Workers that are connected to the embedded Valkey."""
+    from producer.redis_queue import RedisQueue
+
+    with closing(RedisQueue(broker_url)) as queue:
+        return queue.workers() or 0

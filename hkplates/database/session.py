@@ -118,12 +118,17 @@ def _parse(url: str) -> URL:
 
 def _translate(context: ExceptionContext) -> None:
     """Operational errors come of the server's state, not of our statements: try again later."""
-    if context.is_disconnect or isinstance(
-        context.sqlalchemy_exception, OperationalError | InterfaceError
+    cause = context.original_exception
+    if not isinstance(cause, Exception):
+        return  # Ctrl-C, which SQLAlchemy takes for a lost connection too
+    if (
+        context.is_disconnect
+        or isinstance(context.sqlalchemy_exception, OperationalError | InterfaceError)
+        or isinstance(cause, psycopg.errors.ReadOnlySqlTransaction)  # demoted, or not yet promoted
     ):
         where = _where(context.engine.url) if context.engine is not None else "the database"
         raise DatabaseUnreachable(
-            f"Postgres at {where} does not serve us: {_first_line(context.original_exception)}. "
+            f"Postgres at {where} does not serve us: {_first_line(cause)}. "
             "Check that it runs and what DATABASE_URL says."
         ) from None
 

@@ -12,6 +12,7 @@ from typing import Any
 import psycopg
 import pytest
 from psycopg import sql
+from servers.processes import eventually
 from servers.s3 import S3
 
 from producer.cli import main
@@ -263,3 +264,24 @@ def test_ctrl_c_says_how_to_go_on(servers: dict[str, str], photos: Path) -> None
     assert "1 listed" in said
     assert "the same command goes on" in said
     assert "Traceback" not in said
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interruption_in_the_middle_of_a_statement_is_no_fault_of_postgres(
+    servers: dict[str, str], photos: Path, number: signal.Signals
+) -> None:
+    url = servers["DATABASE_URL"]
+    with psycopg.connect(url) as other, psycopg.connect(url, autocommit=True) as watch:
+        other.execute("LOCK TABLE images")  # what submit asks next waits for this
+        process = subprocess.Popen(
+            [sys.executable, "-m", "producer.cli", "submit", str(photos)],
+            stderr=subprocess.PIPE,
+            text=True,
+            env=environment(servers),
+        )
+        waits = "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+        eventually(lambda: watch.execute(waits).fetchall(), "submit waits for the lock")
+        process.send_signal(number)
+        said = process.communicate(timeout=30)[1]
+    assert process.returncode == 130
+    assert said == "Interrupted. Nothing is lost: the same command goes on from here.\n"
