@@ -62,6 +62,14 @@ format: install-dev ## Let ruff put the code in its form
 accuracy: install ## Read a labelled folder and print the figures: DATA=../shared/data/dev
 	@$(BIN)/python -m benchmarks.accuracy "$(DATA)" $(ARGS)
 
+.PHONY: bench-export
+bench-export: install-dev ## Export a million sightings in each format: rate and peak memory (minutes)
+	@$(BIN)/python -m benchmarks.export $(ARGS)
+
+.PHONY: bench-queue
+bench-queue: install-dev ## Submit 200,000 references: the memory of Redis and the producer (minutes)
+	@$(BIN)/python -m benchmarks.queue_memory $(ARGS)
+
 # --- Make the models ------------------------------------------------------------------------------
 
 .PHONY: train-detector
