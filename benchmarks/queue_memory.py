@@ -141,7 +141,7 @@ def consume() -> None:
     engine = open_engine(os.environ["DATABASE_URL"])
     ledger, results = Ledger(engine), Results(engine)
     version = results.register_model(ModelVersion("bench", "bench", {}))
-    with redis.Redis.from_url(os.environ["CELERY_BROKER_URL"]) as client:
+    with redis.Redis.from_url(os.environ["CELERY_BROKER_URL"], socket_timeout=None) as client:
         while True:
             _, message = client.brpop([QUEUE])
             time.sleep(SECONDS_A_CHUNK)

@@ -8,10 +8,12 @@ import redis
 import sqlalchemy as sa
 from test_ledger import execute, keys, submit
 
+from hkplates import embedded
 from hkplates.database.ledger import Ledger
 from hkplates.jobs import QUEUE, WORKER, Chunk
 from hkplates.settings import Settings
 from producer.broker import RedisBroker
+from producer.commands import run_down, run_up
 from producer.health import Queue, look, show_health
 from producer.redis_queue import UNACKED
 
@@ -88,6 +90,23 @@ def test_a_schema_that_is_behind_is_a_matter_of_set_up(
     health = look(settings)
     assert health.exit_code == 5
     assert "Run: hkplates migrate" in health.in_words()
+
+
+def test_down_tells_of_workers_that_still_run_and_up_of_servers_that_are_named(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    servers = embedded.Servers("postgresql:///x", str(settings.broker_url.get_secret_value()))  # type: ignore[union-attr]
+    monkeypatch.setattr(embedded, "start", lambda data: servers)
+    monkeypatch.setattr(embedded, "running", lambda data: servers)
+    monkeypatch.setattr(embedded, "stop", lambda data: True)
+    run_up(settings, as_json=False)
+    assert "DATABASE_URL and CELERY_BROKER_URL" in capsys.readouterr().out
+    with redis.Redis.from_url(servers.broker_url, client_name=f"{WORKER}@here:7") as worker:
+        worker.ping()
+        run_down(settings, as_json=False)
+    assert "Workers that still run: 1." in capsys.readouterr().out
+    run_down(settings, as_json=True)
+    assert json.loads(capsys.readouterr().out)["stopped"]
 
 
 def test_the_queue_tells_which_images_its_messages_name(broker_url: str, ledger: Ledger) -> None:

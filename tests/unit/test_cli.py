@@ -12,7 +12,9 @@ def test_help_tells_the_exit_statuses_and_a_first_time() -> None:
         assert words in shown
 
 
-@pytest.mark.parametrize("command", ["submit", "status", "read", "up", "down", "migrate"])
+@pytest.mark.parametrize(
+    "command", ["submit", "dispatch", "health", "status", "read", "up", "down", "migrate"]
+)
 def test_each_command_shows_an_example(command: str) -> None:
     shown = CliRunner().invoke(app, [command, "--help"])
     assert shown.exit_code == 0
