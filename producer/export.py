@@ -20,6 +20,7 @@ from hkplates.settings import Settings
 from producer.commands import INTERRUPTED, opened_engine
 from producer.export_formats import FormatName, opened_format
 from producer.export_outputs import STANDARD_OUTPUT, Output, open_output
+from producer.interrupts import interruptible
 
 PIPE_BROKEN = 141  # as a shell says it of any program
 ENDINGS: dict[str, FormatName] = {
@@ -58,7 +59,10 @@ def run_export(
     if to_stdout and name == "parquet" and sys.stdout.isatty():
         raise typer.BadParameter("Parquet is not for a terminal; name a file with --output")
     try:
-        with opened_engine(embedded.resolve_database_url(settings)) as engine:
+        with (
+            interruptible(),
+            opened_engine(embedded.resolve_database_url(settings)) as engine,
+        ):
             require_current_schema(engine)
             with open_output(output, force=force) as opened, _progress(to_stdout) as show:
                 written = export(engine, wanted, name, opened, show)

@@ -4,6 +4,7 @@ import csv
 import json
 import os
 import resource
+import signal
 from collections.abc import Sequence
 from contextlib import closing
 from datetime import datetime
@@ -16,7 +17,7 @@ import psycopg
 import pytest
 import sqlalchemy as sa
 from planted import BOX, QUAD, Seen, plant, plate
-from servers.processes import hkplates, variables
+from servers.processes import eventually, hkplates, variables
 from typer.testing import CliRunner
 
 from hkplates.database.export import COLUMNS, Wanted, stream
@@ -267,6 +268,23 @@ def test_a_full_disk_is_told_and_leaves_nothing(
             run(archive, "--output", tmp_path / "a.csv")
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("by", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_export_leaves_nothing(
+    archive: sa.Engine, tmp_path: Path, by: signal.Signals
+) -> None:
+    url = archive.url.render_as_string(hide_password=False)
+    with archive.begin() as connection:
+        # The export waits for this before its first row.
+        connection.execute(sa.text("LOCK TABLE plates"))
+        process = hkplates(variables(url), "export", "--output", str(tmp_path / "a.csv"))
+        eventually(lambda: list(tmp_path.glob(".*.part")), "the export has begun")
+        process.send_signal(by)
+        _, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert err == "Interrupted. Nothing was written; begin again.\n"
     assert list(tmp_path.iterdir()) == []
 
 
