@@ -268,7 +268,7 @@ class Plate(Base):
         CheckConstraint("confidence BETWEEN 0 AND 1", "confidence"),
         CheckConstraint("cardinality(box) = 4", "box"),
         CheckConstraint("cardinality(quad) = 8", "quad"),
-        # Readings are looked up by how they begin or end and ranked by confidence, without the table.
+        # Readings are looked up by how they begin or end, and ranked by confidence, in these alone.
         Index(
             "ix_plates_mark",
             "mark",

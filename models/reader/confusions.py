@@ -1,10 +1,10 @@
-"""Measure which characters the reader takes for which others, on drawn plates that are hard to read.
+"""Measure which characters the reader takes for which others, on plates drawn hard to read.
 
     python -m models.reader.confusions --data DATA [--seconds 600] [--seed 1]
 
 What it prints is the table of migration 0003 (`confusable_characters`): a line for each character
-that is read, with the characters that it was in truth, where it was wrong, and how often. `-` stands
-for no character: as what was read, that one was lost; as the truth, that one was added.
+that is read, with the characters that it was in truth, where it was wrong, and how often. `-`
+stands for no character: as what was read, that one was lost; as the truth, that one was added.
 """
 
 import argparse
