@@ -82,11 +82,14 @@ SUPERSEDE = sa.text("""
     UPDATE images SET superseded = true WHERE id = ANY(CAST(:stale AS bigint[]))
 """)
 
+# Those alone that are not there: ON CONFLICT waits for whoever is changing a row that is, in the
+# order of keys, while a worker waits in the order of ids for rows that we have locked.
 INSERT_IMAGES = sa.text("""
     INSERT INTO images (submission_id, store, bucket, key, etag, size, digest)
     SELECT :submission_id, :store, :bucket, key, etag, size, digest
       FROM unnest(CAST(:keys AS text[]), CAST(:etags AS text[]), CAST(:sizes AS bigint[]),
                   CAST(:digests AS bytea[])) AS listed (key, etag, size, digest)
+     WHERE NOT EXISTS (SELECT FROM images WHERE images.digest = listed.digest)
     ON CONFLICT (digest) DO NOTHING
 """)
 

@@ -203,11 +203,15 @@ def test_a_batch_among_many_rows_is_found_by_indexes(ledger: Ledger, engine: sa.
         "keys": [entry.key for entry in replaced[:100]],
         "digests": [bytes(32)] * 100,
     }
-    statement = sa.text("EXPLAIN " + str(ledger_sql.LOCK_LISTED))
+    values |= {"etags": ["new"] * 100, "sizes": [1] * 100}
+    lock = sa.text("EXPLAIN " + str(ledger_sql.LOCK_LISTED))
+    insert = sa.text("EXPLAIN " + str(ledger_sql.INSERT_IMAGES))
     with engine.connect() as connection:
-        plan = "\n".join(connection.execute(statement, values).scalars())
+        plan = "\n".join(connection.execute(lock, values).scalars())
+        inserting = "\n".join(connection.execute(insert, values).scalars())
     assert "ix_images_key" in plan
-    assert "Seq Scan on images" not in plan
+    assert "uq_images_digest" in inserting
+    assert "Seq Scan on images" not in plan + inserting
     began = time.monotonic()
     ledger.add_images(1, "s3", "b", replaced)
     assert time.monotonic() - began < 2  # some 50 ms on an idle machine
