@@ -6,12 +6,15 @@ them has already removed them from the queue.
 """
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from queue import Empty
 from typing import Any
 
 import structlog
 from kombu.transport import TRANSPORT_ALIASES, redis, virtual
 from redis import Redis
+from redis.exceptions import RedisError
 
 from hkplates.jobs import QUEUE, MessageInvalid
 from workers import envelope
@@ -32,8 +35,35 @@ class Client(Redis):
         return answer
 
 
+class QoS(redis.QoS):
+    """Keeps no place for a message whose end Redis could not be told.
+
+    As it comes, kombu counts it as being worked for ever. With one message at a time, the worker
+    then listens no more, and so never notices that its connection is gone. The message comes back
+    when Redis does, or was lost with it; then there is nothing left to claim, or it is sent again.
+    """
+
+    def ack(self, delivery_tag: str) -> None:
+        with self._freed(delivery_tag):
+            super().ack(delivery_tag)  # type: ignore[no-untyped-call]
+
+    def reject(self, delivery_tag: str, requeue: bool = False) -> None:
+        with self._freed(delivery_tag):
+            super().reject(delivery_tag, requeue)  # type: ignore[no-untyped-call]
+
+    @contextmanager
+    def _freed(self, delivery_tag: str) -> Iterator[None]:
+        try:
+            yield
+        except (RedisError, OSError):
+            self._quick_ack(delivery_tag)
+            raise  # logged by kombu
+
+
 class Channel(redis.Channel):
     """Drops what is not JSON."""
+
+    QoS = QoS
 
     def _get_client(self) -> type[Client]:
         super()._get_client()  # type: ignore[no-untyped-call]  # it checks versions

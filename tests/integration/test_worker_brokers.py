@@ -134,3 +134,28 @@ def test_a_chunk_at_work_while_its_broker_forgets_it_is_saved_and_the_worker_goe
         gate.touch()
         eventually(lambda: running.said("image_done") == 2, "the chunk is saved")
         consume(running, broker)
+
+
+@pytest.mark.parametrize("forgets", [True, False], ids=["empty", "with its data"])
+def test_a_chunk_that_ends_while_its_broker_is_away_is_saved_and_the_worker_goes_on(
+    database_url: str, broker: Broker, tmp_path: Path, forgets: bool
+) -> None:
+    gate = tmp_path / "gate"
+    environment = variables(
+        database_url, broker.server.url, PYTHONPATH=str(SERVERS), GATE=str(gate)
+    )
+    chunks.submit(database_url, chunks.draw(tmp_path / "p", {"a": 30}))
+    with worker(environment, tmp_path / "log", app="gated", concurrency=1) as running:
+        chunks.send(database_url, broker.server.url)
+        eventually(gate.with_name("begun").exists, "the chunk is at work")
+        if forgets:
+            broker.kill()
+        else:
+            valkey.stop(broker.server)
+        gate.touch()
+        eventually(lambda: running.said("Couldn't ack"), "its end cannot be told")
+        broker.start()
+        worked = running.said("chunk_done")
+        broker.send()
+        eventually(lambda: running.said("chunk_done") > worked, "a new message is worked", SOON)
+        assert running.said("image_done") == 1
