@@ -1,13 +1,18 @@
 """The writers of exports alone: what they hold, and what they leave when they are given up."""
 
 import gc
+import sys
 
 import pyarrow
 import pytest
+import typer
 from pyarrow import parquet
 
-from hkplates.database.export import COLUMNS
+from hkplates.database.export import COLUMNS, Wanted
+from hkplates.errors import RuntimeMissing
+from hkplates.settings import read_settings
 from producer import export_formats
+from producer.export import run_export
 from producer.export_formats import FormatName, opened_format
 
 NUMBERS = ("plate_id", "image_id", "submission_id", "model_version_id", "rows", "position")
@@ -82,3 +87,17 @@ def test_a_sink_that_breaks_is_told_as_it_said_it(name: FormatName) -> None:
         write(name, sink, 30, None)
     gc.collect()
     assert len(sink) <= 1000
+
+
+def test_parquet_without_what_writes_it_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    with pytest.raises(RuntimeMissing, match=r"pip install 'hkplates\[export\]'"):
+        write("parquet", Memory(), 1, None)
+
+
+def test_parquet_is_not_written_to_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    with pytest.raises(typer.BadParameter, match="not for a terminal"):
+        run_export("-", "parquet", Wanted(), read_settings(), force=False, as_json=False)
