@@ -46,7 +46,7 @@ def ends(folder: Path) -> list[End]:
         check=True,
         capture_output=True,
         text=True,
-        timeout=280,
+        timeout=550,
     )
     return [End(**json.loads(line)) for line in done.stdout.splitlines()]
 

@@ -32,6 +32,7 @@ def test_the_same_seed_makes_the_same_files() -> None:
     assert list(corpus(4, ["magic"])) == [one for one in corpus(4, kinds) if one.kind == "magic"]
 
 
+@pytest.mark.timeout(600)  # half a minute where nothing else runs
 def test_every_file_is_read_or_rejected_with_a_reason_at_little_cost(folder: Path) -> None:
     found = ends(folder)
     print(f"\n{table(found)}")  # noqa: T201  (shown by -s)
@@ -45,7 +46,7 @@ def test_every_file_is_read_or_rejected_with_a_reason_at_little_cost(folder: Pat
     assert [end for end in whole if end.reason] == []
 
 
-@pytest.mark.usefixtures("no_settings_of_ours")
+@pytest.mark.timeout(600)
 def test_a_worker_outlives_them_all(
     folder: Path, tmp_path: Path, database_url: str, broker_url: str
 ) -> None:
@@ -55,7 +56,7 @@ def test_a_worker_outlives_them_all(
     with worker(environment, tmp_path / "worker.log", concurrency=1) as running:
         (child,) = running.children()
         submit = hkplates(environment, "submit", "--json", str(folder))
-        out, err = submit.communicate(timeout=280)
+        out, err = submit.communicate(timeout=500)
         assert "Traceback" not in err
         assert [other.pid for other in running.children()] == [child.pid]
         assert child.is_running()
