@@ -10,6 +10,8 @@ from rich.table import Table
 
 from hkplates.database.compare import Reading
 from producer.comparison import NOTICED, Change, Comparison, Tally
+from producer.words import counted as counted_as
+from producer.words import shown
 
 LABELS = (
     "Which version is right it cannot say: that takes photographs whose plates are known (make "
@@ -34,7 +36,7 @@ def in_a_sentence(counted: Comparison) -> str:
     parts = [
         f"On {counted.images:,} images, version {new} reads {total.read_differently:,} of "
         f"{total.by_both:,} plates differently from version {old}, finds {total.only_in_new:,} "
-        f"that {old} did not, and not {total.only_in_old:,} that {old} did."
+        f"that {old} did not, and misses {total.only_in_old:,} that {old} found."
     ]
     if total.read_differently:
         parts.append(
@@ -60,7 +62,7 @@ def show_text(counted: Comparison, surest: list[Change]) -> None:
     if surest:
         console.print(_table_of_changes(counted, surest))
     if left := _left_out(counted, surest):
-        typer.echo(f"{left:,} more changes; list them with --limit, or --csv.")
+        typer.echo(f"{counted_as(left, 'more change')}; list them with --limit, or --csv.")
 
 
 def show_json(counted: Comparison, surest: list[Change]) -> None:
@@ -83,7 +85,7 @@ def show_csv(counted: Comparison, surest: list[Change]) -> None:
     write_csv(["change", "image_id", "uri", *names], rows)
     typer.echo(in_a_sentence(counted), err=True)
     if left := _left_out(counted, surest):
-        typer.echo(f"{left:,} more changes; list them with --limit.", err=True)
+        typer.echo(f"{counted_as(left, 'more change')}; list them with --limit.", err=True)
 
 
 def _left_out(counted: Comparison, surest: list[Change]) -> int:
@@ -125,7 +127,7 @@ def _table_of_changes(counted: Comparison, surest: list[Change]) -> Table:
     table.add_column("photograph", overflow="fold")
     for change in surest:
         title = TITLES[change.kind].format(old=counted.old, new=counted.new)
-        table.add_row(title, _in_words(change.old), _in_words(change.new), change.uri)
+        table.add_row(title, _in_words(change.old), _in_words(change.new), shown(change.uri))
     return table
 
 
@@ -134,7 +136,7 @@ def _in_words(reading: Reading | None) -> str:
     if reading is None:
         return ""
     whose = "" if reading.region == "HK" else f" ({reading.region})"
-    return f"{reading.text or '(not read)'}{whose} {reading.confidence:.2f}"
+    return f"{shown(reading.text) or '(not read)'}{whose} {reading.confidence:.2f}"
 
 
 def _cells(reading: Reading | None) -> list[object]:

@@ -168,7 +168,7 @@ def test_as_csv_the_changes_can_be_opened_in_a_spreadsheet(
     first, second = csv.DictReader(io.StringIO(told.out))
     assert (first["old_mark"], first["old_text"], first["new_mark"]) == ("CC8", "'=1+1", "CCB")
     assert (second["change"], second["new_mark"]) == ("only_in_old", "")
-    assert "1 more changes" in told.err
+    assert "1 more change;" in told.err
 
 
 def test_without_numbers_it_lists_the_versions(
