@@ -32,7 +32,7 @@ def test_the_same_seed_makes_the_same_files() -> None:
     assert list(corpus(4, ["magic"])) == [one for one in corpus(4, kinds) if one.kind == "magic"]
 
 
-@pytest.mark.timeout(600)  # half a minute where nothing else runs
+@pytest.mark.timeout(600)
 def test_every_file_is_read_or_rejected_with_a_reason_at_little_cost(folder: Path) -> None:
     found = ends(folder)
     print(f"\n{table(found)}")  # noqa: T201  (shown by -s)
