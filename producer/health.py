@@ -9,8 +9,8 @@ from typing import Any, TypeVar
 import typer
 
 from hkplates import embedded
+from hkplates.database.revision import REVISION
 from hkplates.database.session import require_current_schema
-from hkplates.database.tables import REVISION
 from hkplates.database.work import Work, read_work
 from hkplates.errors import HkplatesError, SetupError, TemporaryFault
 from hkplates.settings import Settings

@@ -7,7 +7,7 @@ from sqlalchemy import event
 from sqlalchemy.engine import URL, ExceptionContext
 from sqlalchemy.exc import ArgumentError, InterfaceError, OperationalError
 
-from hkplates.database.tables import REVISION
+from hkplates.database.revision import REVISION
 from hkplates.errors import DatabaseUnreachable, SchemaNotCurrent, SettingInvalid
 
 EXAMPLE = "postgresql://user:password@host:5432/hkplates"

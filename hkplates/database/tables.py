@@ -29,9 +29,6 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-REVISION = "0003"
-"""The newest migration: what this version of the program needs (a test holds them together)."""
-
 SUBMISSION_STATES = ("listing", "running", "finished", "paused", "cancelled")
 IMAGE_STATES = ("pending", "queued", "done", "failed", "quarantined", "cancelled")
 REGIONS = ("HK", "CN", "MO", "other")

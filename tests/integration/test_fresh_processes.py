@@ -27,9 +27,10 @@ def test_help_waits_for_neither_database_nor_celery_nor_boto3() -> None:
     )
 
 
-def test_a_health_check_waits_for_neither_celery_nor_boto3_nor_numpy() -> None:
+def test_a_health_check_waits_for_neither_celery_nor_boto3_nor_the_tables() -> None:
     modules = loaded_by("import producer.cli, producer.health")
     assert modules.isdisjoint({*HEAVY, "celery", "kombu", "boto3", "numpy"})
+    loaded_by("import sys, producer.health; assert 'sqlalchemy.orm' not in sys.modules")
 
 
 def test_the_litert_detector_needs_no_tensorflow_and_is_quiet():

@@ -8,9 +8,9 @@ import sqlalchemy as sa
 from alembic import command
 from alembic.script import ScriptDirectory
 
+from hkplates.database.revision import REVISION
 from hkplates.database.schema import Migrated, config, migrate
 from hkplates.database.session import current_revision, open_engine, require_current_schema
-from hkplates.database.tables import REVISION
 from hkplates.errors import SchemaNotCurrent, SettingInvalid
 
 
