@@ -22,7 +22,8 @@ IMAGES_SEED = 1
 INTERRUPTED = 130
 SETTINGS = {
     # Short, so that what must wait for a time limit or a lease need not wait for long.
-    "HKPLATES_CHUNK_SECONDS": "20",
+    "HKPLATES_CHUNK_SECONDS": "10",
+    "HKPLATES_LEASE_SECONDS": "40",
     "HKPLATES_CHUNK_IMAGES": "8",
     "HKPLATES_WINDOW_CHUNKS": "16",
     "HKPLATES_MAX_PROCESS_MEMORY": str(2 * 1024**3),

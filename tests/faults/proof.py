@@ -68,8 +68,7 @@ def prove(task: Task, say: Callable[[str], None]) -> Verdict:
         run = Run(running, archive, task.plan, logs, "struck")
         with closing(run.watch):
             ran = run.run(say)
-            again = any(strike.fault.kind == "producer killed" for strike in ran.strikes)
-            expected = archive.expected(calm, listed_again=again)
+            expected = archive.expected(calm, listed_again=ran.listed_again)
             return _judge(run, ran, running, expected, known, logs)
 
 

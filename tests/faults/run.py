@@ -15,7 +15,10 @@ from faults.schedule import Fault
 from faults.services import Services
 from faults.watch import LISTED, SUBMISSIONS, Standing, Watch
 
+from producer.listing import BATCH
+
 POLL_SECONDS = 0.1
+IN_MID_LISTING = Fault(0.0, "producer killed", 0)
 Say = Callable[[str], None]
 
 
@@ -41,6 +44,12 @@ class Ran:
     messages: list[str] = field(default_factory=list)
     seconds: float = 0.0
 
+    @property
+    def listed_again(self) -> bool:
+        """Whether a producer began anew after the source had been listed and tampered with."""
+        faults = [strike.fault for strike in self.strikes]
+        return any(one.kind == "producer killed" and one != IN_MID_LISTING for one in faults)
+
 
 class Run:
     """One of them, in a database of its own."""
@@ -64,7 +73,7 @@ class Run:
         """From the first listing to the last image, and everything stopped."""
         began = time.time()
         try:
-            self._list()
+            self._list(say)
             for worker in self._stage.workers:
                 worker.start()
             self._work(say, until=began + self._plan.seconds)
@@ -74,16 +83,29 @@ class Run:
             self.ran.seconds = time.time() - began
         return self.ran
 
-    def _list(self) -> None:
-        """Before any worker runs, so that what is taken away afterwards has been seen by none."""
-        stage = self._stage
+    def _list(self, say: Say) -> None:
+        """Before any worker runs, so that what is taken away afterwards has been seen by none.
+
+        Where the source has more than one page, the producer is killed once between two of them.
+        """
+        stage, killed = self._stage, not self._plan.schedule
+        if not killed:
+            stage.services.proxy.worsen("slow", self._plan.bad_seconds)
         stage.producer.start()
         stage.dispatcher.start()
-        while not (listed := self.watch.ask(LISTED)) or not listed[0][0]:
+        while not self._one(LISTED):
+            standing = self.watch.standing()
+            if not killed and standing is not None and standing.counts.total() >= BATCH:
+                killed = True
+                self._strike(IN_MID_LISTING, standing, say)
             self._tend()
             time.sleep(POLL_SECONDS)
         if self._plan.schedule:
             self._archive.tamper()
+
+    def _one(self, query: str) -> int:
+        rows = self.watch.ask(query)
+        return int(rows[0][0]) if rows else 0
 
     def _work(self, say: Say, until: float) -> None:
         left = list(self._plan.schedule)

@@ -15,8 +15,10 @@ CLAIMED = "SELECT id FROM images WHERE state = 'queued' AND attempts > 0"
 QUEUED = "SELECT id FROM images WHERE state = 'queued'"
 SUBMISSIONS = "SELECT state FROM submissions"
 TABLES = "SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY 1"
+# Of good images alone: bad ones are tried again by each producer that is started again, and poison
+# takes its three attempts.
 ENDED = """
-    SELECT id, extract(epoch FROM processed_at)::float8 FROM images WHERE processed_at IS NOT NULL
+    SELECT id, extract(epoch FROM processed_at)::float8 FROM images WHERE state = 'done'
 """
 ROWS = """
     SELECT key, etag, state, reason, superseded,
