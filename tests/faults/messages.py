@@ -86,5 +86,5 @@ def _body(text: str) -> str:
         found = json.loads(text)
         message = found[0] if isinstance(found, list) else found
         return base64.b64decode(message["body"]).decode(errors="replace")
-    except (ValueError, KeyError, TypeError, IndexError):
+    except (ValueError, KeyError, TypeError, IndexError, RecursionError):
         return ""
