@@ -83,13 +83,16 @@ SUPERSEDE = sa.text("""
 """)
 
 # Those alone that are not there: ON CONFLICT waits for whoever is changing a row that is, in the
-# order of keys, while a worker waits in the order of ids for rows that we have locked.
+# order of keys, while a worker waits in the order of ids for rows that we have locked. In the order
+# of keys, since two producers that insert the same wait for each other there.
 INSERT_IMAGES = sa.text("""
     INSERT INTO images (submission_id, store, bucket, key, etag, size, digest)
     SELECT :submission_id, :store, :bucket, key, etag, size, digest
       FROM unnest(CAST(:keys AS text[]), CAST(:etags AS text[]), CAST(:sizes AS bigint[]),
-                  CAST(:digests AS bytea[])) AS listed (key, etag, size, digest)
+                  CAST(:digests AS bytea[]))
+           WITH ORDINALITY AS listed (key, etag, size, digest, place)
      WHERE NOT EXISTS (SELECT FROM images WHERE images.digest = listed.digest)
+     ORDER BY place
     ON CONFLICT (digest) DO NOTHING
 """)
 

@@ -125,3 +125,14 @@ def test_opening_says_when_work_last_went_on(ledger: Ledger, engine: sa.Engine) 
     ledger.open_submission(SOURCE)
     seen += column(engine, query)
     assert seen == sorted(set(seen))  # type: ignore[type-var]
+
+
+def test_images_become_rows_in_the_order_of_their_keys(ledger: Ledger, engine: sa.Engine) -> None:
+    """Two producers that insert the same images in two orders would wait for each other."""
+    number = ledger.open_submission(SOURCE).id
+    listed = keys(500)
+    add(ledger, number, listed[::7], "a/00499.jpg")
+    add(ledger, number, listed[::-1], "a/00499.jpg")
+    again = column(engine, "SELECT key FROM images WHERE id > 72 ORDER BY id")
+    assert len(again) == 500 - len(listed[::7])
+    assert again == sorted(map(str, again))
