@@ -271,14 +271,14 @@ class Plate(Base):
             "mark",
             "confidence",
             postgresql_ops={"mark": "text_pattern_ops"},
-            postgresql_include=["id", "image_id", "model_version_id"],
+            postgresql_include=["id", "image_id", "model_version_id", "detector_score"],
         ),
         Index(
             "ix_plates_mark_reversed",
             func.reverse(text("mark")).label("mark_reversed"),
             "confidence",
             postgresql_ops={"mark_reversed": "text_pattern_ops"},
-            postgresql_include=["id", "image_id", "model_version_id", "mark"],
+            postgresql_include=["id", "image_id", "model_version_id", "detector_score", "mark"],
         ),
         {"comment": "Plates found and read; see the view sightings for the current ones"},
     )

@@ -54,8 +54,8 @@ DECLARE
     alphabet_size CONSTANT integer := 34;
     most_starts CONSTANT integer := 1200;
     -- Microseconds of going down an index once, and of each entry that is looked at there.
-    start_cost CONSTANT double precision := 2.0;
-    entry_cost CONSTANT double precision := 0.2;
+    start_cost CONSTANT double precision := 4.0;
+    entry_cost CONSTANT double precision := 0.6;
     inside CONSTANT boolean := pattern LIKE '*%*';
     ordered text;
     starts double precision;
@@ -190,15 +190,18 @@ COMMENT ON FUNCTION likely_readings(text) IS
 -- of its own, so that it becomes a part of the query that asks it.
 CREATE FUNCTION look_alike_score(
     likeness text, places integer[], weight double precision, lost boolean, mark text,
-    confidence real, detector_score real, character_confidences real[], candidates jsonb
+    confidence real, detector_score real, character_confidences real[], candidates jsonb,
+    least_score real
 )
     RETURNS TABLE (by_candidate real, by_shape real)
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
 AS $$
 SELECT least(highest, detector_score * coalesce((
            SELECT max((candidate ->> 'confidence')::real)
-             FROM jsonb_path_query(candidates, '$[*]') AS candidate
-            WHERE canonical_mark(candidate ->> 'text') LIKE likeness), 0))::real,
+             FROM jsonb_array_elements(CASE jsonb_typeof(candidates) WHEN 'array'
+                                            THEN candidates END) AS candidate
+            WHERE CASE WHEN (candidate ->> 'confidence')::real >= least_score
+                       THEN canonical_mark(candidate ->> 'text') LIKE likeness END), 0))::real,
        least(highest, weight * CASE WHEN lost THEN detector_score - confidence
            ELSE detector_score * (
                SELECT exp(sum(ln(greatest(1e-6, CASE
@@ -216,7 +219,7 @@ SELECT least(highest, detector_score * coalesce((
 $$;
 
 COMMENT ON FUNCTION look_alike_score(
-    text, integer[], double precision, boolean, text, real, real, real[], jsonb) IS
+    text, integer[], double precision, boolean, text, real, real, real[], jsonb, real) IS
     'How probable it is that a reading stands for the asked mark, by its candidates and by its '
     'characters: a part of search_marks';
 
@@ -244,33 +247,37 @@ DECLARE
     likeness CONSTANT text := translate(asked, '?*', '_%');
     stored CONSTANT double precision :=
         (SELECT greatest(reltuples, 1000) FROM pg_class WHERE oid = 'plates'::regclass);
+    narrowed CONSTANT boolean := since IS NOT NULL OR until IS NOT NULL OR prefix IS NOT NULL;
     -- What is too loose for so many is refused whatever is stored, so that it is no surprise later.
     many CONSTANT double precision := 1e7;
     most_share CONSTANT double precision := 0.1;
-    look_alike_cost CONSTANT double precision := 60000;  -- microseconds, as mark_ranges estimates
-    most_examined CONSTANT integer := 2000;
-    window_images CONSTANT integer := 100000;
+    look_alike_cost CONSTANT double precision := 35000;  -- microseconds, as mark_ranges estimates
+    most_examined CONSTANT integer := 1000;
+    window_images CONSTANT integer := 50000;
     no_look_alike_above CONSTANT real := 0.5;  -- least(confidence, 1 - confidence) is never more
     -- Entries of the indexes on marks, read without the table: what `look` asks for, if %s.
     indexed CONSTANT text := 'SELECT look.no, entry.* FROM look CROSS JOIN LATERAL (
-        SELECT id, image_id, model_version_id, confidence FROM plates
+        SELECT id, image_id, model_version_id, confidence, detector_score FROM plates
          WHERE NOT look.backward AND mark ~>=~ look.start AND mark ~<~ (look.start || ''~'')
            AND mark LIKE look.likeness AND confidence >= $5 %1$s
          UNION ALL
-        SELECT id, image_id, model_version_id, confidence FROM plates
+        SELECT id, image_id, model_version_id, confidence, detector_score FROM plates
          WHERE look.backward AND reverse(mark) ~>=~ look.start
            AND reverse(mark) ~<~ (look.start || ''~'')
            AND reverse(mark) LIKE reverse(look.likeness) AND confidence >= $5 %1$s
         ) AS entry';
+    sides CONSTANT text := 'SELECT *, sum(cost) OVER (ORDER BY no) AS spent
+        FROM way CROSS JOIN LATERAL (SELECT * FROM mark_ranges(reading, $7)
+             ORDER BY cost LIMIT CASE WHEN reading LIKE ''*%*'' THEN 2 ELSE 1 END) AS cheapest';
     looks CONSTANT text := 'SELECT no, backward, start, translate(reading, ''?*'', ''_%'')
-        FROM (SELECT *, sum(cost) OVER (ORDER BY no) AS spent
-                FROM way CROSS JOIN LATERAL (SELECT * FROM mark_ranges(reading, $7)
-                     ORDER BY cost LIMIT CASE WHEN reading LIKE ''*%*'' THEN 2 ELSE 1 END) AS side
-             ) AS sides, unnest(beginnings) AS beginning, spelled_out(beginning) AS start
+        FROM side, unnest(beginnings) AS beginning, spelled_out(beginning) AS start
        WHERE no = 0 OR spent <= $8';
     current text;
-    in_window text := '';
-    busy boolean;
+    -- A common table expression, so that the planner does not ask for one image at a time.
+    in_window CONSTANT text := 'SELECT id FROM images WHERE '
+        || CASE WHEN since IS NULL THEN 'true' ELSE 'taken_at >= $2' END
+        || CASE WHEN until IS NULL THEN '' ELSE ' AND taken_at < $3' END;
+    windowed boolean := false;
     bounded boolean;
     found text;
     floor real := least_score;
@@ -312,28 +319,25 @@ BEGIN
             END
         || ' OFFSET 0) AS shown';
     -- Except that a short time has few images: those are found first, by their own index.
-    IF since IS NOT NULL OR until IS NOT NULL THEN
-        in_window := 'SELECT id FROM images WHERE '
-            || concat_ws(' AND ', CASE WHEN since IS NOT NULL THEN 'taken_at >= $2' END,
-                                  CASE WHEN until IS NOT NULL THEN 'taken_at < $3' END);
-        EXECUTE format('SELECT count(*) > $1 FROM (%s LIMIT $1 + 1) AS few', in_window)
-           INTO busy USING window_images, since, until;
-        in_window := CASE WHEN busy THEN ''
-                          ELSE format('WHERE image_id IN (%s)', in_window) END;
+    IF NOT whole AND (since IS NOT NULL OR until IS NOT NULL) THEN
+        EXECUTE format('SELECT count(*) <= $1 FROM (%s LIMIT $1 + 1) AS few', in_window)
+           INTO windowed USING window_images, since, until;
     END IF;
-
     found := CASE WHEN whole
         THEN 'SELECT id, image_id, model_version_id, confidence FROM plates
                WHERE mark = $1 AND confidence >= $5'
-        ELSE 'WITH way AS (SELECT 0 AS no, $1 AS reading),
+        ELSE 'WITH way AS (SELECT 0 AS no, $1 AS reading), side AS (' || sides || '),
                    look(no, backward, start, likeness) AS (' || looks || ')
               SELECT DISTINCT id, image_id, model_version_id, confidence FROM ('
               || format(indexed, '') || ') AS entry' END;
     EXECUTE format(
-        'SELECT array_agg(id), array_agg(confidence), array_agg($9) FROM (
+        'WITH shot AS MATERIALIZED (%s)
+         SELECT array_agg(id), array_agg(confidence), array_agg($9) FROM (
             SELECT found.id, found.confidence FROM (
                 SELECT * FROM (%s) AS every %s ORDER BY confidence DESC) AS found %s
-             ORDER BY found.confidence DESC LIMIT $6) AS best', found, in_window, current)
+             ORDER BY found.confidence DESC LIMIT $6) AS best',
+        in_window, found,
+        CASE WHEN windowed THEN 'WHERE image_id IN (SELECT id FROM shot)' END, current)
        INTO ids, scores, reasons
       USING asked, since, until, prefix, floor, most_rows, stored, 0.0::float8, 'read as asked'::text;
 
@@ -342,39 +346,50 @@ BEGIN
     END IF;
     IF look_alikes AND floor < no_look_alike_above THEN
         found := CASE WHEN whole
-            THEN 'SELECT way.no, id, image_id, model_version_id, confidence
+            THEN 'SELECT way.no, id, image_id, model_version_id, confidence, detector_score
                     FROM plates JOIN way ON way.reading = plates.mark
                    WHERE plates.mark = ANY ((SELECT array_agg(DISTINCT reading) FROM way)::text[])
-                     AND confidence BETWEEN $5 AND 1 - $5'
-            ELSE format(indexed, 'AND confidence <= 1 - $5') END;
+                     AND confidence >= $5 AND detector_score - confidence >= $5'
+            ELSE format(indexed, 'AND detector_score - confidence >= $5') END;
         EXECUTE format(
-            'WITH way AS MATERIALIZED (
+            'WITH shot AS MATERIALIZED (%8$s
+            ), way AS MATERIALIZED (
                 SELECT row_number() OVER (ORDER BY weight DESC, reading, why) AS no, *
                   FROM likely_readings($1)
-            ), look(no, backward, start, likeness) AS (%s
+            ), side AS MATERIALIZED (%1$s
+            ), look(no, backward, start, likeness) AS (%2$s
+            ), likeliest AS (
+                SELECT every.*, places, weight, lost, why
+                  FROM (%3$s) AS every JOIN way USING (no) %4$s
+                 ORDER BY (weight + 0.02) * least(confidence, detector_score - confidence) DESC
+                 LIMIT $10 * 3
             ), examined AS MATERIALIZED (
-                SELECT found.* FROM (
-                    SELECT every.*, places, weight, lost, why
-                      FROM (%s) AS every JOIN way USING (no) %s
-                     ORDER BY weight * least(confidence, 1 - confidence) DESC LIMIT $10 * 5
-                    ) AS found %s LIMIT $10
+                SELECT found.* FROM likeliest AS found %5$s LIMIT $10
             ), scored AS (
-                SELECT DISTINCT ON (id) id, greatest(by_candidate, by_shape) AS score,
+                SELECT DISTINCT ON (id) id, image_id, model_version_id,
+                       greatest(by_candidate, by_shape) AS score,
                        CASE WHEN by_candidate >= by_shape
                             THEN ''second reading of '' || mark ELSE why END AS why
                   FROM examined CROSS JOIN LATERAL (
-                       SELECT mark, detector_score, character_confidences, candidates
+                       SELECT mark, character_confidences, candidates
                          FROM plates WHERE plates.id = examined.id OFFSET 0) AS plate
                  CROSS JOIN LATERAL look_alike_score(
                        $9, places, weight, lost, mark, confidence, detector_score,
-                       character_confidences, candidates)
+                       character_confidences, candidates, $5)
                  WHERE greatest(by_candidate, by_shape) >= $5
                  ORDER BY id, score DESC, why
             )
             SELECT array_agg(id), array_agg(score), array_agg(why),
-                   (SELECT count(*) = $10 FROM examined)
-              FROM (SELECT * FROM scored ORDER BY score DESC LIMIT $6) AS best',
-            looks, found, in_window, current)
+                   (SELECT count(*) = $10 FROM examined) OR %7$s
+              FROM (SELECT found.* FROM (SELECT * FROM scored ORDER BY score DESC) AS found %6$s
+                     ORDER BY score DESC LIMIT $6) AS best',
+            sides, looks, found,
+            CASE WHEN windowed THEN 'WHERE image_id IN (SELECT id FROM shot)' END,
+            CASE WHEN narrowed THEN current ELSE '' END,
+            CASE WHEN narrowed THEN '' ELSE current END,
+            CASE WHEN whole THEN 'false'
+                 ELSE 'EXISTS (SELECT FROM side WHERE spent > $8)' END,
+            in_window)
            INTO other_ids, other_scores, other_reasons, bounded
           USING asked, since, until, prefix, floor, most_rows, stored, look_alike_cost, likeness,
                 most_examined;

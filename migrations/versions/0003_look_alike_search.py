@@ -17,7 +17,8 @@ depends_on: str | None = None
 FUNCTIONS = Path(__file__).parents[1] / "sql" / "0003_search_marks.sql"
 MADE = (
     "search_marks(text, timestamptz, timestamptz, text, integer, real, boolean)",
-    "look_alike_score(text, integer[], double precision, boolean, text, real, real, real[], jsonb)",
+    "look_alike_score("
+    "text, integer[], double precision, boolean, text, real, real, real[], jsonb, real)",
     "likely_readings(text)",
     "spelled_out(text)",
     "mark_ranges(text, double precision)",
@@ -152,7 +153,7 @@ def indexes() -> None:
         ["mark", "confidence"],
         unique=False,
         postgresql_ops={"mark": "text_pattern_ops"},
-        postgresql_include=["id", "image_id", "model_version_id"],
+        postgresql_include=["id", "image_id", "model_version_id", "detector_score"],
     )
     op.create_index(
         "ix_plates_mark_reversed",
@@ -160,7 +161,7 @@ def indexes() -> None:
         [sa.func.reverse(sa.text("mark")).label("mark_reversed"), "confidence"],
         unique=False,
         postgresql_ops={"mark_reversed": "text_pattern_ops"},
-        postgresql_include=["id", "image_id", "model_version_id", "mark"],
+        postgresql_include=["id", "image_id", "model_version_id", "detector_score", "mark"],
     )
     op.create_index("ix_images_taken_at", "images", ["taken_at", "id"], unique=False)
 

@@ -160,9 +160,9 @@ def test_a_wide_time_is_asked_of_each_image_and_answers_the_same(engine: sa.Engi
         query = "SELECT pg_get_functiondef(oid) FROM pg_proc WHERE proname = 'search_marks'"
         body = connection.execute(sa.text(query)).scalar_one()
         limit = "window_images CONSTANT integer := {}"
-        assert limit.format(100000) in body
+        assert limit.format(50000) in body
         driver = connection.connection.driver_connection
-        driver.execute(body.replace(limit.format(100000), limit.format(0)))
+        driver.execute(body.replace(limit.format(50000), limit.format(0)))
     assert sorted(read(engine, "AB*", since=day, until=day.replace(day=2))) == ["AB12", "AB1234"]
 
 
