@@ -228,5 +228,4 @@ def test_many_images_take_no_more_memory_than_some(archive: Archive, engine: sa.
     finally:
         tracemalloc.stop()
     assert (counted.images, len(surest)) == (4006, 10)
-    print("PEAK", peak)
     assert peak < 8_000_000

@@ -117,8 +117,8 @@ def test_whose_turn_it_is_reads_no_image_that_is_done(ledger: Ledger, engine: sa
             "VALUES ('d', 'r', '{}', sha256('v'))")  # fmt: skip
     execute(
         engine,
-        "UPDATE images SET state = 'done', model_version_id = 1, processed_at = now() - interval '1 day' "
-        "WHERE id % 2 = 0",
+        "UPDATE images SET state = 'done', model_version_id = 1, "
+        "processed_at = now() - interval '1 day' WHERE id % 2 = 0",
     )
     execute(engine, "ANALYZE images")
     execute(engine, "ANALYZE submissions")
