@@ -6,6 +6,7 @@ BIN := .venv/bin
 DATA ?= $(if $(filter train-%,$(MAKECMDGOALS)),../shared/data,../shared/data/dev)
 SOURCE ?=
 SEED ?= 1
+ROWS ?= 10000000
 IMAGES ?= 3000
 ARGS ?=
 # Debian's packages of typefaces that plates are drawn with for training.
@@ -65,6 +66,10 @@ accuracy: install ## Read a labelled folder and print the figures: DATA=../share
 .PHONY: bench-export
 bench-export: install-dev ## Export a million sightings in each format: rate and peak memory (minutes)
 	@$(BIN)/python -m benchmarks.export $(ARGS)
+
+.PHONY: bench-search
+bench-search: install-dev ## Search among generated plates: times, what is found, plans: ROWS=10000000 (an hour)
+	@$(BIN)/python -m benchmarks.search --rows "$(ROWS)" $(ARGS)
 
 .PHONY: bench-queue
 bench-queue: install-dev ## Submit 200,000 references: the memory of Redis and the producer (minutes)

@@ -1,0 +1,257 @@
+"""`make bench-search`: how quick search_marks() is among many plates, and what it finds.
+
+    python -m benchmarks.search --rows 10000000 [--database URL [--filled]]
+
+Starts a PostgreSQL of its own (or takes an empty, or already filled, database by its URL), fills it
+with plates spread like Hong Kong's, some of them misread, and prints Markdown: how long random
+questions of each kind take, beside a sequential scan; how many of the planted misreadings are
+found when their true mark is asked, and at which rank; sizes of the indexes, what they cost an
+insert, and the plans. Milliseconds are what the client waits; CPU is what the server's process
+worked, which other programs on the machine disturb less.
+"""
+
+import argparse
+import random
+import shutil
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import psycopg
+
+from benchmarks import search_data, search_plans
+from hkplates.database.schema import migrate
+from hkplates.database.session import open_engine
+from hkplates.servers import postgres
+
+DAY = {"since": "2026-05-05 00:00+08", "until": "2026-05-06 00:00+08"}
+MONTH = {"since": "2026-05-01 00:00+08", "until": "2026-06-01 00:00+08"}
+QUARTER = {"prefix": "s3://bench/2026/0"}
+FOLDER = {"prefix": "2026/05/05/gate-3"}
+NONE: dict[str, Any] = {}
+
+
+@dataclass(frozen=True)
+class Question:
+    """A kind of question: its pattern for a mark like AB1234, and what narrows it."""
+
+    name: str
+    target: float  # milliseconds at p95
+    pattern: Callable[[str], str]
+    narrowed: dict[str, Any] = field(default_factory=dict)
+
+
+def _unknown(*places: int) -> Callable[[str], str]:
+    return lambda mark: "".join("?" if at in places else c for at, c in enumerate(mark))
+
+
+KINDS: tuple[tuple[str, Callable[[str], str]], ...] = (
+    ("look-alike: AB1234", lambda mark: mark),
+    ("partial: AB?234", _unknown(2)),
+    ("partial: AB?1234", lambda mark: f"{mark[:2]}?{mark[2:]}"),
+    ("partial: AB*", lambda mark: f"{mark[:2]}*"),
+    ("partial: *1234", lambda mark: f"*{mark[2:]}"),
+    ("partial: A?1?34", _unknown(1, 3)),
+    ("partial: A*34", lambda mark: f"{mark[0]}*{mark[4:]}"),
+    ("partial: *123*", lambda mark: f"*{mark[2:5]}*"),
+)
+NARROWED = (
+    ("", NONE), (", a day", DAY), (", a month", MONTH), (", 9 months' prefix", QUARTER),
+    (", one gate's day", FOLDER),
+)  # fmt: skip
+QUESTIONS = (
+    Question("exact: AB1234", 5, lambda mark: mark, {"look_alikes": False}),
+    Question("exact: AB1234, a month", 5, lambda mark: mark, {"look_alikes": False, **MONTH}),
+    *(
+        Question(name + words, 100, pattern, narrowed)
+        for words, narrowed in NARROWED
+        for name, pattern in KINDS
+    ),
+)
+
+
+class Server:
+    """One connection, and what its process on the server's side has worked."""
+
+    def __init__(self, connection: psycopg.Connection) -> None:
+        self.connection = connection
+        self._schedule = Path(f"/proc/{connection.info.backend_pid}/schedstat")
+
+    def timed(self, query: str, values: dict[str, Any]) -> tuple[float, float, list[Any]]:
+        """Milliseconds waited, milliseconds of CPU (0 where that is not told), and the rows."""
+        worked, began = self._cpu(), time.perf_counter()
+        rows = self.connection.execute(query.encode(), values).fetchall()
+        return (time.perf_counter() - began) * 1e3, self._cpu() - worked, rows
+
+    def ask(self, pattern: str, narrowed: dict[str, Any]) -> tuple[float, float, list[Any]]:
+        """The same of search_marks."""
+        named = "".join(f", {name} => %({name})s" for name in narrowed)
+        query = f"SELECT * FROM search_marks(%(pattern)s{named})"  # noqa: S608 - our own names
+        return self.timed(query, {"pattern": pattern, **narrowed})
+
+    def _cpu(self) -> float:
+        try:
+            return int(self._schedule.read_text().split()[0]) / 1e6
+        except OSError:
+            return 0.0
+
+
+def marks(server: Server, rows: int, count: int) -> list[str]:
+    """Usual marks of six characters, those seen often more often."""
+    chance = random.Random(11)  # noqa: S311
+    found: list[str] = []
+    query = "SELECT mark FROM plates WHERE id = ANY (%(ids)s) AND mark ~ '^[A-Z]{2}[0-9]{4}$'"
+    while len(found) < count:
+        ids = {"ids": [chance.randint(1, rows) for _ in range(count)]}
+        found += [row[0] for row in server.timed(query, ids)[2]]
+    return found[:count]
+
+
+def latencies(server: Server, asked: Sequence[str]) -> Iterator[str]:
+    """A table of all kinds of questions."""
+    yield "| question | rows | p50 ms | p95 ms | max ms | CPU p50 ms | CPU p95 ms | target |"
+    yield f"|---|{'---:|' * 7}"
+    for question in QUESTIONS:
+        server.ask(question.pattern(asked[0]), question.narrowed)
+        runs = [server.ask(question.pattern(mark), question.narrowed) for mark in asked]
+        waited, worked = sorted(run[0] for run in runs), sorted(run[1] for run in runs)
+        cells = (
+            f"`{question.name}`",
+            f"{statistics.mean(len(run[2]) for run in runs):.1f}",
+            *(f"{value:.1f}" for value in (_at(waited, 0.5), _at(waited, 0.95), waited[-1])),
+            *(f"{_at(worked, share):.1f}" for share in (0.5, 0.95)),
+            f"{question.target:.0f}",
+        )
+        yield f"| {' | '.join(cells)} |"
+
+
+def _at(ordered: Sequence[float], share: float) -> float:
+    return ordered[min(len(ordered) - 1, int(len(ordered) * share))]
+
+
+def sequential(server: Server, mark: str) -> Iterator[str]:
+    """The same questions where every row is read, without images, filters or scores."""
+    yield "| reading all of `plates` | ms | CPU ms of one of its processes |"
+    yield "|---|---:|---:|"
+    off = ("indexscan", "indexonlyscan", "bitmapscan")
+    for name in off:
+        server.connection.execute(f"SET enable_{name} = off".encode())
+    for words, condition in (
+        ("`mark = 'AB1234'`", "mark = %(mark)s"),
+        ("`mark LIKE 'AB_234'`", "mark LIKE overlay(%(mark)s PLACING '_' FROM 3 FOR 1)"),
+        ("`mark` is one of its 1,260 look-alikes",
+         "mark = ANY (ARRAY(SELECT reading FROM likely_readings(%(mark)s)))"),
+    ):  # fmt: skip
+        query = f"SELECT count(*) FROM plates WHERE {condition}"  # noqa: S608 - our own
+        waited, worked, _ = min(server.timed(query, {"mark": mark}) for _ in range(2))
+        yield f"| {words} | {waited:,.0f} | {worked:,.0f} |"
+    for name in off:
+        server.connection.execute(f"RESET enable_{name}".encode())
+
+
+PLANTED = """
+    SELECT plate_id, true_mark, planted.mark,
+           CASE WHEN length(true_mark) = length(planted.mark) + 1 THEN 'one character lost'
+                WHEN length(true_mark) = length(planted.mark) - 1 THEN 'one character added'
+                WHEN length(true_mark) <> length(planted.mark) THEN 'something else'
+                ELSE (SELECT CASE count(*) WHEN 1 THEN 'one character' WHEN 2 THEN 'two characters'
+                                           ELSE 'something else' END
+                        FROM generate_series(1, length(true_mark)) AS at
+                       WHERE substr(true_mark, at, 1) <> substr(planted.mark, at, 1)) END AS kind
+      FROM planted JOIN sightings USING (plate_id)
+     WHERE true_mark <> planted.mark AND hashint8(plate_id) %% 100 < %(share)s
+     ORDER BY hashint8(plate_id) LIMIT %(count)s
+"""
+
+
+def recall(server: Server, count: int) -> Iterator[str]:
+    """Of the misread rows that were planted, how many the true mark finds, and where they stand."""
+    places: dict[str, list[int | None]] = {}
+    for plate, true, _, kind in server.timed(PLANTED, {"share": 100, "count": count})[2]:
+        rows = server.ask(true, {"most_rows": 10_000})[2]
+        others = [row[0] for row in rows if row[4] != "read as asked"]
+        place = others.index(plate) + 1 if plate in others else None
+        places.setdefault(kind, []).append(place)
+    yield "| misread by | rows | found | among the first 10 look-alikes | median rank |"
+    yield "|---|---:|---:|---:|---:|"
+    every = [place for found in places.values() for place in found]
+    for kind, found in [*sorted(places.items()), ("all", every)]:
+        ranks = [place for place in found if place is not None]
+        cells = (
+            kind,
+            f"{len(found)}",
+            f"{len(ranks) / len(found):.0%}",
+            f"{sum(rank <= 10 for rank in ranks) / len(found):.0%}",
+            f"{statistics.median(ranks):.0f}" if ranks else "-",
+        )
+        yield f"| {' | '.join(cells)} |"
+
+
+@contextmanager
+def database(url: str | None) -> Iterator[str]:
+    """A database of the benchmark's own, unless one is named."""
+    if url is not None:
+        yield url
+        return
+    folder = Path(tempfile.mkdtemp(prefix="hkplates-bench-"))
+    folder.chmod(0o755)  # root's PostgreSQL runs as another user
+    try:
+        postgres.start(folder / "cluster")
+        with psycopg.connect(postgres.url(folder / "cluster"), autocommit=True) as connection:
+            # What a power cut would leave does not matter here, and the memory of a small server.
+            for setting in ("fsync = off", "full_page_writes = off", "max_wal_size = '8GB'",
+                            "shared_buffers = '2GB'", "maintenance_work_mem = '1GB'"):  # fmt: skip
+                connection.execute(f"ALTER SYSTEM SET {setting}".encode())
+        postgres.stop(folder / "cluster")
+        postgres.start(folder / "cluster")
+        yield postgres.url(folder / "cluster")
+    finally:
+        postgres.stop(folder / "cluster")
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def main() -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--rows", type=int, default=10_000_000)
+    parser.add_argument("--questions", type=int, default=300, help="random ones of each kind")
+    parser.add_argument("--database", help="URL of an empty database, instead of one of its own")
+    parser.add_argument("--filled", action="store_true", help="it was filled by an earlier run")
+    given = parser.parse_args()
+    with database(given.database) as url:
+        if not given.filled:
+            engine = open_engine(url)
+            migrate(engine)
+            engine.dispose()
+        with psycopg.connect(url, autocommit=True) as connection:
+            if not given.filled:
+                search_data.fill(connection, given.rows, lambda text: print(text, file=sys.stderr))
+            connection.execute("RESET session_replication_role")
+            for line in report(Server(connection), given.rows, given.questions):
+                print(line, flush=True)
+
+
+def report(server: Server, rows: int, questions: int) -> Iterator[str]:
+    """Everything, as Markdown."""
+    asked = marks(server, rows, questions)
+    yield f"{rows:,} plates; {questions} random questions of each kind, one after the other."
+    for title, lines in (
+        ("Time", latencies(server, asked)),
+        ("A sequential scan", sequential(server, asked[0])),
+        ("What is found", recall(server, 2 * questions)),
+        ("Sizes", search_plans.sizes(server.connection)),
+        ("What the indexes cost an insert", search_plans.inserts(server.connection, rows)),
+        ("Plans", search_plans.plans(server.connection, asked[0])),
+    ):
+        yield f"\n## {title}\n"
+        yield from lines
+
+
+if __name__ == "__main__":
+    main()
