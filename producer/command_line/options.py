@@ -1,0 +1,22 @@
+"""What several commands share: options, and the settings that they read once."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from hkplates.settings import Settings
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")]
+Number = Annotated[int, typer.Argument(help="Number of a submission; see: hkplates status")]
+Reason = Annotated[
+    str | None, typer.Option(help="Only images of this reason: missing, truncated, crashed ...")
+]
+
+
+def settings() -> "Settings":
+    """The settings, read when a command runs."""
+    # Imported here: `hkplates --help` need not wait for it.
+    from hkplates.settings import read_settings
+
+    return read_settings()

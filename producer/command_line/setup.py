@@ -1,0 +1,49 @@
+"""The commands that make a machine ready and tell whether it is."""
+
+import typer
+
+from producer.command_line.options import Json, settings
+
+app = typer.Typer(rich_markup_mode="rich")
+
+
+@app.command(epilog="[bold]Example[/bold]: hkplates up && hkplates migrate")
+def up(as_json: Json = False) -> None:
+    """Start the embedded PostgreSQL and Valkey; they run until `hkplates down`.
+
+    For one machine; a cluster names its servers in DATABASE_URL and
+    CELERY_BROKER_URL.
+    """
+    from producer.commands import run_up
+
+    raise typer.Exit(run_up(settings(), as_json=as_json))
+
+
+@app.command(epilog="[bold]Example[/bold]: hkplates down")
+def down(as_json: Json = False) -> None:
+    """Stop the embedded servers. What they hold stays."""
+    from producer.commands import run_down
+
+    raise typer.Exit(run_down(settings(), as_json=as_json))
+
+
+@app.command(
+    epilog="[bold]Example[/bold]: DATABASE_URL=postgresql://... hkplates migrate",
+)
+def migrate(as_json: Json = False) -> None:
+    """Bring the database's tables to what this version needs; harmless when they are."""
+    from producer.commands import run_migrate
+
+    raise typer.Exit(run_migrate(settings(), as_json=as_json))
+
+
+@app.command(epilog="[bold]Example[/bold]: hkplates health --json")
+def health(as_json: Json = False) -> None:
+    """Show whether the servers answer and work goes on; exit 0 if so.
+
+    Exits 4 where a server is away or work is stalled, 5 where something is
+    not set up: a container's health check.
+    """
+    from producer.health import show_health
+
+    raise typer.Exit(show_health(settings(), as_json=as_json))
