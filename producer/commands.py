@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from producer.submit import Report
 
 INTERRUPTED = 130
+PIPE_BROKEN = 141
+"""As a shell says it of a program that wrote to one that had ended."""
 SET_ASIDE = (
     "Those set aside were begun three times and never finished; submitting again leaves them "
     "alone. To try them again: hkplates retry"

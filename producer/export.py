@@ -17,12 +17,11 @@ from hkplates import embedded
 from hkplates.database.export import Wanted, stream
 from hkplates.database.session import require_current_schema
 from hkplates.settings import Settings
-from producer.commands import INTERRUPTED, opened_engine
+from producer.commands import INTERRUPTED, PIPE_BROKEN, opened_engine
 from producer.export_formats import FormatName, opened_format
 from producer.export_outputs import STANDARD_OUTPUT, Output, open_output
 from producer.interrupts import interruptible
 
-PIPE_BROKEN = 141  # as a shell says it of any program
 ENDINGS: dict[str, FormatName] = {
     ".csv": "csv",
     ".jsonl": "jsonl",

@@ -19,14 +19,12 @@ from hkplates.database.ledger import TROUBLES
 from hkplates.database.session import require_current_schema
 from hkplates.errors import ImageRejected
 from hkplates.settings import Settings
-from producer.commands import INTERRUPTED, opened_engine
+from producer.commands import INTERRUPTED, PIPE_BROKEN, opened_engine
 from producer.status import require_submission
 from producer.words import counted, shown
 
 Form = Literal["text", "csv", "json"]
 COLUMNS = ("submission", "image", "state", "reason", "attempts", "processed_at", "uri", "detail")
-PIPE_BROKEN = 141
-"""As a shell says it of a program that wrote to one that had ended."""
 
 
 def require_reason(reason: str | None) -> None:

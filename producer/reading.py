@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Any
 from hkplates.errors import ImageRejected, SettingInvalid, SourceEmpty
 from hkplates.settings import Settings
 from producer.photos import photographs, read_file
+from producer.words import shown
 
 if TYPE_CHECKING:
     from hkplates.recognition.images import Photograph
@@ -161,18 +162,13 @@ def _plate(plate: "PlateReading") -> dict[str, Any]:
 
 def _as_line(photo: _Seen, plates: "Sequence[PlateReading]") -> str:
     if photo.error is not None:
-        return f"{_shown(photo.path)}: not read ({photo.error.reason}): {photo.error}"
+        return f"{shown(photo.path)}: not read ({photo.error.reason}): {photo.error}"
     told = ", ".join(
         f"{plate.mark or 'a plate, not read'} "
         f"({plate.region}, {plate.colour}, {plate.confidence:.0%})"
         for plate in plates
     )
-    return f"{_shown(photo.path)}: {told or 'no plate'}"
-
-
-def _shown(path: str) -> str:
-    """A path on one line of a terminal, whatever bytes it is made of."""
-    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in path)
+    return f"{shown(photo.path)}: {told or 'no plate'}"
 
 
 def _print(line: str) -> None:
@@ -181,7 +177,7 @@ def _print(line: str) -> None:
 
 
 def _warn(words: str) -> None:
-    sys.stderr.write(f"hkplates: {_shown(words)}\n")
+    sys.stderr.write(f"hkplates: {shown(words)}\n")
 
 
 def _draw(path: str, plates: "Sequence[PlateReading]", folder: Path, settings: Settings) -> int:
