@@ -106,10 +106,12 @@ def column(
 
 
 def upgrade() -> None:
+    # The view before its tables, as whoever asks it locks them; the other way round both would wait
+    # for each other.
+    op.execute(SIGHTINGS.format(condition=SHOWN))
     submissions()
     images()
     earlier_versions()
-    op.execute(SIGHTINGS.format(condition=SHOWN))
     for role, rights in RIGHTS.items():
         op.execute(ROLES.format(role=role))
         op.execute(GRANTS.format(role=role, rights=rights))
@@ -170,8 +172,11 @@ def images() -> None:
         comment=VERSION_COMMENT,
         existing_comment=VERSION_COMMENT_BEFORE,
     )
-    # A failed image was not looked at to the end.
-    op.execute("UPDATE images SET model_version_id = NULL WHERE state = 'failed'")
+    # One that failed was not looked at to the end, also where it waits to be tried again.
+    op.execute(
+        "UPDATE images SET model_version_id = NULL "
+        "WHERE state <> 'done' AND model_version_id IS NOT NULL"
+    )
     op.drop_index("ix_images_pending", table_name="images")
     op.create_index(
         "ix_images_pending",

@@ -145,10 +145,10 @@ def rows(text: str) -> list[dict[str, object]]:
 
 def indexes() -> None:
     # Readings are looked up by how they begin or end, whatever the database's locale, and ranked by
-    # their confidence, without a look at the table.
-    op.drop_index("ix_plates_mark", table_name="plates")
+    # their confidence, without a look at the table. The old index goes when the new ones are there:
+    # until then people may ask.
     op.create_index(
-        "ix_plates_mark",
+        "ix_plates_mark_new",
         "plates",
         ["mark", "confidence"],
         unique=False,
@@ -163,6 +163,8 @@ def indexes() -> None:
         postgresql_ops={"mark_reversed": "text_pattern_ops"},
         postgresql_include=["id", "image_id", "model_version_id", "detector_score", "mark"],
     )
+    op.drop_index("ix_plates_mark", table_name="plates")
+    op.execute("ALTER INDEX ix_plates_mark_new RENAME TO ix_plates_mark")
     op.create_index("ix_images_taken_at", "images", ["taken_at", "id"], unique=False)
 
 
