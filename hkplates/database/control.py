@@ -6,9 +6,10 @@ broken off in the middle, the same call does the rest.
 """
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import chain
 
 import sqlalchemy as sa
 
@@ -94,7 +95,7 @@ class Control:
             return change
         # Also where it was cancelled before: that may have been broken off.
         states: Counter[str] = Counter()
-        while ids := self._chosen(sql.CHOOSE_UNFINISHED, id=submission_id):
+        for ids in self._chosen(sql.CHOOSE_UNFINISHED, id=submission_id):
             with self._engine.begin() as connection:
                 values = {"id": submission_id, "ids": ids}
                 states.update(connection.execute(sql.CANCEL_IMAGES, values).scalars())
@@ -124,15 +125,15 @@ class Control:
     def _retry(self, submission_id: int, reason: str | None, began: datetime) -> Retried | None:
         values = {"id": submission_id, "reason": reason, "began": began}
         reasons: Counter[str] = Counter()
-        while True:
-            ids = self._chosen(sql.CHOOSE_REJECTED, **values)
+        for ids in chain(self._chosen(sql.CHOOSE_REJECTED, **values), [[]]):
             with self._engine.begin() as connection:
                 row = connection.execute(sql.LOCK_SUBMISSION, {"id": submission_id}).one_or_none()
                 if row is None:
-                    return None
+                    break
                 if not ids or row.state == "cancelled":
                     return Retried(row.id, row.source, row.state, dict(reasons.most_common()))
                 reasons += _retry_batch(connection, submission_id, ids)
+        return None
 
     def _change(
         self, submission_id: int, changing: tuple[str, ...], statement: sa.TextClause
@@ -147,9 +148,16 @@ class Control:
                 after = connection.execute(statement, {"id": submission_id}).scalar_one()
             return Change(row.id, row.source, row.state, after)
 
-    def _chosen(self, statement: sa.TextClause, **values: object) -> list[int]:
+    def _chosen(self, statement: sa.TextClause, **values: object) -> Iterator[list[int]]:
+        """Numbers of images in batches, in their order; nothing is held open between two."""
+        after = 0
+        while ids := self._choose(statement, {**values, "after": after, "limit": BATCH}):
+            yield ids
+            after = ids[-1]
+
+    def _choose(self, statement: sa.TextClause, values: Mapping[str, object]) -> list[int]:
         with self._engine.connect() as connection:
-            return list(connection.execute(statement, {**values, "limit": BATCH}).scalars())
+            return list(connection.execute(statement, values).scalars())
 
 
 def _retry_batch(connection: sa.Connection, submission_id: int, ids: list[int]) -> Counter[str]:

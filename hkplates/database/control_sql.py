@@ -24,9 +24,12 @@ CANCEL = sa.text("""
     RETURNING state
 """)
 
+# By id, each after the last: a choice that begins anew each time reads again past all that it chose
+# before, which for a million images takes hours.
 CHOOSE_UNFINISHED = sa.text("""
     SELECT id FROM images
-     WHERE submission_id = :id AND state IN ('pending', 'queued') LIMIT :limit
+     WHERE submission_id = :id AND state IN ('pending', 'queued') AND id > :after
+     ORDER BY id LIMIT :limit
 """)
 
 # One that was looked at to the end before is what it was then: done.
@@ -57,7 +60,8 @@ CHOOSE_REJECTED = sa.text("""
      WHERE submission_id = :id AND state IN ('failed', 'quarantined')
        AND (CAST(:reason AS text) IS NULL OR reason = :reason)
        AND (processed_at IS NULL OR processed_at < :began)
-     LIMIT :limit
+       AND id > :after
+     ORDER BY id LIMIT :limit
 """)
 
 LOCK_REJECTED = sa.text("""

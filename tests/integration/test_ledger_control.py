@@ -371,3 +371,52 @@ def test_steering_and_producing_at_once_never_wait_in_a_circle(
     )
     # Nothing was raised: Postgres ends whoever waits in a circle.
     assert sum(states(engine).values()) == 200
+
+
+MANY = 12_000
+
+
+def plant_many(engine: sa.Engine, number: int, state: str, reason: str | None) -> None:
+    """Images of one submission, as Postgres knows them after a while."""
+    execute(
+        engine,
+        "INSERT INTO images (submission_id, store, bucket, key, etag, size, digest, state, reason) "
+        "SELECT :number, 's3', 'b', 'k' || i, 'e', 1, sha256(i::text::bytea), :state, :reason "
+        "FROM generate_series(1, CAST(:many AS int)) AS i",
+        many=MANY,
+        number=number,
+        state=state,
+        reason=reason,
+    )
+    execute(engine, "ANALYZE images")
+
+
+def rows_read(engine: sa.Engine) -> int:
+    """Of images, by all sessions, which tell it when they end."""
+    engine.dispose()
+    query = "SELECT seq_tup_read + idx_tup_fetch FROM pg_stat_user_tables WHERE relname = 'images'"
+    return int(str(column(engine, query)[0]))
+
+
+def test_cancelling_many_images_does_not_read_past_them_again_and_again(
+    ledger: Ledger, engine: sa.Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(control, "BATCH", 50)
+    number = ledger.open_submission(SOURCE).id
+    plant_many(engine, number, "pending", None)
+    before = rows_read(engine)
+    change = ledger.cancel(number)
+    assert change is not None
+    assert change.cancelled == MANY
+    assert rows_read(engine) - before < 10 * MANY
+
+
+def test_trying_many_images_again_does_not_read_past_them_again_and_again(
+    ledger: Ledger, engine: sa.Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(control, "BATCH", 50)
+    number = ledger.open_submission(SOURCE).id
+    plant_many(engine, number, "failed", "forbidden")
+    before = rows_read(engine)
+    assert ledger.retry(number)[0].images == MANY
+    assert rows_read(engine) - before < 10 * MANY
