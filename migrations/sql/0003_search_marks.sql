@@ -380,7 +380,8 @@ BEGIN
                  ORDER BY id, score DESC, why
             )
             SELECT array_agg(id), array_agg(score), array_agg(why),
-                   (SELECT count(*) = $10 FROM examined) OR %7$s
+                   (SELECT count(*) = $10 FROM examined)
+                   OR (SELECT count(*) = $10 * 3 FROM likeliest) OR %7$s
               FROM (SELECT found.* FROM (SELECT * FROM scored ORDER BY score DESC) AS found %6$s
                      ORDER BY score DESC LIMIT $6) AS best',
             sides, looks, found,

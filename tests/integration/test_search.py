@@ -263,6 +263,23 @@ def test_an_answer_that_left_look_alikes_out_says_so(engine: sa.Engine) -> None:
     assert search(engine, Asked("A81*")).note is None
 
 
+@pytest.mark.parametrize(
+    ("pattern", "more"),
+    [("AB12*", {"prefix": "here/"}), ("AB1234", {"since": datetime(2026, 7, 1, tzinfo=UTC)})],
+)
+def test_look_alikes_that_others_keep_from_being_looked_at_are_not_left_out_in_silence(
+    engine: sa.Engine, pattern: str, more: dict[str, object]
+) -> None:
+    doubt = (0.9, 0.5, 0.9, 0.9, 0.9, 0.9)
+    here = Reading(
+        "A81234", 0.4, doubt, key="here/1.jpg", taken_at=datetime(2026, 7, 2, tzinfo=UTC)
+    )
+    plant(engine, [Reading("A81234", 0.5, doubt) for _ in range(3000)] + [here])
+    matches = search(engine, Asked(pattern, **more))  # type: ignore[arg-type]
+    assert matches.found == []
+    assert matches.note is not None
+
+
 def test_readers_may_search_and_functions_say_what_they_are(engine: sa.Engine) -> None:
     plant(engine, [Reading("AB1234")])
     with engine.begin() as connection:
