@@ -12,6 +12,7 @@ from hkplates.database.session import require_current_schema
 from hkplates.settings import Settings
 from producer.commands import opened_engine
 from producer.filters import HONG_KONG
+from producer.words import shown
 
 HEAD = f"{'mark':<9} {'score':>6} {'read':>5}  {'taken (Hong Kong)':<17} why"
 
@@ -64,7 +65,7 @@ def _lines(match: Match) -> list[str]:
     taken = match.taken_at.astimezone(HONG_KONG) if match.taken_at else None
     when = f"{taken:%Y-%m-%d %H:%M}" if taken else ""
     numbers = f"{match.score:6.3f} {match.confidence:5.2f}"
-    return [f"{match.mark:<9} {numbers}  {when:<17} {match.why}", f"  {match.uri}"]
+    return [f"{match.mark:<9} {numbers}  {when:<17} {match.why}", f"  {shown(match.uri)}"]
 
 
 def _nothing(asked: Asked) -> str:

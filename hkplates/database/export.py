@@ -7,7 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from hkplates.database.text import like
+from hkplates.database.text import like, storable
 
 COLUMNS = (
     "plate_id",
@@ -91,7 +91,7 @@ def _conditions(wanted: Wanted) -> Iterator[sa.ColumnElement[bool]]:
         yield of.taken_at < wanted.until
     if wanted.prefix is not None:
         begins = of.uri if "://" in wanted.prefix else of.key
-        yield sa.func.starts_with(begins, wanted.prefix)
+        yield sa.func.starts_with(begins, storable(wanted.prefix))
     if wanted.submission is not None:
         yield of.submission_id == wanted.submission
     if wanted.region is not None:

@@ -9,6 +9,8 @@ import sqlalchemy as sa
 from psycopg.errors import InvalidParameterValue
 from sqlalchemy.exc import DataError
 
+from hkplates.database.text import storable
+
 MOST = 10_000
 """More rows the function does not give at once."""
 
@@ -69,10 +71,10 @@ def search(engine: sa.Engine, asked: Asked) -> Matches:
         DatabaseUnreachable: Postgres does not answer.
     """
     values = {
-        "pattern": asked.pattern.replace("\0", "\N{REPLACEMENT CHARACTER}"),
+        "pattern": storable(asked.pattern),
         "since": asked.since,
         "until": asked.until,
-        "prefix": None if asked.prefix is None else asked.prefix.replace("\0", ""),
+        "prefix": None if asked.prefix is None else storable(asked.prefix),
         "most": asked.most,
         "least_score": asked.least_score,
         "look_alikes": asked.look_alikes,

@@ -100,3 +100,16 @@ def test_a_pattern_that_is_none_is_wrong_usage(pattern: str, words: str) -> None
 
 def test_more_than_the_limit_is_said() -> None:
     assert "The first 1; more with --limit." in run("AB8123", "--limit", "1").output
+
+
+def test_a_key_of_any_characters_stays_on_its_line_and_is_found_by_its_odd_bytes(
+    engine: sa.Engine,
+) -> None:
+    plant(engine, [Reading("KL77", key="a\n\x1b[2J\N{REPLACEMENT CHARACTER}.jpg")])
+    assert run("KL77").output.splitlines()[2] == (
+        "  s3://car-park/a\\n\\x1b[2J\N{REPLACEMENT CHARACTER}.jpg"
+    )
+    odd = "a\n\x1b[2J\udcff"  # as the command line hands on a byte that is not UTF-8
+    assert run("KL77", "--prefix", odd).output.count("KL77") == 1
+    refused = run("KL\udcff")
+    assert refused.exit_code == 2
