@@ -40,8 +40,8 @@ Trouble = Literal["timed_out", "out_of_memory", "crashed"]
 
 _BEGUN = f"No worker finished it in {MOST_ATTEMPTS} attempts"
 TROUBLES: Mapping[str, str] = {
-    "timed_out": f"{_BEGUN}, the last broken off at the time limit; it was set aside",
-    "out_of_memory": f"{_BEGUN}, the last broken off at the memory limit; it was set aside",
+    "timed_out": f"{_BEGUN}, and it ran into the time limit; it was set aside",
+    "out_of_memory": f"{_BEGUN}, and it ran into the memory limit; it was set aside",
     "crashed": f"{_BEGUN}; it was set aside",
 }
 """Each trouble in a sentence."""
@@ -203,7 +203,10 @@ class Ledger(Control, Turns):
         return [ref for ref in wanted.values() if ref.id in fresh]
 
     def blame(self, image_id: int, trouble: Trouble) -> None:
-        """Note what broke the attempt at a queued image off; told again, it changes nothing."""
+        """Note what broke the attempt at a queued image off; told again, it changes nothing.
+
+        A crash does not hide that the image ran into a limit in an attempt before.
+        """
         with self._engine.begin() as connection:
             connection.execute(sql.BLAME, {"id": image_id, "trouble": trouble})
 

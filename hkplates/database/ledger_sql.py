@@ -170,7 +170,7 @@ PAUSED = sa.text("""
 
 CLAIM = sa.text("""
     UPDATE images
-       SET attempts = CASE WHEN :alone THEN attempts + 1 ELSE 1 END, trouble = NULL,
+       SET attempts = CASE WHEN :alone THEN attempts + 1 ELSE 1 END,
            leased_until = greatest(leased_until, now() + make_interval(secs => :seconds))
      WHERE id = ANY(CAST(:ids AS bigint[]))
 """)
@@ -187,7 +187,14 @@ QUARANTINE = sa.text("""
      WHERE id = :id
 """)
 
-BLAME = sa.text("UPDATE images SET trouble = :trouble WHERE id = :id AND state = 'queued'")
+# "crashed" is said of whatever took the process, somebody's kill included: it never hides a limit
+# that the image ran into before.
+BLAME = sa.text("""
+    UPDATE images
+       SET trouble = CASE CAST(:trouble AS text) WHEN 'crashed' THEN coalesce(trouble, 'crashed')
+                                                 ELSE :trouble END
+     WHERE id = :id AND state = 'queued'
+""")
 
 HAND_BACK = sa.text("""
     UPDATE images

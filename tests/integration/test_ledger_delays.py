@@ -65,11 +65,11 @@ def test_what_is_handed_back_without_a_delay_is_due_at_once(ledger: Ledger) -> N
     [
         (None, "crashed", "No worker finished it in 3 attempts; it was set aside"),
         ("crashed", "crashed", "No worker finished it in 3 attempts; it was set aside"),
-        ("timed_out", "timed_out", "the last broken off at the time limit"),
-        ("out_of_memory", "out_of_memory", "the last broken off at the memory limit"),
+        ("timed_out", "timed_out", "it ran into the time limit"),
+        ("out_of_memory", "out_of_memory", "it ran into the memory limit"),
     ],
 )
-def test_what_broke_the_last_attempt_off_is_the_reason(
+def test_what_broke_the_attempts_off_is_the_reason(
     ledger: Ledger, engine: sa.Engine, trouble: Trouble | None, reason: str, words: str
 ) -> None:
     submit(ledger, keys(1))
@@ -84,14 +84,18 @@ def test_what_broke_the_last_attempt_off_is_the_reason(
     assert words in str(row)
 
 
-def test_only_the_last_attempt_is_blamed(ledger: Ledger, engine: sa.Engine) -> None:
+@pytest.mark.parametrize("limit", [0, 1, 2])
+def test_a_limit_that_was_run_into_is_the_reason_whatever_ended_the_other_attempts(
+    ledger: Ledger, engine: sa.Engine, limit: int
+) -> None:
+    """As where somebody kills the process of an image that hangs."""
     submit(ledger, keys(1))
     [image] = ledger.take_pending(1, 600)
-    for number in range(MOST_ATTEMPTS + 1):
+    for number in range(MOST_ATTEMPTS):
         ledger.claim([image], 600)
-        if number == 0:
-            ledger.blame(image.id, "timed_out")
-    assert column(engine, "SELECT reason FROM images") == ["crashed"]
+        ledger.blame(image.id, "timed_out" if number == limit else "crashed")
+    ledger.claim([image], 600)
+    assert column(engine, "SELECT reason FROM images") == ["timed_out"]
 
 
 def test_an_image_that_has_ended_is_not_blamed(ledger: Ledger, engine: sa.Engine) -> None:
