@@ -37,22 +37,31 @@ REOPEN_SUBMISSION = sa.text("""
      WHERE id = :id AND state IN ('running', 'finished')
 """)
 
+# What submitting tries again. An image that was set aside is left to `retry`, which leaves alone
+# what was cancelled: of a cancelled submission it would be out of everyone's reach.
+TRIED_AGAIN = """
+    (images.state IN ('failed', 'cancelled')
+     OR images.state = 'quarantined'
+        AND EXISTS (SELECT FROM submissions AS of_image
+                     WHERE of_image.id = images.submission_id AND of_image.state = 'cancelled'))
+"""
+
 # All rows that a batch changes, locked at once and in the order of ids: those that are listed, and
 # those of another content under a listed key. Most batches change none.
-LOCK_LISTED = sa.text("""
+LOCK_LISTED = sa.text(f"""
     WITH listed AS MATERIALIZED (
         SELECT * FROM unnest(CAST(:keys AS text[]), CAST(:digests AS bytea[])) AS one (key, digest))
     SELECT id, digest = ANY(CAST(:digests AS bytea[])) AS listed FROM images
      WHERE id IN (
         SELECT images.id FROM images JOIN listed ON listed.digest = images.digest
-         WHERE images.state IN ('failed', 'cancelled') OR images.superseded
+         WHERE {TRIED_AGAIN} OR images.superseded
             OR images.state IN ('pending', 'queued') AND images.submission_id <> :submission_id
         UNION ALL
         SELECT images.id FROM images JOIN listed ON listed.key = images.key
          WHERE images.store = :store AND images.bucket = :bucket AND NOT images.superseded
            AND NOT EXISTS (SELECT FROM listed AS same WHERE same.digest = images.digest))
      ORDER BY id FOR UPDATE
-""")
+""")  # noqa: S608 - a constant
 
 # An image that was looked at to the end before goes on showing when, and what was read then.
 AGAIN = """
@@ -64,7 +73,7 @@ AGAIN = """
 
 RETRY_IMAGES = sa.text(f"""
     UPDATE images SET submission_id = :submission_id, {AGAIN}
-     WHERE id = ANY(CAST(:listed AS bigint[])) AND state IN ('failed', 'cancelled')
+     WHERE id = ANY(CAST(:listed AS bigint[])) AND {TRIED_AGAIN}
 """)  # noqa: S608 - a constant
 
 TAKE_OVER = sa.text("""

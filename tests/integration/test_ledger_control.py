@@ -3,6 +3,7 @@
 import pytest
 import sqlalchemy as sa
 from servers.ledgers import (
+    BUCKET,
     SOURCE,
     at_once,
     column,
@@ -420,3 +421,18 @@ def test_trying_many_images_again_does_not_read_past_them_again_and_again(
     before = rows_read(engine)
     assert ledger.retry(number)[0].images == MANY
     assert rows_read(engine) - before < 10 * MANY
+
+
+def test_what_was_set_aside_in_a_cancelled_submission_is_tried_by_submitting_again(
+    ledger: Ledger, engine: sa.Engine
+) -> None:
+    """`retry` leaves a cancelled submission alone, and says to submit its source again."""
+    number = submit(ledger, keys(3))
+    execute(engine, "UPDATE images SET state = 'quarantined', reason = 'crashed' WHERE id = 1")
+    assert ledger.add_images(number, "s3", BUCKET, keys(1)) == Added(known=1)
+    ledger.cancel(number)
+    assert ledger.retry(number) == [Retried(number, SOURCE, "cancelled")]
+    again = ledger.open_submission(SOURCE).id
+    assert ledger.add_images(again, "s3", BUCKET, keys(3)) == Added(retried=3)
+    assert states(engine) == {"pending": 3}
+    assert column(engine, "SELECT attempts FROM images WHERE id = 1") == [0]
