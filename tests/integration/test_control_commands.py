@@ -19,6 +19,7 @@ from servers.ledgers import (
     take,
 )
 
+from hkplates.database import queries
 from hkplates.database.ledger import Ledger
 from producer.cli import main
 
@@ -255,3 +256,27 @@ def test_status_of_all_is_a_table(hkplates: Command, ledger: Ledger, engine: sa.
     told = as_json(hkplates("status", "--json"))["submissions"]
     assert [one["submission"] for one in told] == [2, 1]
     assert told[0]["next"][0]["command"] == "hkplates failures 2"
+
+
+def test_the_pace_reads_only_what_ended_in_the_last_minute(
+    ledger: Ledger, engine: sa.Engine
+) -> None:
+    """The real statement, on a ledger of several submissions, most of which ended long before."""
+    submit(ledger, keys(1))
+    save_done(engine, take(ledger))
+    execute(
+        engine,
+        "INSERT INTO submissions (source) SELECT 's3://' || i FROM generate_series(1, 200) i",
+    )
+    execute(
+        engine,
+        "INSERT INTO images (submission_id, store, bucket, key, etag, size, digest, state, "
+        "model_version_id, processed_at) SELECT 2 + i % 200, 's3', 'b', 'k' || i, 'e', 1, "
+        "sha256(int4send(i)), 'done', 1, now() - i * interval '1 s' "
+        "FROM generate_series(100, 20000) i",
+    )
+    execute(engine, "ANALYZE images, submissions")
+    explain = sa.text("EXPLAIN " + str(queries._PACE))
+    with engine.connect() as connection:
+        plan = "\n".join(connection.execute(explain, {"ids": [7], "seconds": 60}).scalars())
+    assert "ix_images_processed_at" in plan
