@@ -5,7 +5,7 @@ import secrets
 import stat
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -125,9 +125,10 @@ class FileOutput:
             self._beside.replace(self._path)
 
     def abort(self) -> None:
+        with suppress(OSError):  # it tries again to write what a full disk did not take
+            self._file.close()
         with self._told():
             self._beside.unlink(missing_ok=True)
-            self._file.close()
 
     def _refuse_taken(self) -> None:
         with self._told():

@@ -259,16 +259,20 @@ def test_an_export_that_breaks_off_leaves_nothing(
 
 
 def test_a_full_disk_is_told_and_leaves_nothing(
-    archive: sa.Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1000, before[1]))  # bytes; EFBIG, as ENOSPC would
     try:
-        with pytest.raises(OutputUnwritable, match="choose another place"):
-            run(archive, "--output", tmp_path / "a.csv")
+        with (
+            pytest.raises(OutputUnwritable, match="choose another place"),
+            open_output(str(tmp_path / "a.csv"), force=False) as output,
+        ):
+            output.write(b"," * 2000)  # held until the end
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
     assert list(tmp_path.iterdir()) == []
+    assert capsys.readouterr().err == ""
 
 
 @pytest.mark.parametrize("by", [signal.SIGINT, signal.SIGTERM])
