@@ -1,6 +1,9 @@
 """The command line itself: quick to start, worth reading, light."""
 
+from pathlib import Path
+
 import pytest
+import typer
 from typer.testing import CliRunner
 
 from producer.cli import app
@@ -26,3 +29,10 @@ def test_each_command_shows_an_example(command: str) -> None:
 @pytest.mark.parametrize("arguments", [["submit"], ["status", "seven"], ["unknown"], ["read"]])
 def test_wrong_usage_ends_with_status_2(arguments: list[str]) -> None:
     assert CliRunner().invoke(app, arguments).exit_code == 2
+
+
+def test_operations_names_every_command() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "operations.md").read_text(encoding="utf-8")
+    commands = typer.main.get_command(app).commands  # type: ignore[attr-defined]
+    assert len(commands) > 10
+    assert [name for name in commands if f"`hkplates {name}`" not in text] == []
