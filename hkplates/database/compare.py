@@ -73,23 +73,21 @@ def _reading(row: sa.Row[Any]) -> Reading:
     )
 
 
-# A version that read an image is either its current one or one of the earlier ones, never both.
+# A version that read an image is either its current one or one of the earlier ones, never both: of
+# two, one at least is noted as earlier, and those may be few.
 _READ_BY_BOTH = sa.text("""
-    WITH read AS (
-        SELECT id AS image_id, model_version_id FROM images
-         WHERE model_version_id IN (:old, :new)
-        UNION ALL
-        SELECT image_id, model_version_id FROM earlier_versions
-         WHERE model_version_id IN (:old, :new)),
-    by_both AS (SELECT image_id FROM read GROUP BY image_id HAVING count(*) = 2)
+    WITH noted AS (
+        SELECT image_id, count(*) AS versions FROM earlier_versions
+         WHERE model_version_id IN (:old, :new) GROUP BY image_id)
     SELECT images.id,
            CASE images.store WHEN 's3' THEN 's3://' || images.bucket || '/' || images.key
                 ELSE 'file://' || rtrim(images.bucket, '/') || '/' || images.key END AS uri,
            plates.model_version_id = :new AS is_new,
            mark, text, region, plates.rows AS plate_rows, colour, confidence, quad
-      FROM by_both JOIN images ON images.id = by_both.image_id
+      FROM noted JOIN images ON images.id = noted.image_id
       LEFT JOIN plates ON plates.image_id = images.id AND plates.model_version_id IN (:old, :new)
      WHERE NOT images.superseded
+       AND (versions = 2 OR images.model_version_id IN (:old, :new))
        AND (CAST(:submission AS bigint) IS NULL OR images.submission_id = :submission)
      ORDER BY images.id, plates.position
 """)

@@ -12,7 +12,7 @@ import typer
 from pydantic import SecretStr
 from servers.archive import Archive, plate
 
-from hkplates.database.compare import read_by_both
+from hkplates.database.compare import _READ_BY_BOTH, read_by_both
 from hkplates.settings import Settings
 from producer.compare import run_compare
 from producer.comparison import compare
@@ -229,3 +229,23 @@ def test_many_images_take_no_more_memory_than_some(archive: Archive, engine: sa.
         tracemalloc.stop()
     assert (counted.images, len(surest)) == (4006, 10)
     assert peak < 8_000_000
+
+
+def test_a_sample_is_compared_without_a_look_at_the_whole_archive(
+    archive: Archive, engine: sa.Engine
+) -> None:
+    old, new = two_readings(archive)
+    fill = """
+        INSERT INTO images (submission_id, store, bucket, key, etag, size, digest, state,
+                            model_version_id)
+        SELECT 1, 's3', 'b', n || '.jpg', '', 1, sha256(n::text::bytea), 'done', :old
+          FROM generate_series(1, 20000) AS n
+    """
+    with engine.begin() as connection:
+        connection.execute(sa.text(fill), {"old": old})
+        connection.execute(sa.text("ANALYZE images, earlier_versions"))
+        plan = connection.execute(
+            sa.text(f"EXPLAIN {_READ_BY_BOTH.text}"), {"old": old, "new": new, "submission": None}
+        )
+        assert "Seq Scan on images" not in "\n".join(plan.scalars())
+    assert len(list(read_by_both(engine, old, new))) == 6
