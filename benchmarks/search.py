@@ -146,7 +146,7 @@ def sequential(server: Server, mark: str) -> Iterator[str]:
         ("`mark = 'AB1234'`", "mark = %(mark)s"),
         ("`mark LIKE 'AB_234'`", "mark LIKE overlay(%(mark)s PLACING '_' FROM 3 FOR 1)"),
         ("`mark` is one of its 1,260 look-alikes",
-         "mark = ANY (ARRAY(SELECT reading FROM likely_readings(%(mark)s)))"),
+         "mark IN (SELECT reading FROM likely_readings(%(mark)s))"),
     ):  # fmt: skip
         query = f"SELECT count(*) FROM plates WHERE {condition}"  # noqa: S608 - our own
         waited, worked, _ = min(server.timed(query, {"mark": mark}) for _ in range(2))
@@ -157,8 +157,12 @@ def sequential(server: Server, mark: str) -> Iterator[str]:
 
 PLANTED = """
     SELECT plate_id, true_mark, planted.mark,
-           CASE WHEN length(true_mark) = length(planted.mark) + 1 THEN 'one character lost'
-                WHEN length(true_mark) = length(planted.mark) - 1 THEN 'one character added'
+           CASE WHEN EXISTS (SELECT FROM generate_series(1, length(true_mark)) AS at
+                              WHERE overlay(true_mark PLACING '' FROM at FOR 1) = planted.mark)
+                THEN 'one character lost'
+                WHEN EXISTS (SELECT FROM generate_series(1, length(planted.mark)) AS at
+                              WHERE overlay(planted.mark PLACING '' FROM at FOR 1) = true_mark)
+                THEN 'one character added'
                 WHEN length(true_mark) <> length(planted.mark) THEN 'something else'
                 ELSE (SELECT CASE count(*) WHEN 1 THEN 'one character' WHEN 2 THEN 'two characters'
                                            ELSE 'something else' END

@@ -122,6 +122,7 @@ SELECT 1 + (n - 1) / 5 * 4 + least((n - 1) %% 5, 3), 1, (n - 1) %% 5 / 4, mark,
               FROM generate_series(%(first)s::bigint, %(last)s::bigint) AS n) AS drawn
       LEFT JOIN planted ON planted.plate_id = n
   ) AS plate
+ ORDER BY n -- so that the plate's id is its number in `planted`
 """
 
 
