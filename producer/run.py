@@ -25,6 +25,8 @@ POLL_SECONDS = 0.5
 IDLE_SECONDS = 20.0
 LOOK_EVERY_SECONDS = 10.0
 """How often the whole of the work is looked at: whether it goes on, and what else has ended."""
+COUNT_SHARE = 10
+"""Counting millions of images takes seconds: it is done again after so many times as long."""
 NO_WORKER = "No worker is taking work; start one with: celery -A workers.app worker"
 
 
@@ -44,6 +46,8 @@ class Run:
     _last_seen: tuple[int, int] = (0, 0)
     _idle_said: bool = False
     _looked_at: float = float("-inf")
+    _counted: Counts | None = None
+    _count_again_at: float = float("-inf")
 
     def begin(self) -> float:
         """The moment by our clock; until something else is seen, this is when it last stirred."""
@@ -76,9 +80,15 @@ class Run:
         if listing and not self.progress.due():
             return Counts()
         began = self.clock()
+        # Not one taken while listing: nothing left of half a listing is no end.
+        if not listing and self._counted is not None and began < self._count_again_at:
+            return self._counted
         counts = self.insist(lambda: queries.counts(self.engine, submission_id))
+        pause = COUNT_SHARE * (self.clock() - began)
+        self._counted = None if listing else counts
+        self._count_again_at = self.clock() + pause
         self.progress.show(Standing(added.listed, added.skipped, counts, listing))
-        self.progress.wait_at_least(10 * (self.clock() - began))
+        self.progress.wait_at_least(pause)
         self._notice_idle(counts)
         return counts
 

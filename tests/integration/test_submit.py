@@ -363,3 +363,22 @@ def test_numbers_of_many_submissions_take_one_query_each(
     }
     assert queries.reasons_of(engine, [1, 2]) == {1: {}, 2: {"empty": 1}}
     assert queries.plates_of(engine, [1, 2]) == {1: 0, 2: 0}
+
+
+def test_what_takes_long_to_count_is_not_counted_at_every_step(
+    engine: sa.Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock, asked = Clock(), list[float]()
+
+    def count_for_three_seconds(*_: object) -> Counts:
+        asked.append(clock.now)
+        clock.now += 3
+        return Counts(pending=1)
+
+    monkeypatch.setattr(queries, "counts", count_for_three_seconds)
+    dispatcher = Dispatcher(Ledger(engine), WorkingQueue(engine), 4, 3, 600, 240)
+    run = Submit(engine, dispatcher, Screen(), 60, StallWatch(10), clock, clock.sleep)
+    for _ in range(100):
+        assert run.step(1, Added(), listing=False) == Counts(pending=1)
+        clock.sleep(0.5)
+    assert asked == [0, 33]
