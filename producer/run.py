@@ -123,7 +123,7 @@ class Run:
                     raise
                 if str(fault) not in said:
                     said.add(str(fault))
-                    self.progress.say(f"{fault}. Waiting for it to come back ...")
+                    self.progress.say(f"{str(fault).rstrip('.')}. Waiting for it to come back ...")
                 self.sleep(POLL_SECONDS)
 
 
