@@ -21,7 +21,7 @@ from hkplates.errors import ImageRejected
 from hkplates.settings import Settings
 from producer.commands import INTERRUPTED, PIPE_BROKEN, opened_engine
 from producer.status import require_submission
-from producer.words import counted, shown
+from producer.words import counted, shown, typed
 
 Form = Literal["text", "csv", "json"]
 COLUMNS = ("submission", "image", "state", "reason", "attempts", "processed_at", "uri", "detail")
@@ -49,7 +49,10 @@ def show_failures(
             if submission_id is not None:
                 require_submission(engine, submission_id)
             with closing(failures(engine, submission_id, reason, limit)) as found:
-                _write(FORMS[form](found))
+                if form == "text":
+                    _write(as_text(found, _retry(submission_id, reason)))
+                else:
+                    _write(FORMS[form](found))
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:
@@ -85,8 +88,14 @@ def as_csv(found: Iterable[Failure]) -> Iterator[str]:
     yield buffer.getvalue()  # the names, where nothing followed them
 
 
-def as_text(found: Iterable[Failure]) -> Iterator[str]:
-    """Two lines or more for each image, under the number of its submission."""
+def _retry(submission_id: int | None, reason: str | None) -> str:
+    """The command that tries again what was asked for, and nothing else."""
+    number = [] if submission_id is None else [str(submission_id)]
+    return typed("hkplates", "retry", *number, *(["--reason", reason] if reason else []))
+
+
+def as_text(found: Iterable[Failure], retry: str = "hkplates retry") -> Iterator[str]:
+    """Two lines or more for each image, under the number of its submission; then what to type."""
     width = max(40, min(shutil.get_terminal_size().columns, 120))
     number, images = None, 0
     for failure in found:
@@ -96,16 +105,12 @@ def as_text(found: Iterable[Failure]) -> Iterator[str]:
             yield f"Submission {number}\n"
         yield _in_words(failure, width)
     if images:
-        yield f"{counted(images, 'image')}. To try them again: hkplates retry\n"
+        yield f"{counted(images, 'image')}. To try them again: {retry}\n"
     else:
         yield "No image failed or was set aside.\n"
 
 
-FORMS: dict[Form, Callable[[Iterable[Failure]], Iterator[str]]] = {
-    "json": as_json,
-    "csv": as_csv,
-    "text": as_text,
-}
+FORMS: dict[Form, Callable[[Iterable[Failure]], Iterator[str]]] = {"json": as_json, "csv": as_csv}
 
 
 def _fields(failure: Failure) -> list[Any]:

@@ -173,3 +173,15 @@ def test_csv_and_json_are_not_printed_at_once(database_url: str) -> None:
     process = hkplates(variables(database_url), "failures", "--json", "--csv")
     said = process.communicate(timeout=60)[1]
     assert (process.returncode, "either --csv or --json" in said) == (2, True)
+
+
+def test_the_next_step_tries_again_what_was_asked_for(
+    database_url: str, ledger: Ledger, engine: sa.Engine
+) -> None:
+    number = submit(ledger, keys(2))
+    save_failed(engine, take(ledger), "missing")
+    told = variables(database_url)
+    out, _ = hkplates(told, "failures", str(number), "--reason", "missing").communicate(timeout=60)
+    assert out.splitlines()[-1].endswith(f"hkplates retry {number} --reason missing")
+    out, _ = hkplates(told, "failures").communicate(timeout=60)
+    assert out.splitlines()[-1].endswith(": hkplates retry")
