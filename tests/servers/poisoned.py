@@ -29,9 +29,9 @@ def decode_or_suffer(data: bytes, *, max_pixels: int) -> Photograph:
         signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
         time.sleep(600)
     elif width == MEMORY:
-        taken = bytearray()
+        taken = []  # Pieces that stay where they are: reached in time on a loaded machine.
         while True:
-            taken += bytes(PIECE)
+            taken.append(b"\1" * PIECE)
     return photograph
 
 
