@@ -12,7 +12,8 @@
     |   |-- ImageUndecodable         reason "undecodable"
     |   |-- ImageTruncated           reason "truncated"
     |   |-- ImageUnsupported         reason "unsupported"
-    |   `-- ImageTooLarge            reason "too_large"
+    |   |-- ImageTooLarge            reason "too_large"
+    |   `-- ImageUnavailable         reason "unavailable"
     |-- TemporaryFault           a service is away: wait and retry
     |   |-- StoreUnreachable
     |   |-- DatabaseUnreachable
@@ -95,6 +96,12 @@ class ImageTooLarge(ImageRejected):
     """More bytes or pixels than the limits allow."""
 
     reason = "too_large"
+
+
+class ImageUnavailable(ImageRejected):
+    """Its store serves others, and fails for this one again and again."""
+
+    reason = "unavailable"
 
 
 class TemporaryFault(HkplatesError):

@@ -6,7 +6,8 @@ What becomes of an image whose processing goes wrong:
   itself.
 - a service is away (TemporaryFault) or this machine is not in order (SetupError): tried again
   after growing pauses, then handed back to the ledger as pending, to be sent again later, with all
-  of the chunk that was not begun. The try does not count.
+  of the chunk that was not begun. The try does not count. An image that comes back for ever while
+  its store serves others is at fault (workers/unavailable.py).
 - the worker is asked to end: what is looked at is saved, and the rest handed back, to be sent again
   at once. Nothing counts.
 - anything else, a crash of the process or a time limit included, is a fault of ours or an image
@@ -26,43 +27,26 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import closing, contextmanager, nullcontext
 from itertools import islice
-from typing import Protocol
 
 import structlog
 
-from hkplates.database.ledger import Trouble
 from hkplates.database.results import ImageDone, ImageFailed, Outcome
 from hkplates.errors import ImageRejected, SetupError, TemporaryFault
 from hkplates.jobs import Chunk, ImageRef, StoreKind
 from hkplates.recognition.images import decode
-from hkplates.recognition.types import Found, Photo, PlateReading
+from hkplates.recognition.types import PlateReading
 from hkplates.storage.base import Store
 from workers.fetching import Ending, Fetcher
+from workers.needs import Ledger, Recogniser
 from workers.patience import Patience
 from workers.run import Broken, Limits, Run, Seen, Signs, Waiting
 from workers.troubles import is_time_up, trouble_of
+from workers.unavailable import Judge
 
 log = structlog.get_logger()
 
 GROUP = 24
 """Images of a chunk worked together: their plates are read in one call, and saved in one go."""
-
-
-class Recogniser(Protocol):
-    """What the pipeline needs of hkplates.recognition.recogniser.Recogniser."""
-
-    def find(self, photo: Photo) -> list[Found]: ...
-    def read(self, found: Sequence[Found]) -> list[PlateReading]: ...
-
-
-class Ledger(Protocol):
-    """What the pipeline needs of hkplates.database.ledger.Ledger."""
-
-    def claim(
-        self, refs: Sequence[ImageRef], lease_seconds: float, *, alone: bool = True
-    ) -> list[ImageRef]: ...
-    def hand_back(self, image_ids: Sequence[int], *, delay: bool = False) -> int: ...
-    def blame(self, image_id: int, trouble: Trouble) -> None: ...
 
 
 class Pipeline:
@@ -87,6 +71,7 @@ class Pipeline:
         self._fetcher = Fetcher(
             stores, limits.fetch_threads, limits.max_image_bytes, self._signs.ending
         )
+        self._judge = Judge(ledger, stores, limits, self._signs.ending)
 
     def process(self, chunk: Chunk, *, one_at_a_time: bool) -> None:
         """Bring every image of the chunk to an end, or back to the ledger.
@@ -121,22 +106,35 @@ class Pipeline:
 
     def _try(self, images: Sequence[ImageRef], run: Run, *, alone: bool) -> None:
         """Work images that are ours, again for as long as services are away and patience lasts."""
-        waiting: list[ImageRef] = []
+        waiting: list[Waiting] = []
         try:
             for number in self._patience.tries():
                 waiting = []
-                faults = self._round(images, run, alone=alone)
-                images = waiting = [one.image for one in faults]
+                waiting = self._round(images, run, alone=alone)
+                images = [one.image for one in waiting]
                 if not images:
                     break
-                fault = str(faults[0].fault)
+                fault = str(waiting[0].fault)
                 log.warning("images_waiting", images=len(images), tries=number, fault=fault)
                 if run.struck or self._signs.ending() or time.monotonic() > run.until:
                     break
+            waiting = self._give_up(waiting, run)
         finally:
             # Also where a time limit ends the wait: that is not these images' fault.
-            self._hand_back(waiting, delay=not self._signs.ending())
+            self._hand_back([one.image for one in waiting], delay=not self._signs.ending())
         run.ends["handed_back"] += len(waiting)
+
+    def _give_up(self, waiting: Sequence[Waiting], run: Run) -> list[Waiting]:
+        """End the images whose store will never serve them; the others."""
+        if run.struck or self._signs.ending():
+            return list(waiting)
+        try:
+            failed = self._judge.unavailable(waiting, run.until)
+        except Ending:
+            return list(waiting)
+        self._keep(failed, run)
+        given_up = {one.image for one in failed}
+        return [one for one in waiting if one.image not in given_up]
 
     def _leave(self, images: Sequence[ImageRef], run: Run) -> None:
         """Hand back what was not begun; claimed first, for a forged message names any."""
@@ -171,12 +169,16 @@ class Pipeline:
                 self._blame(seen[0].image, error)
             run.errors.append(error)
             run.struck = run.struck or is_time_up(error)
+        self._keep(outcomes, run)
+        return waiting
+
+    def _keep(self, outcomes: Sequence[Outcome], run: Run) -> None:
+        """Save what came of images, and tell it."""
         if outcomes:
             self._patience.insist(lambda: self._save(outcomes))
         for outcome in outcomes:
             _tell(outcome)
         run.ends.update("done" if isinstance(end, ImageDone) else "failed" for end in outcomes)
-        return waiting
 
     def _look_at_all(
         self, images: Sequence[ImageRef], run: Run

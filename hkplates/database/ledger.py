@@ -1,6 +1,6 @@
 """The ledger: which image is in which state. All that changes states is here, in turns.py (what is
-sent), control.py (what people do to submissions), reprocess.py (what is read again) and results.py
-(what workers found out).
+sent), returns.py (what comes back), control.py (what people do to submissions), reprocess.py (what
+is read again) and results.py (what workers found out).
 
 ::
 
@@ -24,16 +24,13 @@ import sqlalchemy as sa
 
 from hkplates.database import ledger_sql as sql
 from hkplates.database.control import Control
+from hkplates.database.returns import Returns
 from hkplates.database.text import image_digest, storable
 from hkplates.database.turns import Turns, image_ref
 from hkplates.jobs import ImageRef, StoreKind
 
 MOST_ATTEMPTS = 3
 """A worker may begin an image this often; one that never ends is then set aside."""
-
-
-FIRST_DELAY_SECONDS, MOST_DELAY_SECONDS = 15, 300
-"""How long an image waits that was handed back for later: first, and at most; twice each time."""
 
 Trouble = Literal["timed_out", "out_of_memory", "crashed"]
 """What can break an attempt off; the reason of an image that is quarantined."""
@@ -97,7 +94,7 @@ class Added:
         )
 
 
-class Ledger(Control, Turns):
+class Ledger(Control, Turns, Returns):
     """The states of all images, for producers and workers alike; usable from several threads."""
 
     # Producers
@@ -209,25 +206,6 @@ class Ledger(Control, Turns):
         """
         with self._engine.begin() as connection:
             connection.execute(sql.BLAME, {"id": image_id, "trouble": trouble})
-
-    # Both
-
-    def hand_back(
-        self, image_ids: Iterable[int], *, claimed: bool = True, delay: bool = False
-    ) -> int:
-        """Make queued images pending again, to be sent anew; how many there were.
-
-        A worker hands back after a temporary fault, which gives the attempt of its claim back: only
-        attempts that nobody came back from count. A producer that could not send passes
-        claimed=False. With `delay` they are due only after a while, twice as long each time: a
-        service is away, and other work must not wait behind theirs.
-        """
-        values = {"ids": sorted(image_ids), "returned": 1 if claimed else 0}
-        delays = {"first_seconds": FIRST_DELAY_SECONDS, "most_seconds": MOST_DELAY_SECONDS}
-        with self._engine.begin() as connection:
-            if delay:
-                return connection.execute(sql.HAND_BACK_LATER, {**values, **delays}).rowcount
-            return connection.execute(sql.HAND_BACK, values).rowcount
 
 
 def _paused(connection: sa.Connection, submission_ids: set[int]) -> set[int]:

@@ -204,23 +204,3 @@ BLAME = sa.text("""
                                                  ELSE :trouble END
      WHERE id = :id AND state = 'queued'
 """)
-
-HAND_BACK = sa.text("""
-    UPDATE images
-       SET state = 'pending', leased_until = NULL, attempts = greatest(attempts - :returned, 0)
-     WHERE id IN (SELECT id FROM images
-                   WHERE id = ANY(CAST(:ids AS bigint[])) AND state = 'queued'
-                   ORDER BY id FOR UPDATE)
-""")
-
-# The exponent is bounded before the power is taken, and the count before it leaves a smallint.
-HAND_BACK_LATER = sa.text("""
-    UPDATE images
-       SET state = 'pending', leased_until = NULL, attempts = greatest(attempts - :returned, 0),
-           returns = least(returns, 1000) + 1,
-           due_at = now() + make_interval(
-               secs => least(:first_seconds * power(2, least(returns, 20)), :most_seconds))
-     WHERE id IN (SELECT id FROM images
-                   WHERE id = ANY(CAST(:ids AS bigint[])) AND state = 'queued'
-                   ORDER BY id FOR UPDATE)
-""")

@@ -16,13 +16,14 @@ from typing import Literal, get_args
 
 import numpy as np
 from PIL import Image
+from servers.fault_proxy import REFUSALS
 from servers.poison import HANG, MEMORY, SEGFAULT
 
 Good = Literal["good"]
 Bad = Literal[
     "empty", "truncated", "text", "heic", "huge", "missing", "changed", "forbidden", "archived"
 ]
-Poison = Literal["segfault", "hang", "memory"]
+Poison = Literal["segfault", "hang", "memory", "broken"]
 Sort = Good | Bad | Poison
 BAD: tuple[Bad, ...] = get_args(Bad)
 POISON: tuple[Poison, ...] = get_args(Poison)
@@ -41,10 +42,11 @@ REASONS: dict[Sort, tuple[str, str | None]] = {
     "segfault": ("quarantined", "crashed"),
     "hang": ("quarantined", "timed_out"),
     "memory": ("quarantined", "out_of_memory"),
+    "broken": ("failed", "unavailable"),
 }
 """State and reason in which an image of each sort must end."""
 
-WIDTHS = {"segfault": SEGFAULT, "hang": HANG, "memory": MEMORY}
+WIDTHS = {"segfault": SEGFAULT, "hang": HANG, "memory": MEMORY, "broken": 60}
 SCENE_WIDTH, SCENE_HEIGHT = 640, 426
 OFFSETS = 8  # pixels: copies of a scene are cut at these distances from its left and top
 BAD_SHARE = 0.03
@@ -101,7 +103,7 @@ def pictures(scenes: Sequence[np.ndarray], count: int, seed: int) -> Iterator[Pi
         scene, copy = scenes[number % len(scenes)], number // len(scenes)
         kind = _kind(number) if sort == "good" else "jpg"
         data = _encoded(_cut(scene, copy), kind, 80 + copy % 10)
-        word = f" {sort}" if sort in ("forbidden", "archived") else ""
+        word = f" {sort}" if sort in REFUSALS else ""
         ending = "heic" if sort == "heic" else "png" if sort in (*POISON, "huge") else kind
         # The number first: images are listed, and so read, in the order of their keys.
         key = f"2026/{number:05} {dice.choice(NAMES)}{word}.{ending}"
@@ -162,7 +164,7 @@ def _spoilt(data: bytes, sort: Sort, number: int) -> bytes:
             return HEIC + str(number).encode()
         case "huge":
             return _huge(number)
-        case "segfault" | "hang" | "memory":
+        case "segfault" | "hang" | "memory" | "broken":
             return _encoded(np.full((60, WIDTHS[sort], 3), number % 256, np.uint8), "png", 90)
     return data
 

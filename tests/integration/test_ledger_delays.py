@@ -2,9 +2,10 @@
 
 import pytest
 import sqlalchemy as sa
-from servers.ledgers import column, execute, keys, save_failed, submit, take
+from servers.ledgers import column, execute, keys, save_done, save_failed, submit, take
 
 from hkplates.database.ledger import MOST_ATTEMPTS, Ledger, Trouble
+from hkplates.database.returns import MOST_RETURNS
 
 DUE_IN = "SELECT CAST(extract(epoch FROM due_at - now()) AS float) FROM images"
 
@@ -105,3 +106,55 @@ def test_an_image_that_has_ended_is_not_blamed(ledger: Ledger, engine: sa.Engine
     for number in (1, 2, 99):
         ledger.blame(number, "crashed")
     assert column(engine, "SELECT trouble FROM images") == [None, None]
+
+
+def often_returned(engine: sa.Engine, *numbers: int) -> None:
+    statement = "UPDATE images SET returns = :most WHERE id = ANY(:ids)"
+    execute(engine, statement, most=MOST_RETURNS, ids=list(numbers))
+
+
+def test_for_what_came_back_often_there_is_another_that_was_served(
+    ledger: Ledger, engine: sa.Engine
+) -> None:
+    submit(ledger, keys(4))
+    one, two, three, four = take(ledger)
+    save_done(engine, [one])
+    save_failed(engine, [two], "truncated")  # its bytes were served, and the last
+    often_returned(engine, three.id)
+    assert ledger.witnesses([one.id, three.id, four.id, 99]) == {three.id: two}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param("state = 'pending', leased_until = NULL", id="it waits"),
+        pytest.param("state = 'failed', reason = 'missing'", id="it was not served"),
+        pytest.param("state = 'failed', reason = 'unavailable'", id="it was never served"),
+        pytest.param("superseded = true", id="it was replaced"),
+        pytest.param("bucket = 'elsewhere'", id="it is of another bucket"),
+        pytest.param("store = 'folder'", id="it is of another store"),
+        pytest.param("processed_at = NULL", id="nobody knows when"),
+    ],
+)
+def test_what_tells_nothing_of_a_store_is_no_witness(
+    ledger: Ledger, engine: sa.Engine, change: str
+) -> None:
+    submit(ledger, keys(2))
+    one, two = take(ledger)
+    save_done(engine, [one])
+    often_returned(engine, two.id)
+    assert ledger.witnesses([two.id]) == {two.id: one}
+    execute(engine, f"UPDATE images SET {change} WHERE id = :id", id=one.id)  # noqa: S608
+    assert ledger.witnesses([two.id]) == {}
+
+
+def test_what_failed_as_unavailable_is_tried_again_as_if_it_had_never_come_back(
+    ledger: Ledger, engine: sa.Engine
+) -> None:
+    submit(ledger, keys(1))
+    [image] = take(ledger)
+    often_returned(engine, image.id)
+    save_failed(engine, [image], "unavailable")
+    [retried] = ledger.retry(reason="unavailable")
+    assert retried.reasons == {"unavailable": 1}
+    assert column(engine, "SELECT state || returns::text FROM images") == ["pending0"]

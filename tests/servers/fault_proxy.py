@@ -1,4 +1,4 @@
-"""A proxy before the S3 server that fails as it is told: busy, cut off, slow, forbidden, archived.
+"""A proxy before the S3 server that fails as it is told: busy, cut off, slow, or for some keys.
 
 It hands requests on byte by byte, so that signatures stay true, and knows just enough of HTTP to
 find where a request and its answer end: workers and producers only list and read, so requests have
@@ -22,7 +22,11 @@ Mode = Literal["well", "busy", "reset", "slow"]
 HEAD_END = b"\r\n\r\n"
 PIECES = 20  # of a slow answer
 SLOW_SECONDS = 4.0  # for a slow answer
-REFUSALS = {"forbidden": "AccessDenied", "archived": "InvalidObjectState"}
+REFUSALS = {
+    "forbidden": ("403 Forbidden", "AccessDenied"),
+    "archived": ("403 Forbidden", "InvalidObjectState"),
+    "broken": ("500 Internal Server Error", "InternalError"),
+}
 """What is answered for a key that holds one of these words."""
 
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
@@ -82,10 +86,10 @@ class FaultProxy:
 
     def _refusal(self, head: bytes) -> bytes:
         path = unquote(head.split(b" ", 2)[1].decode("ascii")).partition("?")[0]
-        for word, code in REFUSALS.items():
+        for word, (status, code) in REFUSALS.items():
             if word in path:
                 self.done[word] += 1
-                return _error("403 Forbidden", code)
+                return _error(status, code)
         return b""
 
     async def _connect(self) -> Streams:

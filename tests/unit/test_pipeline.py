@@ -12,6 +12,7 @@ from celery.exceptions import SoftTimeLimitExceeded
 
 from hkplates.database.results import ImageDone, Outcome
 from hkplates.errors import (
+    BundleInvalid,
     DatabaseUnreachable,
     ImageMissing,
     ReaderFailed,
@@ -65,6 +66,18 @@ class MemoryStore:
 
 
 @dataclass
+class HangingStore(MemoryStore):
+    """Hangs at what it does not hold, until it is over."""
+
+    over: threading.Event = field(default_factory=threading.Event)
+
+    def read(self, bucket: str, key: str, etag: str, *, limit: int) -> bytes:
+        if key not in self.photos:
+            self.over.wait()
+        return super().read(bucket, key, etag, limit=limit)
+
+
+@dataclass
 class AlwaysReads:
     """Finds one plate for each 10 of the picture's shade, and reads the shade as its mark."""
 
@@ -104,6 +117,9 @@ class MemoryLedger:
     later: list[int] = field(default_factory=list)
     claims: list[list[int]] = field(default_factory=list)
     away: int = 0
+    often: set[int] = field(default_factory=set)
+    witness: ImageRef = field(default_factory=lambda: ref(99))
+    """Served before, as far as the ledger knows; `often` came back often."""
 
     def claim(
         self, refs: Sequence[ImageRef], lease_seconds: float, *, alone: bool = True
@@ -135,6 +151,9 @@ class MemoryLedger:
     def blame(self, image_id: int, trouble: str) -> None:
         self.troubles[image_id] = trouble
 
+    def witnesses(self, image_ids: Sequence[int]) -> dict[int, ImageRef]:
+        return dict.fromkeys(self.often & set(image_ids), self.witness)
+
 
 class World:
     """A pipeline and the fakes around it."""
@@ -145,10 +164,11 @@ class World:
         recogniser: AlwaysReads | None = None,
         patience: float = 45,
         limits: Limits = LIMITS,
+        store: MemoryStore | None = None,
     ) -> None:
         self.ending = False
         self.at_hand: list[int] = []
-        self.store = MemoryStore(photos)
+        self.store = store or MemoryStore(photos)
         self.recogniser = recogniser or AlwaysReads()
         self.ledger = MemoryLedger()
         self.saved: list[Outcome] = []
@@ -222,6 +242,72 @@ def test_a_store_that_is_away_for_a_moment_is_waited_for() -> None:
     assert world.ends() == {1: ["S10"], 2: ["S20", "S20"]}
     assert world.ledger.back == []
     assert world.ledger.attempts == {1: 1, 2: 1}
+
+
+def test_an_image_that_came_back_often_fails_where_its_store_serves_another() -> None:
+    world = World({"1.png": photo(10), "2.png": StoreUnreachable("busy"), "99.png": photo(10)})
+    world.ledger.often = {2}
+    world.process(1, 2, 3)
+    assert world.ends() == {1: ["S10"], 2: "unavailable", 3: "missing"}
+    assert world.ledger.back == []
+    failed = next(end for end in world.saved if end.image.id == 2)
+    assert failed.detail == "its store serves others of car-park, and never this one: busy"  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(
+    ("often", "other", "ends"),
+    [
+        pytest.param({1, 2}, StoreUnreachable("busy"), {}, id="the store serves none"),
+        pytest.param({1, 2}, BundleInvalid("this machine"), {}, id="this machine cannot ask"),
+        pytest.param(set(), photo(10), {}, id="it did not come back often"),
+        pytest.param({1}, photo(10), {1: "unavailable"}, id="one of them came back often"),
+        pytest.param({1}, ImageMissing("gone"), {1: "unavailable"}, id="the other is gone since"),
+    ],
+)
+def test_images_of_a_store_that_is_away_wait_however_often_they_came_back(
+    often: set[int], other: bytes | Exception, ends: dict[int, object]
+) -> None:
+    away = StoreUnreachable("busy")
+    world = World({"1.png": away, "2.png": away, "99.png": other}, patience=0)
+    world.ledger.often = often
+    world.process(1, 2)
+    assert world.ends() == ends
+    assert set(world.ledger.later) == {1, 2} - set(ends)
+
+
+def test_an_image_that_is_served_once_the_store_is_back_waits() -> None:
+    """The store came back just when all patience with this image was over."""
+    world = World({"1.png": photo(10), "99.png": photo(10)}, patience=0)
+    world.store.fails = 1
+    world.ledger.often = {1}
+    world.process(1)
+    assert world.ends() == {}
+    assert world.ledger.later == [1]
+    assert world.store.reads == ["1.png", "99.png", "1.png"]
+
+
+def test_only_what_its_store_does_not_serve_is_given_up() -> None:
+    """This machine has no reader: its store is asked for nothing more."""
+    recogniser = AlwaysReads(breaks_reading=TesseractMissing("install it"))
+    world = World({"1.png": photo(10), "99.png": photo(10)}, recogniser, patience=0)
+    world.ledger.often = {1}
+    world.process(1)
+    assert world.ends() == {}
+    assert world.store.reads == ["1.png"]
+
+
+def test_an_image_whose_turn_did_not_come_is_not_given_up() -> None:
+    """Two that hang keep both threads; nobody knows of the third."""
+    limits = replace(LIMITS, fetch_seconds=0.2, chunk_seconds=0.6)
+    store = HangingStore({"99.png": photo(10)})
+    world = World({}, patience=0, limits=limits, store=store)
+    world.ledger.often = {1, 2, 3}
+    try:
+        world.process(1, 2, 3)
+    finally:
+        store.over.set()
+    assert world.ends() == {1: "unavailable", 2: "unavailable"}
+    assert world.ledger.later == [3]
 
 
 def test_images_of_a_store_that_stays_away_are_handed_back_after_the_rest_is_saved() -> None:
