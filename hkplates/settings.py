@@ -21,7 +21,13 @@ PROJECT = Path(__file__).resolve().parents[1]  # the checkout, or site-packages 
 class Settings(BaseSettings):
     """What can be set. Nothing below the edges reads the environment."""
 
-    model_config = SettingsConfigDict(env_prefix="HKPLATES_", frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(
+        env_prefix="HKPLATES_",
+        # A variable that is set to nothing is not set, as in a file where its value was left out.
+        env_ignore_empty=True,
+        frozen=True,
+        extra="ignore",
+    )
 
     database_url: SecretStr | None = Field(None, validation_alias="DATABASE_URL")
     """postgresql://user:password@host:port/name"""

@@ -21,6 +21,10 @@ class Broker(Protocol):
         """Numbers of the images that some message names; None where nobody could say."""
         ...
 
+    def workers(self) -> int | None:
+        """Workers that are connected; None where nobody could say."""
+        ...
+
     def send(self, chunk: Chunk) -> None:
         """Queue a chunk. Raises BrokerUnreachable within a bounded time."""
         ...

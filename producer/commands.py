@@ -9,7 +9,8 @@ import sqlalchemy as sa
 import typer
 
 from hkplates import embedded
-from hkplates.database.session import open_engine, require_current_schema
+from hkplates.database.revision import REVISION
+from hkplates.database.session import current_revision, open_engine, require_current_schema
 from hkplates.settings import Settings
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 INTERRUPTED = 130
 PIPE_BROKEN = 141
 """As a shell says it of a program that wrote to one that had ended."""
+NEXT = "celery -A workers.app worker, and: hkplates submit FOLDER"
 SET_ASIDE = (
     "Those set aside were begun three times and never finished; submitting again leaves them "
     "alone. To try them again: hkplates retry"
@@ -127,10 +129,16 @@ def run_up(settings: Settings, *, as_json: bool) -> int:
             json.dumps({"data": str(settings.data_folder), "database_url": servers.database_url})
         )
         return 0
-    typer.echo(f"PostgreSQL and Valkey run under {settings.data_folder}. Next: hkplates migrate")
+    following = NEXT if _is_migrated(servers.database_url) else "hkplates migrate"
+    typer.echo(f"PostgreSQL and Valkey run under {settings.data_folder}. Next: {following}")
     if named := _named(settings):
         typer.echo(f"They are not used for what {named} names, which is set and wins; unset it.")
     return 0
+
+
+def _is_migrated(database_url: str) -> bool:
+    with opened_engine(database_url) as engine, engine.connect() as connection:
+        return current_revision(connection) == REVISION
 
 
 def _named(settings: Settings) -> str:

@@ -19,7 +19,7 @@ from producer.advice import same_command, sends
 from producer.commands import opened_engine, reasons_in_words
 from producer.failures import require_reason
 from producer.status import require_submission
-from producer.words import counted, shown
+from producer.words import counted, titled
 
 Verb = Literal["pause", "resume", "cancel"]
 
@@ -33,16 +33,19 @@ def steer(verb: Verb, submission_id: int, settings: Settings, *, as_json: bool) 
         acts = {"pause": ledger.pause, "resume": ledger.resume, "cancel": ledger.cancel}
         change = acts[verb](submission_id)
         row = require_submission(engine, submission_id)
-    if change is not None:
-        typer.echo(json.dumps(asdict(change)) if as_json else in_words(verb, change, row))
+        if change is not None and not as_json:
+            cancelled = queries.counts(engine, submission_id).cancelled if verb == "cancel" else 0
+            typer.echo(in_words(verb, change, row, cancelled))
+    if change is not None and as_json:
+        typer.echo(json.dumps(asdict(change)))
     return 0
 
 
-def in_words(verb: Verb, change: Change, row: SubmissionRow) -> str:
-    """What was done, or that it was so already, and what now."""
-    told = f"Submission {change.submission} of {shown(change.source)}"
+def in_words(verb: Verb, change: Change, row: SubmissionRow, cancelled: int) -> str:
+    """What was done, or that it was so already, and what now. `cancelled`: its images that are."""
+    told = _told(row)
     if verb == "cancel" and change.after == "cancelled":
-        return f"{told} {_cancelled(change)}. {_anew(row)}".rstrip()
+        return f"{told} {_cancelled(change, cancelled)}. {_anew(row)}".rstrip()
     if change.before == change.after:
         return f"{told} {_unchanged(verb, change.after, row)}".rstrip()
     if verb == "pause":
@@ -55,8 +58,12 @@ def in_words(verb: Verb, change: Change, row: SubmissionRow) -> str:
     return f"{told} goes on; {sends(row)}"
 
 
-def _cancelled(change: Change) -> str:
-    images = f"{counted(change.cancelled, 'image')} will not be read"
+def _told(row: SubmissionRow) -> str:
+    return f"Submission {row.id} of {titled(row.source, row.name)}"
+
+
+def _cancelled(change: Change, cancelled: int) -> str:
+    images = f"{counted(cancelled, 'image')} will not be read"
     if change.kept:
         images += f", {counted(change.kept, 'image')} read before stay as they were"
     return (
@@ -90,7 +97,14 @@ def retry(
         if submission_id is not None:
             require_submission(engine, submission_id)
         retried = Ledger(engine).retry(submission_id, reason)
-        typer.echo(_as_json(retried) if as_json else _retried_in_words(engine, retried))
+        if as_json:
+            typer.echo(_as_json(retried))
+            return 0
+        if not retried and submission_id is not None:
+            # Nothing has failed in it: that it was cancelled is told all the same.
+            row = require_submission(engine, submission_id)
+            retried = [Retried(row.id, row.source, row.state)]
+        typer.echo(_retried_in_words(engine, retried))
     return 0
 
 
@@ -121,7 +135,7 @@ def _retried_in_words(engine: sa.Engine, retried: list[Retried]) -> str:
 
 def _where(one: Retried, row: SubmissionRow) -> list[str]:
     """What sends the images of one submission, or why they are left alone."""
-    told = f"Submission {one.submission} of {shown(one.source)}"
+    told = _told(row)
     if one.state == "cancelled":
         again = same_command(row)
         return [f"{told} was cancelled; to read its images: {again}"] if again else []

@@ -17,6 +17,7 @@ from hkplates.settings import Settings
 from producer.commands import opened_engine
 from producer.redis_queue import RedisQueue
 from producer.stall import Stall, find_stall
+from producer.words import counted
 
 T = TypeVar("T")
 
@@ -126,8 +127,10 @@ def _of_postgres(work: Work | HkplatesError) -> str:
 
 def _of_redis(queue: Queue | HkplatesError) -> str:
     if isinstance(queue, Queue):
-        workers = "" if queue.workers is None else f", {queue.workers:,} workers connected"
-        return f"Redis: answers, {queue.waiting:,} messages waiting{workers}"
+        workers = (
+            f", {counted(queue.workers, 'worker')} connected" if queue.workers is not None else ""
+        )
+        return f"Redis: answers, {counted(queue.waiting, 'message')} waiting{workers}"
     return f"Redis: {'away' if isinstance(queue, TemporaryFault) else 'not ready'}. {queue}"
 
 
@@ -135,7 +138,7 @@ def _of_work(work: Work) -> str:
     more = "" if work.is_counted else " or more"
     return (
         f"Images left: {work.left:,}{more}, {work.queued:,} of them sent; "
-        f"{work.submissions:,} submissions open"
+        f"{counted(work.submissions, 'submission')} open"
     )
 
 

@@ -70,10 +70,7 @@ class Batches:
         self._entries, self._looked = [], 0
         self._empty = self._empty and not entries
         if self._empty and looked < self.looked_at:  # that was all
-            raise SourceEmpty(
-                f"No images lie under {self.source}; looked for {', '.join(sorted(SUFFIXES))}. "
-                "Check the prefix: it must match the beginning of the keys"
-            )
+            raise SourceEmpty(_nothing_in(self.source))
         if not looked or self.after is None:
             raise StopIteration
         return Batch(entries, self.after)
@@ -89,3 +86,14 @@ class Batches:
             self.after, self._looked = entry.key, self._looked + 1
             if looks_like_image(entry.key):
                 self._entries.append(entry)
+
+
+def _nothing_in(source: Source) -> str:
+    """What was looked for, and what to check; a folder has no prefix."""
+    looked_for = f"looked for {', '.join(sorted(SUFFIXES))}"
+    if source.store == "folder":
+        return f"No images lie in the folder {source} or below it; {looked_for}. Check the path"
+    return (
+        f"No images lie under {source}; {looked_for}. "
+        "Check the prefix: it must match the beginning of the keys"
+    )

@@ -27,7 +27,10 @@ LOOK_EVERY_SECONDS = 10.0
 """How often the whole of the work is looked at: whether it goes on, and what else has ended."""
 COUNT_SHARE = 10
 """Counting millions of images takes seconds: it is done again after so many times as long."""
+WORKER_SECONDS = 5.0
+"""A worker that was started just before takes so long to connect."""
 NO_WORKER = "No worker is taking work; start one with: celery -A workers.app worker"
+NOT_CONNECTED = "No worker is connected yet; start one with: celery -A workers.app worker"
 
 
 @dataclass
@@ -45,14 +48,16 @@ class Run:
     _stirred_at: float = 0.0
     _last_seen: tuple[int, int] = (0, 0)
     _idle_said: bool = False
+    _began: float = 0.0
+    _workers_known: bool = False
     _looked_at: float = float("-inf")
     _counted: Counts | None = None
     _count_again_at: float = float("-inf")
 
     def begin(self) -> float:
         """The moment by our clock; until something else is seen, this is when it last stirred."""
-        self._stirred_at = self.clock()
-        return self._stirred_at
+        self._began = self._stirred_at = self.clock()
+        return self._began
 
     def wait(self, ledger: Ledger, submission_id: int, added: Added) -> Counts:
         """Until nothing is left to do, or somebody paused or cancelled the submission."""
@@ -76,6 +81,7 @@ class Run:
     def step(self, submission_id: int, added: Added, *, listing: bool) -> Counts:
         """Fill the queue, and show how far it is where that is not too often to ask."""
         self.insist(self.dispatcher.fill)
+        self._look_for_workers()
         self._look_for_stalls()
         if listing and not self.progress.due():
             return Counts()
@@ -91,6 +97,17 @@ class Run:
         self.progress.wait_at_least(pause)
         self._notice_idle(counts)
         return counts
+
+    def _look_for_workers(self) -> None:
+        """Once something waits to be taken: whether anybody could."""
+        if self._workers_known or self.clock() - self._began < WORKER_SECONDS:
+            return
+        broker = self.dispatcher.broker
+        if not self.insist(broker.waiting):
+            return
+        self._workers_known = True
+        if self.insist(broker.workers) == 0:
+            self.progress.say(NOT_CONNECTED)
 
     def _notice_idle(self, counts: Counts) -> None:
         seen = (counts.ended, self.dispatcher.taken)

@@ -16,7 +16,7 @@ from hkplates.database.session import require_current_schema
 from hkplates.settings import Settings
 from producer.advice import Advice, advise
 from producer.commands import opened_engine, reasons_in_words
-from producer.words import shown
+from producer.words import titled
 
 LATEST = 20
 WIDE = 120
@@ -169,8 +169,7 @@ def _aligned(row: list[str], widths: list[int]) -> list[str]:
 
 
 def _title(status: Status) -> str:
-    name = f" ({shown(status.row.name)})" if status.row.name else ""
-    return shown(status.row.source) + name
+    return titled(status.row.source, status.row.name)
 
 
 def _eta(status: Status) -> str:

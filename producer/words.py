@@ -9,6 +9,11 @@ def shown(text: str) -> str:
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
+def titled(source: str, name: str | None) -> str:
+    """What was submitted, with the name that it was given: /photos (july)"""
+    return shown(source) + (f" ({shown(name)})" if name else "")
+
+
 def typed(*words: str) -> str:
     """A command as it can be typed.
 

@@ -5,6 +5,7 @@ the hard time limit, by the kernel, by a fault in a C library) cannot: its paren
 message goes back to the queue, so that whoever claims the image next finds the note.
 """
 
+import threading
 from typing import Any
 
 import structlog
@@ -20,6 +21,9 @@ from hkplates.settings import read_settings
 from workers import at_hand, stopping
 
 log = structlog.get_logger()
+
+NOTE_SECONDS = 5.0
+"""A parent that waits for its database takes no messages and answers for none."""
 
 
 class ChunkRequest(Request):  # type: ignore[misc]
@@ -51,16 +55,26 @@ def _rejection(error: Exception) -> Any:
 
 
 def note(image_id: int, trouble: Trouble) -> None:
-    """Blame an image through a connection of this moment alone: no child may inherit one."""
+    """Blame an image; where Postgres hangs, its attempt counts all the same, as "crashed"."""
     if not image_id or stopping.ending():  # what is stopped is not to blame
         return
     log.error("image_broke_us", image=image_id, trouble=trouble)
+    # In a thread: a server that is stopped, or a network that is gone, answers no client's timeout.
+    noting = threading.Thread(target=_blame, args=(image_id, trouble), name="note", daemon=True)
+    noting.start()
+    noting.join(NOTE_SECONDS)
+    if noting.is_alive():
+        log.error("image_not_blamed", image=image_id, why=f"no answer in {NOTE_SECONDS:g} seconds")
+
+
+def _blame(image_id: int, trouble: Trouble) -> None:
+    """Through a connection of this moment alone: no child may inherit one."""
     try:
-        engine = open_engine(resolve_urls(read_settings())[0])
+        url = resolve_urls(read_settings())[0]
+        engine = open_engine(url, statement_seconds=0.8 * NOTE_SECONDS)
         try:
             Ledger(engine).blame(image_id, trouble)
         finally:
             engine.dispose()
     except HkplatesError as error:
-        # The attempt is counted all the same; only its reason will be "crashed".
         log.error("image_not_blamed", image=image_id, why=str(error))

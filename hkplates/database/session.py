@@ -1,5 +1,7 @@
 """Opening the database, and what its errors are to us."""
 
+from functools import partial
+
 import psycopg
 import sqlalchemy as sa
 from psycopg.conninfo import make_conninfo
@@ -25,10 +27,11 @@ CONNECTION = {
 }
 
 
-def open_engine(url: str) -> sa.Engine:
+def open_engine(url: str, *, statement_seconds: float | None = None) -> sa.Engine:
     """An engine for a Postgres URL; connections are made when they are needed.
 
-    Whatever is run on it raises DatabaseUnreachable where Postgres is away, busy or shutting down.
+    Whatever is run on it raises DatabaseUnreachable where Postgres is away, busy or shutting down,
+    or where a statement takes, or waits for a lock, longer than it may.
 
     Raises:
         SettingInvalid: the URL is not one of Postgres.
@@ -44,7 +47,18 @@ def open_engine(url: str) -> sa.Engine:
         hide_parameters=True,
     )
     event.listen(engine, "handle_error", _translate)
+    if statement_seconds is not None:
+        event.listen(engine, "connect", partial(_bound, f"{1000 * statement_seconds:.0f}"))
     return engine
+
+
+def _bound(
+    milliseconds: str, connection: psycopg.Connection[tuple[object, ...]], _: object
+) -> None:
+    """Not in the options of the connection, where the URL may have its own."""
+    connection.autocommit = True  # a transaction that is taken back would take this back as well
+    connection.execute("SELECT set_config('statement_timeout', %s, false)", [milliseconds])
+    connection.autocommit = False
 
 
 def connection_arguments(url: str) -> dict[str, str]:

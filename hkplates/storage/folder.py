@@ -104,7 +104,13 @@ def _names(folder: Path) -> Iterator[tuple[str, bool]]:
 def _gone(bucket: str, key: str) -> str:
     if "\N{REPLACEMENT CHARACTER}" in key:  # what stands for bytes that cannot be stored
         return f"{key} in {bucket} has a name that is not UTF-8; rename it and submit again"
+    if (Path(bucket) / key).is_symlink():
+        return _nowhere(bucket, key)
     return f"{key} is not in {bucket} any more"
+
+
+def _nowhere(bucket: str, key: str) -> str:
+    return f"{key:.80} in {bucket} is a link that leads nowhere"
 
 
 def _stat(path: Path) -> os.stat_result | None:
@@ -128,7 +134,9 @@ def _inside(bucket: str, key: str) -> tuple[Path, Path]:
         ) from None
     try:
         path = (root / key).resolve()
-    except (OSError, ValueError, RuntimeError):
+    except RuntimeError:  # round in a circle
+        raise ImageMissing(_nowhere(bucket, key)) from None
+    except (OSError, ValueError):
         raise ImageMissing(f"{key} in {bucket} leads nowhere") from None
     if not path.is_relative_to(root) or path == root:
         raise ImageForbidden(f"{key} leads out of the folder {bucket}")

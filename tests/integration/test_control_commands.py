@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 from servers.ledgers import (
+    BUCKET,
     SOURCE,
     execute,
     keys,
@@ -99,12 +100,30 @@ def test_cancelling_says_how_many_will_not_be_read_and_how_to_read_them(
     save_done(engine, take(ledger, 1))
     assert "is cancelled: 2 images will not be read" in (said := hkplates("cancel", number))
     assert f"hkplates submit {SOURCE}" in said
-    assert "was cancelled already: 0 images" in hkplates("cancel", number)
+    assert "was cancelled already: 2 images will not be read" in hkplates("cancel", number)
     for verb in ("pause", "resume"):
         said = hkplates(verb, number)
         assert "was cancelled" in said
         assert f"hkplates submit {SOURCE}" in said
     assert states(engine) == {"done": 1, "cancelled": 2}
+
+
+def test_a_submission_is_told_with_its_name(hkplates: Command, ledger: Ledger) -> None:
+    number = ledger.open_submission(SOURCE, "july").id
+    ledger.add_images(number, "s3", BUCKET, keys(1))
+    for verb in ("pause", "resume", "cancel", "retry"):
+        assert f"Submission {number} of {SOURCE} (july)" in hkplates(verb, number)
+
+
+def test_trying_a_cancelled_submission_again_says_how_to_read_it(
+    hkplates: Command, ledger: Ledger
+) -> None:
+    """Also where nothing of it had failed."""
+    number = submit(ledger, keys(2))
+    ledger.cancel(number)
+    said = hkplates("retry", number)
+    assert f"was cancelled; to read its images: hkplates submit {SOURCE}" in said
+    assert as_json(hkplates("retry", number, "--json"))["submissions"] == []
 
 
 def test_what_was_done_is_told_in_json(hkplates: Command, ledger: Ledger) -> None:

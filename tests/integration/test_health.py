@@ -43,7 +43,7 @@ def test_in_health_each_line_says_so(
         "Stalled",
     ]
     assert "Redis: answers, 0 messages waiting, 0 workers connected" in lines
-    assert "Images left: 5, 2 of them sent; 1 submissions open" in lines
+    assert "Images left: 5, 2 of them sent; 1 submission open" in lines
     assert lines[-1] == "Stalled: no"
 
 
@@ -95,7 +95,7 @@ def test_a_schema_that_is_behind_is_a_matter_of_set_up(
 def test_down_tells_of_workers_that_still_run_and_up_of_servers_that_are_named(
     settings: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    servers = embedded.Servers("postgresql:///x", str(settings.broker_url.get_secret_value()))  # type: ignore[union-attr]
+    servers = embedded.Servers(*embedded.resolve_urls(settings))
     monkeypatch.setattr(embedded, "start", lambda data: servers)
     monkeypatch.setattr(embedded, "running", lambda data: servers)
     monkeypatch.setattr(embedded, "stop", lambda data: True)
@@ -107,6 +107,21 @@ def test_down_tells_of_workers_that_still_run_and_up_of_servers_that_are_named(
     assert "Workers that still run: 1." in capsys.readouterr().out
     run_down(settings, as_json=True)
     assert json.loads(capsys.readouterr().out)["stopped"]
+
+
+def test_up_names_what_comes_next(
+    settings: Settings,
+    engine: sa.Engine,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    servers = embedded.Servers(*embedded.resolve_urls(settings))
+    monkeypatch.setattr(embedded, "start", lambda data: servers)
+    run_up(settings, as_json=False)
+    assert "Next: celery -A workers.app worker" in capsys.readouterr().out
+    execute(engine, "UPDATE alembic_version SET version_num = '0001'")
+    run_up(settings, as_json=False)
+    assert "Next: hkplates migrate" in capsys.readouterr().out
 
 
 def test_the_queue_tells_which_images_its_messages_name(broker_url: str, ledger: Ledger) -> None:

@@ -78,6 +78,9 @@ class ReadingQueue:
     def images(self) -> set[int]:
         return {image.id for chunk in self.queue for image in chunk.images}
 
+    def workers(self) -> int | None:
+        return None
+
     def waiting(self) -> int:
         while self.works and self.queue:
             self.before()

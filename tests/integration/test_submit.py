@@ -26,7 +26,7 @@ from producer.commands import SET_ASIDE, describe
 from producer.dispatch import Dispatcher
 from producer.listing import Batches
 from producer.progress import Standing
-from producer.run import NO_WORKER
+from producer.run import NO_WORKER, NOT_CONNECTED, WORKER_SECONDS
 from producer.sources import parse_source
 from producer.stall import StallWatch
 from producer.submit import Report, Submit
@@ -64,6 +64,7 @@ class WorkingQueue:
     faults: int = 0
     queue: list[Chunk] = field(default_factory=list)
     longest: int = 0
+    connected: int | None = 1
 
     def images(self) -> set[int]:
         return {image.id for chunk in self.queue for image in chunk.images}
@@ -75,6 +76,9 @@ class WorkingQueue:
         while self.works and self.queue:
             self._work(self.queue.pop())
         return len(self.queue)
+
+    def workers(self) -> int | None:
+        return self.connected
 
     def send(self, chunk: Chunk) -> None:
         self.queue.append(chunk)
@@ -200,6 +204,28 @@ def test_a_missing_worker_is_told_once(engine: sa.Engine, photos: Path) -> None:
     report = submit(engine, photos, queue, screen)
     assert screen.said == [NO_WORKER]
     assert report.counts.done == 25
+
+
+@pytest.mark.parametrize("connected", [0, 1, None])
+def test_that_no_worker_is_connected_is_told_soon(
+    engine: sa.Engine, photos: Path, connected: int | None
+) -> None:
+    """Nobody takes anything; somebody cancels after ten seconds."""
+    clock = Clock()
+    queue = WorkingQueue(engine, works=False, connected=connected)
+    dispatcher = Dispatcher(Ledger(engine), queue, 4, 3, 600, 240)
+    screen = Screen()
+    run = Submit(engine, dispatcher, screen, 60, StallWatch(10), clock, clock.sleep)
+    run.begin()
+    number = Ledger(engine).open_submission("x").id
+    entries = FolderStore().list(str(photos), "")
+    Ledger(engine).add_images(number, "folder", str(photos), entries)
+    while clock() < 10:
+        # While listing nothing is counted, so that nobody looks whether something ends.
+        run.step(number, Added(), listing=True)
+        assert not screen.said or clock() >= WORKER_SECONDS
+        clock.sleep(0.5)
+    assert screen.said == ([NOT_CONNECTED] if connected == 0 else [])
 
 
 def test_a_broker_that_comes_back_is_waited_for(engine: sa.Engine, photos: Path) -> None:

@@ -146,6 +146,16 @@ def test_a_prefix_without_images(
     assert_one_sentence(said, f"No images lie under s3://faults/{prefix}", "Check the prefix")
 
 
+def test_a_folder_without_images(
+    hkplates: Command, servers: dict[str, str], tmp_path: Path
+) -> None:
+    (tmp_path / "notes.txt").touch()
+    status, said = hkplates(["submit", str(tmp_path)], servers)
+    assert status == 3
+    assert_one_sentence(said, f"No images lie in the folder {tmp_path}", "Check the path")
+    assert "prefix" not in said
+
+
 def test_a_folder_that_is_not_there(hkplates: Command, servers: dict[str, str]) -> None:
     status, said = hkplates(["submit", "/no/such/folder"], servers)
     assert status == 3
@@ -260,7 +270,7 @@ def test_ctrl_c_says_how_to_go_on(servers: dict[str, str], photos: Path) -> None
         assert line, "it ended by itself"
     process.send_signal(signal.SIGINT)
     said = first + process.communicate(timeout=30)[1]
-    assert process.returncode == 130
+    assert process.returncode == 130, said
     assert "1 listed" in said
     assert "the same command goes on" in said
     assert "Traceback" not in said
@@ -283,5 +293,5 @@ def test_an_interruption_in_the_middle_of_a_statement_is_no_fault_of_postgres(
         eventually(lambda: watch.execute(waits).fetchall(), "submit waits for the lock")
         process.send_signal(number)
         said = process.communicate(timeout=30)[1]
-    assert process.returncode == 130
+    assert process.returncode == 130, said
     assert said == "Interrupted. Nothing is lost: the same command goes on from here.\n"

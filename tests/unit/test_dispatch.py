@@ -51,6 +51,9 @@ class MemoryBroker:
     too_long: bool = False
     queue: list[Chunk] = field(default_factory=list)
 
+    def workers(self) -> int | None:
+        return None
+
     def waiting(self) -> int:
         return len(self.queue)
 

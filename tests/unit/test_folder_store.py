@@ -123,6 +123,15 @@ def test_a_link_within_the_folder_is_read(root: Path) -> None:
     assert read(root, "link.jpg", etag(root, "link.jpg")) == b"pixels of a.jpg"
 
 
+def test_a_link_that_leads_nowhere_is_missing_and_called_what_it_is(root: Path) -> None:
+    (root / "gone.jpg").symlink_to("nobody.jpg")
+    (root / "circle.jpg").symlink_to("circle.jpg")
+    assert listed(root) == ["circle.jpg", "gone.jpg"]
+    for key in ("circle.jpg", "gone.jpg"):
+        with pytest.raises(ImageMissing, match=f"{key} in .* is a link that leads nowhere"):
+            read(root, key, "e")
+
+
 def test_links_in_a_circle_end(root: Path) -> None:
     (root / "loop").symlink_to(root)
     (root / "self.jpg").symlink_to("self.jpg")

@@ -24,6 +24,16 @@ def test_standard_variables_name_the_servers(monkeypatch: pytest.MonkeyPatch) ->
     assert "s3cret" not in repr(settings)
 
 
+@pytest.mark.parametrize("name", ["DATABASE_URL", "CELERY_BROKER_URL", "HKPLATES_CHUNK_IMAGES"])
+def test_what_is_set_to_nothing_is_not_set(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setenv(name, "")
+    assert read_settings() == Settings()
+    settings = read_settings()
+    assert settings.database_url is None
+    assert settings.broker_url is None
+    assert settings.chunk_images == 24
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [
