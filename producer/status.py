@@ -11,7 +11,7 @@ import typer
 
 from hkplates import embedded
 from hkplates.database import queries
-from hkplates.database.queries import Counts, Pace, SubmissionRow
+from hkplates.database.queries import Counts, Pace, Plates, SubmissionRow
 from hkplates.database.session import require_current_schema
 from hkplates.settings import Settings
 from producer.advice import Advice, advise
@@ -30,7 +30,7 @@ class Status:
     row: SubmissionRow
     counts: Counts
     reasons: dict[str, int]
-    plates: int
+    plates: Plates
     pace: Pace = field(default_factory=Pace)
 
     @property
@@ -62,7 +62,8 @@ class Status:
             "images": asdict(self.counts),
             "delayed": self.pace.delayed,
             "reasons": self.reasons,
-            "plates": self.plates,
+            "plates": self.plates.number,
+            "plates_is_exact": self.plates.exact,
             "images_per_second": round(self.rate, 3),
             "recent_images_per_second": round(self.pace.per_second, 3),
             "eta_seconds": None if self.eta_seconds is None else round(self.eta_seconds),
@@ -114,10 +115,10 @@ def _show_one(engine: sa.Engine, submission_id: int, as_json: bool) -> int:
 
 
 def _read(engine: sa.Engine, rows: list[SubmissionRow]) -> list[Status]:
-    """Four queries, however many submissions there are."""
+    """Some queries, however many submissions there are."""
     ids = [row.id for row in rows]
     counts, reasons = queries.counts_of(engine, ids), queries.reasons_of(engine, ids)
-    plates, paces = queries.plates_of(engine, ids), queries.pace_of(engine, ids)
+    plates, paces = queries.about_plates_of(engine, counts), queries.pace_of(engine, ids)
     return [
         Status(row, counts[row.id], reasons[row.id], plates[row.id], paces[row.id]) for row in rows
     ]
@@ -148,12 +149,13 @@ _ALWAYS = 8
 
 def _cells(status: Status) -> list[str]:
     row, counts = status.row, status.counts
-    numbers = (counts.left, counts.done, counts.failed, counts.quarantined, status.plates)
+    numbers = (counts.left, counts.done, counts.failed, counts.quarantined)
     rate = status.pace.per_second if row.state == "running" else status.rate
     return [
         str(row.id),
         row.state,
         *(f"{number:,}" for number in numbers),
+        f"{'' if status.plates.exact else '~'}{status.plates.number:,}",
         _eta(status),
         f"{row.skipped:,}",
         f"{rate:,.1f}",
@@ -189,7 +191,8 @@ def in_words(status: Status) -> str:
         lines.append(f"Waiting until a service is back: {status.pace.delayed:,} of the pending")
     if status.reasons:
         lines.append(f"Not read: {reasons_in_words(status.reasons)}")
-    lines += [f"Plates: {status.plates:,}", f"Rate: {_pace(status)}"]
+    about = "" if status.plates.exact else "about "
+    lines += [f"Plates: {about}{status.plates.number:,}", f"Rate: {_pace(status)}"]
     return "\n".join([*lines, *_next(status.next)])
 
 

@@ -7,10 +7,13 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from hkplates.database.tables import Image, Plate, Submission
+from hkplates.database.tables import IMAGE_STATES, Image, Plate, Submission
 
 RECENT_SECONDS = 60
 """Over which the present pace is measured."""
+COUNTED_IMAGES, SAMPLED_IMAGES = 200_000, 20_000
+"""Images on which plates are counted in less than two seconds; where there are more, as many as
+are looked at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,11 +86,21 @@ def counts(engine: sa.Engine, submission_id: int) -> Counts:
 
 
 def counts_of(engine: sa.Engine, submission_ids: Sequence[int]) -> dict[int, Counts]:
-    """Images by state, of each of these submissions."""
-    query = (
-        sa.select(Image.submission_id, Image.state, sa.func.count())
-        .where(Image.submission_id.in_(submission_ids))
-        .group_by(Image.submission_id, Image.state)
+    """Images by state, of each of these submissions.
+
+    Each number is counted alone, in an index: sorting ten million rows into groups takes four times
+    as long.
+    """
+    if not submission_ids:
+        return {}
+    query = sa.union_all(
+        *(
+            sa.select(sa.literal(number), sa.literal(state), sa.func.count()).where(
+                Image.submission_id == number, Image.state == state
+            )
+            for number in submission_ids
+            for state in IMAGE_STATES
+        )
     )
     found: dict[int, dict[str, int]] = {number: {} for number in submission_ids}
     with engine.connect() as connection:
@@ -178,6 +191,39 @@ def plates_of(engine: sa.Engine, submission_ids: Sequence[int]) -> dict[int, int
         found = {row[0]: row[1] for row in connection.execute(query)}
     return {number: found.get(number, 0) for number in submission_ids}
 
+
+@dataclass(frozen=True, slots=True)
+class Plates:
+    """How many plates there are; where it is not exact, within a few per cent."""
+
+    number: int = 0
+    exact: bool = True
+
+
+def about_plates_of(engine: sa.Engine, counts: Mapping[int, Counts]) -> dict[int, Plates]:
+    """Plates of each of these submissions, in a moment: those of very many images are not counted
+    one by one, but estimated from the images on some pages of the table, always the same."""
+    large = {number: one.done for number, one in counts.items() if one.done > COUNTED_IMAGES}
+    exact = plates_of(engine, [number for number in counts if number not in large])
+    found = {number: Plates(count) for number, count in exact.items()}
+    with engine.connect() as connection:
+        for number, images in large.items():
+            percent = min(100, 100 * SAMPLED_IMAGES / images)
+            values = {"id": number, "percent": percent}
+            row = connection.execute(_SAMPLED_PLATES, values).one()
+            estimate = images * row.plates / max(1, row.images)
+            found[number] = Plates(int(float(f"{estimate:.3g}")), exact=False)
+    return found
+
+
+_SAMPLED_PLATES = sa.text("""
+    SELECT count(*) AS images, coalesce(sum(plates), 0) AS plates
+      FROM (SELECT (SELECT count(*) FROM plates
+                     WHERE image_id = images.id
+                       AND plates.model_version_id = images.model_version_id) AS plates
+              FROM images TABLESAMPLE SYSTEM (:percent) REPEATABLE (1)
+             WHERE submission_id = :id AND state = 'done') AS sampled
+""")
 
 _SUBMISSION = sa.select(
     Submission.id,

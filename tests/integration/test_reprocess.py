@@ -240,10 +240,14 @@ def test_images_at_the_current_version_are_left_out(world: World) -> None:
 
 
 def test_one_that_fails_keeps_its_old_reading_and_is_told(world: World) -> None:
+    query = "SELECT processed_at FROM sightings WHERE key = 'a/2.jpg'"
+    [(before,)] = world.archive.rows(query)
     report = expected(world.run(Wanted(prefix="a/"), world.queue({"a/1.jpg": []})))
     assert (report.counts.failed, report.exit_code) == (1, 1)
     assert world.archive.states()["a/2.jpg"] == ("failed", world.old)
     assert ("a/2.jpg", "AA12", world.old) in world.archive.seen()
+    [(after,)] = world.archive.rows(query)
+    assert after > before  # type: ignore[operator]  # when it ended last, as docs/sql.md says
     assert "1 missing; what was read on them before stays" in describe(report)
 
 

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from servers.archive import Archive, plate
 
 from hkplates.database import queries
 from hkplates.database.ledger import Added, Ledger
-from hkplates.database.queries import Counts
+from hkplates.database.queries import Counts, Plates
 from hkplates.database.results import ImageDone, ImageFailed, ModelVersion, Outcome, Results
 from hkplates.errors import (
     BrokerUnreachable,
@@ -389,6 +390,24 @@ def test_numbers_of_many_submissions_take_one_query_each(
     }
     assert queries.reasons_of(engine, [1, 2]) == {1: {}, 2: {"empty": 1}}
     assert queries.plates_of(engine, [1, 2]) == {1: 0, 2: 0}
+
+
+def test_plates_of_very_many_images_are_estimated(
+    engine: sa.Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    archive = Archive(engine)
+    version = archive.version("v")
+    two = [plate("AA11"), plate("AA12", left=300)]
+    large = archive.read_first(version, {f"{number}.jpg": two for number in range(3000)})
+    small = archive.read_first(version, {"x.jpg": two})
+    counts = queries.counts_of(engine, [large, small])
+    assert queries.about_plates_of(engine, counts)[large] == Plates(6000)
+    monkeypatch.setattr(queries, "COUNTED_IMAGES", 2000)
+    monkeypatch.setattr(queries, "SAMPLED_IMAGES", 1500)
+    assert queries.about_plates_of(engine, counts) == {
+        large: Plates(6000, exact=False),
+        small: Plates(2),
+    }
 
 
 def test_what_takes_long_to_count_is_not_counted_at_every_step(

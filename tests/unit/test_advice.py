@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from hkplates.database.queries import Counts, Pace, SubmissionRow
+from hkplates.database.queries import Counts, Pace, Plates, SubmissionRow
 from producer.advice import advise, sends
 from producer.status import Status, in_words, table
 from producer.words import shown, typed
@@ -99,10 +99,11 @@ def test_the_same_submission_is_named_by_its_name() -> None:
 def statuses(number: int = 1) -> list[Status]:
     counts = Counts(pending=11_000, queued=1_000, done=5_513, failed=3, quarantined=1)
     row = replace(ROW, state="running", name="july")
-    moving = Status(row, counts, {"missing": 3}, 6_001, Pace(50.0, 24))
+    moving = Status(row, counts, {"missing": 3}, Plates(6_001), Pace(50.0, 24))
     big = Counts(pending=9_999_999, done=8_888_888, failed=77_777, quarantined=999)
     long = replace(ROW, id=1234, state="cancelled", source="s3://b/" + "a/" * 200)
-    return [moving, Status(replace(ROW, id=6), Counts(), {}, 0), Status(long, big, {}, 9_999_999)]
+    empty = Status(replace(ROW, id=6), Counts(), {}, Plates())
+    return [moving, empty, Status(long, big, {}, Plates(9_990_000, exact=False))]
 
 
 def test_the_table_fits_a_terminal_of_80_columns() -> None:
@@ -139,10 +140,18 @@ def test_one_submission_is_told_in_lines_of_a_terminal() -> None:
     ]
 
 
+def test_what_was_not_counted_one_by_one_is_told_as_about() -> None:
+    large = statuses()[2]
+    assert "Plates: about 9,990,000" in in_words(large)
+    assert "  ~9,990,000  " in table([large], 80)
+    assert (large.as_json()["plates"], large.as_json()["plates_is_exact"]) == (9_990_000, False)
+    assert statuses()[0].as_json()["plates_is_exact"]
+
+
 def test_no_time_is_promised_while_the_source_is_listed_or_nothing_moves() -> None:
     counts = Counts(pending=100, done=50)
-    listing = Status(replace(ROW, state="listing"), counts, {}, 0, Pace(10.0))
-    standing = Status(replace(ROW, state="running"), counts, {}, 0, Pace(0.0))
+    listing = Status(replace(ROW, state="listing"), counts, {}, Plates(), Pace(10.0))
+    standing = Status(replace(ROW, state="running"), counts, {}, Plates(), Pace(0.0))
     for status in (listing, standing):
         assert status.eta_seconds is None
         assert status.as_json()["eta_seconds"] is None
@@ -151,7 +160,7 @@ def test_no_time_is_promised_while_the_source_is_listed_or_nothing_moves() -> No
 
 def test_what_would_move_a_terminals_cursor_is_shown_as_text() -> None:
     row = replace(ROW, source="s3://b/\x1b[2J\n車", name="a\rb")
-    words = table([Status(row, Counts(), {}, 0)], 160)
+    words = table([Status(row, Counts(), {}, Plates())], 160)
     assert "s3://b/\\x1b[2J\\n車 (a\\rb)" in words
     assert shown("\u202e") == "\\u202e"
     assert typed("hkplates", "submit", "it's") == """hkplates submit 'it'"'"'s'"""
