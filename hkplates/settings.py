@@ -33,6 +33,8 @@ class Settings(BaseSettings):
     """postgresql://user:password@host:port/name"""
     broker_url: SecretStr | None = Field(None, validation_alias="CELERY_BROKER_URL")
     """redis://host:port/number"""
+    writer_password: SecretStr | None = None
+    """Of the login that `hkplates migrate --writer-login NAME` makes; needed there alone."""
     data: Path = Path(".hkplates")
     """Folder of the embedded servers, their databases and logs."""
     models: Path = PROJECT / "models"

@@ -11,7 +11,9 @@ import typer
 from hkplates import embedded
 from hkplates.database.revision import REVISION
 from hkplates.database.session import current_revision, open_engine, require_current_schema
+from hkplates.errors import SettingInvalid
 from hkplates.settings import Settings
+from producer.words import shown
 
 if TYPE_CHECKING:
     from producer.sources import Source
@@ -105,19 +107,33 @@ def reasons_in_words(reasons: dict[str, int]) -> str:
     return ", ".join(f"{count:,} {reason}" for reason, count in reasons.items())
 
 
-def run_migrate(settings: Settings, *, as_json: bool) -> int:
+def run_migrate(settings: Settings, writer_login: str | None, *, as_json: bool) -> int:
     """`hkplates migrate`; the exit status."""
+    from hkplates.database.logins import make_writer_login
     from hkplates.database.schema import migrate
 
+    password = _writer_password(settings) if writer_login else ""
     with opened_engine(embedded.resolve_database_url(settings)) as engine:
         migrated = migrate(engine)
+        if writer_login:
+            make_writer_login(engine, writer_login, password)
     if as_json:
-        typer.echo(json.dumps({"before": migrated.before, "after": migrated.after}))
-    elif migrated.before == migrated.after:
+        told = {"before": migrated.before, "after": migrated.after, "writer_login": writer_login}
+        typer.echo(json.dumps(told))
+        return 0
+    if migrated.before == migrated.after:
         typer.echo(f"The database is at migration {migrated.after} already.")
     else:
         typer.echo(f"The database is now at migration {migrated.after}.")
+    if writer_login:
+        typer.echo(f"The login {shown(writer_login)} may read and write rows.")
     return 0
+
+
+def _writer_password(settings: Settings) -> str:
+    if settings.writer_password is None:
+        raise SettingInvalid("HKPLATES_WRITER_PASSWORD is not set; it is the new login's password")
+    return settings.writer_password.get_secret_value()
 
 
 def run_up(settings: Settings, *, as_json: bool) -> int:

@@ -1,5 +1,7 @@
 """The commands that make a machine ready and tell whether it is."""
 
+from typing import Annotated
+
 import typer
 
 from producer.command_line.options import Json, settings
@@ -30,11 +32,21 @@ def down(as_json: Json = False) -> None:
 @app.command(
     epilog="[bold]Example[/bold]: DATABASE_URL=postgresql://... hkplates migrate",
 )
-def migrate(as_json: Json = False) -> None:
-    """Bring the database's tables to what this version needs; harmless when they are."""
+def migrate(
+    writer_login: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Also make a login for workers and producers."),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Bring the database's tables to what this version needs; harmless when they are.
+
+    A login made with --writer-login may read and write rows and change no table;
+    its password is what HKPLATES_WRITER_PASSWORD says, also where it was there.
+    """
     from producer.commands import run_migrate
 
-    raise typer.Exit(run_migrate(settings(), as_json=as_json))
+    raise typer.Exit(run_migrate(settings(), writer_login, as_json=as_json))
 
 
 @app.command(epilog="[bold]Example[/bold]: hkplates health --json")

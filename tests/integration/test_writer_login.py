@@ -1,0 +1,109 @@
+"""The login that `hkplates migrate --writer-login` makes, on a server that asks for passwords."""
+
+import secrets
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+import sqlalchemy as sa
+from servers.processes import PROGRAMS, variables
+
+from hkplates.servers import postgres
+
+LOGIN = "Plates-Worker"  # a name that must be quoted
+Migrate = Callable[..., tuple[int, str]]
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Path]:
+    """A PostgreSQL that lets writers in with a password only, and logs every statement."""
+    folder = Path(tempfile.mkdtemp(prefix="hkplates-login-"))
+    folder.chmod(0o755)
+    cluster = postgres.home(folder / "postgres")
+    try:
+        postgres.start(cluster)
+        access = cluster / "pg_hba.conf"
+        access.write_text(f"local all +hkplates_writer scram-sha-256\n{access.read_text()}")
+        with psycopg.connect(postgres.url(cluster), autocommit=True) as connection:
+            connection.execute("ALTER SYSTEM SET log_statement = 'all'")
+            connection.execute("SELECT pg_reload_conf()")
+        yield cluster
+    finally:
+        postgres.stop(cluster)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def migrate(cluster: Path) -> Migrate:
+    """Type `hkplates migrate` as the owner; the exit status and what was said."""
+
+    def run(*arguments: str, password: str = "") -> tuple[int, str]:
+        done = subprocess.run(
+            [str(PROGRAMS / "hkplates"), "migrate", *arguments],
+            env=variables(postgres.url(cluster), HKPLATES_WRITER_PASSWORD=password),
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+        return done.returncode, done.stdout + done.stderr
+
+    return run
+
+
+def url(cluster: Path, password: str) -> str:
+    """As workers are told."""
+    named = sa.make_url(postgres.url(cluster)).set(username=LOGIN, password=password)
+    return named.render_as_string(hide_password=False)
+
+
+def test_a_worker_logs_in_with_its_password_and_changes_no_table(
+    cluster: Path, migrate: Migrate
+) -> None:
+    password = secrets.token_hex(8)
+    status, said = migrate("--writer-login", LOGIN, password=password)
+    assert (status, f"The login {LOGIN} may read and write rows." in said) == (0, True), said
+    with psycopg.connect(url(cluster, password), autocommit=True) as connection:
+        connection.execute("INSERT INTO submissions (source) VALUES ('x')")
+        connection.execute("UPDATE submissions SET name = 'y'")
+        for statement in ("CREATE TABLE mine (id int)", "DROP TABLE plates", "CREATE ROLE mine"):
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                connection.execute(statement.encode())
+    status_command = [str(PROGRAMS / "hkplates"), "status"]
+    environment = variables(url(cluster, password))
+    assert b"listing" in subprocess.check_output(status_command, env=environment)
+    with pytest.raises(psycopg.OperationalError, match="password"):
+        psycopg.connect(url(cluster, "wrong"))
+
+
+def test_migrating_again_changes_the_password_which_no_log_shows(
+    cluster: Path, migrate: Migrate
+) -> None:
+    first, second = secrets.token_hex(8), secrets.token_hex(8)
+    for password in (first, second):
+        assert migrate("--writer-login", LOGIN, password=password)[0] == 0
+    psycopg.connect(url(cluster, second)).close()
+    with pytest.raises(psycopg.OperationalError, match="password"):
+        psycopg.connect(url(cluster, first))
+    log = (cluster / "server.log").read_text()
+    assert f'ROLE "{LOGIN}" LOGIN PASSWORD' in log
+    assert first not in log
+    assert second not in log
+
+
+@pytest.mark.parametrize(
+    ("name", "password", "words"),
+    [
+        pytest.param("other", "", "HKPLATES_WRITER_PASSWORD is not set", id="no password"),
+        pytest.param("hkplates", "x", "hkplates is the login of an owner", id="the owner"),
+    ],
+)
+def test_what_cannot_be_a_writers_login_is_refused(
+    migrate: Migrate, name: str, password: str, words: str
+) -> None:
+    status, said = migrate("--writer-login", name, password=password)
+    assert status == 5
+    assert words in said
