@@ -51,7 +51,9 @@ class Judge:
         """
         suspects = {one.image.id: one for one in waiting if isinstance(one.fault, StoreUnreachable)}
         witnesses = self._witnesses(list(suspects)) if suspects else {}
-        others = self._ask(list(set(witnesses.values())), until)
+        # Half of the time for the others: a store that is away may keep them waiting for long.
+        half = (time.monotonic() + until) / 2
+        others = self._ask(list(set(witnesses.values())), half)
         if until - time.monotonic() < LEAST_SHARE * self.limits.chunk_seconds:
             return []
         serves = {other for other, fault in others.items() if fault is None}

@@ -28,7 +28,7 @@ def make_writer_login(engine: sa.Engine, name: str, password: str) -> None:
                 f"There is no role {WRITER}; migrate as a user who may make roles (CREATEROLE)"
             )
         if found.is_other:
-            raise SetupError(f"{name} is the login of an owner; choose another name")
+            raise SetupError(f"{name} is the login of somebody else; choose another name")
         driver = connection.connection.driver_connection
         assert isinstance(driver, psycopg.Connection)  # noqa: S101  (open_engine knows no other)
         try:
@@ -46,7 +46,9 @@ _FOUND = sa.text("""
            EXISTS (SELECT FROM pg_roles
                     WHERE rolname = :name
                       AND (rolsuper OR rolcreaterole OR rolname = current_user
-                           OR oid IN (SELECT datdba FROM pg_database))) AS is_other
+                           OR oid IN (SELECT datdba FROM pg_database)
+                           OR pg_has_role(oid, to_regrole(:writer), 'MEMBER') IS NOT TRUE))
+           AS is_other
 """)
 
 

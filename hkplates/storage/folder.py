@@ -56,7 +56,9 @@ class FolderStore:
         except PermissionError:
             raise ImageForbidden(f"this user may not read {key} in {bucket}") from None
         except OSError as error:
-            if error.errno in (errno.ENAMETOOLONG, errno.ELOOP, errno.EINVAL):
+            if error.errno == errno.ELOOP:
+                raise ImageMissing(_nowhere(bucket, key)) from None
+            if error.errno in (errno.ENAMETOOLONG, errno.EINVAL):
                 raise ImageMissing(f"{key:.80} in {bucket} leads nowhere") from None
             if error.errno in (errno.ENXIO, errno.ENODEV):
                 raise ImageForbidden(f"{key} is not a file") from None
@@ -134,7 +136,7 @@ def _inside(bucket: str, key: str) -> tuple[Path, Path]:
         ) from None
     try:
         path = (root / key).resolve()
-    except RuntimeError:  # round in a circle
+    except RuntimeError:  # round in a circle, as Python before 3.13 says it
         raise ImageMissing(_nowhere(bucket, key)) from None
     except (OSError, ValueError):
         raise ImageMissing(f"{key} in {bucket} leads nowhere") from None

@@ -29,6 +29,7 @@ def cluster() -> Iterator[Path]:
         access = cluster / "pg_hba.conf"
         access.write_text(f"local all +hkplates_writer scram-sha-256\n{access.read_text()}")
         with psycopg.connect(postgres.url(cluster), autocommit=True) as connection:
+            connection.execute("CREATE ROLE person LOGIN")
             connection.execute("ALTER SYSTEM SET log_statement = 'all'")
             connection.execute("SELECT pg_reload_conf()")
         yield cluster
@@ -98,7 +99,8 @@ def test_migrating_again_changes_the_password_which_no_log_shows(
     ("name", "password", "words"),
     [
         pytest.param("other", "", "HKPLATES_WRITER_PASSWORD is not set", id="no password"),
-        pytest.param("hkplates", "x", "hkplates is the login of an owner", id="the owner"),
+        pytest.param("hkplates", "x", "hkplates is the login of somebody", id="the owner"),
+        pytest.param("person", "x", "person is the login of somebody", id="a person"),
     ],
 )
 def test_what_cannot_be_a_writers_login_is_refused(
