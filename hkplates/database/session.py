@@ -1,6 +1,7 @@
 """Opening the database, and what its errors are to us."""
 
 from functools import partial
+from typing import TypeGuard
 
 import psycopg
 import sqlalchemy as sa
@@ -135,6 +136,9 @@ def _translate(context: ExceptionContext) -> None:
     cause = context.original_exception
     if not isinstance(cause, Exception):
         return  # Ctrl-C, which SQLAlchemy takes for a lost connection too
+    hidden = cause.__context__
+    if isinstance(cause, psycopg.ProgrammingError) and _is_from_outside(hidden):
+        raise hidden
     if (
         context.is_disconnect
         or isinstance(context.sqlalchemy_exception, OperationalError | InterfaceError)
@@ -145,6 +149,13 @@ def _translate(context: ExceptionContext) -> None:
             f"Postgres at {where} does not serve us: {_first_line(cause)}. "
             "Check that it runs and what DATABASE_URL says."
         ) from None
+
+
+def _is_from_outside(error: BaseException | None) -> TypeGuard[BaseException]:
+    """Whether it broke a statement off (Ctrl-C, a time limit). Where that was the question whether
+    a pooled connection lives, SQLAlchemy tidies up a connection that is still busy, and what comes
+    of that hides it."""
+    return error is not None and not isinstance(error, psycopg.Error)
 
 
 def _where(url: URL) -> str:

@@ -1,0 +1,48 @@
+"""What strikes while the database is asked whether a pooled connection lives."""
+
+import os
+import signal
+import threading
+from collections.abc import Iterator
+
+import pytest
+import sqlalchemy as sa
+
+
+class TimeIsUp(Exception):
+    """As Celery's soft time limit."""
+
+
+@pytest.fixture
+def hanging(engine: sa.Engine) -> Iterator[None]:
+    """The server's side of the one pooled connection is stopped for a while."""
+    with engine.connect() as connection:
+        process = connection.execute(sa.text("SELECT pg_backend_pid()")).scalar_one()
+    try:
+        os.kill(process, signal.SIGSTOP)
+    except (ProcessLookupError, PermissionError):
+        pytest.skip("the server is not on this machine")
+    going_on = threading.Timer(2.0, os.kill, (process, signal.SIGCONT))
+    going_on.start()
+    yield
+    going_on.join()
+
+
+@pytest.mark.usefixtures("hanging")
+@pytest.mark.parametrize("strikes", [KeyboardInterrupt, TimeIsUp])
+def test_what_breaks_a_statement_off_is_hidden_by_nothing(
+    engine: sa.Engine, strikes: type[BaseException]
+) -> None:
+    def strike(*_: object) -> None:
+        raise strikes
+
+    before = signal.signal(signal.SIGALRM, strike)
+    signal.setitimer(signal.ITIMER_REAL, 0.3)
+    try:
+        with pytest.raises(strikes):
+            engine.connect()
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    with engine.connect() as connection:
+        assert connection.execute(sa.text("SELECT 1")).scalar_one() == 1
