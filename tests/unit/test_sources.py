@@ -134,7 +134,7 @@ def test_a_listing_begins_past_the_key_it_is_told(tmp_path: Path) -> None:
 
 def test_a_source_without_images_says_so(tmp_path: Path) -> None:
     (tmp_path / "b.txt").touch()
-    with pytest.raises(SourceEmpty, match="No images lie under"):
+    with pytest.raises(SourceEmpty, match="No images lie in the folder"):
         next(Batches(FolderStore(), parse_source(str(tmp_path))))
 
 

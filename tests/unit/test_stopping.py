@@ -73,7 +73,8 @@ class Notes:
         monkeypatch.setattr(requests, "open_engine", self.engine)
         monkeypatch.setattr(requests, "Ledger", lambda engine: self)
 
-    def engine(self, url: str) -> SimpleNamespace:
+    def engine(self, url: str, *, statement_seconds: float) -> SimpleNamespace:
+        assert statement_seconds < requests.NOTE_SECONDS
         self.open += 1
         return SimpleNamespace(dispose=self.dispose)
 
