@@ -310,6 +310,17 @@ def test_a_prefix_is_the_beginning_of_the_whole_key_however_it_is_looked_up(
                 assert len(read(engine, pattern, prefix=prefix, **more)) == found, prefix
 
 
+def test_a_wide_prefix_is_not_looked_up_first_whoever_asks(engine: sa.Engine) -> None:
+    plant(engine, [Reading("AB1234", key=f"{n:04}.jpg") for n in range(1000)])
+    with engine.begin() as connection:
+        connection.execute(sa.text("ANALYZE images"))
+        connection.execute(sa.text("SET LOCAL ROLE hkplates_reader"))
+        below = sa.text("SELECT cardinality(images_below(:prefix, 50000))")
+        asked = [connection.execute(below, {"prefix": one}).scalar_one() for one in ("0", "07771")]
+        assert asked == [None, 0]
+        assert connection.execute(below, {"prefix": "0777."}).scalar_one() == 1
+
+
 def test_what_a_person_said_counts_and_not_what_was_read(engine: sa.Engine) -> None:
     doubt = (0.9, 0.5, 0.9, 0.9, 0.9, 0.9)
     corrected, accepted, nothing = plant(engine, [Reading("A81234", 0.5, doubt) for _ in range(3)])
