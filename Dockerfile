@@ -6,11 +6,12 @@ COPY constraints.txt pyproject.toml README.md ./
 COPY hkplates hkplates
 COPY producer producer
 COPY workers workers
+COPY web web
 COPY migrations migrations
 COPY models/detector/bundle models/detector/bundle
 COPY models/reader/bundle models/reader/bundle
 RUN python -m venv /opt/hkplates \
- && /opt/hkplates/bin/pip install --no-cache-dir --no-compile -c constraints.txt . \
+ && /opt/hkplates/bin/pip install --no-cache-dir --no-compile -c constraints.txt '.[web]' \
  # The SavedModel is for HKPLATES_RUNTIME=tensorflow, which this image does not carry.
  && rm -rf /opt/hkplates/lib/python*/site-packages/models/detector/bundle/saved_model \
            /opt/hkplates/lib/python*/site-packages/pip*
