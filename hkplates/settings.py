@@ -60,6 +60,8 @@ class Settings(BaseSettings):
     """Largest file read, in bytes."""
     max_image_pixels: int = Field(120_000_000, ge=1)
     """Largest photograph decoded, in pixels."""
+    web_cache_bytes: int = Field(1024**3, ge=0)
+    """Room for the pictures that the page keeps under the data folder."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
     @property
