@@ -41,7 +41,7 @@ class Surfer:
         assert buttons, f"no button {words!r} in {self.text}"
         button = buttons[0]
         form = next(one for one in button.iterancestors("form"))
-        fields = {name: value for name, value in form.form_values()} | typed
+        fields = dict(form.form_values()) | typed
         if button.get("name"):
             fields[button.get("name")] = button.get("value")
         address = form.get("action")
