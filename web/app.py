@@ -6,11 +6,11 @@ from anyio import CapacityLimiter
 from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
 
-from web.pages import photos, search, submissions
+from web.pages import photos, review, search, sighting, submissions
 from web.services import Services
 
 STATIC = Path(__file__).parent / "static"
-PAGES = (submissions, search, photos)
+PAGES = (submissions, search, sighting, review, photos)
 
 
 def create_app(services: Services) -> FastAPI:

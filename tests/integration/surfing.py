@@ -31,7 +31,7 @@ class Surfer:
 
     def follow(self, words: str) -> Self:
         """The first link of these words."""
-        links = [one for one in self.page.iter("a") if words in _words(one)]
+        links = [one for one in self.page.find(".//main").iter("a") if words in _words(one)]
         assert links, f"no link {words!r} in {self.text}"
         return self.open(links[0].get("href"))
 
@@ -64,7 +64,7 @@ class Surfer:
 
     def _show(self, answer: Any) -> Self:
         self.status, self.address = answer.status_code, str(answer.url).removeprefix(HERE)
-        self.page = html.fromstring(answer.text)
+        self.page = html.fromstring(answer.text.replace("<wbr>", ""))
         return self
 
 
@@ -79,4 +79,4 @@ def surfing(engine: sa.Engine, data: Path, **settings: Any) -> Iterator[Surfer]:
 
 
 def _words(element: Any) -> str:
-    return " ".join(element.text_content().split())
+    return " ".join(" ".join(element.itertext()).split())
