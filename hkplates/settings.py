@@ -66,6 +66,8 @@ class Settings(BaseSettings):
     """Programs that may use its API: name:role:hash entries that `hkplates web-token` makes."""
     web_secret: SecretStr | None = None
     """Signs sessions; unset, one is made and kept in the data folder."""
+    web_cache_bytes: int = Field(1024**3, ge=0)
+    """Room for the pictures that the page keeps under the data folder."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
     @property

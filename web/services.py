@@ -14,6 +14,8 @@ from hkplates.jobs import StoreKind
 from hkplates.settings import Settings
 from hkplates.storage.base import Store
 from hkplates.storage.stores import open_stores
+from web.pictures import Pictures
+from web.statuses import Statuses
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +25,8 @@ class Services:
     settings: Settings
     engine: sa.Engine
     stores: Mapping[StoreKind, Store]
+    statuses: Statuses
+    pictures: Pictures
 
 
 @contextmanager
@@ -36,9 +40,20 @@ def opened_services(settings: Settings) -> Iterator[Services]:
     engine = open_engine(embedded.resolve_database_url(settings))
     try:
         require_current_schema(engine)
-        yield Services(settings, engine, open_stores())
+        with services_over(engine, settings) as services:
+            yield services
     finally:
         engine.dispose()
+
+
+@contextmanager
+def services_over(engine: sa.Engine, settings: Settings) -> Iterator[Services]:
+    """The same, over a database that is open and stays so."""
+    stores, statuses = open_stores(), Statuses(engine)
+    try:
+        yield Services(settings, engine, stores, statuses, Pictures(engine, stores, settings))
+    finally:
+        statuses.close()
 
 
 def services_of(request: Request) -> Services:
