@@ -32,6 +32,8 @@ COLUMNS = (
     "image_id",
     "submission_id",
     "model_version_id",
+    "review",
+    "read_mark",
 )
 """The columns of the view, in its order: a contract."""
 

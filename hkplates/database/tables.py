@@ -319,6 +319,19 @@ class Plate(Base):
     )
     detector_score: Mapped[float] = mapped_column(comment="How sure the detector is, 0 to 1")
     reader: Mapped[str] = mapped_column(comment="The reader whose text this is")
+    # Kept with each review, so that sightings and its indexes need no other table.
+    review: Mapped[str | None] = mapped_column(
+        comment="What the current review of it says (see reviews); null where there is none"
+    )
+    corrected_mark: Mapped[str | None] = mapped_column(
+        comment="The mark as the current review corrects it, or null"
+    )
+    corrected_text: Mapped[str | None] = mapped_column(
+        comment="What is printed, as the current review corrects it, or null"
+    )
+    corrected_series: Mapped[str | None] = mapped_column(
+        comment="Series of the corrected mark, or null"
+    )
 
 
 class ConfusableCharacters(Base):
