@@ -1,4 +1,4 @@
-# The image of a worker and of the command line: CPU only, LiteRT and Tesseract, no TensorFlow.
+# The image of a worker, of the command line and of the page: CPU only, LiteRT and Tesseract, no TensorFlow.
 # syntax features beyond plain Dockerfile are left out, so that any builder makes it.
 FROM python:3.13.16-slim-bookworm AS build
 WORKDIR /src
@@ -20,7 +20,8 @@ FROM python:3.13.16-slim-bookworm
 RUN apt-get update \
  && apt-get install -y --no-install-recommends tesseract-ocr \
  && rm -rf /var/lib/apt/lists/* \
- && useradd --uid 10001 --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin hkplates
+ && useradd --uid 10001 --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin hkplates \
+ && install --directory --owner=hkplates --mode=0700 /var/lib/hkplates
 COPY --from=build /opt/hkplates /opt/hkplates
 # One thread for each Tesseract: its own threads cost more than they bring on plates.
 ENV PATH=/opt/hkplates/bin:$PATH PYTHONUNBUFFERED=1 OMP_THREAD_LIMIT=1

@@ -43,7 +43,8 @@ class PictureCache:
         path = self._path(name)
         part = path.with_name(f".{secrets.token_hex(8)}")
         try:
-            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            path.parent.mkdir(exist_ok=True)
             part.write_bytes(data)
             part.replace(path)  # whole, or not at all
         except OSError as error:

@@ -114,7 +114,7 @@ def duration(seconds: float) -> str:
 def moment(value: datetime | None) -> Markup:
     """A moment as a <time> element, in Hong Kong time to the second."""
     if value is None:
-        return Markup('<span class="quiet">not known</span>')
+        return Markup('<span class="quiet">time not known</span>')
     local = value.astimezone(HONG_KONG)
     return Markup('<time datetime="{}">{}</time>').format(
         value.astimezone(UTC).isoformat(timespec="seconds"), f"{local:%Y-%m-%d %H:%M:%S}"
