@@ -46,10 +46,13 @@ WHAT_TO_DO = {
     403: "You may not do that.",
     404: "There is nothing here. It may have been removed, or the address has a slip in it.",
     405: "This address does not take that method.",
+    409: "It cannot be shown as it is now.",
+    410: "It is not there any more.",
     413: "That is more than this page takes.",
     422: "Some values cannot be used.",
     429: "That was asked too often; wait a moment.",
     500: "Something broke on our side. The log of the page has the details.",
+    502: "Another server that this page needs does not let it in.",
     503: "A service that this page needs is away; try again in some seconds.",
 }
 

@@ -16,9 +16,9 @@ from hkplates.database.sighting import Sighting
 from hkplates.database.text import beginning
 from hkplates.recognition.marks import canonical
 from web import cursors
-from web.auditing import noted
 from web.pages.sighting import require_sighting, shown
 from web.security.people import Reviewer
+from web.security.trail import note
 from web.services import Held, Services
 from web.templating import page
 
@@ -121,7 +121,7 @@ def answer(
     verdict, printed = _meant(seen, verdict, text)
     subject = {"plate": plate_id, "verdict": verdict, "mark": printed and canonical(printed)}
     try:
-        noted(request, "review", subject)
+        note(request, "review", subject)
         reviews.record(held.engine, plate_id, verdict, text=printed, reviewer=person.name)
     except reviews.ReviewInvalid as error:
         return _again(request, held, filters, seen, text, str(error))
@@ -133,7 +133,7 @@ def answer(
 @router.get("/review/corrections.jsonl")
 def download(request: Request, held: Held, _: Reviewer) -> Response:
     """All reviews, as training data: one JSON object a line."""
-    noted(request, "export", {"what": "corrections"})
+    note(request, "export", {"what": "corrections"})
     headers = {"Content-Disposition": 'attachment; filename="corrections.jsonl"'}
     return StreamingResponse(_lines(held), media_type="application/x-ndjson", headers=headers)
 

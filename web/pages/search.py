@@ -9,7 +9,8 @@ from fastapi.responses import HTMLResponse
 from hkplates import times
 from hkplates.database.search import Asked, PatternInvalid, search
 from hkplates.database.text import beginning
-from web.auditing import noted
+from web.security.pace import UNHURRIED
+from web.security.trail import note
 from web.services import Held
 from web.templating import page
 
@@ -22,7 +23,7 @@ Text = Annotated[str, Query(max_length=200)]
 Key = Annotated[str, Query(max_length=4096)]
 
 
-@router.get("/search")
+@router.get("/search", dependencies=[UNHURRIED])
 def find(
     request: Request,
     held: Held,
@@ -56,7 +57,7 @@ def find(
             look_alikes=not exact,
         )
         subject = {key: value for key, value in form.items() if value and key != "purpose"}
-        noted(request, "search", subject, purpose or None)
+        note(request, "search", subject, purpose or None)
         matches = search(held.engine, asked)
     except (PatternInvalid, times.TimeInvalid) as error:
         wrong = str(error)

@@ -13,7 +13,8 @@ from hkplates.database import sighting as sightings
 from hkplates.database.sighting import Sighting
 from hkplates.recognition.marks import canonical
 from web import cursors, drawing
-from web.auditing import noted
+from web.security.pace import UNHURRIED
+from web.security.trail import note
 from web.services import Held, Services
 from web.templating import page
 
@@ -34,7 +35,7 @@ def one(
 ) -> HTMLResponse:
     """Everything about one plate on one photograph."""
     seen = require_sighting(held, plate_id)
-    noted(request, "sighting", {"plate": plate_id, "mark": seen.mark}, purpose or None)
+    note(request, "sighting", {"plate": plate_id, "mark": seen.mark}, purpose or None)
     others = [] if not seen.mark else sightings.of_mark(held.engine, seen.mark, limit=AROUND)
     return page(
         request,
@@ -48,7 +49,7 @@ def one(
     )
 
 
-@router.get("/marks/{mark}")
+@router.get("/marks/{mark}", dependencies=[UNHURRIED])
 def of_mark(
     request: Request,
     held: Held,
@@ -60,7 +61,7 @@ def of_mark(
     asked = canonical(mark)
     if not asked:
         raise HTTPException(404, "That is no mark; a mark has letters and digits, like AB1234")
-    noted(request, "search", {"mark": asked, "exact": True}, purpose or None)
+    note(request, "search", {"mark": asked, "exact": True}, purpose or None)
     seen = None if before is None else cursors.seen(before)
     found = sightings.of_mark(held.engine, asked, before=seen, limit=ON_A_PAGE)
     more = len(found) == ON_A_PAGE

@@ -15,8 +15,8 @@ from hkplates.database.failures import REASONS, failures
 from hkplates.database.ledger import Ledger
 from hkplates.database.progress import Status
 from hkplates.database.queries import SubmissionRow
-from web.auditing import noted
 from web.security.people import Reviewer
+from web.security.trail import note
 from web.services import Held, Services
 from web.templating import page
 
@@ -106,7 +106,7 @@ def steer(
 ) -> RedirectResponse:
     """Pause, resume or cancel a submission, or try its failed photographs again."""
     _require(held, number)
-    noted(request, "control", {"submission": number, "verb": verb})
+    note(request, "control", {"submission": number, "verb": verb})
     said = _retry(held, number) if verb == "retry" else _change(held, number, verb)
     return RedirectResponse(f"/submissions/{number}?said={said}", 303)
 

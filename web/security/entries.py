@@ -51,8 +51,7 @@ class Users:
     def __init__(self, entries: Mapping[str, Entry]) -> None:
         self._entries = entries
         self._turns = threading.BoundedSemaphore(self.AT_ONCE)
-        # What an unknown name is held against, so that it takes as long as a wrong password.
-        self._nobodys = _HASHER.hash(secrets.token_hex()) if entries else ""
+        self._nobodys = _nobodys(next(iter(entries.values())).proof) if entries else ""
 
     def __bool__(self) -> bool:
         return bool(self._entries)
@@ -142,6 +141,12 @@ def token_entry(name: str, role: Role) -> tuple[str, str]:
 def token_digest(token: str) -> str:
     """SHA-256 in hexadecimal digits; a token has 256 random bits and needs no slower hash."""
     return hashlib.sha256(token.encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def _nobodys(proof: str) -> str:
+    """What an unknown name is held against, so that it takes as long as a wrong password."""
+    hasher = argon2.PasswordHasher.from_parameters(argon2.extract_parameters(proof))
+    return hasher.hash(secrets.token_hex())
 
 
 def _read(text: str, variable: str, check: Callable[[str], bool]) -> dict[str, Entry]:
