@@ -1,15 +1,18 @@
 """The page as others ask it: with users and tokens, over a real database."""
 
 import re
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import argon2
 import sqlalchemy as sa
+import uvicorn
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from httpx2 import Response
+from servers.processes import eventually
 
 from hkplates.settings import Settings
 from web.app import create_app
@@ -78,3 +81,21 @@ def logged_in(app: FastAPI, name: str = "ada", base: str = f"http://{HOST}") -> 
 def bearer(token: str) -> dict[str, str]:
     """The header of a program."""
     return {"Authorization": f"Bearer {token}"}
+
+
+@contextmanager
+def served(app: FastAPI) -> Iterator[str]:
+    """The page behind a real server, on a free port; its address."""
+    config = uvicorn.Config(
+        app, port=0, log_config=None, access_log=False, proxy_headers=False, lifespan="off"
+    )
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    try:
+        eventually(lambda: server.started or not thread.is_alive(), "the server starts", 30)
+        port = server.servers[0].sockets[0].getsockname()[1]
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.should_exit = True
+        thread.join(30)

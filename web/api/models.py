@@ -4,9 +4,11 @@ photograph; confidences, scores and probabilities are 0 to 1."""
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field
 
 from hkplates.recognition.marks import LONGEST
+
+_PRINTED = f"^ *[A-PR-Za-pr-z0-9]( ?[A-PR-Za-pr-z0-9]){{0,{LONGEST - 1}}} *$"
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Next = Annotated[
@@ -234,21 +236,29 @@ class Queue(Model):
     left_is_exact: bool
 
 
-class ReviewGiven(BaseModel):
-    """What a person says about a reading."""
+Note = Annotated[str | None, Field(max_length=500, description="What else is to be said.")]
+
+
+class Judged(BaseModel):
+    """The reading is right, or there is no plate."""
 
     model_config = ConfigDict(extra="forbid")
 
-    verdict: Verdict
-    text: str | None = Field(
-        None,
-        max_length=4 * LONGEST,
-        description="Of a correction, and only there: what is printed on the plate.",
-    )
-    note: str | None = Field(None, max_length=500)
+    verdict: Literal["accepted", "not_a_plate"]
+    note: Note = None
 
-    @model_validator(mode="after")
-    def _text_belongs_to_a_correction(self) -> "ReviewGiven":
-        if (self.verdict == "corrected") != (self.text is not None):
-            raise ValueError("a text belongs to a correction, and only there")
-        return self
+
+class Corrected(BaseModel):
+    """What the plate bears in truth."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    verdict: Literal["corrected"]
+    text: str = Field(
+        pattern=_PRINTED, description="What is printed: up to 8 letters and digits, without Q."
+    )
+    note: Note = None
+
+
+ReviewGiven = Annotated[Judged | Corrected, Field(discriminator="verdict")]
+"""What a person says about a reading."""

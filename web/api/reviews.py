@@ -62,7 +62,9 @@ def queue(
 
 
 @router.post(
-    "/sightings/{plate_id}/reviews", status_code=201, responses=answers(401, 403, 404, 422, 503)
+    "/sightings/{plate_id}/reviews",
+    status_code=201,
+    responses=answers(400, 401, 403, 404, 422, 503),
 )
 def review(
     request: Request, held: Held, plate_id: Number, given: models.ReviewGiven, person: Reviewer
@@ -71,13 +73,14 @@ def review(
 
     Said once more by the same person, nothing is added.
     """
-    note(request, "review", {"plate": plate_id, "verdict": given.verdict, "text": given.text})
+    text = given.text if isinstance(given, models.Corrected) else None
+    note(request, "review", {"plate": plate_id, "verdict": given.verdict, "text": text})
     try:
         kept = reviews.record(
             held.engine,
             plate_id,
             given.verdict,
-            text=given.text,
+            text=text,
             reviewer=person.name,
             note=given.note,
         )
