@@ -84,12 +84,11 @@ def number(value: float) -> str:
 
 
 def percent(value: float) -> str:
-    """99.7% where 100% would say more than is known."""
-    if 0.995 <= value < 1:
-        return "over 99%"
-    if 0 < value < 0.005:
+    """93%; never 0% or 100% of what is neither impossible nor certain."""
+    shown = f"{value:.0%}"
+    if shown == "0%" and value > 0:
         return "under 1%"
-    return f"{value:.0%}"
+    return "over 99%" if shown == "100%" and value < 1 else shown
 
 
 def rate(value: float) -> str:

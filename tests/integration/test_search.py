@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from look_alikes import score
 from readings import NEW, OLD, Reading, plant
 
+from hkplates.database.reviews import record
 from hkplates.database.search import Asked, Match, PatternInvalid, search
 from hkplates.recognition import marks
 
@@ -159,7 +160,7 @@ def test_a_wide_time_is_asked_of_each_image_and_answers_the_same(engine: sa.Engi
     with engine.begin() as connection:
         query = "SELECT pg_get_functiondef(oid) FROM pg_proc WHERE proname = 'search_marks'"
         body = connection.execute(sa.text(query)).scalar_one()
-        limit = "window_images CONSTANT integer := {}"
+        limit = "most_in_window CONSTANT integer := {}"
         assert limit.format(50000) in body
         driver = connection.connection.driver_connection
         driver.execute(body.replace(limit.format(50000), limit.format(0)))
@@ -265,7 +266,7 @@ def test_an_answer_that_left_look_alikes_out_says_so(engine: sa.Engine) -> None:
 
 @pytest.mark.parametrize(
     ("pattern", "more"),
-    [("AB12*", {"prefix": "here/"}), ("AB1234", {"since": datetime(2026, 7, 1, tzinfo=UTC)})],
+    [("AB1234", {"prefix": "here/"}), ("AB1234", {"since": datetime(2026, 7, 1, tzinfo=UTC)})],
 )
 def test_look_alikes_that_others_keep_from_being_looked_at_are_not_left_out_in_silence(
     engine: sa.Engine, pattern: str, more: dict[str, object]
@@ -278,6 +279,73 @@ def test_look_alikes_that_others_keep_from_being_looked_at_are_not_left_out_in_s
     matches = search(engine, Asked(pattern, **more))  # type: ignore[arg-type]
     assert matches.found == []
     assert matches.note is not None
+
+
+def test_a_narrow_prefix_has_its_look_alikes_whatever_lies_elsewhere(engine: sa.Engine) -> None:
+    doubt = (0.9, 0.5, 0.9, 0.9, 0.9, 0.9)
+    here = Reading("A81234", 0.4, doubt, key="here/1.jpg")
+    *_, plate = plant(engine, [Reading("A81234", 0.5, doubt) for _ in range(3000)] + [here])
+    for prefix in ("here/", "s3://car-park/here/"):
+        matches = search(engine, Asked("AB12*", prefix=prefix))
+        assert ([one.plate_id for one in matches.found], matches.note) == ([plate], None)
+
+
+def test_a_prefix_is_the_beginning_of_the_whole_key_however_it_is_looked_up(
+    engine: sa.Engine,
+) -> None:
+    deep = "2026/" + "very-long-name/" * 6
+    keys = [f"{deep}a.jpg", f"{deep}b.jpg", "2026/%_a.jpg", "2026/x_a.jpg", "2026"]
+    plant(engine, [Reading("AB1234", key=key) for key in keys])
+    with engine.begin() as connection:  # one from a folder, where a URI's bucket may be any part
+        folder = "UPDATE images SET store = 'folder', bucket = '/photos/car park' WHERE id = 4"
+        connection.execute(sa.text(folder))
+    for prefix, found in (
+        ("", 5), ("2026", 5), ("2026/", 4), (deep, 2), (f"{deep}b", 1), (f"{deep}c", 0),
+        ("2026/%", 1), ("2026/x", 1), ("s3://car-park/2026/", 3), ("s3://car-park/", 4),
+        ("s3://car", 4), ("s3://other/2026/", 0), (f"s3://car-park/{deep}b", 1),
+        ("file:///photos/car park/2026/x", 1), ("file:///photos/", 1),
+    ):  # fmt: skip
+        for pattern in ("AB1234", "AB12*"):
+            for more in ({}, {"look_alikes": False}):
+                assert len(read(engine, pattern, prefix=prefix, **more)) == found, prefix
+
+
+def test_what_a_person_said_counts_and_not_what_was_read(engine: sa.Engine) -> None:
+    doubt = (0.9, 0.5, 0.9, 0.9, 0.9, 0.9)
+    corrected, accepted, nothing = plant(engine, [Reading("A81234", 0.5, doubt) for _ in range(3)])
+    record(engine, corrected, "corrected", text="AB 1234", reviewer="ada")
+    record(engine, accepted, "accepted", reviewer="ada")
+    record(engine, nothing, "not_a_plate", reviewer="ada")
+    for pattern in ("AB1234", "AB12*", "*B1234", "?B1234"):
+        for look_alikes in (True, False):
+            [match] = found(engine, pattern, look_alikes=look_alikes)
+            assert (match.plate_id, match.mark, match.text) == (corrected, "AB1234", "AB 1234")
+            assert (match.score, match.why) == (1, "corrected by a person")
+            assert match.confidence == pytest.approx(0.48)
+    for pattern in ("A81234", "A812*"):
+        [match] = found(engine, pattern)
+        assert (match.plate_id, match.score) == (accepted, 1)
+        assert match.why == "accepted by a person"
+
+
+def test_what_a_person_said_is_narrowed_as_everything(engine: sa.Engine) -> None:
+    day = datetime(2026, 7, 1, tzinfo=UTC)
+    here, gone = plant(
+        engine,
+        [
+            Reading("A81234", key="here/1.jpg", taken_at=day),
+            Reading("A81234", key="here/2.jpg", taken_at=day, superseded=True),
+        ],
+    )
+    for plate in (here, gone):
+        record(engine, plate, "corrected", text="AB1234", reviewer="ada")
+    for pattern in ("AB1234", "AB12*"):
+        for more, count in (
+            ({}, 1), ({"prefix": "here/"}, 1), ({"prefix": "s3://car-park/h"}, 1),
+            ({"prefix": "there/"}, 0), ({"since": day}, 1), ({"until": day}, 0),
+        ):  # fmt: skip
+            assert len(found(engine, pattern, **more)) == count
+            assert len(found(engine, pattern, look_alikes=False, **more)) == count
 
 
 def test_readers_may_search_and_functions_say_what_they_are(engine: sa.Engine) -> None:

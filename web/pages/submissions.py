@@ -41,7 +41,7 @@ def home(request: Request, held: Held, before: Before = None) -> HTMLResponse:
     rows = queries.submissions(held.engine, LATEST + 1, before=before)
     shown, more = rows[:LATEST], len(rows) > LATEST
     told = list(zip(shown, held.statuses.of(shown), strict=True))
-    every = _every(told, at_rest=15)
+    every = _every(told, at_rest=5)
     return page(request, "home.html", submissions=told, more=more, before=before, every=every)
 
 
