@@ -52,4 +52,5 @@ def test_the_api_is_as_it_says_whatever_it_is_asked(archive: sa.Engine, tmp_path
         asked += [f"--header=Authorization: Bearer {REVIEWER_TOKEN}", "--continue-on-failure"]
         asked += [f"--max-examples={EXAMPLES}", "--seed=1", "--no-color"]
         run = subprocess.run(asked, cwd=tmp_path, capture_output=True, text=True, check=False)
+    (tmp_path / "schemathesis.txt").write_text(run.stdout)
     assert run.returncode == 0, run.stdout + run.stderr
