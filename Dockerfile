@@ -1,4 +1,4 @@
-# The image of a worker and of the command line: CPU only, LiteRT and Tesseract, no TensorFlow.
+# The image of a worker, of the command line and of the page: CPU only, LiteRT and Tesseract, no TensorFlow.
 # syntax features beyond plain Dockerfile are left out, so that any builder makes it.
 FROM python:3.13.16-slim-bookworm AS build
 WORKDIR /src
@@ -6,11 +6,12 @@ COPY constraints.txt pyproject.toml README.md ./
 COPY hkplates hkplates
 COPY producer producer
 COPY workers workers
+COPY web web
 COPY migrations migrations
 COPY models/detector/bundle models/detector/bundle
 COPY models/reader/bundle models/reader/bundle
 RUN python -m venv /opt/hkplates \
- && /opt/hkplates/bin/pip install --no-cache-dir --no-compile -c constraints.txt . \
+ && /opt/hkplates/bin/pip install --no-cache-dir --no-compile -c constraints.txt '.[web]' \
  # The SavedModel is for HKPLATES_RUNTIME=tensorflow, which this image does not carry.
  && rm -rf /opt/hkplates/lib/python*/site-packages/models/detector/bundle/saved_model \
            /opt/hkplates/lib/python*/site-packages/pip*
@@ -19,7 +20,8 @@ FROM python:3.13.16-slim-bookworm
 RUN apt-get update \
  && apt-get install -y --no-install-recommends tesseract-ocr \
  && rm -rf /var/lib/apt/lists/* \
- && useradd --uid 10001 --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin hkplates
+ && useradd --uid 10001 --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin hkplates \
+ && install --directory --owner=hkplates --mode=0700 /var/lib/hkplates
 COPY --from=build /opt/hkplates /opt/hkplates
 # One thread for each Tesseract: its own threads cost more than they bring on plates.
 ENV PATH=/opt/hkplates/bin:$PATH PYTHONUNBUFFERED=1 OMP_THREAD_LIMIT=1

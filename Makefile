@@ -8,6 +8,7 @@ SOURCE ?=
 SEED ?= 1
 ROWS ?= 10000000
 IMAGES ?= 3000
+DATABASE ?=
 ARGS ?=
 # Debian's packages of typefaces that plates are drawn with for training.
 FONTS := fonts-opendin fonts-routed-gothic fonts-national-park fonts-liberation fonts-texgyre \
@@ -27,6 +28,10 @@ demo: install ## The main job on real servers: SOURCE=folder-or-s3://bucket/pref
 .PHONY: up
 up: install ## Start the embedded Postgres and Valkey (they stay up until `make down`)
 	@$(BIN)/hkplates up
+
+.PHONY: web
+web: install-web ## The page on this machine: http://127.0.0.1:8000 (ARGS="--port 8080")
+	@$(BIN)/hkplates web $(ARGS)
 
 .PHONY: down
 down: install ## Stop the embedded Postgres and Valkey
@@ -75,6 +80,10 @@ bench-search: install-dev ## Search among generated plates: times, what is found
 bench-queue: install-dev ## Submit 200,000 references: the memory of Redis and the producer (minutes)
 	@$(BIN)/python -m benchmarks.queue_memory $(ARGS)
 
+.PHONY: bench-web
+bench-web: install-dev ## How long each page takes to its first byte: DATABASE=postgresql://... (a minute)
+	@$(BIN)/python -m benchmarks.web --database "$(DATABASE)" $(ARGS)
+
 # --- Make the models ------------------------------------------------------------------------------
 
 .PHONY: train-detector
@@ -97,10 +106,15 @@ install:
 	@scripts/environment.sh local
 	@scripts/tesseract.sh || true # the second reader; said in one line where it cannot be had
 
+.PHONY: install-web
+install-web:
+	@scripts/environment.sh local,web
+
 .PHONY: install-dev
 install-dev:
 	@scripts/environment.sh local,tensorflow,dev
 	@scripts/tesseract.sh || true
+	@scripts/chromium.sh || true # for the tests of the page
 
 .PHONY: install-train
 install-train:

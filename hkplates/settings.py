@@ -68,6 +68,14 @@ class Settings(BaseSettings):
     """Largest file read, in bytes."""
     max_image_pixels: int = Field(120_000_000, ge=1)
     """Largest photograph decoded, in pixels."""
+    web_users: SecretStr | None = None
+    """Who may log in to the page: name:role:hash entries that `hkplates web-password` makes."""
+    web_tokens: SecretStr | None = None
+    """Programs that may use its API: name:role:hash entries that `hkplates web-token` makes."""
+    web_secret: SecretStr | None = None
+    """Signs sessions; unset, one is made and kept in the data folder."""
+    web_cache_bytes: int = Field(1024**3, ge=0)
+    """Room for the pictures that the page keeps under the data folder."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
     @property

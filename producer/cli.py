@@ -7,7 +7,7 @@ import sys
 import typer
 
 from hkplates.errors import HkplatesError
-from producer.command_line import ask, run, setup
+from producer.command_line import ask, page, run, setup
 
 # Lines of up to 76 characters: a terminal of 80 columns shows them as they are.
 EPILOG = """
@@ -34,7 +34,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for panel, group in (("Run", run), ("Ask", ask), ("Set up", setup)):
+for panel, group in (("Run", run), ("Ask", ask), ("Page", page), ("Set up", setup)):
     for command in group.app.registered_commands:
         command.rich_help_panel = panel
     app.add_typer(group.app)

@@ -13,7 +13,7 @@ from hkplates.database.revision import REVISION
 from hkplates.database.session import current_revision, open_engine, require_current_schema
 from hkplates.errors import SettingInvalid
 from hkplates.settings import Settings
-from producer.words import shown
+from hkplates.words import shown
 
 if TYPE_CHECKING:
     from producer.sources import Source

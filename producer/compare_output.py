@@ -9,9 +9,9 @@ from rich.console import Console
 from rich.table import Table
 
 from hkplates.database.compare import Reading
+from hkplates.words import counted as counted_as
+from hkplates.words import shown
 from producer.comparison import NOTICED, Change, Comparison, Tally
-from producer.words import counted as counted_as
-from producer.words import shown
 
 LABELS = (
     "Which version is right it cannot say: that takes photographs whose plates are known (make "

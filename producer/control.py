@@ -10,16 +10,16 @@ import typer
 
 from hkplates import embedded
 from hkplates.database import queries
+from hkplates.database.advice import same_command, sends
 from hkplates.database.control import Change, Retried
 from hkplates.database.ledger import Ledger
 from hkplates.database.queries import SubmissionRow
 from hkplates.database.session import require_current_schema
 from hkplates.settings import Settings
-from producer.advice import same_command, sends
+from hkplates.words import counted, titled
 from producer.commands import opened_engine, reasons_in_words
 from producer.failures import require_reason
 from producer.status import require_submission
-from producer.words import counted, titled
 
 Verb = Literal["pause", "resume", "cancel"]
 

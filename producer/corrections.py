@@ -2,18 +2,17 @@
 beside them."""
 
 import json
-import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
 
 import sqlalchemy as sa
 import typer
 
 from hkplates import embedded
-from hkplates.database.corrections import Correction, photographs
+from hkplates.database.corrections import photographs
+from hkplates.database.labels import file_name, label, line
 from hkplates.database.session import require_current_schema
 from hkplates.errors import ImageRejected, OutputUnwritable
 from hkplates.jobs import ImageRef
@@ -22,9 +21,7 @@ from hkplates.storage.stores import open_stores
 from producer.commands import INTERRUPTED, opened_engine
 from producer.export_outputs import STANDARD_OUTPUT, Output, open_output
 from producer.interrupts import interruptible
-from producer.listing import looks_like_image
 
-LATIN = re.compile("[A-Z0-9]+")
 Fetch = Callable[[ImageRef, Path], None]
 """Brings a photograph to a file. Raises ImageRejected, StoreUnreachable."""
 
@@ -60,8 +57,8 @@ def run_corrections(
         typer.echo(json.dumps({"output": place, **asdict(written)}) if as_json else
                    f"{written.photographs:,} photographs with {written.plates:,} plates written "
                    f"to {place}.")  # fmt: skip
-    for line in written.missing:
-        typer.echo(f"hkplates: left out {line}", err=True)
+    for one in written.missing:
+        typer.echo(f"hkplates: left out {one}", err=True)
     return ImageRejected.exit_code if written.missing else 0
 
 
@@ -97,7 +94,7 @@ def write(engine: sa.Engine, output: Output, photos: Path | None, fetch: Fetch) 
         if photos is not None and not _fetched(image, photos, fetch, written):
             continue
         row = label(plates)
-        output.write(json.dumps(row, ensure_ascii=False).encode() + b"\n")
+        output.write(line(row))
         written.photographs += 1
         written.plates += len(row["plates"])
     return written
@@ -126,47 +123,3 @@ def _fetched(image: ImageRef, photos: Path, fetch: Fetch, written: Written) -> b
             written.missing.append(f"image {image.id}: {rejected}")
             return False
     return True
-
-
-def file_name(image: ImageRef) -> str:
-    """The number of the image, whatever its key holds, with the ending of a photograph."""
-    ending = image.key.rpartition(".")[2].lower() if looks_like_image(image.key) else "jpg"
-    return f"{image.id}.{ending}"
-
-
-def label(plates: Sequence[Correction]) -> dict[str, Any]:
-    """A photograph as models/ trains on it; what is no plate is not among its plates."""
-    image, seen = plates[0].image, [one for one in plates if one.verdict != "not_a_plate"]
-    return {
-        "file": file_name(image),
-        "width": plates[0].width,
-        "height": plates[0].height,
-        "source": f"{image.store} {image.bucket} {image.key}",
-        "country": "HK" if any(one.region == "HK" for one in seen) else "unknown",
-        "plates": [dict(_fields(one)) for one in seen],
-    }
-
-
-def _fields(plate: Correction) -> Iterator[tuple[str, Any]]:
-    printed = re.sub("[ .-]", "", plate.text or "")
-    text = printed if LATIN.fullmatch(printed) else None
-    yield "box", [round(side, 1) for side in plate.box]
-    yield "quad", [[round(x, 1), round(y, 1)] for x, y in plate.quad]
-    yield "text", text
-    yield "lines", plate.rows
-    yield "color", plate.colour
-    yield "hk", plate.region == "HK"
-    if plate.region == "HK" and text:
-        yield "mark", plate.mark
-    if plate.text and not text:
-        yield "raw_text", plate.text
-    if note := _note(plate):
-        yield "note", note
-
-
-def _note(plate: Correction) -> str | None:
-    if plate.verdict is None:
-        return "nobody has looked at it"
-    # As the reader's training asks for plates that it must not read.
-    elsewhere = {"CN": "mainland China", "MO": "Macau"}
-    return elsewhere.get(plate.region) or (None if plate.text else "not legible")

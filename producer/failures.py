@@ -14,14 +14,12 @@ from typing import Any, Literal
 import typer
 
 from hkplates import embedded
-from hkplates.database.failures import Failure, failures
-from hkplates.database.ledger import TROUBLES
+from hkplates.database.failures import REASONS, Failure, failures
 from hkplates.database.session import require_current_schema
-from hkplates.errors import ImageRejected
 from hkplates.settings import Settings
+from hkplates.words import counted, shown, typed
 from producer.commands import INTERRUPTED, PIPE_BROKEN, opened_engine
 from producer.status import require_submission
-from producer.words import counted, shown, typed
 
 Form = Literal["text", "csv", "json"]
 COLUMNS = ("submission", "image", "state", "reason", "attempts", "processed_at", "uri", "detail")
@@ -33,9 +31,8 @@ def require_reason(reason: str | None) -> None:
     Raises:
         typer.BadParameter: it says which there are.
     """
-    known = sorted({kind.reason for kind in ImageRejected.__subclasses__()} | set(TROUBLES))
-    if reason is not None and reason not in known:
-        raise typer.BadParameter(f"there is no reason {reason!r}; expected {', '.join(known)}")
+    if reason is not None and reason not in REASONS:
+        raise typer.BadParameter(f"there is no reason {reason!r}; expected {', '.join(REASONS)}")
 
 
 def show_failures(

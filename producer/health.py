@@ -14,10 +14,10 @@ from hkplates.database.session import require_current_schema
 from hkplates.database.work import Work, read_work
 from hkplates.errors import HkplatesError, SetupError, TemporaryFault
 from hkplates.settings import Settings
+from hkplates.words import counted
 from producer.commands import opened_engine
 from producer.redis_queue import RedisQueue
 from producer.stall import Stall, find_stall
-from producer.words import counted
 
 T = TypeVar("T")
 

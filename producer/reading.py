@@ -24,8 +24,8 @@ from typing import TYPE_CHECKING, Any
 
 from hkplates.errors import ImageRejected, SettingInvalid, SourceEmpty
 from hkplates.settings import Settings
+from hkplates.words import shown
 from producer.photos import photographs, read_file
-from producer.words import shown
 
 if TYPE_CHECKING:
     from hkplates.recognition.images import Photograph

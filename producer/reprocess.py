@@ -20,9 +20,9 @@ from hkplates.database.session import require_current_schema
 from hkplates.errors import TemporaryFault
 from hkplates.recognition.version import version_of
 from hkplates.settings import Settings
+from hkplates.words import counted
 from producer.commands import INTERRUPTED, opened_engine, reasons_in_words
 from producer.run import Run, opened_run
-from producer.words import counted
 
 WHICH = (
     "say which images: --below 0.8, --model, --mark, --submission or --prefix; --limit 500 for a "

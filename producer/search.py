@@ -10,9 +10,9 @@ from hkplates import embedded
 from hkplates.database.search import Asked, Match, Matches, PatternInvalid, search
 from hkplates.database.session import require_current_schema
 from hkplates.settings import Settings
+from hkplates.times import HONG_KONG
+from hkplates.words import shown
 from producer.commands import opened_engine
-from producer.filters import HONG_KONG
-from producer.words import shown
 
 HEAD = f"{'mark':<9} {'score':>6} {'read':>5}  {'taken (Hong Kong)':<17} why"
 

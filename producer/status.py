@@ -2,73 +2,25 @@
 
 import json
 import shutil
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from datetime import timedelta
-from typing import Any
 
 import sqlalchemy as sa
 import typer
 
 from hkplates import embedded
 from hkplates.database import queries
-from hkplates.database.queries import Counts, Pace, Plates, SubmissionRow
+from hkplates.database.advice import Advice
+from hkplates.database.progress import Status, statuses
+from hkplates.database.queries import SubmissionRow
 from hkplates.database.session import require_current_schema
 from hkplates.settings import Settings
-from producer.advice import Advice, advise
+from hkplates.words import titled
 from producer.commands import opened_engine, reasons_in_words
-from producer.words import titled
 
 LATEST = 20
 WIDE = 120
 """Columns of a terminal from which a submission's source stands on the line of its numbers."""
-
-
-@dataclass(frozen=True, slots=True)
-class Status:
-    """One submission, whole."""
-
-    row: SubmissionRow
-    counts: Counts
-    reasons: dict[str, int]
-    plates: Plates
-    pace: Pace = field(default_factory=Pace)
-
-    @property
-    def rate(self) -> float:
-        """Images a second from its creation to its end, or to now."""
-        return self.counts.ended / self.row.seconds if self.row.seconds > 0 else 0.0
-
-    @property
-    def eta_seconds(self) -> float | None:
-        """How long it will take at the present pace; None where that cannot be told."""
-        if self.row.state != "running" or not self.counts.left or self.pace.per_second <= 0:
-            return None
-        return self.counts.left / self.pace.per_second
-
-    @property
-    def next(self) -> list[Advice]:
-        """What the person who asks may want to do."""
-        return advise(self.row, self.counts, moving=self.pace.per_second > 0)
-
-    def as_json(self) -> dict[str, Any]:
-        """What `--json` prints: a contract."""
-        fields = asdict(self.row)
-        for name in ("created_at", "listed_at", "finished_at", "opened_at"):
-            fields[name] = fields[name].isoformat() if fields[name] else None
-        return {
-            "submission": fields.pop("id"),
-            **fields,
-            "seconds": round(self.row.seconds, 3),
-            "images": asdict(self.counts),
-            "delayed": self.pace.delayed,
-            "reasons": self.reasons,
-            "plates": self.plates.number,
-            "plates_is_exact": self.plates.exact,
-            "images_per_second": round(self.rate, 3),
-            "recent_images_per_second": round(self.pace.per_second, 3),
-            "eta_seconds": None if self.eta_seconds is None else round(self.eta_seconds),
-            "next": [asdict(one) for one in self.next],
-        }
 
 
 def show_status(submission_id: int | None, settings: Settings, *, as_json: bool) -> int:
@@ -97,7 +49,7 @@ def require_submission(engine: sa.Engine, submission_id: int) -> SubmissionRow:
 
 
 def _show_all(engine: sa.Engine, as_json: bool) -> int:
-    found = _read(engine, queries.submissions(engine, LATEST))
+    found = statuses(engine, queries.submissions(engine, LATEST))
     if as_json:
         typer.echo(json.dumps({"submissions": [status.as_json() for status in found]}))
     elif found:
@@ -109,19 +61,9 @@ def _show_all(engine: sa.Engine, as_json: bool) -> int:
 
 
 def _show_one(engine: sa.Engine, submission_id: int, as_json: bool) -> int:
-    [status] = _read(engine, [require_submission(engine, submission_id)])
+    [status] = statuses(engine, [require_submission(engine, submission_id)])
     typer.echo(json.dumps(status.as_json()) if as_json else in_words(status))
     return 0
-
-
-def _read(engine: sa.Engine, rows: list[SubmissionRow]) -> list[Status]:
-    """Some queries, however many submissions there are."""
-    ids = [row.id for row in rows]
-    counts, reasons = queries.counts_of(engine, ids), queries.reasons_of(engine, ids)
-    plates, paces = queries.about_plates_of(engine, counts), queries.pace_of(engine, ids)
-    return [
-        Status(row, counts[row.id], reasons[row.id], plates[row.id], paces[row.id]) for row in rows
-    ]
 
 
 def table(found: list[Status], width: int) -> str:

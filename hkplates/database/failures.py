@@ -6,8 +6,12 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
+from hkplates.database.ledger import TROUBLES
+from hkplates.errors import ImageRejected
 from hkplates.jobs import StoreKind
 
+REASONS = sorted({kind.reason for kind in ImageRejected.__subclasses__()} | set(TROUBLES))
+"""All that an image can have failed or been set aside for."""
 AT_ONCE = 1000
 """Rows that are held in memory."""
 
@@ -43,9 +47,12 @@ def failures(
     submission_id: int | None = None,
     reason: str | None = None,
     limit: int | None = None,
+    *,
+    after: int = 0,
 ) -> Generator[Failure, None, None]:
     """Images that failed or were set aside, those of the newest submission first.
 
+    Those of one submission come in the order of their numbers; `after` a number go on from there.
     As they stand at one moment. Close it (contextlib.closing) where it is not read to its end.
     """
     options = {"stream_results": True, "max_row_buffer": AT_ONCE}
@@ -59,7 +66,7 @@ def failures(
         for number in found:
             if left == 0:
                 return
-            values = {"id": number, "reason": reason, "limit": left}
+            values = {"id": number, "reason": reason, "limit": left, "after": after}
             with connection.execute(_FAILURES, values, execution_options=options) as rows:
                 for row in rows:
                     left = None if left is None else left - 1
@@ -77,7 +84,7 @@ _SUBMISSIONS = sa.text("""
 _FAILURES = sa.text("""
     SELECT submission_id, id, store, bucket, key, state, reason, detail, attempts, processed_at
       FROM images
-     WHERE submission_id = :id AND state IN ('failed', 'quarantined')
+     WHERE submission_id = :id AND state IN ('failed', 'quarantined') AND id > :after
        AND (CAST(:reason AS text) IS NULL OR reason = :reason)
      ORDER BY id LIMIT CAST(:limit AS bigint)
 """)

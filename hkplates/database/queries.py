@@ -67,9 +67,12 @@ class SubmissionRow:
     seconds: float
 
 
-def submissions(engine: sa.Engine, limit: int = 20) -> list[SubmissionRow]:
-    """The latest submissions, the newest first."""
-    return _submissions(engine, _SUBMISSION.order_by(Submission.id.desc()).limit(limit))
+def submissions(
+    engine: sa.Engine, limit: int = 20, *, before: int | None = None
+) -> list[SubmissionRow]:
+    """The latest submissions, the newest first; with `before`, of those of smaller numbers."""
+    query = _SUBMISSION.order_by(Submission.id.desc()).limit(limit)
+    return _submissions(engine, query if before is None else query.where(Submission.id < before))
 
 
 def submission(engine: sa.Engine, submission_id: int) -> SubmissionRow | None:

@@ -20,6 +20,16 @@ def like(pattern: str) -> str:
     return escaped.replace("?", "_").replace("*", "%")
 
 
+def beginning(prefix: str | None) -> str | None:
+    """What a typed prefix is the beginning of: with `://` of a sighting's `uri`, else of its `key`.
+
+    A folder's path is one of addresses: `beginning("/data/") == "file:///data/"`.
+    """
+    if not prefix:
+        return None
+    return f"file://{prefix}" if prefix.startswith("/") else prefix
+
+
 def image_digest(store: str, bucket: str, key: str, etag: str) -> bytes:
     """SHA-256 that is equal exactly where all four parts are; each part is led by its length."""
     digest = hashlib.sha256()

@@ -14,6 +14,7 @@ from pydantic import SecretStr
 from servers.archive import PLATE, quad
 from servers.ledgers import execute, take
 
+from hkplates.database.labels import file_name
 from hkplates.database.ledger import Ledger
 from hkplates.database.results import ImageDone, ModelVersion, Results
 from hkplates.database.reviews import record
@@ -22,7 +23,7 @@ from hkplates.jobs import ImageRef
 from hkplates.settings import Settings
 from hkplates.storage.folder import FolderStore
 from models.detector.album import HONG_KONG, read_album
-from producer.corrections import file_name, run_corrections
+from producer.corrections import run_corrections
 
 KEYS = ("a b/one.PNG", "none.png", "two.png")
 READ = replace(PLATE, mark="A81234", text="A8 1234", rows=2, colour="yellow")

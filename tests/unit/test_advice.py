@@ -5,10 +5,11 @@ from datetime import UTC, datetime
 
 import pytest
 
+from hkplates.database.advice import advise, sends
+from hkplates.database.progress import Status
 from hkplates.database.queries import Counts, Pace, Plates, SubmissionRow
-from producer.advice import advise, sends
-from producer.status import Status, in_words, table
-from producer.words import shown, typed
+from hkplates.words import shown, typed
+from producer.status import in_words, table
 
 WHEN = datetime(2026, 7, 1, 8, 30, tzinfo=UTC)
 ROW = SubmissionRow(

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from hkplates.database.queries import Counts, SubmissionRow
-from producer.words import counted, shown, typed
+from hkplates.words import counted, shown, typed
 
 WORKER = "celery -A workers.app worker"
 DISPATCH = "hkplates dispatch"

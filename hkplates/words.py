@@ -1,4 +1,4 @@
-"""Words for a terminal."""
+"""Words for people: on one line, as they can be typed, counted."""
 
 import shlex
 

@@ -1,0 +1,54 @@
+"""Times as people type them: a year, a month, a day or a moment, in Hong Kong time where they name
+no zone. What begins with a time begins with its first moment, and what lasts until it includes the
+whole of it: from 2026-07 until 2026-07 is July.
+"""
+
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta, timezone
+
+HONG_KONG = timezone(timedelta(hours=8))
+"""As taken_at is understood where a camera names no zone; without summer time since 1979."""
+TIMES = "a year, month, day or moment like 2026, 2026-07, 2026-07-15 or 2026-07-15T08:30"
+
+
+class TimeInvalid(ValueError):
+    """What was typed is no time; the message says what is."""
+
+
+def span(text: str) -> tuple[datetime, datetime]:
+    """The first moment (UTC) of a time, and the first after it.
+
+    Raises:
+        TimeInvalid: it is no time.
+    """
+    for form, after in _FORMS:
+        if re.fullmatch(form, text.strip()):
+            try:
+                begins = datetime.fromisoformat(_completed(text.strip()))
+                return _utc(begins), _utc(after(begins))
+            except (ValueError, OverflowError):
+                break
+    raise TimeInvalid(f"expected {TIMES}, got {text!r}")
+
+
+def _completed(text: str) -> str:
+    """2026 and 2026-07 as days."""
+    return text + "-01" * (2 - text.count("-")) if len(text) <= len("2026-07") else text
+
+
+def _utc(moment: datetime) -> datetime:
+    return (moment if moment.tzinfo else moment.replace(tzinfo=HONG_KONG)).astimezone(UTC)
+
+
+def _next_month(day: datetime) -> datetime:
+    return (day.replace(day=1) + timedelta(days=32)).replace(day=1)
+
+
+# A moment ends with itself: up to 08:30 is everything before it.
+_FORMS: tuple[tuple[str, Callable[[datetime], datetime]], ...] = (
+    (r"\d{4}", lambda day: day.replace(year=day.year + 1)),
+    (r"\d{4}-\d{2}", _next_month),
+    (r"\d{4}-\d{2}-\d{2}", lambda day: day + timedelta(days=1)),
+    (r"\d{4}-\d{2}-\d{2}[T ].+", lambda moment: moment),
+)

@@ -1,0 +1,80 @@
+"""Somebody who goes through the page without JavaScript: reads, follows links, presses buttons."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import sqlalchemy as sa
+from fastapi.testclient import TestClient
+from lxml import html
+
+from hkplates.settings import Settings
+from web.app import create_app
+from web.services import services_over
+
+HERE = "http://127.0.0.1:8000"
+
+
+@dataclass
+class Surfer:
+    """A browser and what it shows."""
+
+    client: TestClient
+    status: int = 0
+    address: str = "/"
+    page: Any = None
+
+    def open(self, address: str) -> Self:
+        return self._show(self.client.get(address))
+
+    def follow(self, words: str) -> Self:
+        """The first link of these words."""
+        links = [one for one in self.page.find(".//main").iter("a") if words in _words(one)]
+        assert links, f"no link {words!r} in {self.text}"
+        return self.open(links[0].get("href"))
+
+    def press(self, words: str, **typed: str) -> Self:
+        """The first button of these words, with what was typed into its form's fields."""
+        buttons = [one for one in self.page.iter("button") if words in _words(one)]
+        assert buttons, f"no button {words!r} in {self.text}"
+        button = buttons[0]
+        form = next(one for one in button.iterancestors("form"))
+        fields = dict(form.form_values()) | typed
+        if button.get("name"):
+            fields[button.get("name")] = button.get("value")
+        address = form.get("action")
+        if form.method == "GET":
+            return self._show(self.client.get(address, params=fields))
+        origin = {"Origin": HERE}
+        return self._show(self.client.post(address, data=fields, headers=origin))
+
+    @property
+    def text(self) -> str:
+        """What is read, on one line."""
+        return _words(self.page.find(".//main"))
+
+    @property
+    def heading(self) -> str:
+        return _words(self.page.find(".//h1"))
+
+    def buttons(self) -> list[str]:
+        return [_words(one) for one in self.page.find(".//main").iter("button")]
+
+    def _show(self, answer: Any) -> Self:
+        self.status, self.address = answer.status_code, str(answer.url).removeprefix(HERE)
+        self.page = html.fromstring(answer.text.replace("<wbr>", ""))
+        return self
+
+
+@contextmanager
+def surfing(engine: sa.Engine, data: Path, **settings: Any) -> Iterator[Surfer]:
+    """Somebody on this machine, who may review, and the page over a database."""
+    services = services_over(engine, Settings(data=data, **settings))
+    with TestClient(create_app(services), base_url=HERE) as client:
+        yield Surfer(client)
+
+
+def _words(element: Any) -> str:
+    return " ".join(" ".join(element.itertext()).split())

@@ -1,0 +1,349 @@
+"""The API: the same reads as the pages, as JSON, page by page, and reviews."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from fastapi import FastAPI
+from fastapi.routing import APIRoute
+from fastapi.testclient import TestClient
+from guarded import (
+    READER_TOKEN,
+    REVIEWER_TOKEN,
+    application,
+    bearer,
+    browser,
+    form_token,
+    guards,
+    logged_in,
+)
+from planted import JULY, plant
+from servers.ledgers import keys, save_failed, submit, take
+
+from hkplates.database.ledger import Ledger
+from web.api import reviews, sightings, submissions
+from web.api.room import document
+from web.errors import PROBLEM
+
+
+@pytest.fixture
+def planted(engine: sa.Engine) -> sa.Engine:
+    plant(engine)
+    return engine
+
+
+@pytest.fixture
+def app(engine: sa.Engine, tmp_path: Path) -> Iterator[FastAPI]:
+    with application(engine, tmp_path, guards()) as made:
+        yield made
+
+
+@pytest.fixture
+def api(app: FastAPI) -> TestClient:
+    """A program with a reader's token."""
+    client = browser(app)
+    client.headers.update(bearer(READER_TOKEN))
+    return client
+
+
+def get(api: TestClient, path: str, status: int = 200, **asked: Any) -> Any:
+    answer = api.get(f"/api/v1{path}", params=asked or None)
+    assert answer.status_code == status, answer.text
+    assert answer.headers["content-type"] == ("application/json" if status == 200 else PROBLEM)
+    return answer.json()
+
+
+def pages(api: TestClient, path: str, **asked: Any) -> list[Any]:
+    """All items of a list, one page after the other."""
+    found, cursor = [], {}
+    while True:
+        page = get(api, path, **asked, **cursor)
+        assert len(page["items"]) <= asked["limit"]
+        found += page["items"]
+        if page["next"] is None:
+            return found
+        assert len(page["items"]) == asked["limit"]
+        cursor = {"cursor": page["next"]}
+
+
+# --- Submissions ---------------------------------------------------------------------------------
+
+
+def test_submissions_come_the_newest_first_and_page_by_page(
+    api: TestClient, ledger: Ledger
+) -> None:
+    assert get(api, "/submissions") == {"items": [], "next": None}
+    for number in range(5):
+        ledger.open_submission(f"s3://bucket/{number}/")
+    found = pages(api, "/submissions", limit=2)
+    assert [one["source"] for one in found] == [f"s3://bucket/{n}/" for n in (4, 3, 2, 1, 0)]
+    assert found[0]["state"] == "listing"
+
+
+def test_one_submission_is_told_as_on_the_command_line(api: TestClient, planted: sa.Engine) -> None:
+    from hkplates.database import queries
+    from hkplates.database.progress import statuses
+
+    row = queries.submission(planted, JULY)
+    assert row is not None
+    [status] = statuses(planted, [row])
+    told = get(api, f"/submissions/{JULY}")
+    expected = status.as_json()
+    moments = {"created_at", "listed_at", "finished_at", "opened_at", "seconds"}
+    assert told.keys() == expected.keys()
+    for name in told.keys() - moments:
+        assert told[name] == expected[name], name
+    assert told["images"]["done"] > 0
+    assert told["reasons"] == {"undecodable": 2, "missing": 1, "timed_out": 1}
+
+
+def test_failures_come_page_by_page_and_by_reason(
+    api: TestClient, ledger: Ledger, engine: sa.Engine
+) -> None:
+    number = submit(ledger, keys(5))
+    taken = take(ledger)
+    save_failed(engine, taken[:4])
+    save_failed(engine, taken[4:], "empty")
+    path = f"/submissions/{number}/failures"
+    found = pages(api, path, limit=2)
+    assert [one["image"] for one in found] == [one.id for one in taken]
+    assert found[0]["uri"] == "s3://car-park/a/00000.jpg"
+    assert [one["reason"] for one in pages(api, path, limit=200, reason="empty")] == ["empty"]
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("/submissions/77", 404),
+        ("/submissions/77/failures", 404),
+        ("/submissions/0", 422),
+        ("/submissions/9223372036854775808", 422),
+        ("/submissions/1x", 422),
+        ("/submissions/1/failures?reason=bored", 422),
+        ("/submissions?limit=0", 422),
+        ("/submissions?limit=201", 422),
+        ("/submissions?cursor=-1", 422),
+        ("/nowhere", 404),
+        ("/search?mark=", 422),
+        ("/search", 422),
+        ("/search?mark=***", 422),
+        ("/search?mark=AB1234&since=July", 422),
+        ("/search?mark=AB1234&limit=1001", 422),
+        ("/search?mark=" + "A" * 65, 422),
+        ("/sightings/77", 404),
+        ("/sightings/77/crop", 404),
+        ("/images/77/photo", 404),
+        ("/images/1/photo?size=huge", 422),
+        ("/marks/%00/sightings", 404),
+        ("/marks/AB1234/sightings?cursor=what", 404),
+        ("/reviews/queue?cursor=2_1", 404),
+        ("/reviews/queue?below=1.5", 422),
+        ("/reviews/queue?below=nan", 422),
+    ],
+)
+def test_what_cannot_be_answered_is_a_problem_that_says_why(
+    api: TestClient, planted: sa.Engine, path: str, status: int
+) -> None:
+    problem = get(api, path, status)
+    assert problem["status"] == status
+    assert problem["title"]
+    assert problem["detail"]
+
+
+def test_a_value_that_cannot_be_used_is_named_and_not_repeated(api: TestClient) -> None:
+    problem = get(api, "/search", 422, mark="AB1234", limit="hunter2", exact="maybe")
+    assert [one["where"] for one in problem["errors"]] == ["query.exact", "query.limit"]
+    assert "hunter2" not in str(problem)
+
+
+# --- Sightings -----------------------------------------------------------------------------------
+
+
+def test_a_search_is_that_of_the_command_line(api: TestClient, planted: sa.Engine) -> None:
+    from hkplates.database.search import Asked, search
+
+    told = get(api, "/search", mark="DE6678", since="2026-07", limit=2)
+    found = search(planted, Asked("DE6678", most=2)).found
+    assert found
+    assert [one["plate_id"] for one in told["sightings"]] == [one.plate_id for one in found]
+    assert told["sightings"][0]["mark"] == "DE5678"
+    assert told["sightings"][0]["score"] == pytest.approx(found[0].score)
+    assert get(api, "/search", mark="DE6678", exact=True)["sightings"] == []
+    assert get(api, "/search", mark="DE6678", since="2027")["sightings"] == []
+    assert get(api, "/search", mark="DE6678", prefix="nowhere/")["sightings"] == []
+
+
+def plate_of(engine: sa.Engine, mark: str) -> int:
+    query = sa.text("SELECT plate_id FROM sightings WHERE mark = :mark ORDER BY plate_id LIMIT 1")
+    with engine.connect() as connection:
+        return int(connection.execute(query, {"mark": mark}).scalar_one())
+
+
+def test_a_sighting_comes_with_what_stands_beside_it(api: TestClient, planted: sa.Engine) -> None:
+    told = get(api, f"/sightings/{plate_of(planted, 'FU1234')}")
+    assert (told["mark"], told["text"], told["region"]) == ("FU1234", "FU 1234", "HK")
+    assert [one["text"] for one in told["neighbours"]] == ["粤Z·1234港"]
+    assert len(told["quad"]) == 4
+    assert len(told["box"]) == 4
+    assert told["history"] == []
+    assert told["shown"] is True
+    doubtful = get(api, f"/sightings/{plate_of(planted, 'SB888')}")
+    assert doubtful["candidates"] == [{"text": "S8 888", "confidence": 0.21}]
+    assert [one["mark"] for one in doubtful["other_readings"]] == ["S8888"]
+
+
+def test_the_sightings_of_a_mark_come_the_newest_first(api: TestClient, planted: sa.Engine) -> None:
+    found = pages(api, "/marks/ab 1234/sightings", limit=2)
+    assert len(found) == 3
+    taken = [one["taken_at"] for one in found]
+    assert taken == sorted(taken, reverse=True)
+
+
+def test_pictures_are_asked_for_by_number_and_nothing_else(
+    api: TestClient, planted: sa.Engine
+) -> None:
+    for path in ("/images/..%2f..%2fetc%2fpasswd/photo", "/images/%2e%2e/photo", "/images/1/../.."):
+        answer = api.get(f"/api/v1{path}")
+        assert answer.status_code in (404, 422)
+        assert "root:" not in answer.text
+
+
+# --- Reviews -------------------------------------------------------------------------------------
+
+
+def say(client: TestClient, plate: int, status: int, **said: Any) -> Any:
+    answer = client.post(f"/api/v1/sightings/{plate}/reviews", json=said)
+    assert answer.status_code == status, answer.text
+    return answer.json()
+
+
+@pytest.fixture
+def reviewer(app: FastAPI) -> TestClient:
+    """A program with a reviewer's token."""
+    client = browser(app)
+    client.headers.update(bearer(REVIEWER_TOKEN))
+    return client
+
+
+def test_the_queue_has_what_nobody_reviewed_the_least_sure_first(
+    api: TestClient, reviewer: TestClient, planted: sa.Engine
+) -> None:
+    found = pages(api, "/reviews/queue", limit=1)
+    assert [one["mark"] for one in found] == ["DE5678", "SB888"]
+    told = get(api, "/reviews/queue")
+    assert (told["left"], told["left_is_exact"]) == (2, True)
+    say(reviewer, found[0]["plate_id"], 201, verdict="accepted")
+    assert [one["mark"] for one in get(api, "/reviews/queue")["items"]] == ["SB888"]
+    assert get(api, "/reviews/queue", prefix="tunnel/")["items"] == []
+    assert get(api, "/reviews/queue", below=0.5)["items"] == []
+
+
+def test_a_correction_is_what_sightings_tells_from_then_on(
+    api: TestClient, reviewer: TestClient, planted: sa.Engine
+) -> None:
+    plate = plate_of(planted, "DE5678")
+    said = say(reviewer, plate, 201, verdict="corrected", text="de 6678", note="seen from near")
+    assert (said["mark"], said["text"], said["reviewer"]) == ("DE6678", "DE 6678", "token:robot")
+    told = get(api, f"/sightings/{plate}")
+    assert (told["mark"], told["read_mark"]) == ("DE6678", "DE5678")
+    assert told["review"] == said
+    assert told["history"] == [said]
+    with planted.connect() as connection:
+        row = connection.execute(sa.text("SELECT actor, action, subject FROM audit LIMIT 1")).one()
+    assert row == (
+        "token:robot",
+        "review",
+        {"plate": plate, "verdict": "corrected", "text": "de 6678"},
+    )
+
+
+def test_a_reader_may_not_review(api: TestClient, planted: sa.Engine) -> None:
+    problem = say(api, plate_of(planted, "DE5678"), 403, verdict="accepted")
+    assert "Only reviewers may do that" in problem["detail"]
+
+
+@pytest.mark.parametrize(
+    ("said", "status"),
+    [
+        ({"verdict": "corrected"}, 422),
+        ({"verdict": "accepted", "text": "DE 5678"}, 422),
+        ({"verdict": "corrected", "text": "車"}, 422),
+        ({"verdict": "corrected", "text": "\0"}, 422),
+        ({"verdict": "doubted"}, 422),
+        ({"verdict": "accepted", "reviewer": "ada"}, 422),
+        ({"verdict": "accepted", "note": "x" * 501}, 422),
+        ({}, 422),
+    ],
+)
+def test_what_can_be_no_review_changes_nothing(
+    reviewer: TestClient, planted: sa.Engine, said: dict[str, str], status: int
+) -> None:
+    say(reviewer, plate_of(planted, "DE5678"), status, **said)
+    with planted.connect() as connection:
+        assert connection.execute(sa.text("SELECT count(*) FROM reviews")).scalar_one() == 0
+
+
+def test_a_review_of_no_plate_is_told(reviewer: TestClient) -> None:
+    say(reviewer, 77, 404, verdict="accepted")
+
+
+@pytest.mark.parametrize(
+    ("body", "form"),
+    [
+        (b"{", "application/json"),
+        (b'{"verdict": "accepted"}', "text/plain"),
+        (b"verdict=accepted", "application/x-www-form-urlencoded"),
+        (b"\xff\xfe", "application/json"),
+        (b"", "application/json"),
+        (b'{"verdict": "accepted", "note": "\\ud800"}', "application/json"),
+        (b"[" * 50_000, "application/json"),
+    ],
+)
+def test_what_is_no_document_is_refused(reviewer: TestClient, body: bytes, form: str) -> None:
+    answer = reviewer.post(
+        "/api/v1/sightings/1/reviews", content=body, headers={"Content-Type": form}
+    )
+    assert answer.status_code in (400, 422)
+    assert answer.headers["content-type"] == PROBLEM
+
+
+def test_who_is_logged_in_may_ask_the_api_from_a_page_of_ours(
+    app: FastAPI, planted: sa.Engine
+) -> None:
+    client = logged_in(app)
+    assert client.get("/api/v1/submissions").status_code == 200
+    plate = plate_of(planted, "DE5678")
+    say(client, plate, 403, verdict="accepted")  # a page elsewhere might make the browser do so
+    client.headers["X-CSRF-Token"] = form_token(client.get("/"))
+    assert say(client, plate, 201, verdict="accepted")["reviewer"] == "ada"
+
+
+# --- The document --------------------------------------------------------------------------------
+
+
+def test_the_document_describes_every_address_and_value(app: FastAPI, api: TestClient) -> None:
+    answer = api.get("/api/openapi.json")
+    assert answer.status_code == 200
+    told = answer.json()
+    assert told == document(app)
+    served = {
+        (method.lower(), f"/api/v1{route.path}")
+        for room in (submissions, sightings, reviews)
+        for route in room.router.routes
+        if isinstance(route, APIRoute)
+        for method in route.methods
+    }
+    described = {(method, path) for path, of in told["paths"].items() for method in of}
+    assert described == served
+    assert not [path for path in told["paths"] if not path.startswith("/api/v1/")]
+    for path, methods in told["paths"].items():
+        for operation in methods.values():
+            assert operation["security"] == [{"token": []}], path
+            assert {"401", "422", "503"} <= operation["responses"].keys(), path
+            assert operation.get("summary"), path
+
+
+def test_the_document_needs_a_login_as_everything_does(app: FastAPI) -> None:
+    assert browser(app).get("/api/openapi.json").status_code == 401

@@ -1,0 +1,64 @@
+"""What the API is asked with, each within its limits, and what it answers where that is not so."""
+
+from datetime import datetime
+from typing import Annotated, Any
+
+from fastapi import HTTPException, Path, Query
+
+from hkplates import times
+from hkplates.times import TIMES, TimeInvalid
+from web.errors import PROBLEM, WHAT_TO_DO
+from web.security.trail import LONGEST_PURPOSE
+
+LARGEST = 2**63 - 1
+"""Number that the database has."""
+
+Number = Annotated[int, Path(ge=1, le=LARGEST)]
+Limit = Annotated[int, Query(ge=1, le=200, description="Most items on a page.")]
+IdCursor = Annotated[
+    int | None, Query(ge=1, le=LARGEST, description="What `next` of the page before said.")
+]
+TextCursor = Annotated[
+    str | None, Query(max_length=100, description="What `next` of the page before said.")
+]
+Since = Annotated[str | None, Query(max_length=40, description=f"Taken then or later: {TIMES}.")]
+Until = Annotated[
+    str | None, Query(max_length=40, description=f"Taken up to the end of it: {TIMES}.")
+]
+Prefix = Annotated[
+    str | None,
+    Query(
+        max_length=4096,
+        description="What the key begins with, or s3://bucket/prefix, or a folder's path.",
+    ),
+]
+Purpose = Annotated[
+    str | None, Query(max_length=LONGEST_PURPOSE, description="What for; kept in the audit.")
+]
+
+
+def moments(since: str | None, until: str | None) -> tuple[datetime | None, datetime | None]:
+    """The first moment that counts, and the first that does not any more.
+
+    Raises:
+        HTTPException: 422, what was typed is no time.
+    """
+    return _moment("since", since, 0), _moment("until", until, 1)
+
+
+def _moment(name: str, text: str | None, end: int) -> datetime | None:
+    if text is None or not text.strip():
+        return None
+    try:
+        return times.span(text)[end]
+    except TimeInvalid as error:
+        raise HTTPException(422, f"{name}: {error}") from None
+
+
+def answers(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """Problems that an endpoint may answer with, for its documentation."""
+    schema = {"$ref": "#/components/schemas/Problem"}
+    return {
+        status: {"description": WHAT_TO_DO[status], "content": {PROBLEM: {"schema": schema}}}
+        for status in statuses
+    }

@@ -1,0 +1,91 @@
+"""Reviews: the readings to look at, and what a person says about one."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, HTTPException, Query, Request
+
+from hkplates.database import reviews
+from hkplates.database.doubtful import doubtful, doubtful_left
+from hkplates.database.text import beginning
+from web import cursors
+from web.api import models
+from web.api.parameters import (
+    LARGEST,
+    Limit,
+    Number,
+    Prefix,
+    Since,
+    TextCursor,
+    Until,
+    answers,
+    moments,
+)
+from web.security.people import Reviewer
+from web.security.trail import note
+from web.services import Held
+
+router = APIRouter(tags=["Reviews"])
+
+Below = Annotated[float, Query(ge=0, le=1, description="Read with less confidence than this.")]
+Submission = Annotated[int | None, Query(ge=1, le=LARGEST, description="Its number.")]
+
+
+@router.get("/reviews/queue", responses=answers(401, 404, 422, 503))
+def queue(
+    held: Held,
+    below: Below = 0.8,
+    since: Since = None,
+    until: Until = None,
+    prefix: Prefix = None,
+    submission: Submission = None,
+    limit: Limit = 20,
+    cursor: TextCursor = None,
+) -> models.Queue:
+    """Hong Kong plates that nobody has reviewed, the least sure first."""
+    begins, ends = moments(since, until)
+    narrowed = {
+        "below": below,
+        "since": begins,
+        "until": ends,
+        "prefix": beginning(prefix),
+        "submission": submission,
+    }
+    after = None if cursor is None else cursors.doubt(cursor)
+    found = doubtful(held.engine, **narrowed, after=after, limit=limit + 1)  # type: ignore[arg-type]
+    left, exact = doubtful_left(held.engine, **narrowed)  # type: ignore[arg-type]
+    return models.Queue(
+        items=[models.Doubtful.model_validate(row) for row in found[:limit]],
+        next=cursors.text(found[limit - 1].cursor) if len(found) > limit else None,
+        left=left,
+        left_is_exact=exact,
+    )
+
+
+@router.post(
+    "/sightings/{plate_id}/reviews",
+    status_code=201,
+    responses=answers(400, 401, 403, 404, 422, 503),
+)
+def review(
+    request: Request, held: Held, plate_id: Number, given: models.ReviewGiven, person: Reviewer
+) -> models.Review:
+    """Say something about a reading; it is the plate's current review from now on. For reviewers.
+
+    Said once more by the same person, nothing is added.
+    """
+    text = given.text if isinstance(given, models.Corrected) else None
+    note(request, "review", {"plate": plate_id, "verdict": given.verdict, "text": text})
+    try:
+        kept = reviews.record(
+            held.engine,
+            plate_id,
+            given.verdict,
+            text=text,
+            reviewer=person.name,
+            note=given.note,
+        )
+    except reviews.PlateUnknown as error:
+        raise HTTPException(404, str(error)) from None
+    except reviews.ReviewInvalid as error:
+        raise HTTPException(422, str(error)) from None
+    return models.Review.model_validate(kept)

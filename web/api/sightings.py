@@ -1,0 +1,154 @@
+"""Sightings: searched for, one of them, those of a mark, and their pictures."""
+
+from collections.abc import Callable
+from typing import Annotated
+
+from anyio import CapacityLimiter, to_thread
+from fastapi import APIRouter, HTTPException, Path, Query, Request, Response
+
+from hkplates.database import reviews
+from hkplates.database import search as asking
+from hkplates.database import sighting as sightings
+from hkplates.database.search import Asked, PatternInvalid
+from hkplates.database.text import beginning
+from hkplates.errors import ImageRejected, SourceError
+from hkplates.recognition.marks import canonical
+from web import cursors
+from web.api import models
+from web.api.parameters import (
+    Limit,
+    Number,
+    Prefix,
+    Purpose,
+    Since,
+    TextCursor,
+    Until,
+    answers,
+    moments,
+)
+from web.pages.photos import KEEP, STATUSES, UNREADABLE
+from web.pictures import Pictures, Size, Wanted
+from web.security.pace import UNHURRIED
+from web.security.trail import note
+from web.services import Held
+from web.words import REASONS
+
+router = APIRouter(tags=["Sightings"])
+
+Mark = Annotated[str, Query(min_length=1, max_length=64, description="? is one character, * any.")]
+JPEG = {"content": {"image/jpeg": {"schema": {"type": "string", "format": "binary"}}}}
+
+
+@router.get("/search", dependencies=[UNHURRIED], responses=answers(401, 422, 429, 503))
+def search(
+    request: Request,
+    held: Held,
+    mark: Mark,
+    since: Since = None,
+    until: Until = None,
+    prefix: Prefix = None,
+    exact: Annotated[bool, Query(description="Only marks that were read just so.")] = False,
+    limit: Annotated[int, Query(ge=1, le=1000, description="Most sightings.")] = 50,
+    purpose: Purpose = None,
+) -> models.Matches:
+    """A mark, or half a mark, also where it was misread, the likeliest first."""
+    begins, ends = moments(since, until)
+    asked = Asked(
+        pattern=mark,
+        since=begins,
+        until=ends,
+        prefix=beginning(prefix),
+        most=limit,
+        look_alikes=not exact,
+    )
+    given = {"mark": mark, "since": since, "until": until, "prefix": prefix, "exact": exact}
+    note(request, "search", {key: one for key, one in given.items() if one}, purpose)
+    try:
+        found = asking.search(held.engine, asked)
+    except PatternInvalid as error:
+        raise HTTPException(422, str(error)) from None
+    matches = [models.Match.model_validate(match) for match in found.found]
+    return models.Matches(pattern=mark, limit=limit, note=found.note, sightings=matches)
+
+
+@router.get("/sightings/{plate_id}", responses=answers(401, 404, 422, 503))
+def one(
+    request: Request, held: Held, plate_id: Number, purpose: Purpose = None
+) -> models.SightingWhole:
+    """Everything about one plate on one photograph."""
+    seen = sightings.sighting(held.engine, plate_id)
+    if seen is None:
+        raise HTTPException(404, f"There is no sighting {plate_id}")
+    note(request, "sighting", {"plate": plate_id, "mark": seen.mark}, purpose)
+    beside = {
+        "neighbours": sightings.neighbours(held.engine, plate_id),
+        "other_readings": sightings.other_readings(held.engine, plate_id),
+        "history": reviews.history(held.engine, plate_id),
+    }
+    plain = models.Sighting.model_validate(seen).model_dump()
+    return models.SightingWhole.model_validate(plain | beside)
+
+
+@router.get(
+    "/marks/{mark}/sightings", dependencies=[UNHURRIED], responses=answers(401, 404, 422, 429, 503)
+)
+def of_mark(
+    request: Request,
+    held: Held,
+    mark: Annotated[str, Path(min_length=1, max_length=64)],
+    limit: Limit = 50,
+    cursor: TextCursor = None,
+    purpose: Purpose = None,
+) -> models.Sightings:
+    """The sightings of a mark as it is read today, the newest first."""
+    asked = canonical(mark)
+    if not asked:
+        raise HTTPException(404, "That is no mark; a mark has letters and digits, like AB1234")
+    before = None if cursor is None else cursors.seen(cursor)
+    note(request, "search", {"mark": asked, "exact": True}, purpose)
+    found = sightings.of_mark(held.engine, asked, before=before, limit=limit + 1)
+    shown = [models.Sighting.model_validate(row) for row in found[:limit]]
+    more = cursors.text(found[limit - 1].seen) if len(found) > limit else None
+    return models.Sightings(mark=asked, items=shown, next=more)
+
+
+@router.get(
+    "/sightings/{plate_id}/crop",
+    response_class=Response,
+    responses={200: JPEG, **answers(401, 403, 404, 409, 410, 422, 502, 503)},
+)
+async def crop(request: Request, held: Held, plate_id: Number) -> Response:
+    """The plate cut out of its photograph, as if seen straight on."""
+    return await _picture(request, held.pictures, lambda: held.pictures.plate(plate_id))
+
+
+@router.get(
+    "/images/{image_id}/photo",
+    response_class=Response,
+    responses={200: JPEG, **answers(401, 403, 404, 409, 410, 422, 502, 503)},
+)
+async def photo(request: Request, held: Held, image_id: Number, size: Size = "page") -> Response:
+    """The photograph, upright, as JPEG."""
+    return await _picture(request, held.pictures, lambda: held.pictures.photograph(image_id, size))
+
+
+async def _picture(
+    request: Request, pictures: Pictures, choose: Callable[[], Wanted | None]
+) -> Response:
+    # As for the pages: threads of their own, so that pictures hold nobody up.
+    threads: CapacityLimiter = request.app.state.picture_threads
+    jpeg = await to_thread.run_sync(lambda: _jpeg(pictures, choose()), limiter=threads)
+    return Response(jpeg, media_type="image/jpeg", headers={"Cache-Control": KEEP})
+
+
+def _jpeg(pictures: Pictures, wanted: Wanted | None) -> bytes:
+    if wanted is None:
+        raise HTTPException(404, "There is no such photograph")
+    try:
+        return pictures.jpeg(wanted)
+    except ImageRejected as error:
+        status = STATUSES.get(error.reason, UNREADABLE)
+        raise HTTPException(status, REASONS.get(error.reason, "It cannot be shown")) from None
+    except SourceError:
+        detail = "The store of the photographs does not let this page in"
+        raise HTTPException(502, detail) from None

@@ -1,0 +1,80 @@
+"""Submissions: which there are, how far one is, and what of it could not be read."""
+
+from contextlib import closing
+from dataclasses import asdict
+from itertools import islice
+from typing import Annotated
+
+from fastapi import APIRouter, HTTPException, Query
+
+from hkplates.database import queries
+from hkplates.database.failures import REASONS, failures
+from hkplates.database.failures import Failure as FailureRow
+from hkplates.database.queries import SubmissionRow
+from hkplates.errors import TemporaryFault
+from web.api import models
+from web.api.parameters import IdCursor, Limit, Number, answers
+from web.services import Held, Services
+
+router = APIRouter(prefix="/submissions", tags=["Submissions"])
+
+PATIENCE_SECONDS = 20.0
+"""How long a program waits for millions of images to be counted."""
+Reason = Annotated[
+    str | None, Query(pattern=f"^({'|'.join(REASONS)})$", description="Only of this reason.")
+]
+
+
+class StillCounting(TemporaryFault):
+    """The images of a submission are being counted."""
+
+
+@router.get("", responses=answers(401, 422, 503))
+def latest(held: Held, limit: Limit = 50, cursor: IdCursor = None) -> models.Submissions:
+    """Submissions, the newest first."""
+    rows = queries.submissions(held.engine, limit + 1, before=cursor)
+    shown = rows[:limit]
+    more = str(shown[-1].id) if len(rows) > limit else None
+    return models.Submissions(items=[_head(row) for row in shown], next=more)
+
+
+@router.get("/{number}", responses=answers(401, 404, 422, 503))
+def one(held: Held, number: Number) -> models.Submission:
+    """One submission: images by state, reasons, pace and when it will end at that pace."""
+    [status] = held.statuses.of([_require(held, number)], PATIENCE_SECONDS)
+    if status is None:
+        raise StillCounting(f"The images of submission {number} are being counted; ask again")
+    return models.Submission.model_validate(status.as_json())
+
+
+@router.get("/{number}/failures", responses=answers(401, 404, 422, 503))
+def not_read(
+    held: Held,
+    number: Number,
+    reason: Reason = None,
+    limit: Limit = 100,
+    cursor: IdCursor = None,
+) -> models.Failures:
+    """Images of a submission that could not be read, and why."""
+    _require(held, number)
+    with closing(failures(held.engine, number, reason, limit + 1, after=cursor or 0)) as rows:
+        found = list(islice(rows, limit + 1))
+    shown = found[:limit]
+    more = str(shown[-1].image) if len(found) > limit else None
+    return models.Failures(items=[_failure(row) for row in shown], next=more)
+
+
+def _require(held: Services, number: int) -> SubmissionRow:
+    row = queries.submission(held.engine, number)
+    if row is None:
+        raise HTTPException(404, f"There is no submission {number}")
+    return row
+
+
+def _head(row: SubmissionRow) -> models.SubmissionHead:
+    fields = asdict(row)
+    return models.SubmissionHead.model_validate({"submission": fields.pop("id"), **fields})
+
+
+def _failure(row: FailureRow) -> models.Failure:
+    return models.Failure.model_validate(asdict(row) | {"processed_at": row.at, "uri": row.uri})

@@ -1,0 +1,40 @@
+"""The page: its rooms put together."""
+
+from importlib.metadata import version
+from pathlib import Path
+
+from anyio import CapacityLimiter
+from fastapi import FastAPI
+from fastapi.staticfiles import StaticFiles
+
+from web.api import room
+from web.pages import photos, review, search, sighting, submissions
+from web.security.around import protect
+from web.security.state import Security, local_security
+from web.services import Services
+
+STATIC = Path(__file__).parent / "static"
+PAGES = (submissions, search, sighting, review, photos)
+
+
+def create_app(services: Services, security: Security | None = None) -> FastAPI:
+    """The application over what the process holds; closes nothing of it.
+
+    Without `security` only this machine may ask, and nobody logs in.
+    """
+    app = FastAPI(
+        title="hkplates",
+        version=version("hkplates"),
+        description=room.DESCRIPTION,
+        openapi_url=None,  # web/api/room.py has it, and no page of it, which would need strangers'
+        docs_url=None,  # scripts
+        redoc_url=None,
+    )
+    app.state.services = services
+    app.state.picture_threads = CapacityLimiter(photos.THREADS)
+    app.mount("/static", StaticFiles(directory=STATIC), name="static")
+    for pages in PAGES:
+        app.include_router(pages.router)
+    app.include_router(room.api())
+    protect(app, security or local_security())
+    return app

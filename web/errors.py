@@ -1,0 +1,145 @@
+"""What a page or the API answers where something cannot be done: words, and never a traceback.
+
+Under /api it is a problem document (RFC 9457), elsewhere a page.
+"""
+
+from collections.abc import Mapping
+from http import HTTPStatus
+
+import structlog
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse, Response
+from pydantic import BaseModel, Field
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from hkplates.errors import TemporaryFault
+from web.templating import page
+
+log = structlog.get_logger()
+
+RETRY_SECONDS = 10
+"""After which what is away is asked for again."""
+PROBLEM = "application/problem+json"
+
+
+class Wrong(BaseModel):
+    """One value that cannot be used."""
+
+    where: str = Field(description="The parameter, or the place in the body.")
+    what: str = Field(description="What was expected.")
+
+
+class Problem(BaseModel):
+    """What went wrong and what to do about it (RFC 9457)."""
+
+    title: str = Field(description="The status in words.")
+    status: int = Field(description="The HTTP status.")
+    detail: str = Field(description="What went wrong, and what to do.")
+    errors: list[Wrong] = Field(default=[], description="The values that cannot be used.")
+
+
+WHAT_TO_DO = {
+    400: "The request is not in order.",
+    401: "Log in first, or send a token: Authorization: Bearer TOKEN",
+    403: "You may not do that.",
+    404: "There is nothing here. It may have been removed, or the address has a slip in it.",
+    405: "This address does not take that method.",
+    409: "It cannot be shown as it is now.",
+    410: "It is not there any more.",
+    413: "That is more than this page takes.",
+    422: "Some values cannot be used.",
+    429: "That was asked too often; wait a moment.",
+    500: "Something broke on our side. The log of the page has the details.",
+    502: "Another server that this page needs does not let it in.",
+    503: "A service that this page needs is away; try again in some seconds.",
+}
+
+
+def wants_json(request: Request) -> bool:
+    """Whether a program asks and no person."""
+    return request.url.path.startswith("/api/")
+
+
+def answer(
+    request: Request,
+    status: int,
+    detail: str = "",
+    *,
+    errors: list[Wrong] | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> Response:
+    """The answer of a status, as a page or as a problem document."""
+    title = _title(status)
+    detail = detail if detail and detail != title else WHAT_TO_DO.get(status, title)
+    problem = Problem(title=title, status=status, detail=detail, errors=errors or [])
+    response: Response
+    if wants_json(request):
+        response = JSONResponse(problem.model_dump(), status, media_type=PROBLEM)
+    else:
+        response = page(request, "error.html", status=status, problem=problem)
+    response.headers.update(headers or {})
+    return response
+
+
+def handle_errors(app: FastAPI) -> None:
+    """Let an application answer every error of ours in words."""
+    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(TemporaryFault, _away)
+
+
+class Faults:
+    """Answers what nobody expected, inside of whatever adds headers to answers."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        begun = False
+
+        async def sending(message: Message) -> None:
+            nonlocal begun
+            begun = True
+            await send(message)
+
+        try:
+            await self._app(scope, receive, sending)
+        except Exception as error:
+            if scope["type"] != "http" or begun:
+                raise
+            # With the traceback; the address without its query, which may hold a mark.
+            log.exception("page_failed", method=scope["method"], path=scope["path"])
+            request = Request(scope)
+            away = isinstance(error, TemporaryFault)
+            response = _away(request, error) if away else answer(request, 500)
+            await response(scope, receive, send)
+
+
+def _title(status: int) -> str:
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return f"Status {status}"
+
+
+def _http(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)  # noqa: S101 - what the handler is registered for
+    return answer(request, error.status_code, str(error.detail), headers=error.headers)
+
+
+def _invalid(request: Request, error: Exception) -> Response:
+    """What was expected of each value; never the value, which a proxy's log might keep."""
+    assert isinstance(error, RequestValidationError)  # noqa: S101 - what it is registered for
+    wrong = [
+        Wrong(where=".".join(map(str, one["loc"])), what=str(one["msg"])) for one in error.errors()
+    ]
+    detail = "; ".join(f"{one.where}: {one.what}" for one in wrong)
+    return answer(request, 422, detail, errors=wrong)
+
+
+def _away(request: Request, error: Exception) -> Response:
+    log.warning("service_away", path=request.url.path, error=str(error))
+    headers = {"Retry-After": str(RETRY_SECONDS)}
+    return answer(request, 503, WHAT_TO_DO[503], headers=headers)

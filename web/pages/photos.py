@@ -1,0 +1,98 @@
+"""Pictures: photographs and plates, streamed from where they lie. A photograph that cannot be shown
+is a picture too, with the reason in words and the status that fits it."""
+
+import textwrap
+from collections.abc import Callable
+from typing import Annotated
+
+import structlog
+from anyio import CapacityLimiter, to_thread
+from fastapi import APIRouter, Header, Path, Request
+from fastapi.responses import Response
+
+from hkplates.errors import HkplatesError, ImageRejected, SourceError, TemporaryFault
+from web.pictures import Pictures, Size, Wanted
+from web.services import Held
+from web.templating import rendered
+from web.words import REASONS
+
+router = APIRouter(include_in_schema=False)
+log = structlog.get_logger()
+
+Number = Annotated[int, Path(ge=1, lt=2**63)]
+Known = Annotated[str | None, Header(alias="If-None-Match", max_length=200)]
+
+THREADS = 4
+"""Pictures that are fetched or made at once; others wait, and the pages do not wait for them."""
+KEEP = "private, max-age=86400"
+"""A picture of one content of one photograph never changes."""
+STATUSES = {"missing": 404, "changed": 410, "forbidden": 403, "archived": 409}
+UNREADABLE = 422
+LINE = 34
+"""Characters of a placeholder's line."""
+
+
+@router.get("/photos/{image_id}")
+async def photograph(
+    request: Request, held: Held, image_id: Number, size: Size = "page", known: Known = None
+) -> Response:
+    """A photograph, upright, as JPEG."""
+
+    def choose(pictures: Pictures) -> Wanted | None:
+        return pictures.photograph(image_id, size)
+
+    return await _in_turn(request, lambda: _picture(held.pictures, choose, known))
+
+
+@router.get("/plates/{plate_id}/crop")
+async def crop(request: Request, held: Held, plate_id: Number, known: Known = None) -> Response:
+    """A plate cut out of its photograph, as if seen straight on."""
+
+    def choose(pictures: Pictures) -> Wanted | None:
+        return pictures.plate(plate_id)
+
+    return await _in_turn(request, lambda: _picture(held.pictures, choose, known))
+
+
+async def _in_turn(request: Request, answer: Callable[[], Response]) -> Response:
+    # Threads of their own: a page full of pictures must not hold up other people's pages.
+    threads: CapacityLimiter = request.app.state.picture_threads
+    return await to_thread.run_sync(answer, limiter=threads)
+
+
+def _picture(
+    pictures: Pictures, choose: Callable[[Pictures], Wanted | None], known: str | None
+) -> Response:
+    wanted = choose(pictures)
+    if wanted is None:
+        return placeholder(404, "There is no such photograph")
+    headers = {"ETag": f'"{wanted.name}"', "Cache-Control": KEEP}
+    if known is not None and headers["ETag"] in known:
+        return Response(status_code=304, headers=headers)
+    try:
+        return Response(pictures.jpeg(wanted), media_type="image/jpeg", headers=headers)
+    except ImageRejected as error:
+        status = STATUSES.get(error.reason, UNREADABLE)
+        return placeholder(status, REASONS.get(error.reason, "It cannot be shown"))
+    except (TemporaryFault, SourceError) as error:
+        return _away(wanted, error)
+    except MemoryError:
+        log.warning("picture_failed", image=wanted.image_id, error="not enough memory")
+        return placeholder(503, "There is not enough memory to show it just now")
+
+
+def _away(wanted: Wanted, error: HkplatesError) -> Response:
+    log.warning("picture_failed", image=wanted.image_id, error=str(error))
+    if isinstance(error, TemporaryFault):
+        return placeholder(503, "The store of the photographs does not answer; try again later")
+    return placeholder(502, "The store of the photographs does not let this page in")
+
+
+def placeholder(status: int, words: str) -> Response:
+    """A picture of some words."""
+    lines = textwrap.wrap(words, LINE)
+    headers = {"Cache-Control": "no-store"}
+    if status == 503:
+        headers["Retry-After"] = "15"
+    drawn = rendered("placeholder.svg", lines=lines)
+    return Response(drawn, status, headers, media_type="image/svg+xml")

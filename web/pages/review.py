@@ -1,0 +1,229 @@
+"""Review: the doubtful readings one at a time, the least sure first, by keyboard or by buttons."""
+
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime
+from typing import Annotated, Any, Literal
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, Depends, Form, Path, Query, Request
+from fastapi.responses import RedirectResponse, Response, StreamingResponse
+
+from hkplates import times
+from hkplates.database import reviews
+from hkplates.database.corrections import photographs
+from hkplates.database.doubtful import doubtful, doubtful_left
+from hkplates.database.labels import label, line
+from hkplates.database.sighting import Sighting
+from hkplates.database.text import beginning
+from hkplates.recognition.marks import canonical
+from web import cursors
+from web.pages.sighting import require_sighting, shown
+from web.security.people import Reviewer
+from web.security.trail import note
+from web.services import Held
+from web.templating import page
+
+router = APIRouter(include_in_schema=False)
+
+Number = Annotated[int, Path(ge=1, lt=2**63)]
+Verdict = Literal["accepted", "corrected", "not_a_plate"]
+CHOICES = 5
+"""Candidates that have a key of their own."""
+
+
+class FilterInvalid(ValueError):
+    """What narrows the queue cannot be understood; the message says what can."""
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """Which readings are reviewed, as they stand in the address; `after` is where the queue is."""
+
+    below: Annotated[str, Query(max_length=10)] = "0.8"
+    submission: Annotated[str, Query(max_length=19)] = ""
+    since: Annotated[str, Query(max_length=200)] = ""
+    until: Annotated[str, Query(max_length=200)] = ""
+    prefix: Annotated[str, Query(max_length=4096)] = ""
+    after: Annotated[str, Query(max_length=100)] = ""
+
+    @property
+    def narrowed(self) -> bool:
+        return bool(self.submission or self.since or self.until or self.prefix)
+
+    def link(self, path: str = "/review", **more: object) -> str:
+        """An address with these in it."""
+        named = {name: value for name, value in (asdict(self) | more).items() if value}
+        return f"{path}?{urlencode(named)}"
+
+    @property
+    def cursor(self) -> cursors.Doubt | None:
+        return cursors.doubt(self.after) if self.after else None
+
+    def asked(self) -> dict[str, Any]:
+        """As the database is asked.
+
+        Raises:
+            FilterInvalid: what was typed is no number or no time.
+        """
+        return {
+            "below": _share(self.below),
+            "submission": _number(self.submission),
+            "since": _moment("From", self.since, 0),
+            "until": _moment("Until", self.until, 1),
+            "prefix": beginning(self.prefix),
+        }
+
+
+Chosen = Annotated[Filters, Depends()]
+Plate = Annotated[int | None, Query(ge=1, lt=2**63)]
+
+
+@router.get("/review")
+def queue(
+    request: Request, held: Held, filters: Chosen, last: Plate = None, plate: Plate = None
+) -> Response:
+    """The next doubtful reading, or the one of a number. `last` was reviewed just before."""
+    try:
+        asked = filters.asked()
+    except FilterInvalid as error:
+        return _page(request, held, Filters(), wrong_filter=str(error), status=422)
+    found = doubtful(held.engine, **asked, after=filters.cursor, limit=2)
+    left, exact = doubtful_left(held.engine, **asked)
+    # A plate that was named is left behind by going on where the queue is.
+    ahead = [one for one in found if one.plate_id != plate]
+    skip = filters if plate or not found else replace(filters, after=cursors.text(found[0].cursor))
+    number = plate or (found[0].plate_id if found else None)
+    return _page(
+        request,
+        held,
+        filters,
+        seen=None if number is None else require_sighting(held, number),
+        left=left,
+        left_exact=exact,
+        skip=skip.link(),
+        undo=filters.link(plate=last) if last else None,
+        next_plate=next((one.plate_id for one in ahead[0 if plate else 1 :]), None),
+    )
+
+
+@router.post("/review/{plate_id}")
+def answer(
+    request: Request,
+    held: Held,
+    filters: Chosen,
+    plate_id: Number,
+    person: Reviewer,
+    verdict: Annotated[Verdict, Form()],
+    text: Annotated[str, Form(max_length=200)] = "",
+    back: Literal["queue", "sighting"] = "queue",
+) -> Response:
+    """Keep what a person says of a reading, and show the next."""
+    seen = require_sighting(held, plate_id)
+    verdict, printed = _meant(seen, verdict, text)
+    subject = {"plate": plate_id, "verdict": verdict, "mark": printed and canonical(printed)}
+    try:
+        note(request, "review", subject)
+        reviews.record(held.engine, plate_id, verdict, text=printed, reviewer=person.name)
+    except reviews.ReviewInvalid as error:
+        return _again(request, held, filters, seen, text, str(error))
+    if back == "sighting":
+        return RedirectResponse(f"/sightings/{plate_id}?said=reviewed", 303)
+    return RedirectResponse(filters.link(last=plate_id), 303)
+
+
+@router.get("/review/corrections.jsonl")
+def download(request: Request, held: Held, _: Reviewer) -> Response:
+    """All reviews, as training data: one JSON object a line."""
+    note(request, "export", {"what": "corrections"})
+    lines = (line(label(plates)) for plates in photographs(held.engine))
+    headers = {"Content-Disposition": 'attachment; filename="corrections.jsonl"'}
+    return StreamingResponse(lines, media_type="application/x-ndjson", headers=headers)
+
+
+def _page(
+    request: Request,
+    held: Held,
+    filters: Filters,
+    *,
+    status: int = 200,
+    seen: Sighting | None = None,
+    **more: object,
+) -> Response:
+    values: dict[str, object] = {
+        "filters": filters,
+        "left": 0,
+        "left_exact": True,
+        "skip": None,
+        "undo": None,
+        "next_plate": None,
+        "wrong": None,
+        "wrong_filter": None,
+        "choices": [] if seen is None else _choices(seen),
+        "post": None if seen is None else filters.link(f"/review/{seen.plate_id}"),
+        "restart": replace(filters, after="").link(),
+    }
+    drawn = {"seen": None} if seen is None else shown(held, seen)
+    return page(request, "review.html", status=status, **{**values, **drawn, **more})
+
+
+def _again(
+    request: Request, held: Held, filters: Filters, seen: Sighting, text: str, wrong: str
+) -> Response:
+    """The same reading once more, with what was wrong about the answer."""
+    left, exact = doubtful_left(held.engine, **filters.asked())
+    skip = filters.link()
+    return _page(
+        request,
+        held,
+        filters,
+        status=422,
+        seen=seen,
+        typed=text,
+        wrong=wrong,
+        left=left,
+        left_exact=exact,
+        skip=skip,
+    )
+
+
+def _meant(seen: Sighting, verdict: Verdict, text: str) -> tuple[Verdict, str | None]:
+    """A correction to what was read already accepts it."""
+    if verdict == "not_a_plate":
+        return verdict, None
+    printed = " ".join(text.upper().split())
+    if verdict == "accepted" or printed == seen.read_text:
+        return "accepted", None
+    return verdict, printed
+
+
+def _choices(seen: Sighting) -> list[dict[str, Any]]:
+    """Candidates that are not what was read; those of the surest, a key for each."""
+    others = [one for one in seen.candidates if canonical(one["text"]) != seen.read_mark]
+    return others[:CHOICES]
+
+
+def _share(text: str) -> float:
+    try:
+        share = float(text)
+    except ValueError:
+        share = -1
+    if not 0 < share <= 1:
+        raise FilterInvalid("Less sure than: expected a number from 0 to 1, like 0.8")
+    return share
+
+
+def _number(text: str) -> int | None:
+    if not text.strip():
+        return None
+    if not text.strip().isascii() or not text.strip().isdigit() or int(text) >= 2**63:
+        raise FilterInvalid("Submission: expected its number, like 3")
+    return int(text)
+
+
+def _moment(name: str, text: str, end: int) -> datetime | None:
+    if not text.strip():
+        return None
+    try:
+        return times.span(text)[end]
+    except times.TimeInvalid as error:
+        raise FilterInvalid(f"{name}: {error}") from None

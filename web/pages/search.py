@@ -1,0 +1,80 @@
+"""Search: one box for a mark, or half a mark, also where it was misread."""
+
+from datetime import datetime
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import HTMLResponse
+
+from hkplates import times
+from hkplates.database.search import Asked, PatternInvalid, search
+from hkplates.database.text import beginning
+from web.security.pace import UNHURRIED
+from web.security.trail import note
+from web.services import Held
+from web.templating import page
+
+router = APIRouter(include_in_schema=False)
+
+FEW, MANY = 48, 480
+"""Sightings on a page, and where more are asked for."""
+
+Text = Annotated[str, Query(max_length=200)]
+Key = Annotated[str, Query(max_length=4096)]
+
+
+@router.get("/search", dependencies=[UNHURRIED])
+def find(
+    request: Request,
+    held: Held,
+    mark: Text = "",
+    since: Text = "",
+    until: Text = "",
+    prefix: Key = "",
+    purpose: Text = "",
+    exact: bool = False,
+    more: bool = False,
+) -> HTMLResponse:
+    """The sightings of a mark as cards, the likeliest first; without one, how to ask."""
+    form = {
+        "mark": mark,
+        "since": since,
+        "until": until,
+        "prefix": prefix,
+        "purpose": purpose,
+        "exact": exact,
+    }
+    if not mark.strip():
+        return page(request, "search.html", form=form, matches=None, wrong=None, more=False)
+    most = MANY if more else FEW
+    try:
+        asked = Asked(
+            pattern=mark,
+            since=_bound("From", since, 0),
+            until=_bound("Until", until, 1),
+            prefix=beginning(prefix),
+            most=most,
+            look_alikes=not exact,
+        )
+        subject = {key: value for key, value in form.items() if value and key != "purpose"}
+        note(request, "search", subject, purpose or None)
+        matches = search(held.engine, asked)
+    except (PatternInvalid, times.TimeInvalid) as error:
+        wrong = str(error)
+        return page(
+            request, "search.html", status=422, form=form, matches=None, wrong=wrong, more=False
+        )
+    full = len(matches.found) == most
+    return page(
+        request, "search.html", form=form, matches=matches, wrong=None, more=full and not more
+    )
+
+
+def _bound(name: str, text: str, end: int) -> datetime | None:
+    """The first moment of a time, or with `end` the first after it; None where none is named."""
+    if not text.strip():
+        return None
+    try:
+        return times.span(text)[end]
+    except times.TimeInvalid as error:
+        raise times.TimeInvalid(f"{name}: {error}") from None

@@ -1,0 +1,73 @@
+"""`hkplates web`: serve the page until it is stopped."""
+
+import socket
+from collections.abc import Callable
+
+import uvicorn
+
+from hkplates.database.logouts import ended_sessions
+from hkplates.errors import SetupError
+from hkplates.settings import Settings
+from web.app import create_app
+from web.place import Place
+from web.security.access import Access, read_access
+from web.security.sessions import WHOLE_SECONDS, Sessions
+from web.security.state import Security
+from web.services import opened_services
+
+WAITING = 128
+"""Connections that wait to be taken."""
+
+
+def serve(settings: Settings, place: Place, tell: Callable[[str], None]) -> None:
+    """Serve the page; `tell` is given a line for whoever started it.
+
+    Raises:
+        SetupError: a setting is not in order, nobody could log in, the port is taken.
+        DatabaseUnreachable: Postgres does not answer.
+    """
+    access = read_access(
+        settings, host=place.host, trusted_hosts=place.trusted_hosts, proxies=place.proxies
+    )
+    with opened_services(settings) as services, _listening(place) as listener:
+        ended = ended_sessions(services.engine, WHOLE_SECONDS)
+        security = Security(access, Sessions(access.secret, ended))
+        config = uvicorn.Config(
+            create_app(services, security),
+            log_config=None,  # ours, of hkplates.logs
+            access_log=False,
+            server_header=False,
+            proxy_headers=bool(place.proxies),
+            forwarded_allow_ips=list(place.proxies),
+            timeout_graceful_shutdown=5,  # seconds
+        )
+        tell(_told(listener, access))
+        uvicorn.Server(config).run(sockets=[listener])
+
+
+def _listening(place: Place) -> socket.socket:
+    try:
+        family, kind, number, _, address = socket.getaddrinfo(
+            place.host, place.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        listener = socket.socket(family, kind, number)
+        try:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind(address)
+            listener.listen(WAITING)
+        except OSError:
+            listener.close()
+            raise
+    except OSError as error:
+        raise SetupError(
+            f"The page cannot listen on {place.host}, port {place.port} ({error.strerror}); choose "
+            "another with --host and --port"
+        ) from None
+    return listener
+
+
+def _told(listener: socket.socket, access: Access) -> str:
+    host, port = listener.getsockname()[:2]
+    shown = f"[{host}]" if ":" in host else host
+    who = "nobody needs to log in, for only this machine can ask" if access.is_open else "log in"
+    return f"The page is at http://{shown}:{port}/ ({who}). End it with Ctrl-C."

@@ -1,0 +1,21 @@
+"""What stands around the application, from the outside in: headers, faults, the gate."""
+
+from fastapi import FastAPI
+
+from web.errors import Faults, handle_errors
+from web.security import audit, login
+from web.security.gate import Gate
+from web.security.headers import Headers
+from web.security.state import Security
+
+
+def protect(app: FastAPI, security: Security) -> None:
+    """Let nothing reach an application but through the gate, nor leave it without headers."""
+    app.state.security = security
+    app.include_router(login.router)
+    app.include_router(audit.router)
+    handle_errors(app)
+    # Each stands around those that were added before it.
+    app.add_middleware(Gate, security=security)
+    app.add_middleware(Faults)
+    app.add_middleware(Headers, is_https=security.access.is_https)

@@ -1,0 +1,24 @@
+"""Addresses of the page that the gate knows, and where it leads people."""
+
+from urllib.parse import urlsplit
+
+HOME, LOGIN, LOGOUT, HEALTH = "/", "/login", "/logout", "/healthz"
+STATIC = "/static/"
+PUBLIC = frozenset({LOGIN, HEALTH})
+"""For which nobody need be logged in."""
+ANYONES = frozenset({LOGIN, LOGOUT})
+"""What changes something, and may be asked for by readers and by nobody."""
+
+
+def local_path(wanted: str) -> str:
+    """An address of this page, or home where it is none: nobody is led elsewhere.
+
+    `local_path("//evil.example/") == "/"`
+    """
+    plain = all("!" <= character <= "~" for character in wanted) and "\\" not in wanted
+    if not plain or not wanted.startswith("/") or wanted.startswith("//"):
+        return HOME
+    parts = urlsplit(wanted)
+    if parts.scheme or parts.netloc or parts.path in (LOGIN, LOGOUT):
+        return HOME
+    return wanted

@@ -1,0 +1,54 @@
+"""The trail: a row for whatever somebody looked at or did. Without the row it is not done."""
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import sqlalchemy as sa
+import structlog
+from fastapi import Request
+
+from hkplates.database import audit
+from hkplates.errors import TemporaryFault
+from web.security.people import Person, address_of, person_of
+from web.services import services_of
+
+log = structlog.get_logger()
+
+Action = Literal[
+    "search", "sighting", "review", "control", "export", "login", "login_failed", "logout"
+]
+LONGEST_PURPOSE = 500
+"""Characters."""
+
+
+class TrailUnwritable(TemporaryFault):
+    """What was asked for could not be noted, and so was not done."""
+
+
+def note(
+    request: Request,
+    action: Action,
+    subject: Mapping[str, Any],
+    purpose: str | None = None,
+    *,
+    person: Person | None = None,
+) -> None:
+    """Note what somebody is about to do, on what, and why they say they do; before it is done.
+
+    `person`: who does it, where that is not who asks (who logs in is nobody yet).
+
+    Raises:
+        TemporaryFault: it could not be noted; do not do it.
+    """
+    try:
+        audit.note(
+            services_of(request).engine,
+            actor=(person or person_of(request)).name,
+            action=action,
+            subject=subject,
+            purpose=(purpose or "").strip()[:LONGEST_PURPOSE] or None,
+            address=address_of(request),
+        )
+    except sa.exc.SQLAlchemyError as error:
+        log.exception("trail_unwritable", action=action)
+        raise TrailUnwritable("The trail of what people do cannot be written") from error

@@ -1,0 +1,36 @@
+"""Templates: every value is escaped, and every page knows who asks."""
+
+from pathlib import Path
+from typing import Any
+
+from fastapi import Request
+from fastapi.responses import HTMLResponse
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from starlette.templating import Jinja2Templates
+
+from web import words
+from web.security.people import csrf_token_of, person_of
+
+FOLDER = Path(__file__).parent / "templates"
+
+_environment = Environment(
+    loader=FileSystemLoader(FOLDER),
+    autoescape=True,
+    undefined=StrictUndefined,  # a misspelt name is an error and no empty page
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+_environment.filters |= words.FILTERS
+_environment.globals |= words.TABLES
+_templates = Jinja2Templates(env=_environment)
+
+
+def page(request: Request, template: str, *, status: int = 200, **values: Any) -> HTMLResponse:
+    """A page from a template, which also finds `person` and `csrf_token`."""
+    shared = {"person": person_of(request), "csrf_token": csrf_token_of(request)}
+    return _templates.TemplateResponse(request, template, shared | values, status_code=status)
+
+
+def rendered(template: str, **values: Any) -> str:
+    """What a template makes of some values; nobody asks."""
+    return _environment.get_template(template).render(values)
