@@ -2,7 +2,9 @@
 beside them."""
 
 import json
+import os
 import re
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
@@ -19,7 +21,7 @@ from hkplates.errors import ImageRejected, OutputUnwritable
 from hkplates.jobs import ImageRef
 from hkplates.settings import Settings
 from hkplates.storage.stores import open_stores
-from producer.commands import INTERRUPTED, opened_engine
+from producer.commands import INTERRUPTED, PIPE_BROKEN, opened_engine
 from producer.export_outputs import STANDARD_OUTPUT, Output, open_output
 from producer.interrupts import interruptible
 from producer.listing import looks_like_image
@@ -56,6 +58,10 @@ def run_corrections(
     except KeyboardInterrupt:
         typer.echo("Interrupted. The same command goes on with the photographs.", err=True)
         return INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read had enough; Python would complain of it once more at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return PIPE_BROKEN
     if place != STANDARD_OUTPUT:
         typer.echo(json.dumps({"output": place, **asdict(written)}) if as_json else
                    f"{written.photographs:,} photographs with {written.plates:,} plates written "
@@ -141,10 +147,16 @@ def label(plates: Sequence[Correction]) -> dict[str, Any]:
         "file": file_name(image),
         "width": plates[0].width,
         "height": plates[0].height,
-        "source": f"{image.store} {image.bucket} {image.key}",
+        "source": _uri(image),
         "country": "HK" if any(one.region == "HK" for one in seen) else "unknown",
         "plates": [dict(_fields(one)) for one in seen],
     }
+
+
+def _uri(image: ImageRef) -> str:
+    """As the view sightings writes it."""
+    place = f"s3://{image.bucket}" if image.store == "s3" else f"file://{image.bucket.rstrip('/')}"
+    return f"{place}/{image.key}"
 
 
 def _fields(plate: Correction) -> Iterator[tuple[str, Any]]:
