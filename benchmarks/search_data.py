@@ -11,7 +11,10 @@ BATCH = 500_000
 MISREAD = 0.04
 """Share of the plates whose mark is not what stands on them; table `planted` knows both."""
 
-INDEXES = ("ix_plates_mark", "ix_plates_mark_reversed", "ix_images_taken_at", "ix_images_key")
+INDEXES = (
+    "ix_plates_mark", "ix_plates_mark_reversed", "ix_plates_shown_mark", "ix_plates_doubtful",
+    "ix_images_taken_at", "ix_images_key", "ix_images_key_beginning",
+)  # fmt: skip
 
 # A usual mark for each number, all different: 48,611 has no factor in common with 23 * 23 * 9999.
 MARK_OF = """

@@ -3,8 +3,8 @@
 import sqlalchemy as sa
 from alembic import context
 
+from hkplates.database.review_tables import Base
 from hkplates.database.session import open_engine
-from hkplates.database.tables import Base
 from hkplates.settings import read_settings
 
 ONE_AT_A_TIME = 7_305_219_854_113_001  # any number, as long as nothing else here locks on it

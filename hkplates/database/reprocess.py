@@ -13,8 +13,9 @@ from sqlalchemy.dialects.postgresql import JSONB
 from hkplates.database import ledger_sql
 from hkplates.database.ledger import Added, Ledger
 from hkplates.database.ledger import Submission as Opened
+from hkplates.database.shown import SHOWN, begins, mark
 from hkplates.database.tables import Image, Plate, Submission
-from hkplates.database.text import like, storable
+from hkplates.database.text import like
 
 BATCH = 1000
 """Images that are changed in one transaction."""
@@ -25,7 +26,8 @@ class Wanted:
     """Which images; what is None narrows nothing, and what is not narrows together.
 
     `below`: a plate of region HK is read with less confidence. `mark`: a plate has it, in the
-    registry's form, with `?` for one character and `*` for any number; with `below` the same plate.
+    registry's form and as a person corrected it, where one did; with `?` for one character and `*`
+    for any number; with `below` the same plate. What a person found to be no plate is none.
     `model`: the version whose reading is the current one. `submission`: the one that last asked for
     the image. `prefix` with `://` is the beginning of the URI, else of the key. `limit`: so many of
     them at most, from all over the archive.
@@ -185,12 +187,6 @@ _MOSTLY_BEFORE = sa.text("""
      GROUP BY 1 ORDER BY count(*) DESC, 1 DESC LIMIT 1
 """)
 
-# As the view sightings writes it.
-_URI = sa.case(
-    (Image.store == "s3", "s3://" + Image.bucket + "/" + Image.key),
-    else_="file://" + sa.func.rtrim(Image.bucket, "/") + "/" + Image.key,
-)
-
 
 def _conditions(wanted: Wanted) -> Iterator[sa.ColumnElement[bool]]:
     if wanted.model is not None:
@@ -198,16 +194,14 @@ def _conditions(wanted: Wanted) -> Iterator[sa.ColumnElement[bool]]:
     if wanted.submission is not None:
         yield Image.submission_id == wanted.submission
     if wanted.prefix is not None:
-        begins = _URI if "://" in wanted.prefix else Image.key
-        yield sa.func.starts_with(begins, storable(wanted.prefix))
+        yield begins(wanted.prefix)
     if of_plate := list(_plate_conditions(wanted)):
-        current = (Plate.image_id == Image.id, Plate.model_version_id == Image.model_version_id)
-        yield sa.exists().where(*current, *of_plate)
+        yield sa.exists().where(*SHOWN, *of_plate)
 
 
 def _plate_conditions(wanted: Wanted) -> Iterator[sa.ColumnElement[bool]]:
     if wanted.mark is not None:
-        yield Plate.mark.like(like(wanted.mark))
+        yield mark.like(like(wanted.mark))
     if wanted.below is not None:
         # As it is stored: 0.9 has more digits than a REAL, and would take in the 0.9 there.
         yield Plate.confidence < sa.cast(wanted.below, sa.REAL)

@@ -14,6 +14,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
+from hkplates.database.carried import carry_over, reviewed
 from hkplates.database.tables import EarlierVersion, Image, Plate
 from hkplates.database.tables import ModelVersion as ModelVersionRow
 from hkplates.database.text import storable
@@ -93,7 +94,8 @@ class Results:
             if done:
                 before = {row.id: row.model_version_id for row in rows}
                 _remember(connection, model_version_id, done, before)
-                _save_done(connection, model_version_id, done)
+                read_before = [one.image.id for one in done if before[one.image.id] is not None]
+                _save_done(connection, model_version_id, done, read_before)
             if failed:
                 _save_failed(connection, failed)
 
@@ -143,18 +145,25 @@ def _remember(
     )
 
 
-def _save_done(connection: sa.Connection, version: int, done: list[ImageDone]) -> None:
-    ids = [outcome.image.id for outcome in done]
+def _save_done(
+    connection: sa.Connection, version: int, done: list[ImageDone], read_before: list[int]
+) -> None:
+    # A version reads what it read before; where people have spoken of that, its rows stay theirs.
+    kept = reviewed(connection, version, read_before) if read_before else set()
+    ids = [outcome.image.id for outcome in done if outcome.image.id not in kept]
     connection.execute(
         sa.delete(Plate).where(Plate.image_id.in_(ids), Plate.model_version_id == version)
     )
     plates = [
         _plate(outcome.image.id, version, position, plate)
         for outcome in done
+        if outcome.image.id not in kept
         for position, plate in enumerate(outcome.plates)
     ]
     if plates:
         connection.execute(sa.insert(Plate), plates)
+    if read_before:
+        carry_over(connection, version, read_before)
     connection.execute(
         _ENDED.values(
             state="done",

@@ -167,6 +167,12 @@ class Image(Base):
         Index("ix_images_processed_at", "processed_at"),
         # Finds what was taken in a short time, without the table.
         Index("ix_images_taken_at", "taken_at", "id"),
+        # Finds what lies below a prefix, as far as that needs to be told apart.
+        Index(
+            "ix_images_key_beginning",
+            func.left(text("key"), text("64")).label("key_beginning"),
+            postgresql_ops={"key_beginning": "text_pattern_ops"},
+        ),
         # Finds the other contents of a key; a hash bears keys of any length.
         Index("ix_images_key", "key", postgresql_using="hash"),
         {"comment": "The ledger: one row for each image ever submitted, in exactly one state"},
@@ -280,6 +286,19 @@ class Plate(Base):
             postgresql_ops={"mark_reversed": "text_pattern_ops"},
             postgresql_include=["id", "image_id", "model_version_id", "detector_score", "mark"],
         ),
+        # What sightings shows as the mark, and what people are asked about, the least sure first.
+        Index(
+            "ix_plates_shown_mark",
+            func.coalesce(text("corrected_mark"), text("mark")).label("shown_mark"),
+            postgresql_ops={"shown_mark": "text_pattern_ops"},
+        ),
+        Index(
+            "ix_plates_doubtful",
+            "region",
+            "confidence",
+            "id",
+            postgresql_where=text("review IS NULL"),
+        ),
         {"comment": "Plates found and read; see the view sightings for the current ones"},
     )
 
@@ -319,6 +338,19 @@ class Plate(Base):
     )
     detector_score: Mapped[float] = mapped_column(comment="How sure the detector is, 0 to 1")
     reader: Mapped[str] = mapped_column(comment="The reader whose text this is")
+    # Kept with each review, so that sightings and its indexes need no other table.
+    review: Mapped[str | None] = mapped_column(
+        comment="What the current review of it says (see reviews); null where there is none"
+    )
+    corrected_mark: Mapped[str | None] = mapped_column(
+        comment="The mark as the current review corrects it, or null"
+    )
+    corrected_text: Mapped[str | None] = mapped_column(
+        comment="What is printed, as the current review corrects it, or null"
+    )
+    corrected_series: Mapped[str | None] = mapped_column(
+        comment="Series of the corrected mark, or null"
+    )
 
 
 class ConfusableCharacters(Base):

@@ -159,7 +159,7 @@ def test_a_wide_time_is_asked_of_each_image_and_answers_the_same(engine: sa.Engi
     with engine.begin() as connection:
         query = "SELECT pg_get_functiondef(oid) FROM pg_proc WHERE proname = 'search_marks'"
         body = connection.execute(sa.text(query)).scalar_one()
-        limit = "window_images CONSTANT integer := {}"
+        limit = "most_in_window CONSTANT integer := {}"
         assert limit.format(50000) in body
         driver = connection.connection.driver_connection
         driver.execute(body.replace(limit.format(50000), limit.format(0)))
@@ -265,7 +265,7 @@ def test_an_answer_that_left_look_alikes_out_says_so(engine: sa.Engine) -> None:
 
 @pytest.mark.parametrize(
     ("pattern", "more"),
-    [("AB12*", {"prefix": "here/"}), ("AB1234", {"since": datetime(2026, 7, 1, tzinfo=UTC)})],
+    [("AB1234", {"prefix": "here/"}), ("AB1234", {"since": datetime(2026, 7, 1, tzinfo=UTC)})],
 )
 def test_look_alikes_that_others_keep_from_being_looked_at_are_not_left_out_in_silence(
     engine: sa.Engine, pattern: str, more: dict[str, object]
@@ -278,6 +278,46 @@ def test_look_alikes_that_others_keep_from_being_looked_at_are_not_left_out_in_s
     matches = search(engine, Asked(pattern, **more))  # type: ignore[arg-type]
     assert matches.found == []
     assert matches.note is not None
+
+
+def test_a_narrow_prefix_has_its_look_alikes_whatever_lies_elsewhere(engine: sa.Engine) -> None:
+    doubt = (0.9, 0.5, 0.9, 0.9, 0.9, 0.9)
+    here = Reading("A81234", 0.4, doubt, key="here/1.jpg")
+    *_, plate = plant(engine, [Reading("A81234", 0.5, doubt) for _ in range(3000)] + [here])
+    for prefix in ("here/", "s3://car-park/here/"):
+        matches = search(engine, Asked("AB12*", prefix=prefix))
+        assert ([one.plate_id for one in matches.found], matches.note) == ([plate], None)
+
+
+def test_a_prefix_is_the_beginning_of_the_whole_key_however_it_is_looked_up(
+    engine: sa.Engine,
+) -> None:
+    deep = "2026/" + "very-long-name/" * 6
+    keys = [f"{deep}a.jpg", f"{deep}b.jpg", "2026/%_a.jpg", "2026/x_a.jpg", "2026"]
+    plant(engine, [Reading("AB1234", key=key) for key in keys])
+    with engine.begin() as connection:  # one from a folder, where a URI's bucket may be any part
+        folder = "UPDATE images SET store = 'folder', bucket = '/photos/car park' WHERE id = 4"
+        connection.execute(sa.text(folder))
+    for prefix, found in (
+        ("", 5), ("2026", 5), ("2026/", 4), (deep, 2), (f"{deep}b", 1), (f"{deep}c", 0),
+        ("2026/%", 1), ("2026/x", 1), ("s3://car-park/2026/", 3), ("s3://car-park/", 4),
+        ("s3://car", 4), ("s3://other/2026/", 0), (f"s3://car-park/{deep}b", 1),
+        ("file:///photos/car park/2026/x", 1), ("file:///photos/", 1),
+    ):  # fmt: skip
+        for pattern in ("AB1234", "AB12*"):
+            for more in ({}, {"look_alikes": False}):
+                assert len(read(engine, pattern, prefix=prefix, **more)) == found, prefix
+
+
+def test_a_wide_prefix_is_not_looked_up_first_whoever_asks(engine: sa.Engine) -> None:
+    plant(engine, [Reading("AB1234", key=f"{n:04}.jpg") for n in range(1000)])
+    with engine.begin() as connection:
+        connection.execute(sa.text("ANALYZE images"))
+        connection.execute(sa.text("SET LOCAL ROLE hkplates_reader"))
+        below = sa.text("SELECT cardinality(images_below(:prefix, 50000))")
+        asked = [connection.execute(below, {"prefix": one}).scalar_one() for one in ("0", "07771")]
+        assert asked == [None, 0]
+        assert connection.execute(below, {"prefix": "0777."}).scalar_one() == 1
 
 
 def test_readers_may_search_and_functions_say_what_they_are(engine: sa.Engine) -> None:

@@ -1,0 +1,69 @@
+"""Who asked for what, and who changed what: rows that are added and never changed."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from hkplates.database.review_tables import Audit
+from hkplates.database.text import storable
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One thing that somebody did; `subject` is what it was done to, as JSON values."""
+
+    id: int
+    happened_at: datetime
+    actor: str
+    action: str
+    subject: dict[str, Any]
+    purpose: str | None
+    address: str | None
+
+
+def note(
+    engine: sa.Engine,
+    *,
+    actor: str,
+    action: str,
+    subject: Mapping[str, Any],
+    purpose: str | None = None,
+    address: str | None = None,
+) -> None:
+    """Keep what somebody did; `subject` holds JSON values.
+
+    Raises:
+        DatabaseUnreachable: it is not kept.
+    """
+    row = {
+        "actor": storable(actor),
+        "action": storable(action),
+        "subject": _storable(dict(subject)),
+        "purpose": storable(purpose) if purpose else None,
+        "address": storable(address) if address else None,
+    }
+    with engine.begin() as connection:
+        connection.execute(sa.insert(Audit), row)
+
+
+def entries(engine: sa.Engine, *, before: int | None = None, limit: int = 100) -> list[Entry]:
+    """The latest entries, the newest first; with `before`, of those with a smaller number."""
+    query = sa.select(Audit.__table__).order_by(Audit.id.desc()).limit(limit)
+    if before is not None:
+        query = query.where(Audit.id < before)
+    with engine.connect() as connection:
+        return [Entry(**row._mapping) for row in connection.execute(query)]
+
+
+def _storable(value: Any) -> Any:
+    """The same JSON value with texts that Postgres can hold."""
+    if isinstance(value, str):
+        return storable(value)
+    if isinstance(value, Mapping):
+        return {storable(str(name)): _storable(one) for name, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_storable(one) for one in value]
+    return value
