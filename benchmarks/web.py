@@ -166,13 +166,20 @@ def _serve(url: str, folder: str, told: "multiprocessing.connection.Connection")
 
     from hkplates.settings import read_settings
     from web.app import create_app
+    from web.security.access import local_access
+    from web.security.limits import Window
+    from web.security.sessions import Sessions
+    from web.security.state import Limits, Security
     from web.services import opened_services
 
+    access = local_access()
+    unhurried = Limits(searches=Window(10**9, 60))  # nobody asks as often as we do
+    security = Security(access, Sessions(access.secret), unhurried)
     with opened_services(read_settings()) as services, socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen(16)
         told.send(listener.getsockname()[1])
-        config = uvicorn.Config(create_app(services), log_config=None, access_log=False)
+        config = uvicorn.Config(create_app(services, security), log_config=None, access_log=False)
         uvicorn.Server(config).run(sockets=[listener])
 
 

@@ -4,15 +4,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from hkplates.errors import SourceEmpty, StoreUnreachable
+from hkplates.recognition.formats import SUFFIXES, looks_like_image
 from hkplates.storage.base import Entry, Store
 from producer.sources import Source
 
-# HEIC and the like are listed although no worker reads them: they end as failed, "unsupported",
-# where leaving them out would look as if they had never been there.
-SUFFIXES = frozenset(
-    {"jpg", "jpeg", "jpe", "jfif", "png", "webp", "tif", "tiff", "bmp"}
-    | {"heic", "heif", "avif", "gif", "jp2", "jxl"}
-)
 BATCH = 1000  # images; what one page of S3 holds
 LOOKED_AT = 20_000
 """Keys after which a batch is given however few images are among them: what is recorded with it is
@@ -25,12 +20,6 @@ class Batch:
 
     entries: list[Entry]
     listed_to: str
-
-
-def looks_like_image(key: str) -> bool:
-    """Whether the end of a key says that it is a photograph."""
-    name = key.rpartition("/")[2]
-    return "." in name and name.rpartition(".")[2].lower() in SUFFIXES
 
 
 @dataclass

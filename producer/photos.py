@@ -14,7 +14,7 @@ from hkplates.errors import (
     ImageUndecodable,
     SourceEmpty,
 )
-from producer.listing import looks_like_image
+from hkplates.recognition.formats import looks_like_image
 
 
 def photographs(

@@ -40,20 +40,15 @@ def opened_services(settings: Settings) -> Iterator[Services]:
     engine = open_engine(embedded.resolve_database_url(settings))
     try:
         require_current_schema(engine)
-        with services_over(engine, settings) as services:
-            yield services
+        yield services_over(engine, settings)
     finally:
         engine.dispose()
 
 
-@contextmanager
-def services_over(engine: sa.Engine, settings: Settings) -> Iterator[Services]:
+def services_over(engine: sa.Engine, settings: Settings) -> Services:
     """The same, over a database that is open and stays so."""
-    stores, statuses = open_stores(), Statuses(engine)
-    try:
-        yield Services(settings, engine, stores, statuses, Pictures(engine, stores, settings))
-    finally:
-        statuses.close()
+    stores = open_stores()
+    return Services(settings, engine, stores, Statuses(engine), Pictures(engine, stores, settings))
 
 
 def services_of(request: Request) -> Services:

@@ -8,7 +8,7 @@ what is there, waits a moment for what is new, and shows the rest when it is cou
 import time
 from collections import OrderedDict
 from collections.abc import Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, wait
 from dataclasses import dataclass, replace
 from datetime import datetime
 from threading import Lock
@@ -17,6 +17,7 @@ import sqlalchemy as sa
 
 from hkplates.database.progress import Status, statuses
 from hkplates.database.queries import SubmissionRow
+from web.background import Background
 
 TIMES = 20
 """A count is kept for so many times what it took: it costs a twentieth of a core at most."""
@@ -25,6 +26,8 @@ LEAST_SECONDS, LEAST_SECONDS_ENDED = 2.0, 30.0
 PATIENCE_SECONDS = 0.12
 """How long a page waits for counts."""
 KEPT = 200
+"""Submissions whose counts are remembered."""
+AT_ONCE = 2
 
 _Key = tuple[int, str, datetime]
 
@@ -43,13 +46,9 @@ class Statuses:
 
     def __init__(self, engine: sa.Engine) -> None:
         self._engine = engine
-        self._threads = ThreadPoolExecutor(2, thread_name_prefix="counting")
+        self._counting = Background(AT_ONCE)
         self._counted: OrderedDict[_Key, _Counted] = OrderedDict()
         self._lock = Lock()
-
-    def close(self) -> None:
-        """Count nothing more."""
-        self._threads.shutdown(wait=False, cancel_futures=True)
 
     def of(
         self, rows: Sequence[SubmissionRow], patience: float = PATIENCE_SECONDS
@@ -73,7 +72,7 @@ class Statuses:
         if len(self._counted) > KEPT:
             self._counted.popitem(last=False)
         if entry.making is None and time.monotonic() >= entry.until:
-            entry.making = self._threads.submit(self._count, row, entry)
+            entry.making = self._counting.begin(self._count, row, entry)
         return entry
 
     def _count(self, row: SubmissionRow, entry: _Counted) -> Status:

@@ -7,7 +7,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from hkplates.database.text import like, storable
+from hkplates.database.shown import begins
+from hkplates.database.text import like
 
 COLUMNS = (
     "plate_id",
@@ -92,8 +93,7 @@ def _conditions(wanted: Wanted) -> Iterator[sa.ColumnElement[bool]]:
     if wanted.until is not None:
         yield of.taken_at < wanted.until
     if wanted.prefix is not None:
-        begins = of.uri if "://" in wanted.prefix else of.key
-        yield sa.func.starts_with(begins, storable(wanted.prefix))
+        yield begins(wanted.prefix, of.key, of.uri)
     if wanted.submission is not None:
         yield of.submission_id == wanted.submission
     if wanted.region is not None:

@@ -1,6 +1,8 @@
 """What the view sightings shows of a plate, in SQLAlchemy, for those who also ask for what it hides
 or need other columns."""
 
+import re
+
 import sqlalchemy as sa
 
 from hkplates.database.tables import Image, Plate
@@ -23,6 +25,26 @@ CURRENT = (
 SHOWN = (*CURRENT, Plate.review.is_distinct_from("not_a_plate"))
 
 
-def begins(prefix: str) -> sa.ColumnElement[bool]:
+_KEY = re.compile(r"s3://[^/]*/(.*)", re.DOTALL)
+INDEXED: sa.ColumnElement[int] = sa.literal_column("64")
+"""Characters of a key that its index knows."""
+
+
+def begins(
+    prefix: str,
+    key: sa.ColumnElement[str] = Image.__table__.c.key,
+    uri: sa.ColumnElement[str] = uri,
+) -> sa.ColumnElement[bool]:
     """That an image's URI (where the prefix has `://`), else its key, begins so."""
-    return sa.func.starts_with(uri if "://" in prefix else Image.key, storable(prefix))
+    prefix = storable(prefix)
+    if "://" not in prefix:
+        return _begins(key, prefix)
+    found = _KEY.fullmatch(prefix)
+    whole = sa.func.starts_with(uri, prefix)
+    return whole if found is None else sa.and_(whole, _begins(key, found[1]))
+
+
+def _begins(key: sa.ColumnElement[str], prefix: str) -> sa.ColumnElement[bool]:
+    """Said twice: as the index on the keys' beginnings has it, and of the whole key."""
+    beginning = sa.func.starts_with(sa.func.left(key, INDEXED), sa.func.left(prefix, INDEXED))
+    return sa.and_(beginning, sa.func.starts_with(key, prefix))

@@ -1,7 +1,14 @@
-"""What a file is, told from its first bytes: so that a refusal can name it."""
+"""What a file is, told from its first bytes, so that a refusal can name it; or from its name."""
 
 FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP")
 """What is decoded, by Pillow's names."""
+
+# HEIC and the like are listed although no worker reads them: they end as failed, "unsupported",
+# where leaving them out would look as if they had never been there.
+SUFFIXES = frozenset(
+    {"jpg", "jpeg", "jpe", "jfif", "png", "webp", "tif", "tiff", "bmp"}
+    | {"heic", "heif", "avif", "gif", "jp2", "jxl"}
+)
 
 _STARTS = (
     (b"\xff\xd8\xff", "JPEG"),
@@ -53,6 +60,12 @@ _BRANDS = {
     b"avis": "an AVIF sequence",
     b"crx ": "a Canon raw picture",
 }
+
+
+def looks_like_image(key: str) -> bool:
+    """Whether the end of a key says that it is a photograph."""
+    name = key.rpartition("/")[2]
+    return "." in name and name.rpartition(".")[2].lower() in SUFFIXES
 
 
 def unsupported_name(data: bytes) -> str | None:

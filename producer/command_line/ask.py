@@ -141,6 +141,32 @@ def export(
 
 
 @app.command(
+    epilog="[bold]Example[/bold]: hkplates corrections --photos corrected/train",
+)
+def corrections(
+    output: Annotated[
+        str | None,
+        typer.Option("--output", "-o", help="A file, - or s3://bucket/key; else in the folder."),
+    ] = None,
+    photos: Annotated[
+        Path | None, typer.Option(help="Folder for the photographs, which is made.")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace what is there already.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Write what people said about plates, as labels to train on.
+
+    One JSON object a line for each photograph on which somebody reviewed a
+    plate, with the plates on it. With --photos the photographs are fetched
+    beside the labels, and the folder is what `make train-reader` reads.
+    """
+    from producer.corrections import run_corrections
+
+    status = run_corrections(output, photos, settings(), force=force, as_json=as_json)
+    raise typer.Exit(status)
+
+
+@app.command(
     epilog="[bold]Example[/bold]: hkplates compare 1 2 --csv > changes.csv",
 )
 def compare(

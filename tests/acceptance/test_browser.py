@@ -10,7 +10,7 @@ import psycopg
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
 from servers import page as served
-from servers.processes import hkplates, variables, worker
+from servers.processes import eventually, hkplates, variables, worker
 
 SCENES = 12
 SECONDS = 120
@@ -180,8 +180,7 @@ def look_closely(tab: Page, query: Query, plate: int, wrong: str) -> None:
     assert tab.locator("#photo polygon.this").count() == 1
     small = wide(picture)
     tab.get_by_role("button", name="To the plate").click()
-    tab.wait_for_timeout(400)  # milliseconds; it moves there
-    assert wide(picture) > 1.5 * small
+    eventually(lambda: wide(picture) > 1.5 * small, "it is larger", 20)
     expect(picture).to_have_attribute("src", f"/photos/{image_of(query, plate)}?size=large")
 
 

@@ -49,8 +49,7 @@ def guards(*, is_https: bool = False, limits: Limits | None = None) -> Security:
 @contextmanager
 def application(engine: sa.Engine, folder: Path, security: Security | None) -> Iterator[FastAPI]:
     """The page over a database, without a server; None: only this machine may ask."""
-    with services_over(engine, Settings(data=folder)) as services:
-        yield create_app(services, security)
+    yield create_app(services_over(engine, Settings(data=folder)), security)
 
 
 def browser(app: FastAPI, base: str = f"http://{HOST}") -> TestClient:

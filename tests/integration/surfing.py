@@ -71,10 +71,8 @@ class Surfer:
 @contextmanager
 def surfing(engine: sa.Engine, data: Path, **settings: Any) -> Iterator[Surfer]:
     """Somebody on this machine, who may review, and the page over a database."""
-    with (
-        services_over(engine, Settings(data=data, **settings)) as services,
-        TestClient(create_app(services), base_url=HERE) as client,
-    ):
+    services = services_over(engine, Settings(data=data, **settings))
+    with TestClient(create_app(services), base_url=HERE) as client:
         yield Surfer(client)
 
 

@@ -186,20 +186,15 @@ def test_a_count_is_kept_for_a_while_and_made_anew_when_it_was_steered(
     counts = counting.statuses
     monkeypatch.setattr(counting, "statuses", lambda *a: made.append(a) or counts(*a))
     kept = Statuses(engine)
-    try:
-        for _ in range(3):
-            rows = queries.submissions(engine)
-            assert all(kept.of(rows, patience=20))
-        assert len(made) == len(rows) == 2
-        with engine.begin() as connection:
-            connection.execute(sa.update(Submission).values(state="paused"))
-        assert [one.row.state for one in kept.of(queries.submissions(engine), 20) if one] == [
-            "paused",
-            "paused",
-        ]
-        assert len(made) == 4
-    finally:
-        kept.close()
+    for _ in range(3):
+        rows = queries.submissions(engine)
+        assert all(kept.of(rows, patience=20))
+    assert len(made) == len(rows) == 2
+    with engine.begin() as connection:
+        connection.execute(sa.update(Submission).values(state="paused"))
+    found = kept.of(queries.submissions(engine), patience=20)
+    assert [one.row.state for one in found if one] == ["paused", "paused"]
+    assert len(made) == 4
 
 
 def test_a_count_that_failed_is_made_again(
@@ -208,11 +203,8 @@ def test_a_count_that_failed_is_made_again(
     plant(engine)
     rows = queries.submissions(engine)
     kept = Statuses(engine)
-    try:
-        with monkeypatch.context() as patch:
-            patch.setattr(counting, "statuses", lambda *_: 1 / 0)
-            with pytest.raises(ZeroDivisionError):
-                kept.of(rows[:1], patience=20)
-        assert kept.of(rows[:1], patience=20)[0] is not None
-    finally:
-        kept.close()
+    with monkeypatch.context() as patch:
+        patch.setattr(counting, "statuses", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            kept.of(rows[:1], patience=20)
+    assert kept.of(rows[:1], patience=20)[0] is not None

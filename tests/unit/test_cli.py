@@ -17,7 +17,19 @@ def test_help_tells_the_exit_statuses_and_a_first_time() -> None:
 
 @pytest.mark.parametrize(
     "command",
-    ["submit", "dispatch", "health", "status", "read", "up", "down", "migrate", "sql", "export"],
+    [
+        "submit",
+        "dispatch",
+        "health",
+        "status",
+        "read",
+        "up",
+        "down",
+        "migrate",
+        "sql",
+        "export",
+        "corrections",
+    ],
 )
 def test_each_command_shows_an_example(command: str) -> None:
     shown = CliRunner().invoke(app, [command, "--help"])

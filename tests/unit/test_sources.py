@@ -15,9 +15,10 @@ from hkplates.errors import (
     SourceInvalid,
     StoreUnreachable,
 )
+from hkplates.recognition.formats import looks_like_image
 from hkplates.storage.base import Entry
 from hkplates.storage.folder import FolderStore
-from producer.listing import Batch, Batches, looks_like_image
+from producer.listing import Batch, Batches
 from producer.sources import Source, parse_source
 
 

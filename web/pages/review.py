@@ -1,6 +1,5 @@
 """Review: the doubtful readings one at a time, the least sure first, by keyboard or by buttons."""
 
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Annotated, Any, Literal
@@ -11,7 +10,9 @@ from fastapi.responses import RedirectResponse, Response, StreamingResponse
 
 from hkplates import times
 from hkplates.database import reviews
+from hkplates.database.corrections import photographs
 from hkplates.database.doubtful import doubtful, doubtful_left
+from hkplates.database.labels import label, line
 from hkplates.database.sighting import Sighting
 from hkplates.database.text import beginning
 from hkplates.recognition.marks import canonical
@@ -19,7 +20,7 @@ from web import cursors
 from web.pages.sighting import require_sighting, shown
 from web.security.people import Reviewer
 from web.security.trail import note
-from web.services import Held, Services
+from web.services import Held
 from web.templating import page
 
 router = APIRouter(include_in_schema=False)
@@ -134,12 +135,9 @@ def answer(
 def download(request: Request, held: Held, _: Reviewer) -> Response:
     """All reviews, as training data: one JSON object a line."""
     note(request, "export", {"what": "corrections"})
+    lines = (line(label(plates)) for plates in photographs(held.engine))
     headers = {"Content-Disposition": 'attachment; filename="corrections.jsonl"'}
-    return StreamingResponse(_lines(held), media_type="application/x-ndjson", headers=headers)
-
-
-def _lines(held: Services) -> Iterator[str]:
-    yield from ()
+    return StreamingResponse(lines, media_type="application/x-ndjson", headers=headers)
 
 
 def _page(

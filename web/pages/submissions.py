@@ -1,7 +1,6 @@
 """Home: the submissions, how far they are, why photographs were not read, and what steers them."""
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from itertools import islice
 from typing import Annotated, Literal
@@ -15,6 +14,7 @@ from hkplates.database.failures import REASONS, failures
 from hkplates.database.ledger import Ledger
 from hkplates.database.progress import Status
 from hkplates.database.queries import SubmissionRow
+from web.background import Background
 from web.security.people import Reviewer
 from web.security.trail import note
 from web.services import Held, Services
@@ -32,7 +32,7 @@ FAILURES = 50
 PATIENCE_SECONDS = 5.0
 """How long a page waits for many images to be changed; they are changed all the same."""
 
-_steering = ThreadPoolExecutor(2, thread_name_prefix="steering")
+_steering = Background(2)
 
 
 @router.get("/")
@@ -115,7 +115,7 @@ def _change(held: Services, number: int, verb: Literal["pause", "resume", "cance
     ledger = Ledger(held.engine)
     acts = {"pause": ledger.pause, "resume": ledger.resume, "cancel": ledger.cancel}
     # Cancelling millions takes minutes. Broken off, the same button does the rest.
-    changing = _steering.submit(acts[verb], number)
+    changing = _steering.begin(acts[verb], number)
     try:
         change: Change | None = changing.result(PATIENCE_SECONDS)
     except TimeoutError:
@@ -125,7 +125,7 @@ def _change(held: Services, number: int, verb: Literal["pause", "resume", "cance
 
 
 def _retry(held: Services, number: int) -> str:
-    retrying = _steering.submit(Ledger(held.engine).retry, number)
+    retrying = _steering.begin(Ledger(held.engine).retry, number)
     try:
         images = sum(one.images for one in retrying.result(PATIENCE_SECONDS))
     except TimeoutError:

@@ -21,6 +21,7 @@ function zoomable(figure) {
     y = Math.min(0, Math.max(height * (1 - scale), y));
     inner.classList.toggle("smooth", smooth);
     inner.style.transform = `translate(${x}px, ${y}px) scale(${scale})`;
+    inner.style.setProperty("--scale", scale); // lines stay thin
     figure.classList.toggle("zoomed", scale > 1);
     if (scale > 1.5 && picture.dataset.large) {
       picture.src = picture.dataset.large; // sharp; the small one stays until it is there

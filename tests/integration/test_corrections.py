@@ -1,0 +1,188 @@
+"""`hkplates corrections`: what people said, as models/ trains on it, with the photographs."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+import sqlalchemy as sa
+import typer
+from pydantic import SecretStr
+from servers.archive import PLATE, quad
+from servers.ledgers import execute, take
+
+from hkplates.database.labels import file_name
+from hkplates.database.ledger import Ledger
+from hkplates.database.results import ImageDone, ModelVersion, Results
+from hkplates.database.reviews import record
+from hkplates.errors import OutputUnwritable
+from hkplates.jobs import ImageRef
+from hkplates.settings import Settings
+from hkplates.storage.folder import FolderStore
+from models.detector.album import HONG_KONG, read_album
+from producer.corrections import run_corrections
+
+KEYS = ("a b/one.PNG", "none.png", "two.png")
+READ = replace(PLATE, mark="A81234", text="A8 1234", rows=2, colour="yellow")
+NEIGHBOUR = replace(PLATE, quad=quad(200))
+MAINLAND = replace(PLATE, mark="", text="粤Z·1234港", region="CN", quad=quad(200, 100))
+
+
+@pytest.fixture
+def settings(database_url: str) -> Settings:
+    return Settings(DATABASE_URL=SecretStr(database_url))
+
+
+@pytest.fixture
+def archive(tmp_path: Path) -> Path:
+    """Three photographs of different grays."""
+    folder = tmp_path / "archive"
+    for number, key in enumerate(KEYS):
+        (folder / key).parent.mkdir(parents=True, exist_ok=True)
+        cv2.imwrite(str(folder / key), np.full((240, 400, 3), 40 * number + 40, np.uint8))
+    return folder
+
+
+@pytest.fixture
+def plates(engine: sa.Engine, ledger: Ledger, archive: Path) -> list[int]:
+    """What was read on them, two plates on the first: the plates' numbers."""
+    submission = ledger.open_submission(str(archive))
+    ledger.add_images(
+        submission.id, "folder", str(archive), [*FolderStore().list(str(archive), "")]
+    )
+    found = {KEYS[0]: (READ, NEIGHBOUR), KEYS[1]: (PLATE,), KEYS[2]: (MAINLAND, PLATE)}
+    results = Results(engine)
+    version = results.register_model(ModelVersion("d", "r", {}))
+    images = sorted(take(ledger), key=lambda image: image.key)
+    results.save(version, [ImageDone(one, 400, 240, None, 9, found[one.key]) for one in images])
+    with engine.connect() as connection:
+        return list(connection.execute(sa.text("SELECT id FROM plates ORDER BY id")).scalars())
+
+
+@pytest.fixture
+def reviewed(engine: sa.Engine, plates: list[int]) -> list[int]:
+    """The first plate corrected, that of the second photograph none, the mainland's accepted."""
+    record(engine, plates[0], "corrected", text="ab 1234", reviewer="ada")
+    record(engine, plates[2], "not_a_plate", reviewer="ada")
+    record(engine, plates[3], "accepted", reviewer="ada")
+    return plates
+
+
+def written(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+def test_labels_say_what_people_said(
+    reviewed: list[int], settings: Settings, tmp_path: Path
+) -> None:
+    path = tmp_path / "labels.jsonl"
+    assert run_corrections(str(path), None, settings, force=False, as_json=False) == 0
+    first, empty, third = sorted(written(path), key=lambda row: row["source"])
+    assert (first["width"], first["height"], first["country"]) == (400, 240, "HK")
+    assert first["plates"] == [
+        {"box": [10, 20, 100, 30], "quad": [[10, 20], [110, 20], [110, 50], [10, 50]],
+         "text": "AB1234", "lines": 2, "color": "yellow", "hk": True, "mark": "AB1234"},
+        {"box": [200, 20, 100, 30], "quad": [[200, 20], [300, 20], [300, 50], [200, 50]],
+         "text": None, "lines": 1, "color": "white", "hk": True,
+         "note": "nobody has looked at it"},
+    ]  # fmt: skip
+    assert empty["plates"] == []
+    assert [(one["text"], one.get("raw_text"), one["hk"]) for one in third["plates"]] == [
+        (None, "粤Z·1234港", False),
+        (None, None, True),
+    ]
+
+
+def test_the_photographs_lie_beside_their_labels_and_training_reads_both(
+    reviewed: list[int], settings: Settings, archive: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "more" / "train"
+    assert run_corrections(None, folder, settings, force=False, as_json=False) == 0
+    rows = written(folder / "train.jsonl")
+    assert {path.name for path in folder.iterdir()} == {row["file"] for row in rows} | {
+        "train.jsonl"
+    }
+    album = {picture.file: picture for picture in read_album(folder)}
+    [row] = [row for row in rows if row["source"].endswith(KEYS[0])]
+    picture = album[row["file"]]
+    assert (picture.pixels == cv2.imread(str(archive / KEYS[0]))[..., ::-1]).all()
+    assert [(one.text, one.label, one.exact, one.rows) for one in picture.plates] == [
+        ("AB1234", HONG_KONG, True, 2),
+        (None, HONG_KONG, True, 1),
+    ]
+
+
+def test_the_reader_trains_on_them(reviewed: list[int], settings: Settings, tmp_path: Path) -> None:
+    real = pytest.importorskip("models.reader.real", reason="needs the extra `tensorflow`")
+    folder = tmp_path / "train"
+    run_corrections(None, folder, settings, force=False, as_json=False)
+    [plate] = real.hong_kong(folder)
+    assert (plate.label.text, plate.label.rows, plate.label.upper) == ("AB1234", 2, 2)
+    assert plate.colour == "yellow"
+
+
+def test_a_photograph_that_cannot_be_fetched_is_left_out_and_told(
+    reviewed: list[int],
+    settings: Settings,
+    archive: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    (archive / KEYS[1]).unlink()
+    (archive / KEYS[2]).write_bytes(b"another content")
+    folder = tmp_path / "train"
+    assert run_corrections(None, folder, settings, force=False, as_json=True) == 1
+    out, err = capsys.readouterr()
+    report = json.loads(out)
+    assert (report["photographs"], report["plates"], len(report["missing"])) == (1, 2, 2)
+    assert err.count("hkplates: left out image") == 2
+    assert len(written(folder / "train.jsonl")) == 1
+
+
+def test_what_lies_there_already_is_not_fetched_again(
+    reviewed: list[int], settings: Settings, archive: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "train"
+    run_corrections(None, folder, settings, force=False, as_json=False)
+    for key in KEYS:
+        (archive / key).unlink()
+    with pytest.raises(typer.BadParameter, match="--force"):
+        run_corrections(None, folder, settings, force=False, as_json=False)
+    assert run_corrections(None, folder, settings, force=True, as_json=False) == 0
+    assert len(written(folder / "train.jsonl")) == 3
+
+
+def test_a_photograph_that_was_replaced_is_left_out(
+    engine: sa.Engine, reviewed: list[int], settings: Settings, tmp_path: Path
+) -> None:
+    execute(engine, "UPDATE images SET superseded = true WHERE key <> 'two.png'")
+    path = tmp_path / "labels.jsonl"
+    run_corrections(str(path), None, settings, force=False, as_json=False)
+    assert [row["source"].rpartition(" ")[2] for row in written(path)] == ["two.png"]
+
+
+def test_a_folder_that_cannot_be_is_refused(
+    reviewed: list[int], settings: Settings, tmp_path: Path
+) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(OutputUnwritable, match="choose another place with --photos"):
+        run_corrections(None, tmp_path / "file", settings, force=False, as_json=False)
+    with pytest.raises(typer.BadParameter, match="folder of this machine"):
+        run_corrections(None, Path("s3://b/k"), settings, force=False, as_json=False)
+
+
+@pytest.mark.parametrize(
+    ("key", "name"),
+    [
+        ("a/b.JPG", "7.jpg"),
+        ("../../etc/passwd", "7.jpg"),
+        ("x.png/../y", "7.jpg"),
+        (".tiff", "7.tiff"),
+        ("no\nline.webp", "7.webp"),
+    ],
+)
+def test_a_file_is_named_by_number_whatever_its_key_holds(key: str, name: str) -> None:
+    assert file_name(ImageRef(7, "s3", "b", key, "e")) == name
