@@ -13,7 +13,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from hkplates.database import ledger_sql
 from hkplates.database.ledger import Added, Ledger
 from hkplates.database.ledger import Submission as Opened
-from hkplates.database.shown import begins, mark
+from hkplates.database.shown import SHOWN, begins, mark
 from hkplates.database.tables import Image, Plate, Submission
 from hkplates.database.text import like
 
@@ -26,7 +26,8 @@ class Wanted:
     """Which images; what is None narrows nothing, and what is not narrows together.
 
     `below`: a plate of region HK is read with less confidence. `mark`: a plate has it, in the
-    registry's form, with `?` for one character and `*` for any number; with `below` the same plate.
+    registry's form and as a person corrected it, where one did; with `?` for one character and `*`
+    for any number; with `below` the same plate. What a person found to be no plate is none.
     `model`: the version whose reading is the current one. `submission`: the one that last asked for
     the image. `prefix` with `://` is the beginning of the URI, else of the key. `limit`: so many of
     them at most, from all over the archive.
@@ -195,8 +196,7 @@ def _conditions(wanted: Wanted) -> Iterator[sa.ColumnElement[bool]]:
     if wanted.prefix is not None:
         yield begins(wanted.prefix)
     if of_plate := list(_plate_conditions(wanted)):
-        current = (Plate.image_id == Image.id, Plate.model_version_id == Image.model_version_id)
-        yield sa.exists().where(*current, *of_plate)
+        yield sa.exists().where(*SHOWN, *of_plate)
 
 
 def _plate_conditions(wanted: Wanted) -> Iterator[sa.ColumnElement[bool]]:

@@ -29,7 +29,7 @@ BEGIN
     -- wide, and not worth a look.
     IF beginning <> '' AND NOT EXISTS (
         SELECT FROM pg_stats, unnest(histogram_bounds::text::text[]) AS bound
-         WHERE schemaname = 'public' AND tablename = 'ix_images_key_beginning'
+         WHERE schemaname = 'public' AND tablename = 'images' AND attname = 'key'
            AND starts_with(bound, beginning))
     THEN
         EXECUTE 'SELECT array_agg(id) FROM (

@@ -10,11 +10,13 @@ import sqlalchemy as sa
 import typer
 from pydantic import SecretStr
 from servers.archive import Archive, Plates, plate
+from servers.ledgers import column
 
 from hkplates.database import queries
 from hkplates.database.ledger import Ledger
 from hkplates.database.reprocess import Reprocessing, Wanted
 from hkplates.database.results import ImageDone, ImageFailed
+from hkplates.database.reviews import record
 from hkplates.errors import DatabaseUnreachable
 from hkplates.jobs import Chunk
 from hkplates.settings import Settings
@@ -169,6 +171,18 @@ def expected(report: Report | None) -> Report:
 )
 def test_what_narrows_narrows_together(world: World, wanted: Wanted, keys: list[str]) -> None:
     assert world.chosen(wanted) == keys
+
+
+def test_a_mark_is_the_one_that_a_person_saw_and_what_is_no_plate_is_none(world: World) -> None:
+    engine = world.archive.engine
+    query = "SELECT plates.id FROM plates JOIN images ON images.id = image_id WHERE key = 'a/2.jpg'"
+    [plate] = column(engine, query)
+    assert world.chosen(Wanted(below=0.75)) == ["a/2.jpg"]
+    record(engine, int(str(plate)), "corrected", text="ZZ 7", reviewer="ada")
+    assert world.chosen(Wanted(mark="ZZ7")) == ["a/2.jpg"]
+    assert world.chosen(Wanted(mark="AA1?")) == ["a/1.jpg"]
+    record(engine, int(str(plate)), "not_a_plate", reviewer="ada")
+    assert world.chosen(Wanted(below=0.75)) == []
 
 
 def test_a_confidence_is_compared_as_it_is_stored(world: World) -> None:

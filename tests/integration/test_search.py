@@ -8,7 +8,6 @@ import sqlalchemy as sa
 from look_alikes import score
 from readings import NEW, OLD, Reading, plant
 
-from hkplates.database.reviews import record
 from hkplates.database.search import Asked, Match, PatternInvalid, search
 from hkplates.recognition import marks
 
@@ -310,42 +309,15 @@ def test_a_prefix_is_the_beginning_of_the_whole_key_however_it_is_looked_up(
                 assert len(read(engine, pattern, prefix=prefix, **more)) == found, prefix
 
 
-def test_what_a_person_said_counts_and_not_what_was_read(engine: sa.Engine) -> None:
-    doubt = (0.9, 0.5, 0.9, 0.9, 0.9, 0.9)
-    corrected, accepted, nothing = plant(engine, [Reading("A81234", 0.5, doubt) for _ in range(3)])
-    record(engine, corrected, "corrected", text="AB 1234", reviewer="ada")
-    record(engine, accepted, "accepted", reviewer="ada")
-    record(engine, nothing, "not_a_plate", reviewer="ada")
-    for pattern in ("AB1234", "AB12*", "*B1234", "?B1234"):
-        for look_alikes in (True, False):
-            [match] = found(engine, pattern, look_alikes=look_alikes)
-            assert (match.plate_id, match.mark, match.text) == (corrected, "AB1234", "AB 1234")
-            assert (match.score, match.why) == (1, "corrected by a person")
-            assert match.confidence == pytest.approx(0.48)
-    for pattern in ("A81234", "A812*"):
-        [match] = found(engine, pattern)
-        assert (match.plate_id, match.score) == (accepted, 1)
-        assert match.why == "accepted by a person"
-
-
-def test_what_a_person_said_is_narrowed_as_everything(engine: sa.Engine) -> None:
-    day = datetime(2026, 7, 1, tzinfo=UTC)
-    here, gone = plant(
-        engine,
-        [
-            Reading("A81234", key="here/1.jpg", taken_at=day),
-            Reading("A81234", key="here/2.jpg", taken_at=day, superseded=True),
-        ],
-    )
-    for plate in (here, gone):
-        record(engine, plate, "corrected", text="AB1234", reviewer="ada")
-    for pattern in ("AB1234", "AB12*"):
-        for more, count in (
-            ({}, 1), ({"prefix": "here/"}, 1), ({"prefix": "s3://car-park/h"}, 1),
-            ({"prefix": "there/"}, 0), ({"since": day}, 1), ({"until": day}, 0),
-        ):  # fmt: skip
-            assert len(found(engine, pattern, **more)) == count
-            assert len(found(engine, pattern, look_alikes=False, **more)) == count
+def test_a_wide_prefix_is_not_looked_up_first_whoever_asks(engine: sa.Engine) -> None:
+    plant(engine, [Reading("AB1234", key=f"{n:04}.jpg") for n in range(1000)])
+    with engine.begin() as connection:
+        connection.execute(sa.text("ANALYZE images"))
+        connection.execute(sa.text("SET LOCAL ROLE hkplates_reader"))
+        below = sa.text("SELECT cardinality(images_below(:prefix, 50000))")
+        asked = [connection.execute(below, {"prefix": one}).scalar_one() for one in ("0", "07771")]
+        assert asked == [None, 0]
+        assert connection.execute(below, {"prefix": "0777."}).scalar_one() == 1
 
 
 def test_readers_may_search_and_functions_say_what_they_are(engine: sa.Engine) -> None:
