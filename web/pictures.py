@@ -90,7 +90,7 @@ class Pictures:
 
         Raises:
             ImageRejected: the photograph is gone, another, not allowed, or cannot be decoded.
-            TemporaryFault, SourceError: its store is away, or does not let this process in.
+            TemporaryFault: its store is away, or does not let this process in.
             MemoryError: decoding it takes more memory than there is.
         """
         if (kept := self._cache.get(wanted.name)) is not None:

@@ -3,14 +3,21 @@ database with something in it that is only read."""
 
 import secrets
 from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import psycopg
 import pytest
 import sqlalchemy as sa
 from planted import plant
+from servers.ledgers import keys, submit
 
 from hkplates.database.ledger import Ledger
 from hkplates.database.session import open_engine
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+    from fastapi.testclient import TestClient
 
 
 @pytest.fixture
@@ -38,3 +45,50 @@ def planted_url(database_server: str, template_database: str) -> Iterator[str]:
     yield url
     with psycopg.connect(database_server, autocommit=True) as connection:
         connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+@pytest.fixture
+def app(engine: sa.Engine, tmp_path: Path) -> Iterator["FastAPI"]:
+    """The page with its users and tokens (guarded.py)."""
+    from guarded import application, guards  # here, so that nobody else waits for it
+
+    with application(engine, tmp_path, guards()) as made:
+        yield made
+
+
+@pytest.fixture
+def local(engine: sa.Engine, tmp_path: Path) -> Iterator["FastAPI"]:
+    """The page as `hkplates web` serves it on one's own machine."""
+    from guarded import application
+
+    with application(engine, tmp_path, None) as made:
+        yield made
+
+
+@pytest.fixture
+def submission(ledger: Ledger) -> int:
+    """A running submission of two images."""
+    return submit(ledger, keys(2))
+
+
+@pytest.fixture
+def planted(engine: sa.Engine) -> sa.Engine:
+    """The two days of planted.py, for tests that change something."""
+    plant(engine)
+    return engine
+
+
+@pytest.fixture
+def api(app: "FastAPI") -> "TestClient":
+    """A program with a reader's token."""
+    from guarded import READER_TOKEN, program
+
+    return program(app, READER_TOKEN)
+
+
+@pytest.fixture
+def reviewer(app: "FastAPI") -> "TestClient":
+    """A program with a reviewer's token."""
+    from guarded import REVIEWER_TOKEN, program
+
+    return program(app, REVIEWER_TOKEN)

@@ -5,6 +5,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import argon2
 import sqlalchemy as sa
@@ -24,6 +25,8 @@ from web.services import services_over
 
 PASSWORD = "correct horse battery"
 HOST = "plates.example.org"
+ORIGIN = f"http://{HOST}"
+PAGES = ["/", "/search?mark=AB1234", "/submissions/1", "/audit", "/photos/1", "/plates/1/crop"]
 # Cheap to look at; hashes of `hkplates web-password` take 64 MiB and a tenth of a second.
 _HASH = argon2.PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(PASSWORD)
 ADA, BOB = f"ada:reviewer:{_HASH}", f"bob:reader:{_HASH}"
@@ -54,6 +57,13 @@ def browser(app: FastAPI, base: str = f"http://{HOST}") -> TestClient:
     return TestClient(app, base_url=base, follow_redirects=False)
 
 
+def program(app: FastAPI, token: str) -> TestClient:
+    """A program with a token."""
+    client = browser(app)
+    client.headers.update(bearer(token))
+    return client
+
+
 def form_token(answer: Response) -> str:
     """What the forms of a page carry."""
     found = re.search(r'name="csrf_token" value="([0-9a-f]{64})"', answer.text)
@@ -80,6 +90,26 @@ def logged_in(app: FastAPI, name: str = "ada", base: str = f"http://{HOST}") -> 
 def bearer(token: str) -> dict[str, str]:
     """The header of a program."""
     return {"Authorization": f"Bearer {token}"}
+
+
+def trail(engine: sa.Engine) -> list[dict[str, Any]]:
+    """What is kept of what people did, the earliest first."""
+    query = sa.text("SELECT actor, action, subject, purpose, address FROM audit ORDER BY id")
+    with engine.connect() as connection:
+        return [dict(row) for row in connection.execute(query).mappings()]
+
+
+def state(engine: sa.Engine, number: int) -> str:
+    """Of a submission."""
+    query = sa.text("SELECT state FROM submissions WHERE id = :id")
+    with engine.connect() as connection:
+        return str(connection.execute(query, {"id": number}).scalar_one())
+
+
+def pause(client: TestClient, number: int, **more: Any) -> int:
+    """Press the button of a submission; the answer's status."""
+    data = {"csrf_token": form_token(client.get(f"/submissions/{number}"))}
+    return client.post(f"/submissions/{number}/pause", data=data, **more).status_code
 
 
 @contextmanager

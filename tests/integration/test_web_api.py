@@ -1,74 +1,21 @@
-"""The API: the same reads as the pages, as JSON, page by page, and reviews."""
-
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
+"""The API: the same reads as the pages, as JSON, page by page."""
 
 import pytest
 import sqlalchemy as sa
+from asking import get, pages, plate_of
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
 from fastapi.testclient import TestClient
-from guarded import (
-    READER_TOKEN,
-    REVIEWER_TOKEN,
-    application,
-    bearer,
-    browser,
-    form_token,
-    guards,
-    logged_in,
-)
-from planted import JULY, plant
+from guarded import browser
+from planted import JULY
 from servers.ledgers import keys, save_failed, submit, take
 
+from hkplates.database import queries
 from hkplates.database.ledger import Ledger
+from hkplates.database.progress import statuses
+from hkplates.database.search import Asked, search
 from web.api import reviews, sightings, submissions
 from web.api.room import document
-from web.errors import PROBLEM
-
-
-@pytest.fixture
-def planted(engine: sa.Engine) -> sa.Engine:
-    plant(engine)
-    return engine
-
-
-@pytest.fixture
-def app(engine: sa.Engine, tmp_path: Path) -> Iterator[FastAPI]:
-    with application(engine, tmp_path, guards()) as made:
-        yield made
-
-
-@pytest.fixture
-def api(app: FastAPI) -> TestClient:
-    """A program with a reader's token."""
-    client = browser(app)
-    client.headers.update(bearer(READER_TOKEN))
-    return client
-
-
-def get(api: TestClient, path: str, status: int = 200, **asked: Any) -> Any:
-    answer = api.get(f"/api/v1{path}", params=asked or None)
-    assert answer.status_code == status, answer.text
-    assert answer.headers["content-type"] == ("application/json" if status == 200 else PROBLEM)
-    return answer.json()
-
-
-def pages(api: TestClient, path: str, **asked: Any) -> list[Any]:
-    """All items of a list, one page after the other."""
-    found, cursor = [], {}
-    while True:
-        page = get(api, path, **asked, **cursor)
-        assert len(page["items"]) <= asked["limit"]
-        found += page["items"]
-        if page["next"] is None:
-            return found
-        assert len(page["items"]) == asked["limit"]
-        cursor = {"cursor": page["next"]}
-
-
-# --- Submissions ---------------------------------------------------------------------------------
 
 
 def test_submissions_come_the_newest_first_and_page_by_page(
@@ -83,9 +30,6 @@ def test_submissions_come_the_newest_first_and_page_by_page(
 
 
 def test_one_submission_is_told_as_on_the_command_line(api: TestClient, planted: sa.Engine) -> None:
-    from hkplates.database import queries
-    from hkplates.database.progress import statuses
-
     row = queries.submission(planted, JULY)
     assert row is not None
     [status] = statuses(planted, [row])
@@ -158,11 +102,7 @@ def test_a_value_that_cannot_be_used_is_named_and_not_repeated(api: TestClient) 
     assert "hunter2" not in str(problem)
 
 
-# --- Sightings -----------------------------------------------------------------------------------
-
-
 def test_a_search_is_that_of_the_command_line(api: TestClient, planted: sa.Engine) -> None:
-    from hkplates.database.search import Asked, search
 
     told = get(api, "/search", mark="DE6678", since="2026-07", limit=2)
     found = search(planted, Asked("DE6678", most=2)).found
@@ -173,12 +113,6 @@ def test_a_search_is_that_of_the_command_line(api: TestClient, planted: sa.Engin
     assert get(api, "/search", mark="DE6678", exact=True)["sightings"] == []
     assert get(api, "/search", mark="DE6678", since="2027")["sightings"] == []
     assert get(api, "/search", mark="DE6678", prefix="nowhere/")["sightings"] == []
-
-
-def plate_of(engine: sa.Engine, mark: str) -> int:
-    query = sa.text("SELECT plate_id FROM sightings WHERE mark = :mark ORDER BY plate_id LIMIT 1")
-    with engine.connect() as connection:
-        return int(connection.execute(query, {"mark": mark}).scalar_one())
 
 
 def test_a_sighting_comes_with_what_stands_beside_it(api: TestClient, planted: sa.Engine) -> None:
@@ -208,119 +142,6 @@ def test_pictures_are_asked_for_by_number_and_nothing_else(
         answer = api.get(f"/api/v1{path}")
         assert answer.status_code in (404, 422)
         assert "root:" not in answer.text
-
-
-# --- Reviews -------------------------------------------------------------------------------------
-
-
-def say(client: TestClient, plate: int, status: int, **said: Any) -> Any:
-    answer = client.post(f"/api/v1/sightings/{plate}/reviews", json=said)
-    assert answer.status_code == status, answer.text
-    return answer.json()
-
-
-@pytest.fixture
-def reviewer(app: FastAPI) -> TestClient:
-    """A program with a reviewer's token."""
-    client = browser(app)
-    client.headers.update(bearer(REVIEWER_TOKEN))
-    return client
-
-
-def test_the_queue_has_what_nobody_reviewed_the_least_sure_first(
-    api: TestClient, reviewer: TestClient, planted: sa.Engine
-) -> None:
-    found = pages(api, "/reviews/queue", limit=1)
-    assert [one["mark"] for one in found] == ["DE5678", "SB888"]
-    told = get(api, "/reviews/queue")
-    assert (told["left"], told["left_is_exact"]) == (2, True)
-    say(reviewer, found[0]["plate_id"], 201, verdict="accepted")
-    assert [one["mark"] for one in get(api, "/reviews/queue")["items"]] == ["SB888"]
-    assert get(api, "/reviews/queue", prefix="tunnel/")["items"] == []
-    assert get(api, "/reviews/queue", below=0.5)["items"] == []
-
-
-def test_a_correction_is_what_sightings_tells_from_then_on(
-    api: TestClient, reviewer: TestClient, planted: sa.Engine
-) -> None:
-    plate = plate_of(planted, "DE5678")
-    said = say(reviewer, plate, 201, verdict="corrected", text="de 6678", note="seen from near")
-    assert (said["mark"], said["text"], said["reviewer"]) == ("DE6678", "DE 6678", "token:robot")
-    told = get(api, f"/sightings/{plate}")
-    assert (told["mark"], told["read_mark"]) == ("DE6678", "DE5678")
-    assert told["review"] == said
-    assert told["history"] == [said]
-    with planted.connect() as connection:
-        row = connection.execute(sa.text("SELECT actor, action, subject FROM audit LIMIT 1")).one()
-    assert row == (
-        "token:robot",
-        "review",
-        {"plate": plate, "verdict": "corrected", "text": "de 6678"},
-    )
-
-
-def test_a_reader_may_not_review(api: TestClient, planted: sa.Engine) -> None:
-    problem = say(api, plate_of(planted, "DE5678"), 403, verdict="accepted")
-    assert "Only reviewers may do that" in problem["detail"]
-
-
-@pytest.mark.parametrize(
-    ("said", "status"),
-    [
-        ({"verdict": "corrected"}, 422),
-        ({"verdict": "accepted", "text": "DE 5678"}, 422),
-        ({"verdict": "corrected", "text": "車"}, 422),
-        ({"verdict": "corrected", "text": "\0"}, 422),
-        ({"verdict": "doubted"}, 422),
-        ({"verdict": "accepted", "reviewer": "ada"}, 422),
-        ({"verdict": "accepted", "note": "x" * 501}, 422),
-        ({}, 422),
-    ],
-)
-def test_what_can_be_no_review_changes_nothing(
-    reviewer: TestClient, planted: sa.Engine, said: dict[str, str], status: int
-) -> None:
-    say(reviewer, plate_of(planted, "DE5678"), status, **said)
-    with planted.connect() as connection:
-        assert connection.execute(sa.text("SELECT count(*) FROM reviews")).scalar_one() == 0
-
-
-def test_a_review_of_no_plate_is_told(reviewer: TestClient) -> None:
-    say(reviewer, 77, 404, verdict="accepted")
-
-
-@pytest.mark.parametrize(
-    ("body", "form"),
-    [
-        (b"{", "application/json"),
-        (b'{"verdict": "accepted"}', "text/plain"),
-        (b"verdict=accepted", "application/x-www-form-urlencoded"),
-        (b"\xff\xfe", "application/json"),
-        (b"", "application/json"),
-        (b'{"verdict": "accepted", "note": "\\ud800"}', "application/json"),
-        (b"[" * 50_000, "application/json"),
-    ],
-)
-def test_what_is_no_document_is_refused(reviewer: TestClient, body: bytes, form: str) -> None:
-    answer = reviewer.post(
-        "/api/v1/sightings/1/reviews", content=body, headers={"Content-Type": form}
-    )
-    assert answer.status_code in (400, 422)
-    assert answer.headers["content-type"] == PROBLEM
-
-
-def test_who_is_logged_in_may_ask_the_api_from_a_page_of_ours(
-    app: FastAPI, planted: sa.Engine
-) -> None:
-    client = logged_in(app)
-    assert client.get("/api/v1/submissions").status_code == 200
-    plate = plate_of(planted, "DE5678")
-    say(client, plate, 403, verdict="accepted")  # a page elsewhere might make the browser do so
-    client.headers["X-CSRF-Token"] = form_token(client.get("/"))
-    assert say(client, plate, 201, verdict="accepted")["reviewer"] == "ada"
-
-
-# --- The document --------------------------------------------------------------------------------
 
 
 def test_the_document_describes_every_address_and_value(app: FastAPI, api: TestClient) -> None:

@@ -1,14 +1,11 @@
 """Whatever somebody calls their photographs, pages show it as text."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 import sqlalchemy as sa
+from fastapi import FastAPI
 from fastapi.testclient import TestClient
-from guarded import application, browser, guards, log_in, logged_in
+from guarded import browser, log_in, logged_in
 from lxml import html
-from planted import plant
 
 from hkplates.database import audit, reviews
 
@@ -17,10 +14,9 @@ EVIL = "\"'><script>alert(1)</script><img src=x onerror=alert(2)>{{7*7}}&amp;"
 
 
 @pytest.fixture
-def client(engine: sa.Engine, tmp_path: Path) -> Iterator[TestClient]:
+def client(planted: sa.Engine, app: FastAPI) -> TestClient:
     """A reviewer, and an archive in which everything that may be called anything is called EVIL."""
-    plant(engine)
-    with engine.begin() as connection:
+    with planted.begin() as connection:
         for statement in (
             "UPDATE images SET key = key || :evil, bucket = bucket || :evil",
             "UPDATE images SET detail = :evil WHERE state IN ('failed', 'quarantined')",
@@ -33,10 +29,9 @@ def client(engine: sa.Engine, tmp_path: Path) -> Iterator[TestClient]:
         ):
             connection.execute(sa.text(statement), {"evil": EVIL})
     for plate in range(1, 5):
-        reviews.record(engine, plate, "accepted", reviewer=EVIL, note=EVIL)
-    audit.note(engine, actor=EVIL, action=EVIL, subject={EVIL: EVIL}, purpose=EVIL, address=EVIL)
-    with application(engine, tmp_path, guards()) as app:
-        yield logged_in(app)
+        reviews.record(planted, plate, "accepted", reviewer=EVIL, note=EVIL)
+    audit.note(planted, actor=EVIL, action=EVIL, subject={EVIL: EVIL}, purpose=EVIL, address=EVIL)
+    return logged_in(app)
 
 
 @pytest.mark.parametrize(
@@ -86,8 +81,8 @@ def test_so_is_an_address_that_cannot_be_answered(
     assert_harmless(answer.text)
 
 
-def test_so_is_what_is_typed_into_the_login(client: TestClient) -> None:
-    stranger = browser(client.app)  # type: ignore[arg-type]
+def test_so_is_what_is_typed_into_the_login(app: FastAPI) -> None:
+    stranger = browser(app)
     for answer in (
         stranger.get("/login", params={"next": "/search?mark=" + EVIL}),
         log_in(stranger, EVIL[:64], EVIL, "/" + EVIL),

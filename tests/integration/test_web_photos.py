@@ -1,14 +1,17 @@
 """Photographs and plates as pictures, and what is shown where there is none."""
 
 import os
+import secrets
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
+import structlog
 from pictured import record
 from PIL import Image
+from servers.s3 import S3
 from surfing import Surfer, surfing
 
 from hkplates.database.tables import Image as ImageRow
@@ -141,7 +144,7 @@ def test_a_store_that_is_away_is_told_and_asked_again_later(
     folder.rename(folder.with_name("elsewhere"))
     answer = get(surfer, f"/photos/{number}")
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "15")
-    assert "does not answer" in answer.text
+    assert "does not serve this page" in answer.text
 
 
 def test_a_photograph_larger_than_the_limits_is_not_decoded(
@@ -182,3 +185,45 @@ def test_a_key_that_leads_out_of_its_folder_shows_nothing(
     answer = get(surfer, f"/photos/{number}")
     assert answer.status_code == 403
     assert "secret" not in answer.text
+
+
+def in_a_bucket(engine: sa.Engine, s3: S3, folder: Path) -> int:
+    """A photograph in S3, recorded as read; its number."""
+    bucket, client = f"photos-{secrets.token_hex(3)}", s3.client()
+    client.create_bucket(Bucket=bucket)
+    client.upload_file(str(save(folder / "car.jpg")), bucket, "gate é/car.jpg")
+    etag = client.head_object(Bucket=bucket, Key="gate é/car.jpg")["ETag"].strip('"')
+    [number] = record(engine, folder, SIZE)
+    place = {"store": "s3", "bucket": bucket, "key": "gate é/car.jpg", "etag": etag}
+    with engine.begin() as connection:
+        connection.execute(sa.update(ImageRow).values(place))
+    return number
+
+
+def test_a_photograph_comes_from_its_bucket_through_the_page(
+    engine: sa.Engine, folder: Path, tmp_path: Path, s3: S3, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    number = in_a_bucket(engine, s3, folder)
+    for name, value in s3.environment().items():
+        monkeypatch.setenv(name, value)
+    with surfing(engine, tmp_path / "data") as surfer:
+        answer = get(surfer, f"/photos/{number}")
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "image/jpeg")
+    assert quarters(answer.content) == [RED, GREEN, WHITE, BLUE]
+
+
+def test_a_bucket_that_does_not_know_the_page_is_told_without_its_credentials(
+    engine: sa.Engine, folder: Path, tmp_path: Path, s3: S3, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    number = in_a_bucket(engine, s3, folder)
+    wrong = {"AWS_SECRET_ACCESS_KEY": "not-the-secret"}
+    for name, value in (s3.environment() | wrong).items():
+        monkeypatch.setenv(name, value)
+    with surfing(engine, tmp_path / "data") as surfer, structlog.testing.capture_logs() as logs:
+        answer = get(surfer, f"/photos/{number}")
+    assert answer.status_code == 503
+    assert [line["event"] for line in logs] == ["picture_failed"]
+    assert "does not accept" in logs[0]["error"]
+    for told in (answer.text, str(logs)):
+        assert "not-the-secret" not in told
+        assert s3.access_key not in told

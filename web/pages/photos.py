@@ -10,7 +10,7 @@ from anyio import CapacityLimiter, to_thread
 from fastapi import APIRouter, Header, Path, Request
 from fastapi.responses import Response
 
-from hkplates.errors import HkplatesError, ImageRejected, SourceError, TemporaryFault
+from hkplates.errors import ImageRejected, TemporaryFault
 from web.pictures import Pictures, Size, Wanted
 from web.services import Held
 from web.templating import rendered
@@ -74,18 +74,12 @@ def _picture(
     except ImageRejected as error:
         status = STATUSES.get(error.reason, UNREADABLE)
         return placeholder(status, REASONS.get(error.reason, "It cannot be shown"))
-    except (TemporaryFault, SourceError) as error:
-        return _away(wanted, error)
+    except TemporaryFault as error:
+        log.warning("picture_failed", image=wanted.image_id, error=str(error))
+        return placeholder(503, "The store of the photographs does not serve this page just now")
     except MemoryError:
         log.warning("picture_failed", image=wanted.image_id, error="not enough memory")
         return placeholder(503, "There is not enough memory to show it just now")
-
-
-def _away(wanted: Wanted, error: HkplatesError) -> Response:
-    log.warning("picture_failed", image=wanted.image_id, error=str(error))
-    if isinstance(error, TemporaryFault):
-        return placeholder(503, "The store of the photographs does not answer; try again later")
-    return placeholder(502, "The store of the photographs does not let this page in")
 
 
 def placeholder(status: int, words: str) -> Response:

@@ -11,7 +11,7 @@ from web.security.entries import LONGEST_PASSWORD, Entry
 from web.security.limits import neighbourhood
 from web.security.pace import too_often
 from web.security.paths import HEALTH, HOME, LOGIN, LOGOUT, local_path
-from web.security.people import NOBODY, Person, address_of, person_of
+from web.security.people import Person, address_of, person_of
 from web.security.sessions import Session
 from web.security.state import security_of
 from web.security.trail import note
@@ -62,10 +62,10 @@ def log_in(
 @router.post(LOGOUT)
 def log_out(request: Request) -> Response:
     """End the session, and whatever copy of its cookie there is."""
-    security = security_of(request)
-    if not security.access.is_open and person_of(request) is not NOBODY:
-        _end(request, request.state.session)
-        request.state.session = security.sessions.new()
+    session: Session | None = request.state.session
+    if session is not None and session.name:
+        _end(request, session)
+        request.state.session = security_of(request).sessions.new()
     return RedirectResponse(LOGIN, 303)
 
 

@@ -4,7 +4,7 @@ from urllib.parse import urlsplit
 
 HOME, LOGIN, LOGOUT, HEALTH = "/", "/login", "/logout", "/healthz"
 STATIC = "/static/"
-PUBLIC = frozenset({LOGIN, HEALTH})
+PUBLIC = frozenset({LOGIN, LOGOUT, HEALTH})
 """For which nobody need be logged in."""
 ANYONES = frozenset({LOGIN, LOGOUT})
 """What changes something, and may be asked for by readers and by nobody."""

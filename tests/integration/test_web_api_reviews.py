@@ -1,0 +1,103 @@
+"""The API: readings to review, and what a person says about one."""
+
+import pytest
+import sqlalchemy as sa
+from asking import get, pages, plate_of, say
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
+from guarded import form_token, logged_in
+
+from web.errors import PROBLEM
+
+
+def test_the_queue_has_what_nobody_reviewed_the_least_sure_first(
+    api: TestClient, reviewer: TestClient, planted: sa.Engine
+) -> None:
+    found = pages(api, "/reviews/queue", limit=1)
+    assert [one["mark"] for one in found] == ["DE5678", "SB888"]
+    told = get(api, "/reviews/queue")
+    assert (told["left"], told["left_is_exact"]) == (2, True)
+    say(reviewer, found[0]["plate_id"], 201, verdict="accepted")
+    assert [one["mark"] for one in get(api, "/reviews/queue")["items"]] == ["SB888"]
+    assert get(api, "/reviews/queue", prefix="tunnel/")["items"] == []
+    assert get(api, "/reviews/queue", below=0.5)["items"] == []
+
+
+def test_a_correction_is_what_sightings_tells_from_then_on(
+    api: TestClient, reviewer: TestClient, planted: sa.Engine
+) -> None:
+    plate = plate_of(planted, "DE5678")
+    said = say(reviewer, plate, 201, verdict="corrected", text="de 6678", note="seen from near")
+    assert (said["mark"], said["text"], said["reviewer"]) == ("DE6678", "DE 6678", "token:robot")
+    told = get(api, f"/sightings/{plate}")
+    assert (told["mark"], told["read_mark"]) == ("DE6678", "DE5678")
+    assert told["review"] == said
+    assert told["history"] == [said]
+    with planted.connect() as connection:
+        row = connection.execute(sa.text("SELECT actor, action, subject FROM audit LIMIT 1")).one()
+    assert row == (
+        "token:robot",
+        "review",
+        {"plate": plate, "verdict": "corrected", "text": "de 6678"},
+    )
+
+
+def test_a_reader_may_not_review(api: TestClient, planted: sa.Engine) -> None:
+    problem = say(api, plate_of(planted, "DE5678"), 403, verdict="accepted")
+    assert "Only reviewers may do that" in problem["detail"]
+
+
+@pytest.mark.parametrize(
+    ("said", "status"),
+    [
+        ({"verdict": "corrected"}, 422),
+        ({"verdict": "accepted", "text": "DE 5678"}, 422),
+        ({"verdict": "corrected", "text": "車"}, 422),
+        ({"verdict": "corrected", "text": "\0"}, 422),
+        ({"verdict": "doubted"}, 422),
+        ({"verdict": "accepted", "reviewer": "ada"}, 422),
+        ({"verdict": "accepted", "note": "x" * 501}, 422),
+        ({}, 422),
+    ],
+)
+def test_what_can_be_no_review_changes_nothing(
+    reviewer: TestClient, planted: sa.Engine, said: dict[str, str], status: int
+) -> None:
+    say(reviewer, plate_of(planted, "DE5678"), status, **said)
+    with planted.connect() as connection:
+        assert connection.execute(sa.text("SELECT count(*) FROM reviews")).scalar_one() == 0
+
+
+def test_a_review_of_no_plate_is_told(reviewer: TestClient) -> None:
+    say(reviewer, 77, 404, verdict="accepted")
+
+
+@pytest.mark.parametrize(
+    ("body", "form"),
+    [
+        (b"{", "application/json"),
+        (b'{"verdict": "accepted"}', "text/plain"),
+        (b"verdict=accepted", "application/x-www-form-urlencoded"),
+        (b"\xff\xfe", "application/json"),
+        (b"", "application/json"),
+        (b'{"verdict": "accepted", "note": "\\ud800"}', "application/json"),
+        (b"[" * 50_000, "application/json"),
+    ],
+)
+def test_what_is_no_document_is_refused(reviewer: TestClient, body: bytes, form: str) -> None:
+    answer = reviewer.post(
+        "/api/v1/sightings/1/reviews", content=body, headers={"Content-Type": form}
+    )
+    assert answer.status_code in (400, 422)
+    assert answer.headers["content-type"] == PROBLEM
+
+
+def test_who_is_logged_in_may_ask_the_api_from_a_page_of_ours(
+    app: FastAPI, planted: sa.Engine
+) -> None:
+    client = logged_in(app)
+    assert client.get("/api/v1/submissions").status_code == 200
+    plate = plate_of(planted, "DE5678")
+    say(client, plate, 403, verdict="accepted")  # a page elsewhere might make the browser do so
+    client.headers["X-CSRF-Token"] = form_token(client.get("/"))
+    assert say(client, plate, 201, verdict="accepted")["reviewer"] == "ada"
