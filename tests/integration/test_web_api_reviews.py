@@ -63,9 +63,11 @@ def test_a_reader_may_not_review(api: TestClient, planted: sa.Engine) -> None:
 def test_what_can_be_no_review_changes_nothing(
     reviewer: TestClient, planted: sa.Engine, said: dict[str, str], status: int
 ) -> None:
-    say(reviewer, plate_of(planted, "DE5678"), status, **said)
+    plate = plate_of(planted, "DE5678")
+    say(reviewer, plate, status, **said)
     with planted.connect() as connection:
-        assert connection.execute(sa.text("SELECT count(*) FROM reviews")).scalar_one() == 0
+        query = sa.text("SELECT count(*) FROM reviews WHERE plate_id = :plate")
+        assert connection.execute(query, {"plate": plate}).scalar_one() == 0
 
 
 def test_a_review_of_no_plate_is_told(reviewer: TestClient) -> None:
