@@ -73,7 +73,7 @@ bench-export: install-dev ## Export a million sightings in each format: rate and
 	@$(BIN)/python -m benchmarks.export $(ARGS)
 
 .PHONY: bench-search
-bench-search: install-dev ## Search among generated plates: times, what is found, plans: ROWS=10000000 (an hour)
+bench-search: install-dev ## Search among generated plates: times, what is found, plans: ROWS=10000000 (half an hour)
 	@$(BIN)/python -m benchmarks.search --rows "$(ROWS)" $(ARGS)
 
 .PHONY: bench-queue
