@@ -7,6 +7,7 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from guarded import form_token, logged_in
 
+from hkplates.database import reviews
 from web.errors import PROBLEM
 
 
@@ -33,6 +34,9 @@ def test_a_correction_is_what_sightings_tells_from_then_on(
     assert (told["mark"], told["read_mark"]) == ("DE6678", "DE5678")
     assert told["review"] == said
     assert told["history"] == [said]
+    asked = get(api, "/search", mark="DE6678", exact=True)
+    assert [one["plate_id"] for one in asked["sightings"]] == [plate]
+    assert get(api, "/search", mark="DE5678", exact=True)["sightings"] == []
     with planted.connect() as connection:
         row = connection.execute(sa.text("SELECT actor, action, subject FROM audit LIMIT 1")).one()
     assert row == (
@@ -63,9 +67,9 @@ def test_a_reader_may_not_review(api: TestClient, planted: sa.Engine) -> None:
 def test_what_can_be_no_review_changes_nothing(
     reviewer: TestClient, planted: sa.Engine, said: dict[str, str], status: int
 ) -> None:
-    say(reviewer, plate_of(planted, "DE5678"), status, **said)
-    with planted.connect() as connection:
-        assert connection.execute(sa.text("SELECT count(*) FROM reviews")).scalar_one() == 0
+    plate = plate_of(planted, "DE5678")
+    say(reviewer, plate, status, **said)
+    assert reviews.history(planted, plate) == []
 
 
 def test_a_review_of_no_plate_is_told(reviewer: TestClient) -> None:

@@ -65,6 +65,26 @@ def test_every_answer_tells_browsers_to_do_little_with_it(
     assert "server" not in answer.headers
 
 
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/photos/..%2F..%2F..%2Fetc%2Fpasswd",
+        "/photos/%2Fetc%2Fpasswd",
+        "/photos/1%00.jpg",
+        "/plates/..%2F1/crop",
+        "/static/..%2F..%2F..%2Fetc%2Fpasswd",
+        "/static/%2e%2e/app.py",
+        "/static/%2Fetc%2Fpasswd",
+        "/static/..%5Capp.py",
+    ],
+)
+def test_no_file_is_named_by_whoever_asks(app: FastAPI, path: str) -> None:
+    answer = logged_in(app).get(path)
+    assert answer.status_code in (404, 422)
+    assert "root:" not in answer.text
+    assert "create_app" not in answer.text
+
+
 def test_refusals_of_the_gate_have_the_headers_too(app: FastAPI) -> None:
     for answer in (
         browser(app).get("/", headers={"Host": "evil.example"}),
