@@ -105,3 +105,17 @@ def test_who_is_logged_in_may_ask_the_api_from_a_page_of_ours(
     say(client, plate, 403, verdict="accepted")  # a page elsewhere might make the browser do so
     client.headers["X-CSRF-Token"] = form_token(client.get("/"))
     assert say(client, plate, 201, verdict="accepted")["reviewer"] == "ada"
+
+
+def test_a_page_whose_filters_make_no_sense_keeps_no_review(
+    app: FastAPI, planted: sa.Engine
+) -> None:
+    client = logged_in(app)
+    plate = plate_of(planted, "DE5678")
+    said = {"verdict": "corrected", "text": "\N{CJK UNIFIED IDEOGRAPH-8ECA}"}
+    for verdict in (said, {"verdict": "accepted"}):
+        form = verdict | {"csrf_token": form_token(client.get("/review"))}
+        answer = client.post(f"/review/{plate}?since=nonsense", data=form)
+        assert answer.status_code == 422
+        assert "expected a year" in answer.text
+    assert reviews.history(planted, plate) == []
