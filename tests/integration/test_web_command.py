@@ -28,8 +28,9 @@ def typed(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
     tmp_path: Path,
-) -> Command:
+) -> Iterator[Command]:
     """Type a command that fails; what it said on standard error."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     monkeypatch.setenv("DATABASE_URL", database_url)
     monkeypatch.setenv("HKPLATES_DATA", str(tmp_path))
 
@@ -40,7 +41,9 @@ def typed(
         assert ended.value.code == status
         return capsys.readouterr().err
 
-    return run
+    yield run
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 # --- Who may -------------------------------------------------------------------------------------
