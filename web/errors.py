@@ -6,6 +6,7 @@ Under /api it is a problem document (RFC 9457), elsewhere a page.
 from collections.abc import Mapping
 from http import HTTPStatus
 
+import sqlalchemy as sa
 import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -22,6 +23,10 @@ log = structlog.get_logger()
 RETRY_SECONDS = 10
 """After which what is away is asked for again."""
 PROBLEM = "application/problem+json"
+
+
+class Later(TemporaryFault):
+    """What is asked for cannot be done just now; the message is for whoever asks."""
 
 
 class Wrong(BaseModel):
@@ -59,7 +64,7 @@ WHAT_TO_DO = {
 
 def wants_json(request: Request) -> bool:
     """Whether a program asks and no person."""
-    return request.url.path.startswith("/api/")
+    return str(request.scope["path"]).startswith("/api/")
 
 
 def answer(
@@ -88,6 +93,7 @@ def handle_errors(app: FastAPI) -> None:
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(TemporaryFault, _away)
+    app.add_exception_handler(sa.exc.TimeoutError, _away)  # all connections are in use
 
 
 class Faults:
@@ -106,15 +112,12 @@ class Faults:
 
         try:
             await self._app(scope, receive, sending)
-        except Exception as error:
+        except Exception:
             if scope["type"] != "http" or begun:
                 raise
             # With the traceback; the address without its query, which may hold a mark.
             log.exception("page_failed", method=scope["method"], path=scope["path"])
-            request = Request(scope)
-            away = isinstance(error, TemporaryFault)
-            response = _away(request, error) if away else answer(request, 500)
-            await response(scope, receive, send)
+            await answer(Request(scope), 500)(scope, receive, send)
 
 
 def _title(status: int) -> str:
@@ -140,6 +143,6 @@ def _invalid(request: Request, error: Exception) -> Response:
 
 
 def _away(request: Request, error: Exception) -> Response:
-    log.warning("service_away", path=request.url.path, error=str(error))
-    headers = {"Retry-After": str(RETRY_SECONDS)}
-    return answer(request, 503, WHAT_TO_DO[503], headers=headers)
+    log.warning("service_away", path=request.scope["path"], error=str(error))
+    detail = str(error) if isinstance(error, Later) else WHAT_TO_DO[503]
+    return answer(request, 503, detail, headers={"Retry-After": str(RETRY_SECONDS)})

@@ -7,6 +7,7 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from guarded import form_token, logged_in
 
+from hkplates.database import reviews
 from web.errors import PROBLEM
 
 
@@ -33,6 +34,9 @@ def test_a_correction_is_what_sightings_tells_from_then_on(
     assert (told["mark"], told["read_mark"]) == ("DE6678", "DE5678")
     assert told["review"] == said
     assert told["history"] == [said]
+    asked = get(api, "/search", mark="DE6678", exact=True)
+    assert [one["plate_id"] for one in asked["sightings"]] == [plate]
+    assert get(api, "/search", mark="DE5678", exact=True)["sightings"] == []
     with planted.connect() as connection:
         row = connection.execute(sa.text("SELECT actor, action, subject FROM audit LIMIT 1")).one()
     assert row == (
@@ -65,9 +69,7 @@ def test_what_can_be_no_review_changes_nothing(
 ) -> None:
     plate = plate_of(planted, "DE5678")
     say(reviewer, plate, status, **said)
-    with planted.connect() as connection:
-        query = sa.text("SELECT count(*) FROM reviews WHERE plate_id = :plate")
-        assert connection.execute(query, {"plate": plate}).scalar_one() == 0
+    assert reviews.history(planted, plate) == []
 
 
 def test_a_review_of_no_plate_is_told(reviewer: TestClient) -> None:
@@ -103,3 +105,17 @@ def test_who_is_logged_in_may_ask_the_api_from_a_page_of_ours(
     say(client, plate, 403, verdict="accepted")  # a page elsewhere might make the browser do so
     client.headers["X-CSRF-Token"] = form_token(client.get("/"))
     assert say(client, plate, 201, verdict="accepted")["reviewer"] == "ada"
+
+
+def test_a_page_whose_filters_make_no_sense_keeps_no_review(
+    app: FastAPI, planted: sa.Engine
+) -> None:
+    client = logged_in(app)
+    plate = plate_of(planted, "DE5678")
+    said = {"verdict": "corrected", "text": "\N{CJK UNIFIED IDEOGRAPH-8ECA}"}
+    for verdict in (said, {"verdict": "accepted"}):
+        form = verdict | {"csrf_token": form_token(client.get("/review"))}
+        answer = client.post(f"/review/{plate}?since=nonsense", data=form)
+        assert answer.status_code == 422
+        assert "expected a year" in answer.text
+    assert reviews.history(planted, plate) == []

@@ -65,6 +65,26 @@ def test_every_answer_tells_browsers_to_do_little_with_it(
     assert "server" not in answer.headers
 
 
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/photos/..%2F..%2F..%2Fetc%2Fpasswd",
+        "/photos/%2Fetc%2Fpasswd",
+        "/photos/1%00.jpg",
+        "/plates/..%2F1/crop",
+        "/static/..%2F..%2F..%2Fetc%2Fpasswd",
+        "/static/%2e%2e/app.py",
+        "/static/%2Fetc%2Fpasswd",
+        "/static/..%5Capp.py",
+    ],
+)
+def test_no_file_is_named_by_whoever_asks(app: FastAPI, path: str) -> None:
+    answer = logged_in(app).get(path)
+    assert answer.status_code in (404, 422)
+    assert "root:" not in answer.text
+    assert "create_app" not in answer.text
+
+
 def test_refusals_of_the_gate_have_the_headers_too(app: FastAPI) -> None:
     for answer in (
         browser(app).get("/", headers={"Host": "evil.example"}),
@@ -133,6 +153,17 @@ def test_a_database_that_is_away_is_told_as_that(engine: sa.Engine, tmp_path: Pa
         assert client.get("/").status_code == 303
 
 
+def test_a_database_with_no_connection_left_is_told_as_that(
+    database_url: str, tmp_path: Path
+) -> None:
+    url = sa.make_url(database_url).set(drivername="postgresql+psycopg")
+    small = sa.create_engine(url, pool_size=1, max_overflow=0, pool_timeout=0.1)
+    with application(small, tmp_path, guards()) as app, small.connect():
+        answer = browser(app).get("/api/v1/submissions", headers=bearer(READER_TOKEN))
+        assert (answer.status_code, answer.headers["retry-after"]) == (503, "10")
+    small.dispose()
+
+
 def test_without_its_row_nothing_is_done(app: FastAPI, engine: sa.Engine, submission: int) -> None:
     client = logged_in(app)
     token = form_token(client.get("/submissions/1"))
@@ -140,7 +171,9 @@ def test_without_its_row_nothing_is_done(app: FastAPI, engine: sa.Engine, submis
         connection.execute(sa.text("ALTER TABLE audit RENAME TO elsewhere"))
         connection.execute(sa.text("CREATE VIEW audit AS SELECT * FROM elsewhere WHERE false"))
         connection.execute(sa.text("CREATE RULE never AS ON INSERT TO audit DO INSTEAD SELECT 1/0"))
-    assert client.get("/search?mark=AB1234").status_code == 503
+    refused = client.get("/search?mark=AB1234")
+    assert refused.status_code == 503
+    assert "cannot be noted in the audit" in refused.text
     assert client.get("/api/v1/search?mark=AB1234").status_code == 503
     data = {"csrf_token": token}
     assert client.post(f"/submissions/{submission}/pause", data=data).status_code == 503

@@ -4,7 +4,7 @@ import pytest
 import sqlalchemy as sa
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
-from guarded import HOST, ORIGIN, PASSWORD, browser, form_token, logged_in, pause, state
+from guarded import HOST, ORIGIN, PASSWORD, browser, form_token, logged_in, pause, state, trail
 
 
 @pytest.mark.parametrize("made", ["app", "local"])
@@ -59,6 +59,27 @@ def test_a_page_elsewhere_changes_nothing_even_with_the_token(
 def whoever(request: pytest.FixtureRequest, made: str) -> TestClient:
     app = request.getfixturevalue(made)
     return logged_in(app) if made == "app" else browser(app, "http://localhost")
+
+
+@pytest.mark.parametrize("made", ["app", "local"])
+def test_a_page_elsewhere_leads_here_by_links_alone(
+    request: pytest.FixtureRequest, engine: sa.Engine, made: str
+) -> None:
+    client = whoever(request, made)
+    rows = len(trail(engine))
+    for site in ("cross-site", "same-site"):
+        for told in (
+            {"Sec-Fetch-Mode": "no-cors", "Sec-Fetch-Dest": "image"},
+            {"Sec-Fetch-Mode": "cors", "Sec-Fetch-Dest": "empty"},
+            {"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "iframe"},
+        ):
+            for path in ("/search?mark=AB1234", "/photos/1", "/api/v1/search?mark=AB1234"):
+                answer = client.get(path, headers={"Sec-Fetch-Site": site, **told})
+                assert answer.status_code == 403
+    assert len(trail(engine)) == rows
+    link = {"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}
+    followed = client.get("/search", headers={"Sec-Fetch-Site": "cross-site", **link})
+    assert followed.status_code == 200
 
 
 def test_a_page_of_ours_may_send_the_token_as_a_header(

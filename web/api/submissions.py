@@ -11,9 +11,9 @@ from hkplates.database import queries
 from hkplates.database.failures import REASONS, failures
 from hkplates.database.failures import Failure as FailureRow
 from hkplates.database.queries import SubmissionRow
-from hkplates.errors import TemporaryFault
 from web.api import models
 from web.api.parameters import IdCursor, Limit, Number, answers
+from web.errors import Later
 from web.services import Held, Services
 
 router = APIRouter(prefix="/submissions", tags=["Submissions"])
@@ -25,7 +25,7 @@ Reason = Annotated[
 ]
 
 
-class StillCounting(TemporaryFault):
+class StillCounting(Later):
     """The images of a submission are being counted."""
 
 

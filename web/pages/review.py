@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 from urllib.parse import urlencode
 
-from fastapi import APIRouter, Depends, Form, Path, Query, Request
+from fastapi import APIRouter, Depends, Form, HTTPException, Path, Query, Request
 from fastapi.responses import RedirectResponse, Response, StreamingResponse
 
 from hkplates import times
@@ -122,8 +122,13 @@ def answer(
     verdict, printed = _meant(seen, verdict, text)
     subject = {"plate": plate_id, "verdict": verdict, "mark": printed and canonical(printed)}
     try:
+        filters.asked()  # before anything is kept
         note(request, "review", subject)
         reviews.record(held.engine, plate_id, verdict, text=printed, reviewer=person.name)
+    except FilterInvalid as error:
+        raise HTTPException(422, str(error)) from None
+    except reviews.PlateUnknown as error:
+        raise HTTPException(404, str(error)) from None
     except reviews.ReviewInvalid as error:
         return _again(request, held, filters, seen, text, str(error))
     if back == "sighting":

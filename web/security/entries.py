@@ -15,7 +15,8 @@ from dataclasses import dataclass, field
 import argon2
 from argon2.exceptions import Argon2Error, InvalidHashError, VerifyMismatchError
 
-from hkplates.errors import SettingInvalid, TemporaryFault
+from hkplates.errors import SettingInvalid
+from web.errors import Later
 from web.security.people import LOCAL, ROLES, Person, Role
 
 USERS, TOKENS = "HKPLATES_WEB_USERS", "HKPLATES_WEB_TOKENS"
@@ -37,7 +38,7 @@ class Entry:
     proof: str = field(repr=False)
 
 
-class Busy(TemporaryFault):
+class Busy(Later):
     """Too many passwords are being looked at; try again in some seconds."""
 
 

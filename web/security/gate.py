@@ -47,6 +47,7 @@ class Gate:
         request = Request(scope)
         try:
             self._check_host(request)
+            _check_site(request)
             if scope["path"].startswith(STATIC):
                 await self._app(scope, receive, send)
                 return
@@ -119,7 +120,8 @@ class Gate:
     def _refusal(self, request: Request) -> Response | None:
         """Why somebody may not; None where they may."""
         person: Person = request.state.person
-        path, changing = request.url.path, request.method not in READING
+        # As the rooms are found by it: in request.url what stands for "?" would end the path.
+        path, changing = request.scope["path"], request.method not in READING
         if not person.may_read and path not in PUBLIC:
             return _log_in(request)
         if changing and not person.may_review and path not in ANYONES:
@@ -172,8 +174,6 @@ def _log_in(request: Request) -> Response:
     if wants_json(request):
         detail = "Send a token that you were given: Authorization: Bearer TOKEN"
         return answer(request, 401, detail, headers=_ask_for_token())
-    if "hx-request" in request.headers:
-        return answer(request, 401, headers={"HX-Redirect": LOGIN})
     if request.method not in READING:
         return answer(request, 401, "You are not logged in any more. Log in and do it again")
     path = request.url.path + (f"?{request.url.query}" if request.url.query else "")
@@ -188,11 +188,22 @@ def _is_deliberate(request: Request) -> bool:
     return mode == "navigate" or request.method not in READING
 
 
-def _check_origin(request: Request) -> None:
-    """Refuse what a page elsewhere sends; browsers say where it comes from."""
-    site, origin = request.headers.get("sec-fetch-site"), request.headers.get("origin")
-    if site not in (None, "same-origin", "none"):
+def _check_site(request: Request) -> None:
+    """Refuse what a page elsewhere makes a browser ask for, but that somebody follows a link.
+
+    Looking leaves a row in the audit too: no page elsewhere shall make one in a person's name.
+    """
+    told = request.headers
+    if told.get("sec-fetch-site", "none") in ("same-origin", "none"):
+        return
+    followed = told.get("sec-fetch-mode") == "navigate" and request.method in READING
+    if not followed or told.get("sec-fetch-dest", "document") != "document":
         raise HTTPException(403, _NOT_OURS)
+
+
+def _check_origin(request: Request) -> None:
+    """Refuse what a page elsewhere sends, also where a browser says no more than its origin."""
+    origin = request.headers.get("origin")
     if origin is not None and not is_same_origin(origin, request.headers["host"]):
         raise HTTPException(403, _NOT_OURS)
 

@@ -8,7 +8,7 @@ import structlog
 from fastapi import Request
 
 from hkplates.database import audit
-from hkplates.errors import TemporaryFault
+from web.errors import Later
 from web.security.people import Person, address_of, person_of
 from web.services import services_of
 
@@ -21,7 +21,7 @@ LONGEST_PURPOSE = 500
 """Characters."""
 
 
-class TrailUnwritable(TemporaryFault):
+class TrailUnwritable(Later):
     """What was asked for could not be noted, and so was not done."""
 
 
@@ -51,4 +51,6 @@ def note(
         )
     except sa.exc.SQLAlchemyError as error:
         log.exception("trail_unwritable", action=action)
-        raise TrailUnwritable("The trail of what people do cannot be written") from error
+        raise TrailUnwritable(
+            "What you do cannot be noted in the audit just now, and so is not done; try again later"
+        ) from error
