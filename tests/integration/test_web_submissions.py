@@ -150,6 +150,14 @@ def test_failed_photographs_are_tried_again_by_button(engine: sa.Engine, surfer:
     assert state(engine, JULY) == "running"
 
 
+def test_those_of_one_reason_are_tried_again(engine: sa.Engine, surfer: Surfer) -> None:
+    plant(engine)
+    surfer.open(f"/submissions/{JULY}/failures?reason=undecodable")
+    surfer.press("Try those of this reason again")
+    assert "2 photographs wait to be read again" in surfer.text
+    assert queries.reasons(engine, JULY) == {"missing": 1, "timed_out": 1}
+
+
 def test_steering_what_has_ended_changes_nothing_and_says_so(
     engine: sa.Engine, surfer: Surfer
 ) -> None:

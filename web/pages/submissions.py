@@ -5,7 +5,7 @@ from contextlib import closing
 from itertools import islice
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, HTTPException, Path, Query, Request
+from fastapi import APIRouter, Form, HTTPException, Path, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
 
 from hkplates.database import queries
@@ -78,8 +78,7 @@ def not_read(
 ) -> HTMLResponse:
     """The photographs of a submission that could not be read, some at a time."""
     row = _require(held, number)
-    if reason is not None and reason not in REASONS:
-        raise HTTPException(404, f"There is no reason of this name; there are {', '.join(REASONS)}")
+    reason = None if reason is None else _known(reason)
     with closing(failures(held.engine, number, reason, FAILURES + 1, after=after)) as rows:
         found = list(islice(rows, FAILURES + 1))
     return page(
@@ -102,12 +101,19 @@ def ask_to_cancel(request: Request, held: Held, number: Number, _: Reviewer) -> 
 
 @router.post("/submissions/{number}/{verb}")
 def steer(
-    request: Request, held: Held, number: Number, verb: Verb, _: Reviewer
+    request: Request,
+    held: Held,
+    number: Number,
+    verb: Verb,
+    _: Reviewer,
+    reason: Annotated[str, Form(max_length=40)] = "",
 ) -> RedirectResponse:
-    """Pause, resume or cancel a submission, or try its failed photographs again."""
+    """Pause, resume or cancel a submission, or try its failed photographs (of one reason) again."""
     _require(held, number)
-    note(request, "control", {"submission": number, "verb": verb})
-    said = _retry(held, number) if verb == "retry" else _change(held, number, verb)
+    reason = _known(reason) if reason else ""
+    subject = {"submission": number, "verb": verb} | ({"reason": reason} if reason else {})
+    note(request, "control", subject)
+    said = _retry(held, number, reason or None) if verb == "retry" else _change(held, number, verb)
     return RedirectResponse(f"/submissions/{number}?said={said}", 303)
 
 
@@ -124,13 +130,19 @@ def _change(held: Services, number: int, verb: Literal["pause", "resume", "cance
     return f"no-{verb}" if unchanged else verb
 
 
-def _retry(held: Services, number: int) -> str:
-    retrying = _steering.begin(Ledger(held.engine).retry, number)
+def _retry(held: Services, number: int, reason: str | None) -> str:
+    retrying = _steering.begin(Ledger(held.engine).retry, number, reason)
     try:
         images = sum(one.images for one in retrying.result(PATIENCE_SECONDS))
     except TimeoutError:
         return "going-on"
     return f"retry&images={images}" if images else "no-retry"
+
+
+def _known(reason: str) -> str:
+    if reason not in REASONS:
+        raise HTTPException(404, f"There is no reason of this name; there are {', '.join(REASONS)}")
+    return reason
 
 
 def _every(told: Sequence[tuple[SubmissionRow, Status | None]], *, at_rest: int) -> int:
