@@ -17,6 +17,7 @@ import numpy as np
 import simplejpeg  # type: ignore[import-untyped]
 import sqlalchemy as sa
 
+from hkplates.errors import ImageRejected
 from hkplates.jobs import StoreKind
 from hkplates.recognition.images import decode, rectify
 from hkplates.recognition.types import Photo, Quad
@@ -46,18 +47,30 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """A photograph in a size, or with `quad` the plate at these corners."""
+    """A photograph in a size, or with `quad` the plate at these corners.
+
+    `set_aside` is why its image is quarantined, if it is.
+    """
 
     image_id: int
     source: Source
     size: Size = "page"
     quad: Quad | None = None
+    set_aside: str | None = None
 
     @property
     def name(self) -> str:
         """The same for the same picture alone."""
         parts = (FORM, self.image_id, self.source, self.size, self.quad)
         return hashlib.sha256(repr(parts).encode("utf-8", "backslashreplace")).hexdigest()
+
+
+class ImageSetAside(ImageRejected):
+    """It broke the workers that read it, and would break this process, which others use."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__("It is set aside, and is not decoded here")
+        self.reason = reason
 
 
 class Pictures:
@@ -75,7 +88,9 @@ class Pictures:
         """What to ask `jpeg` for to see a photograph; None where there is none of this number."""
         with self._engine.connect() as connection:
             row = connection.execute(_IMAGE, {"id": image_id}).one_or_none()
-        return None if row is None else Wanted(row.id, _source(row), size)
+        if row is None:
+            return None
+        return Wanted(row.id, _source(row), size, set_aside=row.set_aside)
 
     def plate(self, plate_id: int) -> Wanted | None:
         """What to ask `jpeg` for to see a plate; None where there is none of this number."""
@@ -83,18 +98,22 @@ class Pictures:
             row = connection.execute(_PLATE, {"id": plate_id}).one_or_none()
         if row is None:
             return None
-        return Wanted(row.image_id, _source(row), quad=Quad.from_array(row.quad))
+        quad = Quad.from_array(row.quad)
+        return Wanted(row.image_id, _source(row), quad=quad, set_aside=row.set_aside)
 
     def jpeg(self, wanted: Wanted) -> bytes:
         """The picture, as JPEG.
 
         Raises:
-            ImageRejected: the photograph is gone, another, not allowed, or cannot be decoded.
+            ImageRejected: the photograph is gone, another, not allowed, set aside, or cannot be
+                decoded.
             TemporaryFault: its store is away, or does not let this process in.
             MemoryError: decoding it takes more memory than there is.
         """
         if (kept := self._cache.get(wanted.name)) is not None:
             return kept
+        if wanted.set_aside:
+            raise ImageSetAside(wanted.set_aside)
         data = self._read(wanted.source)
         with self._decoding:
             photo = decode(data, max_pixels=self._settings.max_image_pixels).pixels
@@ -108,9 +127,14 @@ class Pictures:
         return store.read(source.bucket, source.key, source.etag, limit=limit)
 
 
-_IMAGE = sa.text("SELECT id, store, bucket, key, etag FROM images WHERE id = :id")
+_IMAGE = sa.text("""
+    SELECT id, store, bucket, key, etag, CASE state WHEN 'quarantined' THEN reason END AS set_aside
+      FROM images
+     WHERE id = :id
+""")
 _PLATE = sa.text("""
-    SELECT image_id, store, bucket, key, etag, quad
+    SELECT image_id, store, bucket, key, etag, quad,
+           CASE state WHEN 'quarantined' THEN reason END AS set_aside
       FROM plates JOIN images ON images.id = plates.image_id
      WHERE plates.id = :id
 """)

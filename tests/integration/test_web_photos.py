@@ -227,3 +227,16 @@ def test_a_bucket_that_does_not_know_the_page_is_told_without_its_credentials(
     for told in (answer.text, str(logs)):
         assert "not-the-secret" not in told
         assert s3.access_key not in told
+
+
+def test_a_photograph_that_broke_the_workers_is_not_decoded_by_the_page(
+    engine: sa.Engine, folder: Path, surfer: Surfer
+) -> None:
+    save(folder / "breaker.jpg")
+    [number] = record(engine, folder, SIZE)
+    with engine.begin() as connection:
+        connection.execute(sa.update(ImageRow).values(state="quarantined", reason="crashed"))
+    for address in (f"/photos/{number}", "/plates/1/crop"):
+        answer = get(surfer, address)
+        assert (answer.status_code, answer.headers["content-type"]) == (422, "image/svg+xml")
+        assert "It took the reading" in answer.text
