@@ -2,6 +2,8 @@
 beside them."""
 
 import json
+import os
+import sys
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
@@ -18,7 +20,7 @@ from hkplates.errors import ImageRejected, OutputUnwritable
 from hkplates.jobs import ImageRef
 from hkplates.settings import Settings
 from hkplates.storage.stores import open_stores
-from producer.commands import INTERRUPTED, opened_engine
+from producer.commands import INTERRUPTED, PIPE_BROKEN, opened_engine
 from producer.export_outputs import STANDARD_OUTPUT, Output, open_output
 from producer.interrupts import interruptible
 
@@ -53,6 +55,10 @@ def run_corrections(
     except KeyboardInterrupt:
         typer.echo("Interrupted. The same command goes on with the photographs.", err=True)
         return INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read had enough; Python would complain of it once more at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return PIPE_BROKEN
     if place != STANDARD_OUTPUT:
         typer.echo(json.dumps({"output": place, **asdict(written)}) if as_json else
                    f"{written.photographs:,} photographs with {written.plates:,} plates written "

@@ -30,10 +30,16 @@ def label(plates: Sequence[Correction]) -> dict[str, Any]:
         "file": file_name(image),
         "width": plates[0].width,
         "height": plates[0].height,
-        "source": f"{image.store} {image.bucket} {image.key}",
+        "source": _uri(image),
         "country": "HK" if any(one.region == "HK" for one in seen) else "unknown",
         "plates": [dict(_fields(one)) for one in seen],
     }
+
+
+def _uri(image: ImageRef) -> str:
+    """As the view sightings writes it."""
+    place = f"s3://{image.bucket}" if image.store == "s3" else f"file://{image.bucket.rstrip('/')}"
+    return f"{place}/{image.key}"
 
 
 def _fields(plate: Correction) -> Iterator[tuple[str, Any]]:

@@ -156,12 +156,12 @@ def test_what_lies_there_already_is_not_fetched_again(
 
 
 def test_a_photograph_that_was_replaced_is_left_out(
-    engine: sa.Engine, reviewed: list[int], settings: Settings, tmp_path: Path
+    engine: sa.Engine, reviewed: list[int], settings: Settings, archive: Path, tmp_path: Path
 ) -> None:
     execute(engine, "UPDATE images SET superseded = true WHERE key <> 'two.png'")
     path = tmp_path / "labels.jsonl"
     run_corrections(str(path), None, settings, force=False, as_json=False)
-    assert [row["source"].rpartition(" ")[2] for row in written(path)] == ["two.png"]
+    assert [row["source"] for row in written(path)] == [f"file://{archive}/two.png"]
 
 
 def test_a_folder_that_cannot_be_is_refused(
