@@ -8,7 +8,7 @@ import pytest
 
 from models.synthesis.degrade import degrade
 from models.synthesis.faces import Faces
-from models.synthesis.neighbours import KINDS, draw_neighbour
+from models.synthesis.neighbours import KINDS, draw_neighbour, draw_sign
 from models.synthesis.paste import below, paint_over, paste_plate, perspective_quad
 from models.synthesis.plates import draw_plate
 from models.synthesis.registrations import Registration, draw_registration
@@ -65,6 +65,14 @@ def test_plates_have_the_proportions_of_their_layout(rows, low, high):
         assert (plate.rows, plate.text, plate.region) == (rows, "AB1234", "HK")
 
 
+def test_one_row_may_stand_on_a_plate_made_for_two():
+    rng = np.random.default_rng(4)
+    plate = draw_plate(rng, BUILT_IN, registration=AB1234, rows=1, square=True)
+
+    assert 1.6 <= plate_aspect(plate) <= 2.02
+    assert plate.rows == 1
+
+
 def test_a_white_plate_is_light_and_a_yellow_one_yellow():
     for seed in range(6):
         white = draw_plate(np.random.default_rng(seed), BUILT_IN, colour="white").pixels
@@ -86,6 +94,23 @@ def test_neighbours_are_never_hong_kong_plates(kind):
 
     assert plate.region != "HK"
     assert plate.pixels.dtype == np.uint8
+
+
+@pytest.mark.parametrize("kind", ["dutch", "israeli"])
+def test_yellow_is_not_hong_kongs_alone(kind):
+    plate = draw_neighbour(np.random.default_rng(3), BUILT_IN, kind)
+
+    assert plate.colour == "yellow"
+    red, _, blue = np.percentile(plate.pixels.reshape(-1, 3), 70, axis=0)
+    assert red - blue > 80
+
+
+def test_a_yellow_board_is_yellow_with_dark_letters():
+    board = draw_sign(np.random.default_rng(3), BUILT_IN, yellow=True)
+
+    red, _, blue = np.median(board.reshape(-1, 3), axis=0)
+    assert red - blue > 80
+    assert board.max(axis=2).min() < 100
 
 
 def test_the_same_seed_draws_the_same_plate():
