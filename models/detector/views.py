@@ -19,8 +19,8 @@ from models.synthesis.plates import Plate, draw_plate
 
 PADDING = 114  # the grey around a photograph that is not as wide as the input, as at run time
 NARROWEST, WIDEST = 18.0, 200.0  # pixels; widths of plates in a view
-MADE_YELLOW = {HONG_KONG: 0.35, OTHER: 0.1}  # chance that a photographed white plate becomes yellow
-YELLOW = 0.5  # of drawn and moved Hong Kong plates: rears are rarer in the photographs than fronts
+MADE_YELLOW = {HONG_KONG: 0.25, OTHER: 0.1}  # chance that a photographed white plate becomes yellow
+YELLOW = 0.4  # of drawn and moved Hong Kong plates: rears are rarer in the photographs than fronts
 ONE_ROW_ON_SQUARE = 0.15  # of plates of a two-row plate's shape: personalised marks, mostly
 
 
@@ -62,13 +62,13 @@ class Spot:
 class Mixture:
     """Chances of each kind of view; they need not add up to one."""
 
-    hong_kong: float = 0.40
+    hong_kong: float = 0.38
     foreign: float = 0.16
-    swapped: float = 0.20
-    moved: float = 0.18
-    pasted: float = 0.12
+    swapped: float = 0.16
+    moved: float = 0.16
+    pasted: float = 0.10
     emptied: float = 0.05
-    negative: float = 0.05
+    negative: float = 0.06
     hard: float = 0.08
 
 

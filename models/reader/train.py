@@ -2,7 +2,8 @@
 
 With --start BUNDLE it begins with that bundle's weights; --config may name another recipe, as
 finetune.yaml. The learning rate follows the time spent, not the steps, so that a slow machine ends
-its cosine too. State is saved every few minutes; stopped, the same command goes on, unless --fresh.
+its cosine too; with --samples N it follows those seen. State is saved every few minutes; stopped,
+the same command goes on, unless --fresh.
 """
 
 import argparse
@@ -63,8 +64,10 @@ class Trainer:
 
     @property
     def progress(self) -> float:
-        """The share of the time that is spent, 0 to 1."""
-        return min(1.0, float(self.spent.numpy()) / (self._config["minutes"] * 60))
+        """The share of the time that is spent, or of the samples that are seen: 0 to 1."""
+        by_time = float(self.spent.numpy()) / (self._config["minutes"] * 60)
+        most = self._config.get("samples")
+        return min(1.0, max(by_time, self.samples / most if most else 0.0))
 
     def start_with(self, bundle: Path, pixels: np.ndarray) -> None:
         """Begin with the weights of a bundle; `pixels` are samples (models/reader/start.py)."""
@@ -203,6 +206,7 @@ def main() -> None:
     parser.add_argument("--config", type=Path, default=CONFIG)
     parser.add_argument("--start", type=Path, help="bundle whose weights to begin with")
     parser.add_argument("--minutes", type=float)
+    parser.add_argument("--samples", type=int, help="end after so many as well")
     parser.add_argument("--batch", type=int)
     parser.add_argument("--threads", type=int, default=0, help="0: all cores")
     parser.add_argument("--fresh", action="store_true", help="start anew, not where it stopped")
@@ -212,6 +216,7 @@ def main() -> None:
     cv2.setNumThreads(given.threads or -1)
     config = yaml.safe_load(given.config.read_text(encoding="utf-8"))
     config["minutes"] = given.minutes or config["minutes"]
+    config["samples"] = given.samples
     config["batch"] = given.batch or config["batch"]
     fonts = given.fonts or [given.data / "fonts"]
     resume = not given.fresh
