@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 
-from models.synthesis.faces import Faces, Mask
+from models.synthesis.faces import Face, Faces, Mask
 from models.synthesis.plates import Plate, Region, finish, ground_colour, paint
 from models.synthesis.registrations import DIGITS, LETTERS, WORDS, letters, number
 
@@ -132,7 +132,7 @@ def _with_band(
     height, width = 72, round(72 * rng.uniform(4.2, 4.9))
     left, right = round(width * 0.09) * band, round(width * 0.09) * end
     ink = np.zeros((height, width), np.uint8)
-    row = faces.pick(rng).row(text, round(rng.uniform(44, 56)), 0.8, 0.12)
+    row = _dashed(faces.pick(rng), text, round(rng.uniform(44, 56)))
     ink[:, left : width - right] = _centred(row, height, width - left - right)
     ground = ground_colour(rng, "yellow" if yellow else "white")
     plate = paint(rng, ink, ground, np.full(3, rng.uniform(5, 50)))
@@ -142,6 +142,17 @@ def _with_band(
     pixels, corners = finish(rng, faces, plate)
     printed = text.replace(" ", "").replace("-", "")
     return Plate(pixels, corners, printed, 1, "yellow" if yellow else "white", "other")
+
+
+def _dashed(face: Face, text: str, height: int) -> Mask:
+    """A row whose groups are parted by dashes; a face's own would be stretched to a block."""
+    dash = np.zeros((height, round(height * 0.4)), np.uint8)
+    thick = max(2, round(height * 0.06))
+    dash[height // 2 - thick : height // 2 + thick, dash.shape[1] // 5 : -dash.shape[1] // 5] = 255
+    pieces: list[Mask] = []
+    for group in text.split("-"):
+        pieces += [face.row(group, height, 0.8, 0.12), dash]
+    return np.hstack(pieces[:-1])
 
 
 def draw_sign(rng: np.random.Generator, faces: Faces, *, yellow: bool = False) -> np.ndarray:

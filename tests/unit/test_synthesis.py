@@ -11,6 +11,7 @@ from models.synthesis.faces import Faces
 from models.synthesis.neighbours import KINDS, draw_neighbour, draw_sign
 from models.synthesis.paste import below, paint_over, paste_plate, perspective_quad
 from models.synthesis.plates import draw_plate
+from models.synthesis.preview import draw_sheet, main
 from models.synthesis.registrations import Registration, draw_registration
 from models.synthesis.scenes import plan_scene
 
@@ -124,6 +125,23 @@ def test_another_seed_draws_another_plate():
     first, second = (draw_plate(np.random.default_rng(seed), BUILT_IN) for seed in (1, 2))
 
     assert first.text != second.text
+
+
+@pytest.mark.parametrize("kind", ["dutch", "israeli"])
+def test_dashes_are_thin(kind):
+    """A typeface's dash, brought to the height of a row, would be a block."""
+    for seed in range(4):
+        plate = draw_neighbour(np.random.default_rng(seed), BUILT_IN, kind)
+        dark = (plate.pixels.max(axis=2)[10:-18, 12:-12] < 70).astype(np.uint8)
+        assert not cv2.erode(dark, np.ones((18, 18))).any()
+
+
+def test_the_contact_sheet_repeats_by_seed_and_is_written(tmp_path):
+    first, second = (draw_sheet(3, BUILT_IN) for _ in range(2))
+    np.testing.assert_array_equal(first, second)
+
+    main([str(tmp_path / "new" / "sheet.png"), "--seed", "3"])
+    assert cv2.imread(str(tmp_path / "new" / "sheet.png")).shape == first.shape
 
 
 def test_faults_keep_size_and_type_and_repeat_by_seed():
