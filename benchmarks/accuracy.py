@@ -19,7 +19,7 @@ form. The figures:
 - foreign: plates of other countries reported as Hong Kong's, per photograph from there
 
 Below them: whether confidences can be believed (benchmarks/reliability.py); there a foreign plate
-reported as Hong Kong's counts as wrong.
+reported as Hong Kong's counts as wrong. Last, what a photograph costs (benchmarks/stages.py).
 
 Only reports of region "HK" count. "varied" leaves out the photographs whose names begin with
 hkb_: one bridge, one day.
@@ -36,7 +36,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from benchmarks.reliability import Judged, accepted, reliability
+from benchmarks.stages import measure_stages, some_of
+from hkplates.recognition.images import decode
 from hkplates.recognition.marks import canonical
+from hkplates.recognition.recogniser import open_recogniser
+from hkplates.recognition.types import Photo
+from hkplates.settings import read_settings
 
 Box = Sequence[float]
 Plates = Sequence[Mapping[str, Any]]
@@ -237,7 +242,24 @@ def main() -> None:
             print(f"{miss.file}: {miss.mark} read as {miss.read or 'nothing'}")
     print(table(tallies), reliability(judged), accepted(judged, tallies["all"].asked), sep="\n\n")
     unread = sum(photo["error"] is not None for photo in printed)
-    print(f"{len(printed)} photographs, {unread} of them could not be read")
+    print(f"\n{len(printed)} photographs, {unread} of them could not be read")
+    readable = [options.folder / label["file"] for label in labels]
+    print(
+        _cost([path for path, photo in zip(readable, printed, strict=True) if not photo["error"]])
+    )
+
+
+def _cost(files: Sequence[Path]) -> str:
+    """What the photographs cost with the settings that `hkplates read` just had."""
+    settings = read_settings()
+    recogniser = open_recogniser(
+        settings.models, settings.runtime, settings.detector_threshold, settings.reader
+    )
+
+    def pixels(data: bytes) -> Photo:
+        return decode(data, max_pixels=settings.max_image_pixels).pixels
+
+    return measure_stages(some_of(files), pixels, recogniser).in_words()
 
 
 def read_labels(folder: Path) -> list[dict[str, Any]]:

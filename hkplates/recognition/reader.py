@@ -85,7 +85,11 @@ class NeuralReader:
         if reading.confidence >= self._sure:
             return reading
         # Further looks cost as much as the first one each: only where they may change something.
-        return self._decoder.decode([first, *self.look_around(crop)])
+        straight = straighten(crop)
+        views = [first] if straight is None else [first, self.look(straight)]
+        if not reading.text and not self._decoder.decode(views).text:
+            return reading  # as of most plates of other places: no vote finds a text there
+        return self._decoder.decode([*views, *self._moved(crop, straight)])
 
     def look_around(self, crop: Crop) -> list[Heads]:
         """What the network says of the plate cut out otherwise, for a vote.
@@ -94,14 +98,16 @@ class NeuralReader:
         were given as well as from those edges: either may be wrong.
         """
         straight = straighten(crop)
-        straightened = [] if straight is None else [self.look(straight)]
+        along = [] if straight is None else [self.look(straight)]
+        return along + self._moved(crop, straight)
+
+    def _moved(self, crop: Crop, straight: Crop | None) -> list[Heads]:
         moved = [self.look(crop, *move) for move in MOVES[:2]]
-        moved += [self.look(crop if straight is None else straight, *move) for move in MOVES[2:]]
-        return straightened + moved
+        return moved + [self.look(crop if straight is None else straight, *m) for m in MOVES[2:]]
 
     def look(self, crop: Crop, across: float = 0.0, down: float = 0.0) -> Heads:
         """What the network says of one crop, undecoded, moved by shares of the plate's height."""
-        return self.look_at(self._stretch(crop, across, down))
+        return self.look_at(self.stretch(crop, across, down))
 
     def look_at(self, pixels: npt.NDArray[np.uint8]) -> Heads:
         """What the network says of its very input, (height, width) gray uint8."""
@@ -122,7 +128,7 @@ class NeuralReader:
         slots = self._slots * classes
         return [slots, slots + self._slots, slots + self._slots + 1]
 
-    def _stretch(self, crop: Crop, across: float, down: float) -> npt.NDArray[np.uint8]:
+    def stretch(self, crop: Crop, across: float = 0.0, down: float = 0.0) -> npt.NDArray[np.uint8]:
         """The plate with the margin that the network knows, gray, in the network's size."""
         height, width = crop.shape[:2]
         unit = height / (1 + 2 * CROP_MARGIN)
