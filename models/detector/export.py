@@ -50,7 +50,7 @@ def write_config(
     bundle: Path,
     config: dict[str, Any],
     threshold: float,
-    state: dict[str, float],
+    state: dict[str, Any],
     certainty: Certainty | None = None,
 ) -> None:
     """Write config.json with the hashes of all files beside it."""
@@ -73,6 +73,7 @@ def write_config(
             "steps": state["step"],
             "views": state["step"] * config["batch"],
             "minutes": round(state["spent"] / 60, 1),
+            "before": state.get("before"),
         },
         "files": {p.relative_to(bundle).as_posix(): hash_of(p.read_bytes()) for p in files},
     }

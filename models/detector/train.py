@@ -22,6 +22,7 @@ import cv2
 import numpy as np
 import yaml
 
+from hkplates.recognition.bundle import open_bundle
 from hkplates.recognition.detector import NetworkDetector
 from hkplates.recognition.types import Photo
 from models.detector.album import HONG_KONG, OTHER, LabelledPlate, Picture, read_album, split
@@ -44,6 +45,7 @@ class Progress:
         self.step = 0
         self.spent = 0.0  # seconds, without loading and compiling
         self.mined = 0
+        self.before: Options | None = None  # the training of the weights it began with
         self._minutes, self._steps = minutes, steps
 
     @property
@@ -123,6 +125,7 @@ class Training:
 
         load_bundle(self.network, bundle)
         self.averaged.set_weights(self.network.get_weights())
+        self.progress.before = dict(open_bundle(bundle).config["training"])
 
     def save(self) -> None:
         """Write the checkpoint and the state; the weights to export go into a file of their own."""
@@ -131,7 +134,8 @@ class Training:
         self.averaged.save_weights(waiting)
         waiting.replace(self.out / "averaged.weights.h5")
         progress = self.progress
-        state = {"step": progress.step, "spent": progress.spent, "mined": progress.mined}
+        names = ("step", "spent", "mined", "before")
+        state = {name: getattr(progress, name) for name in names}
         (self.out / "state.json").write_text(json.dumps(state), encoding="utf-8")
 
     def resume(self) -> bool:

@@ -16,6 +16,7 @@ from models.synthesis.faces import Faces
 from models.synthesis.neighbours import draw_mainland, draw_neighbour, draw_sign
 from models.synthesis.paste import below, paint_over, paste, paste_plate, perspective_quad
 from models.synthesis.plates import Plate, draw_plate
+from models.synthesis.registrations import Rows
 
 PADDING = 114  # the grey around a photograph that is not as wide as the input, as at run time
 NARROWEST, WIDEST = 18.0, 200.0  # pixels; widths of plates in a view
@@ -225,11 +226,9 @@ class ViewMaker:
         if label == OTHER:
             return draw_neighbour(rng, self._faces)
         colour: Literal["white", "yellow"] = "yellow" if rng.random() < YELLOW else "white"
-        if aspect >= 2.6:
-            return draw_plate(rng, self._faces, rows=1, colour=colour)
-        if rng.random() < ONE_ROW_ON_SQUARE:
-            return draw_plate(rng, self._faces, rows=1, colour=colour, square=True)
-        return draw_plate(rng, self._faces, rows=2, colour=colour)
+        square = aspect < 2.6
+        rows: Rows = 2 if square and rng.random() >= ONE_ROW_ON_SQUARE else 1
+        return draw_plate(rng, self._faces, rows=rows, colour=colour, square=square)
 
     def _donate(self, rng: np.random.Generator, label: int, aspect: float) -> Plate:
         """As `_draw`, of photographed plates while any has such proportions."""

@@ -89,3 +89,5 @@ def test_a_training_may_begin_with_the_weights_of_a_bundle(trained):
     )
 
     assert losses(begun)[0] < losses(first)[0] / 2
+    state = json.loads((folder / "another" / "state.json").read_text(encoding="utf-8"))
+    assert state["before"]["steps"] > 0
