@@ -30,6 +30,21 @@ def test_a_detector_started_with_a_bundle_answers_as_the_bundle():
     np.testing.assert_allclose(told, expected, atol=2e-3)
 
 
+def test_a_bundle_averaged_with_itself_is_itself(tmp_path):
+    from models.detector.average import average
+    from models.detector.network import build_network
+    from models.detector.start import load_bundle
+
+    bundle = MODELS / "detector" / "bundle"
+    average(bundle, bundle, 0.3, tmp_path)
+    mean, own = build_network(), build_network()
+    mean.load_weights(tmp_path / "averaged.weights.h5")
+    load_bundle(own, bundle)
+
+    for one, other in zip(mean.get_weights(), own.get_weights(), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-6)
+
+
 def test_a_detector_of_another_size_is_told_from_the_bundles():
     from models.detector.network import build_network
     from models.detector.start import load_bundle

@@ -1,5 +1,7 @@
 """What a photograph costs, with stages that are known."""
 
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -34,6 +36,23 @@ def test_the_time_is_told_where_it_is_spent(tmp_path: Path) -> None:
 
     assert (cost.photographs, cost.plates) == (2, 4)
     assert cost.read >= 20 > cost.find + cost.decode
+
+
+class ReadsInAnotherProcess(SlowToRead):
+    def read(self, found):
+        burn = "import time\nwhile time.process_time() < 0.2: pass"
+        subprocess.run([sys.executable, "-c", burn], check=True)
+        return found
+
+
+def test_the_time_of_programs_that_are_started_counts(tmp_path: Path) -> None:
+    (tmp_path / "a.jpg").write_bytes(b"x")
+
+    cost = measure_stages(
+        [tmp_path / "a.jpg"], lambda data: np.zeros((4, 4, 3), np.uint8), ReadsInAnotherProcess()
+    )
+
+    assert cost.read >= 200
 
 
 def test_the_stages_are_told_in_one_line() -> None:
