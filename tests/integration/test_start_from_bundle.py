@@ -30,6 +30,8 @@ def test_a_detector_started_with_a_bundle_answers_as_the_bundle():
     np.testing.assert_allclose(told, expected, atol=2e-3)
 
 
+# Of Keras, where it reads weights under NumPy 2.
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 def test_a_bundle_averaged_with_itself_is_itself(tmp_path):
     from models.detector.average import average
     from models.detector.network import build_network
