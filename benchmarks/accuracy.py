@@ -18,6 +18,9 @@ form. The figures:
 - precision: exact / (exact + wrong + false)
 - foreign: plates of other countries reported as Hong Kong's, per photograph from there
 
+Below them: whether confidences can be believed (benchmarks/reliability.py); there a foreign plate
+reported as Hong Kong's counts as wrong. Last, what a photograph costs (benchmarks/stages.py).
+
 Only reports of region "HK" count. "varied" leaves out the photographs whose names begin with
 hkb_: one bridge, one day.
 """
@@ -30,9 +33,15 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+from benchmarks.reliability import Judged, accepted, reliability
+from benchmarks.stages import measure_stages, some_of
+from hkplates.recognition.images import decode
 from hkplates.recognition.marks import canonical
+from hkplates.recognition.recogniser import open_recogniser
+from hkplates.recognition.types import Photo
+from hkplates.settings import read_settings
 
 Box = Sequence[float]
 Plates = Sequence[Mapping[str, Any]]
@@ -79,28 +88,32 @@ class Miss:
     read: str | None
 
 
-def measure(
-    labels: Iterable[Mapping[str, Any]], readings: Mapping[str, Plates]
-) -> tuple[dict[str, Tally], list[Miss]]:
-    """Tallies by group, and what was missed. `readings` are plates by the photograph's name."""
-    tallies: dict[str, Tally] = defaultdict(Tally)
-    misses: list[Miss] = []
+class Measured(NamedTuple):
+    """Tallies by group, what was missed, and every report on a plate asked for or on none."""
+
+    tallies: dict[str, Tally]
+    misses: list[Miss]
+    judged: list[Judged]
+
+
+def measure(labels: Iterable[Mapping[str, Any]], readings: Mapping[str, Plates]) -> Measured:
+    """What the readings come to. `readings` are plates by the photograph's name."""
+    measured = Measured(defaultdict(Tally), [], [])
     for label in labels:
         name = Path(label["file"]).name
         reports = [p for p in readings.get(name, ()) if p.get("region", "HK") == "HK"]
-        tallies["all"].photos.add(name)
-        answers = {id(report) for report in _judge_asked(label, name, reports, tallies, misses)}
+        measured.tallies["all"].photos.add(name)
+        answers = {id(report) for report in _judge_asked(label, name, reports, measured)}
         others = [p for p in reports if id(p) not in answers and canonical(p["mark"])]
-        _judge_others(label, name, others, tallies["all"])
-    return tallies, misses
+        measured.judged.extend(_judge_others(label, name, others, measured.tallies["all"]))
+    return measured
 
 
 def _judge_asked(
     label: Mapping[str, Any],
     name: str,
     reports: Plates,
-    tallies: dict[str, Tally],
-    misses: list[Miss],
+    measured: Measured,
 ) -> Iterator[Mapping[str, Any]]:
     """Count the plates asked for; gives each report that answers one."""
     for plate in label["plates"]:
@@ -113,9 +126,11 @@ def _judge_asked(
             report = None
         read = canonical(report["mark"]) if report else ""
         for group in _groups(name, plate):
-            _count(tallies[group], name, truth, read, well_placed=shared >= WELL_PLACED)
+            _count(measured.tallies[group], name, truth, read, well_placed=shared >= WELL_PLACED)
         if read != truth:
-            misses.append(Miss(name, truth, read if report else None))
+            measured.misses.append(Miss(name, truth, read if report else None))
+        if report and read:
+            measured.judged.append(Judged(report.get("confidence", 0.0), read == truth))
         if report:
             yield report
 
@@ -130,17 +145,20 @@ def _count(tally: Tally, name: str, truth: str, read: str, *, well_placed: bool)
     tally.characters += len(truth)
 
 
-def _judge_others(label: Mapping[str, Any], name: str, reports: Plates, tally: Tally) -> None:
+def _judge_others(
+    label: Mapping[str, Any], name: str, reports: Plates, tally: Tally
+) -> Iterator[Judged]:
     """Count reports that answer nothing asked: false ones, and foreign plates taken for ours."""
     abroad = label["country"] != "HK"
     if abroad:
         tally.foreign_photos.add(name)
     for report in reports:
         touched = [p for p in label["plates"] if overlap(report["box"], p["box"]) >= TOUCHES]
-        if not (touched if abroad else any(plate.get("hk") for plate in touched)):
-            tally.false += 1
-        elif abroad:
-            tally.foreign += 1
+        false = not (touched if abroad else any(plate.get("hk") for plate in touched))
+        tally.false += false
+        tally.foreign += abroad and not false
+        if false or abroad:
+            yield Judged(report.get("confidence", 0.0), False)
 
 
 def _groups(name: str, plate: Mapping[str, Any]) -> tuple[str, ...]:
@@ -214,16 +232,34 @@ def main() -> None:
     if options.readings:
         options.readings.write_text("\n".join(lines) + "\n", encoding="utf-8")
     printed = [json.loads(line) for line in lines]
-    tallies, misses = measure(labels, {Path(p["image"]).name: p["plates"] for p in printed})
+    readings = {Path(p["image"]).name: p["plates"] for p in printed}
+    tallies, misses, judged = measure(labels, readings)
     if options.json:
         print(json.dumps({group: tally.figures() for group, tally in tallies.items()}))
         return
     if options.misses:
         for miss in misses:
             print(f"{miss.file}: {miss.mark} read as {miss.read or 'nothing'}")
-    print(table(tallies))
+    print(table(tallies), reliability(judged), accepted(judged, tallies["all"].asked), sep="\n\n")
     unread = sum(photo["error"] is not None for photo in printed)
-    print(f"{len(printed)} photographs, {unread} of them could not be read")
+    print(f"\n{len(printed)} photographs, {unread} of them could not be read")
+    readable = [options.folder / label["file"] for label in labels]
+    print(
+        _cost([path for path, photo in zip(readable, printed, strict=True) if not photo["error"]])
+    )
+
+
+def _cost(files: Sequence[Path]) -> str:
+    """What the photographs cost with the settings that `hkplates read` just had."""
+    settings = read_settings()
+    recogniser = open_recogniser(
+        settings.models, settings.runtime, settings.detector_threshold, settings.reader
+    )
+
+    def pixels(data: bytes) -> Photo:
+        return decode(data, max_pixels=settings.max_image_pixels).pixels
+
+    return measure_stages(some_of(files), pixels, recogniser).in_words()
 
 
 def read_labels(folder: Path) -> list[dict[str, Any]]:

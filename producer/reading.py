@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hkplates.errors import ImageRejected, SettingInvalid, SourceEmpty
+from hkplates.recognition.marks import printed_differently
 from hkplates.settings import Settings
 from hkplates.words import shown
 from producer.photos import photographs, read_file
@@ -163,12 +164,15 @@ def _plate(plate: "PlateReading") -> dict[str, Any]:
 def _as_line(photo: _Seen, plates: "Sequence[PlateReading]") -> str:
     if photo.error is not None:
         return f"{shown(photo.path)}: not read ({photo.error.reason}): {photo.error}"
-    told = ", ".join(
-        f"{plate.mark or 'a plate, not read'} "
-        f"({plate.region}, {plate.colour}, {plate.confidence:.0%})"
-        for plate in plates
-    )
+    told = ", ".join(_in_words(plate) for plate in plates)
     return f"{shown(photo.path)}: {told or 'no plate'}"
+
+
+def _in_words(plate: "PlateReading") -> str:
+    told = [plate.region, plate.colour, f"{plate.confidence:.0%}"]
+    # Blanks need no words: nobody takes them for part of the mark.
+    told += printed_differently(plate.text.replace(" ", ""))
+    return f"{plate.mark or 'a plate, not read'} ({', '.join(told)})"
 
 
 def _print(line: str) -> None:

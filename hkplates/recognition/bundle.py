@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from hkplates.errors import BundleInvalid
+from hkplates.recognition.certainty import Certainty
 from hkplates.recognition.choices import RuntimeName
 
 CONFIG = "config.json"
@@ -58,6 +59,12 @@ class Bundle:
         value = self.config.get("first_threshold")
         return None if value is None else float(value)
 
+    @property
+    def certainty(self) -> Certainty | None:
+        """What makes warmth a probability; None where warmth is the score."""
+        value = self.config.get("certainty")
+        return None if value is None else Certainty(*(float(number) for number in value))
+
 
 def open_bundle(folder: Path, runtime: RuntimeName = "litert") -> Bundle:
     """Open a model folder and check every file that this runtime needs against its hash.
@@ -87,7 +94,8 @@ def hash_of(data: bytes) -> str:
 def _check_values(bundle: Bundle) -> None:
     """A value of the wrong form is named now, and not in the middle of the work."""
     try:
-        inputs, _ = (bundle.inputs, bundle.large_inputs), (bundle.threshold, bundle.first_threshold)
+        inputs = bundle.inputs, bundle.large_inputs
+        _ = bundle.threshold, bundle.first_threshold, bundle.certainty
     except (TypeError, ValueError):
         inputs = ((), ())
     if not inputs[0]:

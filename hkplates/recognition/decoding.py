@@ -46,7 +46,8 @@ class Decoder:
     """How logits become text; all but the symbols is fitted on plates held out from training.
 
     `prior` has, by series, what is added to a candidate's logarithmic score; "nearly_usual" is
-    added for a mark that like shapes, exchanged, would make a usual one. `calibration` has the
+    added for a mark that like shapes, exchanged, would make a usual one, and "one_shape_off" in
+    addition where one shape is enough. `calibration` has the
     weights of `evidence` in a logistic regression on being right, for one view and for several.
     """
 
@@ -101,10 +102,7 @@ class Decoder:
         seen = self.slot_share * one.slots + (1 - self.slot_share) * one.steps
         if not one.mark:
             return seen
-        # Few people choose a mark that is a usual one but for an 8 in place of a B.
-        series, nearly_usual = _grammar(one.mark)
-        nearly = self.prior.get("nearly_usual", 0.0) if nearly_usual else 0.0
-        return seen + self.prior.get(series, 0.0) + nearly
+        return seen + sum(self.prior.get(name, 0.0) for name in _grammar(one.mark))
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,9 +223,15 @@ def _softmax(logits: Floats) -> Floats:
 
 
 @lru_cache(maxsize=4096)
-def _grammar(mark: str) -> tuple[str, bool]:
-    """The series, and whether like shapes exchanged would make it a usual mark."""
-    return marks.series(mark), marks.usual_spelling(mark) is not None
+def _grammar(mark: str) -> tuple[str, ...]:
+    """What the prior has to say of a mark: its series, and how near it is to a usual one."""
+    usual = marks.usual_spelling(mark)
+    if usual is None:
+        return (marks.series(mark),)
+    # Few people choose a mark that is a usual one but for an 8 in place of a B; with more digits
+    # among its letters it may well be a word: B0SS12.
+    alone = len(marks.changed_places(marks.canonical(mark), usual)) == 1
+    return (marks.series(mark), "nearly_usual", *(["one_shape_off"] if alone else []))
 
 
 def _fold(probabilities: Floats, symbols: str) -> Floats:

@@ -17,6 +17,7 @@ import numpy as np
 
 from hkplates.errors import BundleInvalid, RuntimeMissing
 from hkplates.recognition.bundle import REMEDY, Bundle, open_bundle
+from hkplates.recognition.certainty import Certainty
 from hkplates.recognition.choices import RuntimeName
 from hkplates.recognition.images import letterbox
 from hkplates.recognition.peaks import Answers, Peak, find_peaks
@@ -44,18 +45,22 @@ class NetworkDetector:
         *,
         large_inputs: Sequence[tuple[int, int]] = (),
         first_threshold: float | None = None,
+        certainty: Certainty | None = None,
         sha256: str = "",
     ) -> None:
         """`inputs` are heights and widths to choose from; `sha256` names the model.
 
         Photographs of more than LARGE_SIDE pixels go into the `large_inputs`, if there are any.
-        With a `first_threshold`, whatever the first look finds above it is looked at again.
+        With a `first_threshold`, whatever the first look finds of this warmth is looked at again.
+        `certainty` makes the warmth of what is found the score that `threshold` is about.
         """
-        self._answer = answer
+        self.answer = answer
         self._inputs = tuple(inputs)
         self._large_inputs = tuple(large_inputs) or self._inputs
         self._first_threshold = first_threshold
+        self._certainty = certainty or Certainty()
         self.threshold = threshold
+        self._least = threshold if certainty is None else certainty.warmth(threshold)
         self.sha256 = sha256
 
     def detect(self, photo: Photo) -> list[Detection]:
@@ -64,11 +69,15 @@ class NetworkDetector:
         `photo` is (height, width, 3) uint8 RGB; quads are in its pixels.
         """
         if self._first_threshold is None:
-            peaks = self._first_look(photo, self.threshold)
+            peaks = self._first_look(photo, self._least)
         else:
-            doubtful = self._first_look(photo, min(self._first_threshold, self.threshold))
-            peaks = look_again(photo, doubtful, self._answer, self.threshold)
-        return [Detection(Quad.from_array(p.corners), p.score, REGIONS[p.label]) for p in peaks]
+            doubtful = self._first_look(photo, min(self._first_threshold, self._least))
+            peaks = look_again(photo, doubtful, self.answer, self._least)
+        return [self._detection(peak) for peak in peaks]
+
+    def _detection(self, peak: Peak) -> Detection:
+        score = self._certainty.probability(peak.score)
+        return Detection(Quad.from_array(peak.corners), score, REGIONS[peak.label])
 
     def _first_look(self, photo: Photo, threshold: float) -> list[Peak]:
         """Peaks in pixels of the photograph."""
@@ -76,7 +85,7 @@ class NetworkDetector:
         height, width = best_input(photo.shape[1] / photo.shape[0], inputs)
         fitted, scale, left, top = letterbox(photo, width, height)
         offset = np.array([left, top], np.float32)
-        peaks = find_peaks(self._answer(fitted), threshold)
+        peaks = find_peaks(self.answer(fitted), threshold)
         return [replace(p, corners=(p.corners - offset) / np.float32(scale)) for p in peaks]
 
 
@@ -164,6 +173,7 @@ def _settings(bundle: Bundle, threshold: float | None) -> dict[str, Any]:
         "threshold": bundle.threshold if threshold is None else threshold,
         "large_inputs": bundle.large_inputs,
         "first_threshold": bundle.first_threshold,
+        "certainty": bundle.certainty,
         "sha256": bundle.sha256,
     }
 

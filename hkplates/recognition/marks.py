@@ -1,12 +1,17 @@
 """Hong Kong registration marks: what they are made of, and which series one belongs to.
 
-Road Traffic (Registration and Licensing of Vehicles) Regulations, Cap. 374E, regulation 12E: a
-mark uses the digits and the letters without I, O and Q; a personalised mark has up to 8
-characters, blanks counted. 1 and 0 may be printed as I and O there: NARITA is NAR1TA. The grammar
-names what was read; it never changes or hides it.
+Source: Road Traffic (Registration and Licensing of Vehicles) Regulations, Cap. 374E. Regulation 12E
+has what a personalised mark may be: at most 8 letters and numerals, each blank counted as one; no
+I, O or Q; no two blanks together; and blanks do not make one mark differ from another. Registration
+marks of the other series are of the same alphabet. Which letters stand for what is the Transport
+Department's practice, not the regulations' text.
+
+Plates are made by garages: on personalised ones 1 and 0 are often printed as I and O, so that
+NARITA is the mark NAR1TA. The grammar names what was read; it never changes or hides it.
 """
 
 import re
+from dataclasses import dataclass
 from typing import Literal
 
 ALPHABET = "0123456789ABCDEFGHJKLMNPRSTUVWXYZ"
@@ -30,24 +35,40 @@ Series = Literal[
     "unknown",
 ]
 
-_FOLD = str.maketrans({"I": "1", "O": "0"})
+PRINTED_FOR = (("I", "1"), ("O", "0"))
+"""Letters that no mark has, and the digits that they are printed for."""
+
+_FOLD = str.maketrans(dict(PRINTED_FOR))
 _NUMBER = "[1-9][0-9]{0,3}"  # 1 to 9999 without a leading zero
 
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One series: `pattern` is what its marks look like, `bearers` who drives under them."""
+
+    name: Series
+    pattern: str
+    bearers: str
+    example: str
+
+
 # The first that fits names the series: the reserved prefixes are two letters as well.
-_SERIES: tuple[tuple[Series, str], ...] = (
-    ("government", f"AM{_NUMBER}"),
-    ("legislative", f"LC{_NUMBER}"),
-    ("zg", f"ZG{_NUMBER}"),
-    ("vip", f"VV{_NUMBER}"),
-    ("cross_boundary", f"F[TUV]{_NUMBER}"),
-    ("ambulance", f"A{_NUMBER}"),
-    ("fire", f"F{_NUMBER}"),
-    ("trade", f"T{_NUMBER}[0-9]?"),
-    ("trailer", f"{_NUMBER}[0-9]?T"),
-    ("numeral", _NUMBER),
-    ("usual", f"[A-HJ-NPR-Z]{{2}}{_NUMBER}"),
+RULES = (
+    Rule("government", f"AM{_NUMBER}", "the government", "AM1234"),
+    Rule("legislative", f"LC{_NUMBER}", "the Legislative Council", "LC12"),
+    Rule("zg", f"ZG{_NUMBER}", "the garrison", "ZG1234"),
+    Rule("vip", f"VV{_NUMBER}", "village vehicles", "VV88"),
+    Rule("cross_boundary", f"F[TUV]{_NUMBER}", "cars of the mainland and Macau", "FV7042"),
+    Rule("ambulance", f"A{_NUMBER}", "ambulances", "A123"),
+    Rule("fire", f"F{_NUMBER}", "the Fire Services", "F1234"),
+    Rule("trade", f"T{_NUMBER}[0-9]?", "dealers, in red on white", "T12345"),
+    Rule("trailer", f"{_NUMBER}[0-9]?T", "trailers", "1234T"),
+    Rule("numeral", _NUMBER, "the oldest marks, now auctioned", "9999"),
+    Rule("usual", f"[A-HJ-NPR-Z]{{2}}{_NUMBER}", "everybody", "AG5555"),
 )
-_PATTERNS = tuple((name, re.compile(pattern)) for name, pattern in _SERIES)
+"""The series with a form of their own; any other mark is "personalised"."""
+
+_PATTERNS = tuple((rule.name, re.compile(rule.pattern)) for rule in RULES)
 
 
 def canonical(text: str) -> str:
@@ -63,6 +84,19 @@ def is_mark(text: str) -> bool:
     """Whether the text, in the registry's form, can be a mark: 1 to 8 characters of ALPHABET."""
     mark = canonical(text)
     return 1 <= len(mark) <= LONGEST and all(character in ALPHABET for character in mark)
+
+
+def printed_differently(text: str) -> tuple[str, ...]:
+    """Why what is printed is not letter for letter the mark, in words; empty where it is.
+
+    `printed_differently("NAR ITA") == ("I is printed for 1", "a blank is printed")`.
+    """
+    reasons = [
+        f"{letter} is printed for {digit}" for letter, digit in PRINTED_FOR if letter in text
+    ]
+    if " " in text.strip():
+        reasons.append("a blank is printed")
+    return tuple(reasons)
 
 
 def series(mark: str) -> Series:

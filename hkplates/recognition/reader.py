@@ -15,6 +15,13 @@ from hkplates.recognition.images import CROP_MARGIN
 from hkplates.recognition.straighten import straighten
 from hkplates.recognition.types import Crop, TextReading
 
+MOVES = ((0.04, 0.04), (-0.04, -0.04), (0.04, -0.04), (-0.04, 0.04))
+"""How a doubtful plate is moved to be looked at again, across and down, in heights of the plate.
+
+Of 224 plates that three detectors found, 184 were read at one look, 200 with the plate's own edges,
+205 with these moves too; with all four moves from the given corners 197, from the edges 198.
+"""
+
 
 class NeuralReader:
     """Reads plates of one and two rows; see models/reader/CARD.md for what it was trained on.
@@ -77,18 +84,30 @@ class NeuralReader:
         reading = self._decoder.decode([first])
         if reading.confidence >= self._sure:
             return reading
-        # A second look costs as much as the first: only where it may change something.
-        second = self.look_again(crop)
-        return reading if second is None else self._decoder.decode([first, second])
-
-    def look_again(self, crop: Crop) -> Heads | None:
-        """What the network says of the plate cut out along its own edges, where they are seen."""
+        # Further looks cost as much as the first one each: only where they may change something.
         straight = straighten(crop)
-        return None if straight is None else self.look(straight)
+        views = [first] if straight is None else [first, self.look(straight)]
+        if not reading.text and not self._decoder.decode(views).text:
+            return reading  # as of most plates of other places: no vote finds a text there
+        return self._decoder.decode([*views, *self._moved(crop, straight)])
 
-    def look(self, crop: Crop) -> Heads:
-        """What the network says of one crop, undecoded."""
-        return self.look_at(self._stretch(crop))
+    def look_around(self, crop: Crop) -> list[Heads]:
+        """What the network says of the plate cut out otherwise, for a vote.
+
+        Along the plate's own edges, where they are seen; and moved a little, from the corners that
+        were given as well as from those edges: either may be wrong.
+        """
+        straight = straighten(crop)
+        along = [] if straight is None else [self.look(straight)]
+        return along + self._moved(crop, straight)
+
+    def _moved(self, crop: Crop, straight: Crop | None) -> list[Heads]:
+        moved = [self.look(crop, *move) for move in MOVES[:2]]
+        return moved + [self.look(crop if straight is None else straight, *m) for m in MOVES[2:]]
+
+    def look(self, crop: Crop, across: float = 0.0, down: float = 0.0) -> Heads:
+        """What the network says of one crop, undecoded, moved by shares of the plate's height."""
+        return self.look_at(self.stretch(crop, across, down))
 
     def look_at(self, pixels: npt.NDArray[np.uint8]) -> Heads:
         """What the network says of its very input, (height, width) gray uint8."""
@@ -109,11 +128,14 @@ class NeuralReader:
         slots = self._slots * classes
         return [slots, slots + self._slots, slots + self._slots + 1]
 
-    def _stretch(self, crop: Crop) -> npt.NDArray[np.uint8]:
+    def stretch(self, crop: Crop, across: float = 0.0, down: float = 0.0) -> npt.NDArray[np.uint8]:
         """The plate with the margin that the network knows, gray, in the network's size."""
         height, width = crop.shape[:2]
-        cut = round((CROP_MARGIN - self._margin) / (1 + 2 * CROP_MARGIN) * height)
-        gray = cv2.cvtColor(crop[cut : height - cut, cut : width - cut], cv2.COLOR_RGB2GRAY)
+        unit = height / (1 + 2 * CROP_MARGIN)
+        cut = round((CROP_MARGIN - self._margin) * unit)
+        left, top = cut + round(across * unit), cut + round(down * unit)
+        part = crop[top : top + height - 2 * cut, left : left + width - 2 * cut]
+        gray = cv2.cvtColor(part, cv2.COLOR_RGB2GRAY)
         size = (self._width, self._height)
         return np.asarray(cv2.resize(gray, size, interpolation=cv2.INTER_AREA), np.uint8)
 

@@ -1,10 +1,12 @@
 """Train the plate detector.
 
     python -m models.detector.train --data FOLDER --out FOLDER [--minutes N | --steps N]
+        [--start BUNDLE]
 
 The data is a folder of photographs with a .jsonl of labels; beside it may lie backgrounds/
 (pictures without plates) and fonts/. The folder that holds these, with the photographs in train/,
-does as well. Stopped by Ctrl-C or a signal it saves, and the same command goes on from there.
+does as well. Stopped by Ctrl-C or a signal it saves, and the same command goes on from there. With
+--start it begins with the weights of a bundle, at a lower rate.
 """
 
 import argparse
@@ -20,13 +22,15 @@ import cv2
 import numpy as np
 import yaml
 
+from hkplates.recognition.bundle import open_bundle
 from hkplates.recognition.detector import NetworkDetector
 from hkplates.recognition.types import Photo
 from models.detector.album import HONG_KONG, OTHER, LabelledPlate, Picture, read_album, split
 from models.detector.curves import draw_curves
 from models.detector.evaluate import measure
 from models.detector.feed import SPOTS, Batch, Feed, write_spots
-from models.detector.views import Mixture, Spot, ViewMaker
+from models.detector.mining import LEAST_FALSE, find_spots
+from models.detector.views import Mixture, ViewMaker
 from models.synthesis.faces import Faces
 from models.synthesis.samples import sample
 
@@ -41,6 +45,7 @@ class Progress:
         self.step = 0
         self.spent = 0.0  # seconds, without loading and compiling
         self.mined = 0
+        self.before: Options | None = None  # the training of the weights it began with
         self._minutes, self._steps = minutes, steps
 
     @property
@@ -114,6 +119,14 @@ class Training:
         inputs = [tuple(size) for size in self.config["inputs"]]
         return NetworkDetector(self.answer, inputs, threshold)
 
+    def start_with(self, bundle: Path) -> None:
+        """Begin with a bundle's weights."""
+        from models.detector.start import load_bundle
+
+        load_bundle(self.network, bundle)
+        self.averaged.set_weights(self.network.get_weights())
+        self.progress.before = dict(open_bundle(bundle).config["training"])
+
     def save(self) -> None:
         """Write the checkpoint and the state; the weights to export go into a file of their own."""
         self._checkpoint.write(str(self.out / "checkpoint"))
@@ -121,7 +134,8 @@ class Training:
         self.averaged.save_weights(waiting)
         waiting.replace(self.out / "averaged.weights.h5")
         progress = self.progress
-        state = {"step": progress.step, "spent": progress.spent, "mined": progress.mined}
+        names = ("step", "spent", "mined", "before")
+        state = {name: getattr(progress, name) for name in names}
         (self.out / "state.json").write_text(json.dumps(state), encoding="utf-8")
 
     def resume(self) -> bool:
@@ -169,28 +183,6 @@ def draw_pictures(count: int, seed: int) -> list[Picture]:
     return pictures
 
 
-def find_spots(
-    training: Training, pictures: Sequence[Picture], rng: np.random.Generator, most: int = 450
-) -> list[Spot]:
-    """Places that the detector takes for a Hong Kong plate and that are none.
-
-    Small ones are left alone: far plates are not all labelled.
-    """
-    detect = training.detector(0.15).detect
-    spots = []
-    for number in rng.permutation(len(pictures))[:most]:
-        picture = pictures[number]
-        labelled = [plate.quad for plate in picture.plates]
-        for found in detect(picture.pixels):
-            box = found.quad.bounds()
-            centre = np.array([box.left + box.right, box.top + box.bottom]) / 2
-            reach = max(box.width, 10)
-            alone = all(np.abs(quad.mean(0) - centre).max() > reach for quad in labelled)
-            if found.region == "HK" and alone and box.height > 9 and box.width > 24:
-                spots.append(Spot(picture.file, float(centre[0]), float(centre[1]), box.width))
-    return spots
-
-
 def train(
     training: Training, feed: Feed, learn: Sequence[Picture], held: Sequence[Picture]
 ) -> None:
@@ -213,7 +205,7 @@ def train(
             saved = last = time.monotonic()
         if progress.mined < sum(progress.share >= at for at in config["mine_at"]):
             progress.mined += 1
-            spots = find_spots(training, learn, rng)
+            spots = find_spots(training.detector(LEAST_FALSE).detect, learn, rng)
             write_spots(training.out / SPOTS, spots)
             print(f"mined {len(spots)} false peaks", flush=True)
             last = time.monotonic()
@@ -257,21 +249,29 @@ def _check(training: Training, held: Sequence[Picture]) -> None:
     )
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """The command line."""
+def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     cli = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     cli.add_argument("--data", type=Path, required=True)
     cli.add_argument("--out", type=Path, default=Path(".train/detector"))
     cli.add_argument("--minutes", type=float)
     cli.add_argument("--steps", type=int)
     cli.add_argument("--fonts", type=Path, action="append", default=[], help="folder of typefaces")
+    cli.add_argument("--start", type=Path, help="bundle whose weights to begin with")
     cli.add_argument("--config", type=Path, default=CONFIG)
     options = cli.parse_args(arguments)
     if not options.minutes and not options.steps:
         options.minutes = 90.0
+    return options
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """The command line."""
+    options = _options(arguments)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: save, end the feed
     cv2.setNumThreads(0)  # before the feed forks: OpenCV's threads do not survive that
     config = read_config(options.config)
+    if options.start:
+        config["rate"] = config["rate_after_start"]
     learn, held = read_data(options.data, config)
     learn += draw_pictures(config["drawn_scenes"], config["seed"])
     fonts = [*options.fonts, *(f for f in data_folders(options.data)[2:] if f.is_dir())]
@@ -281,6 +281,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         training = Training(options.out, config, Progress(options.minutes, options.steps))
         if training.resume():
             print(f"resumed at step {training.progress.step}", flush=True)
+        elif options.start:
+            training.start_with(options.start)
         try:
             train(training, feed, learn, held)
         except KeyboardInterrupt:

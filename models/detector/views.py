@@ -1,22 +1,28 @@
 """Cut and compose the square views that the detector learns from."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
-import cv2
 import numpy as np
 
 from models.detector.album import HONG_KONG, OTHER, UNCERTAIN, LabelledPlate, Picture
+from models.detector.cutting import grown, lay_window, light_at, paint_body, settled, turned
 from models.detector.targets import plate_size
+from models.detector.transplant import Donors, make_yellow
 from models.synthesis.degrade import degrade
 from models.synthesis.faces import Faces
 from models.synthesis.neighbours import draw_mainland, draw_neighbour, draw_sign
 from models.synthesis.paste import below, paint_over, paste, paste_plate, perspective_quad
 from models.synthesis.plates import Plate, draw_plate
+from models.synthesis.registrations import Rows
 
 PADDING = 114  # the grey around a photograph that is not as wide as the input, as at run time
 NARROWEST, WIDEST = 18.0, 200.0  # pixels; widths of plates in a view
+MADE_YELLOW = {HONG_KONG: 0.25, OTHER: 0.1}  # chance that a photographed white plate becomes yellow
+YELLOW = 0.4  # of drawn and moved Hong Kong plates: rears are rarer in the photographs than fronts
+ONE_ROW_ON_SQUARE = 0.15  # of plates of a two-row plate's shape: personalised marks, mostly
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +45,10 @@ _KEEPS = {
 }
 
 
+PlateFor = Callable[[np.random.Generator, int, float], Plate]
+"""A plate of a label and about this width / height."""
+
+
 @dataclass(frozen=True, slots=True)
 class Spot:
     """Where a detector saw a plate that is none: a point of a picture, and a size in its pixels."""
@@ -53,12 +63,13 @@ class Spot:
 class Mixture:
     """Chances of each kind of view; they need not add up to one."""
 
-    hong_kong: float = 0.40
+    hong_kong: float = 0.38
     foreign: float = 0.16
-    swapped: float = 0.20
-    pasted: float = 0.12
+    swapped: float = 0.16
+    moved: float = 0.16
+    pasted: float = 0.10
     emptied: float = 0.05
-    negative: float = 0.05
+    negative: float = 0.06
     hard: float = 0.08
 
 
@@ -79,6 +90,7 @@ class ViewMaker:
         self._home = [picture for picture in album if picture.hong_kong]
         self._abroad = [p for p in album if p.plates and not p.hong_kong]
         self._empty = [picture for picture in album if not picture.plates]
+        self._donors = Donors(album)
         self._home_chances = _favour_varied(self._home)
         self.spots: list[Spot] = []
 
@@ -97,6 +109,7 @@ class ViewMaker:
             "hong_kong": mixture.hong_kong * has["home"],
             "foreign": mixture.foreign * bool(self._abroad),
             "swapped": mixture.swapped * has["cars"],
+            "moved": mixture.moved * has["cars"],
             "pasted": mixture.pasted * bool(self._empty),
             "emptied": mixture.emptied * has["cars"],
             "negative": mixture.negative * bool(self._empty),
@@ -106,11 +119,13 @@ class ViewMaker:
     def _hong_kong(self, rng: np.random.Generator) -> View:
         picture = self._home[rng.choice(len(self._home), p=self._home_chances)]
         plates = [plate for plate in picture.plates if plate.label == HONG_KONG]
-        return self._around(rng, picture, plates[rng.integers(len(plates))])
+        view = self._around(rng, picture, plates[rng.integers(len(plates))])
+        return _some_yellow(rng, view)
 
     def _foreign(self, rng: np.random.Generator) -> View:
         picture = self._abroad[rng.integers(len(self._abroad))]
-        return self._around(rng, picture, picture.plates[rng.integers(len(picture.plates))])
+        view = self._around(rng, picture, picture.plates[rng.integers(len(picture.plates))])
+        return _some_yellow(rng, view)
 
     def _car(self, rng: np.random.Generator) -> View:
         use_home = self._home and (not self._abroad or rng.random() < 0.6)
@@ -118,6 +133,13 @@ class ViewMaker:
 
     def _swapped(self, rng: np.random.Generator) -> View:
         """A car whose plates were replaced by drawn ones: the plate must tell, not the car."""
+        return self._replaced(rng, self._draw)
+
+    def _moved(self, rng: np.random.Generator) -> View:
+        """A car whose plates were replaced by other cars' ones."""
+        return self._replaced(rng, self._donate)
+
+    def _replaced(self, rng: np.random.Generator, plate_for: PlateFor) -> View:
         view = self._car(rng)
         plates = []
         for plate in view.plates:
@@ -126,9 +148,9 @@ class ViewMaker:
                 plates.append(plate)
                 continue
             label = HONG_KONG if rng.random() < _KEEPS[plate.label, view.at_home] else OTHER
-            drawn = self._draw(rng, label, width / height)
-            quad = _grown(plate.quad, 1.03) if plate.exact else _settled(rng, drawn, plate.quad)
-            paste_plate(view.pixels, drawn, quad, _light(rng, view.pixels, quad))
+            new = plate_for(rng, label, width / height)
+            quad = grown(plate.quad, 1.03) if plate.exact else settled(rng, new, plate.quad)
+            paste_plate(view.pixels, new, quad, light_at(rng, view.pixels, quad))
             plates.append(LabelledPlate(quad, label, True))
         return replace(view, plates=tuple(plates))
 
@@ -151,7 +173,7 @@ class ViewMaker:
         """Some place without plates, often with lettered boards."""
         view = self._background(rng)
         for _ in range(rng.integers(0, 4)):
-            sign = draw_sign(rng, self._faces)
+            sign = draw_sign(rng, self._faces, yellow=rng.random() < 0.15)
             height, width = sign.shape[:2]
             wide = _log_uniform(rng, 30, 190)
             size = (wide, wide * height / width)
@@ -189,8 +211,8 @@ class ViewMaker:
         if any(np.abs(quad.mean(0) - o.quad.mean(0)).max() < wide for o in others):
             return []
         if rng.random() < 0.5:
-            _body(rng, pixels, quad)
-        light = _light(rng, pixels, quad)
+            paint_body(rng, pixels, quad)
+        light = light_at(rng, pixels, quad)
         paste_plate(pixels, drawn, quad, light)
         placed = [LabelledPlate(quad, label, True)]
         if label == HONG_KONG and rng.random() < 0.3:
@@ -201,9 +223,17 @@ class ViewMaker:
         return placed
 
     def _draw(self, rng: np.random.Generator, label: int, aspect: float) -> Plate:
-        if label == HONG_KONG:
-            return draw_plate(rng, self._faces, rows=2 if aspect < 2.6 else 1)
-        return draw_neighbour(rng, self._faces)
+        if label == OTHER:
+            return draw_neighbour(rng, self._faces)
+        colour: Literal["white", "yellow"] = "yellow" if rng.random() < YELLOW else "white"
+        square = aspect < 2.6
+        rows: Rows = 2 if square and rng.random() >= ONE_ROW_ON_SQUARE else 1
+        return draw_plate(rng, self._faces, rows=rows, colour=colour, square=square)
+
+    def _donate(self, rng: np.random.Generator, label: int, aspect: float) -> Plate:
+        """As `_draw`, of photographed plates while any has such proportions."""
+        yellow = YELLOW if label == HONG_KONG else MADE_YELLOW[OTHER]
+        return self._donors.pick(rng, label, aspect, yellow) or self._draw(rng, label, aspect)
 
     def _around(self, rng: np.random.Generator, picture: Picture, plate: LabelledPlate) -> View:
         width, _ = plate_size(plate.quad)
@@ -225,10 +255,10 @@ class ViewMaker:
             room = np.array(picture.pixels.shape[1::-1]) - side
             origin = np.where(room > 0, np.clip(origin, 0, np.maximum(room, 0)), origin)
         canvas = self._canvas(rng)
-        pixels = _window(canvas, picture.pixels, origin, side)
+        pixels = lay_window(canvas, picture.pixels, origin, side)
         quads = [(plate.quad - origin) * scales for plate in picture.plates]
         if rng.random() < 0.5:
-            pixels, quads = _turned(pixels, quads, rng.normal(0, 4))
+            pixels, quads = turned(pixels, quads, rng.normal(0, 4))
         placed = zip(picture.plates, quads, strict=True)
         plates = tuple(replace(plate, quad=quad.astype(np.float32)) for plate, quad in placed)
         plates = tuple(plate for plate in plates if _inside(plate.quad, self.size))
@@ -247,6 +277,15 @@ class ViewMaker:
         return canvas
 
 
+def _some_yellow(rng: np.random.Generator, view: View) -> View:
+    """The view, some of its white plates made yellow."""
+    for plate in view.plates:
+        chance = MADE_YELLOW.get(plate.label, 0.0)
+        if plate.colour == "white" and rng.random() < chance:
+            make_yellow(rng, view.pixels, plate.quad)
+    return view
+
+
 def _favour_varied(pictures: Sequence[Picture]) -> np.ndarray:
     """Chances that keep one camera's long series, and drawn scenes, from drowning the rest."""
     often = ("hkb_", "drawn-")
@@ -260,71 +299,3 @@ def _log_uniform(rng: np.random.Generator, low: float, high: float) -> float:
 
 def _inside(quad: np.ndarray, size: int) -> bool:
     return bool((quad.mean(0) > -size * 0.2).all() and (quad.mean(0) < size * 1.2).all())
-
-
-def _grown(quad: np.ndarray, factor: float) -> np.ndarray:
-    middle = quad.mean(0)
-    return ((quad - middle) * factor + middle).astype(np.float32)
-
-
-def _settled(rng: np.random.Generator, drawn: Plate, box: np.ndarray) -> np.ndarray:
-    """A quad for the drawn plate that covers an upright box, in the plate's own proportions."""
-    width, height = plate_size(box)
-    own_width, own_height = plate_size(drawn.corners)
-    wide = max(width, height * own_width / own_height) * 1.05
-    size = (wide, wide * own_height / own_width)
-    return perspective_quad(rng, tuple(box.mean(0)), size)
-
-
-def _light(rng: np.random.Generator, pixels: np.ndarray, quad: np.ndarray) -> np.ndarray:
-    """How bright and of what tint a plate would be there: by chance, and by its surroundings."""
-    left, top = np.maximum(quad.min(0).astype(int) - 10, 0)
-    right, bottom = quad.max(0).astype(int) + 10
-    around = pixels[top:bottom, left:right]
-    mean = around.reshape(-1, 3).mean(0) if around.size else np.full(3, 128.0)
-    tint = mean / max(mean.mean(), 1.0)
-    level = np.clip(mean.mean() / 128, 0.35, 1.25) ** rng.uniform(0.0, 0.7)
-    return level * rng.uniform(0.75, 1.1) * (1 + (tint - 1) * rng.uniform(0, 0.4))
-
-
-def _body(rng: np.random.Generator, pixels: np.ndarray, quad: np.ndarray) -> None:
-    """A piece of coloured bodywork behind a plate, so that plates are not known by their edge."""
-    grown = (quad - quad.mean(0)) * rng.uniform(1.15, 2.0, 2) + quad.mean(0)
-    colour = rng.uniform(0, 255, 3) if rng.random() < 0.6 else np.full(3, rng.uniform(180, 255))
-    cv2.fillConvexPoly(pixels, grown.round().astype(int), colour.tolist(), cv2.LINE_AA)
-
-
-def _window(
-    canvas: np.ndarray, photo: np.ndarray, origin: np.ndarray, side: np.ndarray
-) -> np.ndarray:
-    """Lay the part of a photograph from `origin`, `side` wide and high, over the whole canvas.
-
-    The part is resampled from exactly `origin`: whole pixels would shift the corners by up to half
-    a pixel of the photograph, and corners are to be learned finer than that.
-    """
-    size = canvas.shape[0]
-    height, width = photo.shape[:2]
-    low = np.clip(np.floor(origin).astype(int), 0, (width, height))
-    high = np.clip(np.ceil(origin + side).astype(int), 0, (width, height))
-    if (high - low < 2).any():
-        return canvas
-    factor = size / side
-    part = photo[low[1] : high[1], low[0] : high[0]]
-    if factor.max() < 0.8:
-        shape = np.maximum(np.round((high - low) * factor).astype(int), 2)
-        part = cv2.resize(part, shape.tolist(), interpolation=cv2.INTER_AREA)
-    stretch = (high - low) * factor / part.shape[1::-1]
-    move = (low - origin) * factor + 0.5 * stretch - 0.5
-    matrix = np.array([[stretch[0], 0, move[0]], [0, stretch[1], move[1]]])
-    return cv2.warpAffine(part, matrix, (size, size), dst=canvas, borderMode=cv2.BORDER_TRANSPARENT)
-
-
-def _turned(
-    pixels: np.ndarray, quads: Sequence[np.ndarray], degrees: float
-) -> tuple[np.ndarray, list[np.ndarray]]:
-    """Turned about the middle."""
-    size = pixels.shape[0]
-    middle = (size - 1) / 2
-    matrix = cv2.getRotationMatrix2D((middle, middle), degrees, 1.0)
-    turned = cv2.warpAffine(pixels, matrix, (size, size), borderMode=cv2.BORDER_REPLICATE)
-    return turned, [(quad - 0.5) @ matrix[:, :2].T + matrix[:, 2] + 0.5 for quad in quads]

@@ -53,9 +53,9 @@ def _turn(
 def degrade(rng: np.random.Generator, pixels: np.ndarray) -> np.ndarray:
     """Light, blur, noise and compression by chance."""
     chance = rng.random()
-    if chance < 0.35:
+    if chance < 0.42:
         pixels = cv2.filter2D(pixels, -1, _motion(rng, pixels.shape[0]))
-    elif chance < 0.65:
+    elif chance < 0.7:
         most = min(1.3, max(0.5, pixels.shape[0] * 0.02))
         pixels = cv2.GaussianBlur(pixels, (0, 0), rng.uniform(0.3, most))
     pixels = _relight(rng, pixels)
@@ -70,7 +70,7 @@ def degrade(rng: np.random.Generator, pixels: np.ndarray) -> np.ndarray:
 
 def _motion(rng: np.random.Generator, height: int) -> np.ndarray:
     """A kernel of a straight movement, mostly near vertical as of cars under a bridge."""
-    length = max(1.2, min(rng.uniform(1.5, 9), height * rng.uniform(0.03, 0.12)))
+    length = max(1.2, min(rng.uniform(1.5, 10), height * rng.uniform(0.03, 0.14)))
     angle = np.radians(rng.normal(90, 12) if rng.random() < 0.7 else rng.uniform(0, 180))
     reach = np.array([np.cos(angle), np.sin(angle)]) * length / 2
     size = 2 * int(np.ceil(length / 2)) + 1

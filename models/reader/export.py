@@ -85,10 +85,11 @@ def main() -> None:
     cli.add_argument("--data", type=Path, required=True)
     cli.add_argument("--folder", type=Path, default=Path(".train/reader"))
     cli.add_argument("--bundle", type=Path, default=BUNDLE)
+    cli.add_argument("--config", type=Path, default=CONFIG, help="that the training used")
     cli.add_argument("--fonts", type=Path, action="append", help="further typeface folders")
     cli.add_argument("--drawn", type=int, default=calibrate.DRAWN, help="plates to calibrate on")
     given = cli.parse_args()
-    config = yaml.safe_load(CONFIG.read_text(encoding="utf-8"))
+    config = yaml.safe_load(given.config.read_text(encoding="utf-8"))
     trainer = Trainer(config, given.folder)
     if not trainer.resume():
         raise SystemExit(f"No training state in {given.folder}; train first (models/README.md).")

@@ -110,7 +110,8 @@ def _lines(rng: np.random.Generator, registration: Registration) -> tuple[str, .
 
 
 def _aspect(rng: np.random.Generator, rows: int) -> float:
-    if rows == 2:
+    # Some marks of few characters stand in one row on a plate made for two.
+    if rows == 2 or rng.random() < 0.06:
         return rng.uniform(1.45, 2.1)
     return rng.uniform(3.0, 4.2) if rng.random() < 0.3 else rng.uniform(4.0, 5.1)
 
@@ -144,7 +145,7 @@ def _ink(
     style = _style(rng, len(lines))
     ink = np.zeros((height, width), np.uint8)
     if len(lines) == 1:
-        tall, between = round(height * rng.uniform(0.58, 0.86)), 0
+        tall, between = round(height * rng.uniform(0.5, 0.86)), 0
     else:
         tall = round(height * rng.uniform(0.35, 0.46))
         between = round(height * rng.uniform(-0.03, 0.07))
@@ -209,6 +210,8 @@ def _paint(rng: np.random.Generator, faces: Faces, ink: Mask) -> np.ndarray:
         cv2.rectangle(plate, (2, 2), (width - 3, height - 3), dark, int(rng.integers(1, 3)))
     if rng.random() < 0.45:
         _bolts(rng, plate)
+    if rng.random() < 0.15:
+        _screw(rng, plate, ink)
     if rng.random() < 0.25:
         _makers_mark(rng, faces, plate, dark)
     if rng.random() < 0.3:
@@ -229,6 +232,17 @@ def _bolts(rng: np.random.Generator, plate: np.ndarray) -> None:
             cv2.circle(plate, centre, radius, value, -1, cv2.LINE_AA)
             if rng.random() < 0.4:
                 cv2.circle(plate, centre, radius, 255.0 - value, 1, cv2.LINE_AA)
+
+
+def _screw(rng: np.random.Generator, plate: np.ndarray, ink: Mask) -> None:
+    """A head right on a stroke, where it closes a gap or cuts a bar: a D seen as a 0."""
+    rows, columns = np.nonzero(ink)
+    if not len(rows):
+        return
+    place = rng.integers(len(rows))
+    radius = max(2, round(min(plate.shape[0], 64) * rng.uniform(0.03, 0.07)))
+    centre = (int(columns[place]), int(rows[place]))
+    cv2.circle(plate, centre, radius, float(rng.uniform(20, 255)), -1, cv2.LINE_AA)
 
 
 def _makers_mark(rng: np.random.Generator, faces: Faces, plate: np.ndarray, dark: float) -> None:

@@ -1,7 +1,9 @@
-"""Train the reader from scratch: python -m models.reader.train --data DATA [--minutes N] [--fresh]
+"""Train the reader: python -m models.reader.train --data DATA [--minutes N] [--fresh]
 
-The learning rate follows the time spent, not the steps, so that a slow machine ends its cosine
-too. State is saved every few minutes; stopped, the same command goes on, unless --fresh.
+With --start BUNDLE it begins with that bundle's weights; --config may name another recipe, as
+finetune.yaml. The learning rate follows the time spent, not the steps, so that a slow machine ends
+its cosine too; with --samples N it follows those seen. State is saved every few minutes; stopped,
+the same command goes on, unless --fresh.
 """
 
 import argparse
@@ -23,9 +25,12 @@ from models.reader import evaluate
 from models.reader.curves import draw
 from models.reader.dataset import Batch, Samples, mixture
 from models.reader.network import BLANK, STEPS, build
+from models.reader.start import load_bundle
 
 Config = Mapping[str, Any]
 CONFIG = Path(__file__).with_name("config.yaml")
+LONGEST_STEP = 5.0  # seconds; a step that took longer stood still meanwhile
+START_SAMPLES = 512  # to take the weights of a bundle apart
 
 
 class Trainer:
@@ -59,8 +64,14 @@ class Trainer:
 
     @property
     def progress(self) -> float:
-        """The share of the time that is spent, 0 to 1."""
-        return min(1.0, float(self.spent.numpy()) / (self._config["minutes"] * 60))
+        """The share of the time that is spent, or of the samples that are seen: 0 to 1."""
+        by_time = float(self.spent.numpy()) / (self._config["minutes"] * 60)
+        most = self._config.get("samples")
+        return min(1.0, max(by_time, self.samples / most if most else 0.0))
+
+    def start_with(self, bundle: Path, pixels: np.ndarray) -> None:
+        """Begin with the weights of a bundle; `pixels` are samples (models/reader/start.py)."""
+        load_bundle(self.model, bundle, pixels)
 
     def resume(self) -> bool:
         """Go on from the newest saved state; whether there was one."""
@@ -117,14 +128,28 @@ def _binary(target, logits, weight):
     return tf.reduce_sum(loss * weight) / (tf.reduce_sum(weight) + 1.0)
 
 
-def train(config: Config, data: Path, folder: Path, fonts: list[Path], *, resume: bool) -> Trainer:
-    """Train until the configured minutes are spent; log.jsonl and the state lie in `folder`."""
+def train(
+    config: Config,
+    data: Path,
+    folder: Path,
+    fonts: list[Path],
+    *,
+    resume: bool,
+    start: Path | None = None,
+) -> Trainer:
+    """Train until the configured minutes are spent; log.jsonl and the state lie in `folder`.
+
+    Where there is nothing to resume it begins with the weights of the bundle `start`, if given.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     trainer = Trainer(config, folder)
     going_on = resume and trainer.resume()
     # Other samples after a pause, not the first ones once more.
     seed = config["seed"] + (int(trainer.steps.numpy()) if going_on else 0)
     samples = Samples(data, seed, config["holdout"], fonts)
+    if start and not going_on:
+        last = mixture(_without_until(config["phases"][-1]))
+        trainer.start_with(start, samples.batch(START_SAMPLES, last).pixels)
     held = evaluate.held_out_views(data, config["holdout"])
     with (folder / "log.jsonl").open("a" if going_on else "w", encoding="utf-8") as log:
         _loop(trainer, config, samples, held, log)
@@ -143,7 +168,8 @@ def _loop(trainer: Trainer, config: Config, samples: Samples, held: Any, log: An
         chosen = next(mix for until, mix in phases if trainer.progress <= until)
         recent.append(trainer.learn(samples.batch(config["batch"], chosen)))
         # The first step is mostly TensorFlow's tracing, which teaches nothing.
-        spent = trainer.spent.assign_add(time.monotonic() - started if traced else 0.0).numpy()
+        took = min(time.monotonic() - started, LONGEST_STEP)
+        spent = trainer.spent.assign_add(took if traced else 0.0).numpy()
         traced = True
         last = trainer.progress >= 1
         if spent >= due["evaluate"] or last:
@@ -177,7 +203,10 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, help="folder with train/, backgrounds/")
     parser.add_argument("--folder", type=Path, default=Path(".train/reader"))
     parser.add_argument("--fonts", type=Path, action="append", help="further typeface folders")
+    parser.add_argument("--config", type=Path, default=CONFIG)
+    parser.add_argument("--start", type=Path, help="bundle whose weights to begin with")
     parser.add_argument("--minutes", type=float)
+    parser.add_argument("--samples", type=int, help="end after so many as well")
     parser.add_argument("--batch", type=int)
     parser.add_argument("--threads", type=int, default=0, help="0: all cores")
     parser.add_argument("--fresh", action="store_true", help="start anew, not where it stopped")
@@ -185,11 +214,13 @@ def main() -> None:
     tf.config.threading.set_intra_op_parallelism_threads(given.threads)
     tf.config.threading.set_inter_op_parallelism_threads(min(given.threads, 1))
     cv2.setNumThreads(given.threads or -1)
-    config = yaml.safe_load(CONFIG.read_text(encoding="utf-8"))
+    config = yaml.safe_load(given.config.read_text(encoding="utf-8"))
     config["minutes"] = given.minutes or config["minutes"]
+    config["samples"] = given.samples
     config["batch"] = given.batch or config["batch"]
     fonts = given.fonts or [given.data / "fonts"]
-    train(config, given.data, given.folder, fonts, resume=not given.fresh)
+    resume = not given.fresh
+    train(config, given.data, given.folder, fonts, resume=resume, start=given.start)
 
 
 if __name__ == "__main__":

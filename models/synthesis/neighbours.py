@@ -3,8 +3,8 @@
 import cv2
 import numpy as np
 
-from models.synthesis.faces import Faces, Mask
-from models.synthesis.plates import Plate, Region, finish, paint
+from models.synthesis.faces import Face, Faces, Mask
+from models.synthesis.plates import Plate, Region, finish, ground_colour, paint
 from models.synthesis.registrations import DIGITS, LETTERS, WORDS, letters, number
 
 _SIGN_WORDS = """
@@ -55,20 +55,9 @@ def draw_macau(rng: np.random.Generator, faces: Faces) -> Plate:
 
 
 def draw_european(rng: np.random.Generator, faces: Faces) -> Plate:
-    """A European plate: white with a blue band on the left."""
+    """A European plate: white with a blue band on the left, on some another on the right."""
     text = f"{letters(rng, 2)} {letters(rng, 3, DIGITS)} {letters(rng, int(rng.integers(1, 4)))}"
-    height, width = 72, round(72 * rng.uniform(4.4, 4.9))
-    band = round(width * 0.09)
-    ink = np.zeros((height, width), np.uint8)
-    ink[:, band:] = _centred(faces.pick(rng).row(text, 50, 0.8, 0.12), height, width - band)
-    plate = paint(rng, ink, np.full(3, rng.uniform(215, 255)), np.full(3, rng.uniform(5, 50)))
-    plate[:, :band] = (
-        int(rng.integers(0, 40)),
-        int(rng.integers(30, 80)),
-        int(rng.integers(120, 200)),
-    )
-    pixels, corners = finish(rng, faces, plate)
-    return Plate(pixels, corners, text.replace(" ", ""), 1, "white", "other")
+    return _with_band(rng, faces, text, yellow=False, band=True, end=rng.random() < 0.2)
 
 
 def draw_american(rng: np.random.Generator, faces: Faces) -> Plate:
@@ -108,12 +97,73 @@ def draw_south_american(rng: np.random.Generator, faces: Faces) -> Plate:
     return _plate(rng, faces, ink, ground, dark, text.replace(" ", ""), "other")
 
 
-def draw_sign(rng: np.random.Generator, faces: Faces) -> np.ndarray:
+def draw_british(rng: np.random.Generator, faces: Faces) -> Plate:
+    """A British plate, with the typeface of Hong Kong's: yellow behind, seven characters."""
+    text = f"{letters(rng, 2)}{letters(rng, 2, DIGITS)} {letters(rng, 3)}"
+    if rng.random() < 0.35:  # up to 2001: a letter for the year, or the whole the other way round
+        number_ = str(rng.integers(1, 999))
+        groups = [letters(rng, 1) + number_, letters(rng, 3)]
+        text = " ".join(groups if rng.random() < 0.6 else (groups[1], number_ + groups[0][:1]))
+    yellow = rng.random() < 0.65
+    return _with_band(rng, faces, text, yellow=yellow, band=rng.random() < 0.4, end=False)
+
+
+def draw_dutch(rng: np.random.Generator, faces: Faces) -> Plate:
+    """A yellow plate in groups with dashes, with a blue band on the left: the Netherlands'."""
+    pairs = [letters(rng, 2, DIGITS), letters(rng, 2), letters(rng, 2)]
+    if rng.random() < 0.5:
+        pairs = [letters(rng, 1), letters(rng, 3, DIGITS), letters(rng, 2)]
+    order = rng.permutation(3)
+    text = "-".join(pairs[i] for i in order)
+    return _with_band(rng, faces, text, yellow=True, band=True, end=False)
+
+
+def draw_israeli(rng: np.random.Generator, faces: Faces) -> Plate:
+    """A yellow plate of seven or eight digits with dashes."""
+    sizes = (2, 3, 2) if rng.random() < 0.5 else (3, 2, 3)
+    text = "-".join(letters(rng, size, DIGITS) for size in sizes)
+    return _with_band(rng, faces, text, yellow=True, band=rng.random() < 0.6, end=False)
+
+
+def _with_band(
+    rng: np.random.Generator, faces: Faces, text: str, *, yellow: bool, band: bool, end: bool
+) -> Plate:
+    """One row on white or yellow, with or without blue bands at its left and right end."""
+    height, width = 72, round(72 * rng.uniform(4.2, 4.9))
+    left, right = round(width * 0.09) * band, round(width * 0.09) * end
+    ink = np.zeros((height, width), np.uint8)
+    row = _dashed(faces.pick(rng), text, round(rng.uniform(44, 56)))
+    ink[:, left : width - right] = _centred(row, height, width - left - right)
+    ground = ground_colour(rng, "yellow" if yellow else "white")
+    plate = paint(rng, ink, ground, np.full(3, rng.uniform(5, 50)))
+    blue = [int(v) for v in rng.integers((0, 30, 120), (40, 80, 200))]
+    plate[:, :left] = blue
+    plate[:, width - right :] = blue
+    pixels, corners = finish(rng, faces, plate)
+    printed = text.replace(" ", "").replace("-", "")
+    return Plate(pixels, corners, printed, 1, "yellow" if yellow else "white", "other")
+
+
+def _dashed(face: Face, text: str, height: int) -> Mask:
+    """A row whose groups are parted by dashes; a face's own would be stretched to a block."""
+    dash = np.zeros((height, round(height * 0.4)), np.uint8)
+    thick = max(2, round(height * 0.06))
+    dash[height // 2 - thick : height // 2 + thick, dash.shape[1] // 5 : -dash.shape[1] // 5] = 255
+    pieces: list[Mask] = []
+    for group in text.split("-"):
+        pieces += [face.row(group, height, 0.8, 0.12), dash]
+    return np.hstack(pieces[:-1])
+
+
+def draw_sign(rng: np.random.Generator, faces: Faces, *, yellow: bool = False) -> np.ndarray:
     """A lettered board that is no plate: road and shop signs, makers' names, route numbers.
+
+    With `yellow` dark on yellow and of two words: one alone may be somebody's personalised mark.
 
     Returns (height, width, 3) uint8 RGB.
     """
-    words = [SIGN_WORDS[i] for i in rng.integers(0, len(SIGN_WORDS), rng.integers(1, 3))]
+    count = 2 if yellow else rng.integers(1, 3)
+    words = [SIGN_WORDS[i] for i in rng.integers(0, len(SIGN_WORDS), count)]
     ink = faces.pick(rng).row(" ".join(words), 48, rng.uniform(0.7, 1.3), rng.uniform(0.05, 0.25))
     pad_x, pad_y = (int(v) for v in rng.integers(4, 40, 2))
     ink = cv2.copyMakeBorder(ink, pad_y, pad_y, pad_x, pad_x, cv2.BORDER_CONSTANT, value=0)
@@ -121,6 +171,8 @@ def draw_sign(rng: np.random.Generator, faces: Faces) -> np.ndarray:
     if rng.random() < 0.6:  # white on a colour, the commonest sign
         text_colour = np.full(3, rng.uniform(200, 255))
         ground = np.minimum(ground, 150)
+    if yellow:
+        ground, text_colour = ground_colour(rng, "yellow"), np.full(3, rng.uniform(5, 60))
     return paint(rng, ink, ground, text_colour)
 
 
@@ -172,4 +224,7 @@ KINDS = {
     "american": draw_american,
     "asian": draw_asian,
     "south_american": draw_south_american,
+    "british": draw_british,
+    "dutch": draw_dutch,
+    "israeli": draw_israeli,
 }

@@ -42,14 +42,18 @@ def draw_plate(
     registration: Registration | None = None,
     rows: Rows | None = None,
     colour: Literal["white", "yellow"] | None = None,
+    square: bool = False,
 ) -> Plate:
-    """A Hong Kong plate; what is not given is chosen by chance."""
+    """A Hong Kong plate; what is not given is chosen by chance.
+
+    `square` gives a plate of one row the shape of one of two, as some bear personalised marks.
+    """
     registration = registration or draw_registration(rng)
     rows = rows or _rows(rng, registration)
     colour = colour or ("yellow" if rng.random() < 0.35 else "white")
     if registration.series == "trade":
         colour = "white"
-    size = plate_size(rng, rows)
+    size = plate_size(rng, 2 if square else rows)
     ink = _layout(rng, faces.pick(rng), registration, rows, size)
     ground = ground_colour(rng, colour)
     text_colour = _text_colour(rng, registration)
@@ -121,7 +125,7 @@ def _layout(
     lines = (" ".join(registration.groups),) if rows == 1 else _two_lines(registration)
     height, width = size
     ink = np.zeros(size, np.uint8)
-    tall = round(height * (rng.uniform(0.6, 0.82) if rows == 1 else rng.uniform(0.36, 0.44)))
+    tall = round(height * rng.uniform(*_tallness(rows, height)))
     stretch, gap = rng.uniform(0.8, 1.2), rng.uniform(0.06, 0.2)
     between = round(height * rng.uniform(0.02, 0.08))
     top = (height - tall * len(lines) - between * (len(lines) - 1)) // 2
@@ -131,6 +135,13 @@ def _layout(
         ink[top : top + tall, left : left + row.shape[1]] = row
         top += tall + between
     return _weight(rng, ink)
+
+
+def _tallness(rows: Rows, height: int) -> tuple[float, float]:
+    """Least and greatest height of a row of characters, as a share of the plate's."""
+    if rows == 2:
+        return 0.36, 0.44
+    return (0.6, 0.82) if height == HEIGHT_ONE_ROW else (0.4, 0.7)
 
 
 def _two_lines(registration: Registration) -> tuple[str, ...]:

@@ -2,7 +2,6 @@
 
 import json
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -32,10 +31,10 @@ def trained(tmp_path_factory):
     return folder, run_training(folder, 40), run_training(folder, 50)
 
 
-def run_training(folder, steps):
+def run_training(folder, steps, out="out", *more):
     return run(
-        *("models.detector.train", "--data", folder / "data", "--out", folder / "out"),
-        *("--steps", steps, "--config", folder / "config.yaml"),
+        *("models.detector.train", "--data", folder / "data", "--out", folder / out),
+        *("--steps", steps, "--config", folder / "config.yaml", *more),
     )
 
 
@@ -81,4 +80,14 @@ def test_the_export_opens_and_knows_how_it_was_trained(trained, tmp_path):
     described = json.loads((tmp_path / "bundle" / "config.json").read_text(encoding="utf-8"))
     assert described["training"]["steps"] == 50
     assert detector.sha256 in printed
-    shutil.rmtree(tmp_path / "bundle")
+
+
+def test_a_training_may_begin_with_the_weights_of_a_bundle(trained):
+    folder, first, _ = trained
+    begun = run_training(
+        folder, 10, "another", "--start", PROJECT / "models" / "detector" / "bundle"
+    )
+
+    assert losses(begun)[0] < losses(first)[0] / 2
+    state = json.loads((folder / "another" / "state.json").read_text(encoding="utf-8"))
+    assert state["before"]["steps"] > 0

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmarks.accuracy import edit_distance, measure, overlap, table
+from benchmarks.reliability import Judged
 
 BOX = [100.0, 100.0, 100.0, 30.0]
 ELSEWHERE = [400.0, 300.0, 100.0, 30.0]
@@ -20,8 +21,10 @@ def photo(*plates: dict[str, Any], file: str = "hk_1.jpg", country: str = "HK") 
     return {"file": file, "country": country, "plates": list(plates)}
 
 
-def report(mark: str = "AG5555", box: list[float] = BOX, region: str = "HK") -> dict[str, Any]:
-    return {"mark": mark, "box": box, "region": region}
+def report(
+    mark: str = "AG5555", box: list[float] = BOX, region: str = "HK", confidence: float = 0.9
+) -> dict[str, Any]:
+    return {"mark": mark, "box": box, "region": region, "confidence": confidence}
 
 
 def figures(
@@ -51,7 +54,7 @@ def test_a_plate_not_reported_is_all_character_error_and_not_wrong() -> None:
 
 
 def test_a_photograph_not_read_at_all_counts_as_unread() -> None:
-    tallies, misses = measure([photo(plate())], {})
+    tallies, misses, _ = measure([photo(plate())], {})
     assert tallies["all"].figures()["exact"] == 0
     assert [(miss.mark, miss.read) for miss in misses] == [("AG5555", None)]
 
@@ -73,7 +76,7 @@ def test_a_plate_reported_without_a_mark_is_found_and_nothing_else() -> None:
 
 
 def test_a_plate_that_nobody_could_read_is_neither_asked_for_nor_false() -> None:
-    tallies, _ = measure([photo(plate(None))], {"hk_1.jpg": [report()]})
+    tallies, _, _ = measure([photo(plate(None))], {"hk_1.jpg": [report()]})
     assert (tallies["all"].asked, tallies["all"].false) == (0, 0)
 
 
@@ -103,14 +106,34 @@ def test_a_foreign_plate_taken_for_ours_is_foreign_and_a_sign_there_is_false() -
     ],
 )
 def test_a_plate_counts_in_its_groups(file: str, more: dict[str, Any], group: str) -> None:
-    tallies, _ = measure([photo(plate(**more), file=file)], {file: [report()]})
+    tallies, _, _ = measure([photo(plate(**more), file=file)], {file: [report()]})
     assert tallies[group].exact == tallies["all"].exact == 1
 
 
 def test_the_table_has_a_line_for_each_group_that_was_asked_for() -> None:
-    tallies, _ = measure([photo(plate())], {"hk_1.jpg": [report()]})
+    tallies, _, _ = measure([photo(plate())], {"hk_1.jpg": [report()]})
     first_words = [line.split()[0] for line in table(tallies).splitlines()]
     assert first_words == ["asked", "all", "varied", "one", "white"]
+
+
+def test_each_report_that_can_be_judged_is_with_its_confidence() -> None:
+    judged = [
+        *measure([photo(plate())], {"hk_1.jpg": [report(confidence=0.8)]}).judged,
+        *measure([photo(plate())], {"hk_1.jpg": [report("AG555", confidence=0.4)]}).judged,
+        *measure([photo()], {"hk_1.jpg": [report("EX1T", confidence=0.3)]}).judged,
+    ]
+    assert judged == [Judged(0.8, True), Judged(0.4, False), Judged(0.3, False)]
+
+
+def test_a_foreign_plate_taken_for_ours_is_judged_wrong() -> None:
+    label = photo(plate(hk=False), country="RO")
+    assert measure([label], {"hk_1.jpg": [report()]}).judged == [Judged(0.9, False)]
+
+
+def test_what_nobody_could_read_and_what_was_not_read_are_not_judged() -> None:
+    unreadable = measure([photo(plate(None))], {"hk_1.jpg": [report()]})
+    unread = measure([photo(plate())], {"hk_1.jpg": [report("")]})
+    assert (unreadable.judged, unread.judged) == ([], [])
 
 
 BOXES = st.lists(st.integers(1, 100), min_size=4, max_size=4)

@@ -92,6 +92,19 @@ def test_a_mark_one_shape_away_from_a_usual_one_needs_to_be_seen_more_plainly():
     assert wary.decode([heads]).text == "ND6972"
 
 
+def test_a_mark_one_shape_off_is_doubted_more_than_one_several_off():
+    heads = sure_of("B0SS12", "B0SS12")
+    doubt(heads, 1, "D", by=2.0)
+    doubt(heads, 2, "5", by=2.0)
+    doubt(heads, 3, "5", by=2.0)
+    wary = replace(DECODER, prior={"personalised": -1.0, "one_shape_off": -5.0})
+    assert wary.decode([heads]).text == "B0SS12"
+
+    heads = sure_of("N06972", "N06972")
+    doubt(heads, 1, "D", by=5.0)
+    assert wary.decode([heads]).text == "ND6972"
+
+
 def test_letters_i_and_o_are_kept_as_printed_on_personalised_marks():
     reading = DECODER.decode([sure_of("NARITA", "NARITA")])
     assert reading.text == "NARITA"

@@ -6,9 +6,11 @@ from hypothesis import strategies as st
 
 from hkplates.recognition.marks import (
     ALPHABET,
+    RULES,
     canonical,
     changed_places,
     is_mark,
+    printed_differently,
     series,
     usual_spelling,
 )
@@ -83,6 +85,30 @@ def test_the_alphabet_is_33_characters_without_i_o_and_q() -> None:
 )
 def test_each_mark_has_its_series(mark: str, name: str) -> None:
     assert series(mark) == name
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
+def test_the_example_of_a_series_is_of_that_series(rule) -> None:
+    assert series(rule.example) == rule.name
+
+
+@pytest.mark.parametrize(
+    ("text", "reasons"),
+    [
+        ("AG5555", ()),
+        ("AG 5555", ("a blank is printed",)),
+        ("NARITA", ("I is printed for 1",)),
+        ("OI OI", ("I is printed for 1", "O is printed for 0", "a blank is printed")),
+        ("", ()),
+    ],
+)
+def test_why_the_print_is_not_the_mark_is_told(text: str, reasons: tuple[str, ...]) -> None:
+    assert printed_differently(text) == reasons
+
+
+@given(st.text(ALPHABET + "IO ", max_size=9))
+def test_print_and_mark_differ_where_a_reason_is_told_and_nowhere_else(text: str) -> None:
+    assert bool(printed_differently(text)) == (canonical(text) != text.strip())
 
 
 @given(MARKS)

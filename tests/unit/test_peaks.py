@@ -1,8 +1,11 @@
 """From hand-written answers of the network to plates."""
 
+import math
+
 import numpy as np
 import pytest
 
+from hkplates.recognition.certainty import Certainty
 from hkplates.recognition.detector import NetworkDetector, best_input
 from hkplates.recognition.peaks import STRIDE, drop_repeats, find_peaks, overlap
 
@@ -138,6 +141,21 @@ def test_a_detection_is_in_pixels_of_the_photograph():
 
     np.testing.assert_allclose(found.quad.to_array(), (PLATE + middle(30, 40)) * 2, atol=0.5)
     assert (found.region, found.score) == ("HK", pytest.approx(0.9))
+
+
+def test_the_score_is_a_probability_and_the_threshold_is_one_too():
+    """Warmth of 0.5 and 0.4 are told as probabilities of 0.9 and 0.86."""
+    certainty = Certainty(1.0, math.log(9))
+    answers = put(put(silent(60, 80), 10, 10, 0.4), 40, 60, 0.5)
+
+    def found(threshold):
+        detector = NetworkDetector(
+            lambda photo: answers, [(480, 640)], threshold, certainty=certainty
+        )
+        return [d.score for d in detector.detect(np.zeros((480, 640, 3), np.uint8))]
+
+    assert found(0.8) == [pytest.approx(0.9), pytest.approx(6 / 7)]
+    assert found(0.88) == [pytest.approx(0.9)]
 
 
 def test_padding_beside_a_narrow_photograph_does_not_shift_the_plate():

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -134,6 +135,15 @@ def test_what_cannot_be_read_says_why_and_the_others_are_read(
     assert all(line["error"]["detail"] for line in printed if line["error"])
     assert (printed[0]["width"], printed[0]["plates"]) == (None, [])
     assert printed[2]["plates"][0]["mark"] == "AG5555"
+
+
+def test_a_letter_printed_for_a_digit_is_told_beside_the_mark(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    narita = replace(PLATE, mark="NAR1TA", text="NAR ITA", series="personalised")
+    monkeypatch.setattr(OnePlateOnLightPhotos, "read", lambda self, found: [narita] * len(found))
+    read_photos([photo(tmp_path / "gate.jpg")], False, None, Settings())
+    assert "NAR1TA (HK, white, 88%, I is printed for 1)" in capsys.readouterr().out
 
 
 def test_a_file_over_the_limit_is_not_read(

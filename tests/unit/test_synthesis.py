@@ -8,9 +8,10 @@ import pytest
 
 from models.synthesis.degrade import degrade
 from models.synthesis.faces import Faces
-from models.synthesis.neighbours import KINDS, draw_neighbour
+from models.synthesis.neighbours import KINDS, draw_neighbour, draw_sign
 from models.synthesis.paste import below, paint_over, paste_plate, perspective_quad
 from models.synthesis.plates import draw_plate
+from models.synthesis.preview import draw_sheet, main
 from models.synthesis.registrations import Registration, draw_registration
 from models.synthesis.scenes import plan_scene
 
@@ -65,6 +66,14 @@ def test_plates_have_the_proportions_of_their_layout(rows, low, high):
         assert (plate.rows, plate.text, plate.region) == (rows, "AB1234", "HK")
 
 
+def test_one_row_may_stand_on_a_plate_made_for_two():
+    rng = np.random.default_rng(4)
+    plate = draw_plate(rng, BUILT_IN, registration=AB1234, rows=1, square=True)
+
+    assert 1.6 <= plate_aspect(plate) <= 2.02
+    assert plate.rows == 1
+
+
 def test_a_white_plate_is_light_and_a_yellow_one_yellow():
     for seed in range(6):
         white = draw_plate(np.random.default_rng(seed), BUILT_IN, colour="white").pixels
@@ -88,6 +97,23 @@ def test_neighbours_are_never_hong_kong_plates(kind):
     assert plate.pixels.dtype == np.uint8
 
 
+@pytest.mark.parametrize("kind", ["dutch", "israeli"])
+def test_yellow_is_not_hong_kongs_alone(kind):
+    plate = draw_neighbour(np.random.default_rng(3), BUILT_IN, kind)
+
+    assert plate.colour == "yellow"
+    red, _, blue = np.percentile(plate.pixels.reshape(-1, 3), 70, axis=0)
+    assert red - blue > 80
+
+
+def test_a_yellow_board_is_yellow_with_dark_letters():
+    board = draw_sign(np.random.default_rng(3), BUILT_IN, yellow=True)
+
+    red, _, blue = np.median(board.reshape(-1, 3), axis=0)
+    assert red - blue > 80
+    assert board.max(axis=2).min() < 100
+
+
 def test_the_same_seed_draws_the_same_plate():
     first, second = (draw_plate(np.random.default_rng(9), BUILT_IN) for _ in range(2))
 
@@ -99,6 +125,23 @@ def test_another_seed_draws_another_plate():
     first, second = (draw_plate(np.random.default_rng(seed), BUILT_IN) for seed in (1, 2))
 
     assert first.text != second.text
+
+
+@pytest.mark.parametrize("kind", ["dutch", "israeli"])
+def test_dashes_are_thin(kind):
+    """A typeface's dash, brought to the height of a row, would be a block."""
+    for seed in range(4):
+        plate = draw_neighbour(np.random.default_rng(seed), BUILT_IN, kind)
+        dark = (plate.pixels.max(axis=2)[10:-18, 12:-12] < 70).astype(np.uint8)
+        assert not cv2.erode(dark, np.ones((18, 18))).any()
+
+
+def test_the_contact_sheet_repeats_by_seed_and_is_written(tmp_path):
+    first, second = (draw_sheet(3, BUILT_IN) for _ in range(2))
+    np.testing.assert_array_equal(first, second)
+
+    main([str(tmp_path / "new" / "sheet.png"), "--seed", "3"])
+    assert cv2.imread(str(tmp_path / "new" / "sheet.png")).shape == first.shape
 
 
 def test_faults_keep_size_and_type_and_repeat_by_seed():

@@ -1,0 +1,114 @@
+"""A contact sheet of what the generator draws, to look at before a training learns from it.
+
+    python -m models.synthesis.preview [FILE] [--seed S] [--fonts FOLDER]
+
+From above: Hong Kong plates of every series, the same as a camera sees them, other places' plates,
+boards, street scenes. The same seed and typefaces draw the same sheet.
+"""
+
+import argparse
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from models.synthesis.degrade import degrade
+from models.synthesis.faces import Faces
+from models.synthesis.neighbours import KINDS, draw_neighbour, draw_sign
+from models.synthesis.paste import paste_plate, perspective_quad
+from models.synthesis.plates import Plate, draw_plate
+from models.synthesis.samples import sample
+
+FILE = Path(".train/synthesis.png")
+WIDTH, GAP = 1440, 8  # pixels
+GROUND = 235  # level of the sheet
+
+Draw = Callable[[np.random.Generator, Faces, int], np.ndarray]
+"""A picture (height, width, 3) uint8 RGB; the number says the how manieth of its kind it is."""
+
+
+def draw_sheet(seed: int, faces: Faces) -> np.ndarray:
+    """The sheet, (height, WIDTH, 3) uint8 RGB."""
+    rng = np.random.default_rng(seed)
+    bands: list[tuple[Draw, int, int, int]] = [
+        (_flat, 24, 8, 92),
+        (_seen, 24, 8, 120),
+        (_neighbour, 16, 8, 92),
+        (_board, 8, 8, 60),
+        (lambda _, faces, number: sample(number, seed, faces).pixels, 4, 4, 264),
+    ]
+    rows = [_band(rng, faces, *band) for band in bands]
+    return np.vstack([*rows, np.full((GAP, WIDTH, 3), GROUND, np.uint8)])
+
+
+def _band(
+    rng: np.random.Generator, faces: Faces, draw: Draw, count: int, across: int, height: int
+) -> np.ndarray:
+    """`count` pictures, `across` of them in a row, each fitted into `height` pixels."""
+    width = (WIDTH - GAP) // across - GAP
+    rows = count // across
+    sheet = np.full((rows * (height + GAP) + GAP, WIDTH, 3), GROUND, np.uint8)
+    for number in range(count):
+        picture = _fitted(draw(rng, faces, number), width, height)
+        row, column = divmod(number, across)
+        top = GAP + row * (height + GAP) + (height - picture.shape[0]) // 2
+        left = GAP + column * (width + GAP) + (width - picture.shape[1]) // 2
+        sheet[top : top + picture.shape[0], left : left + picture.shape[1]] = picture
+    return sheet
+
+
+def _fitted(picture: np.ndarray, width: int, height: int) -> np.ndarray:
+    scale = min(width / picture.shape[1], height / picture.shape[0])
+    size = (max(round(picture.shape[1] * scale), 1), max(round(picture.shape[0] * scale), 1))
+    way = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+    return cv2.resize(picture, size, interpolation=way)
+
+
+def _plate(rng: np.random.Generator, faces: Faces, number: int) -> Plate:
+    colour = "yellow" if number % 3 == 2 else "white"
+    if number % 12 == 11:
+        return draw_plate(rng, faces, rows=1, colour=colour, square=True)
+    return draw_plate(rng, faces, rows=1 + number % 2, colour=colour)
+
+
+def _flat(rng: np.random.Generator, faces: Faces, number: int) -> np.ndarray:
+    return _plate(rng, faces, number).pixels
+
+
+def _seen(rng: np.random.Generator, faces: Faces, number: int) -> np.ndarray:
+    """A plate in perspective on a piece of car, with the faults of a camera."""
+    plate = _plate(rng, faces, number)
+    picture = np.full((120, 164, 3), rng.uniform(20, 220, 3), np.uint8)
+    height, width = plate.pixels.shape[:2]
+    wide = min(140.0, 100.0 * width / height)
+    quad = perspective_quad(rng, (82.0, 60.0), (wide, wide * height / width))
+    paste_plate(picture, plate, quad, rng.uniform(0.7, 1.05))
+    return degrade(picture, rng)
+
+
+def _neighbour(rng: np.random.Generator, faces: Faces, number: int) -> np.ndarray:
+    kinds = tuple(KINDS)
+    return draw_neighbour(rng, faces, kinds[number % len(kinds)]).pixels
+
+
+def _board(rng: np.random.Generator, faces: Faces, number: int) -> np.ndarray:
+    return draw_sign(rng, faces, yellow=number % 4 == 3)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """The command line."""
+    cli = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    cli.add_argument("file", type=Path, nargs="?", default=FILE)
+    cli.add_argument("--seed", type=int, default=1)
+    cli.add_argument("--fonts", type=Path, action="append", default=[], help="folder of typefaces")
+    options = cli.parse_args(arguments)
+    options.file.parent.mkdir(parents=True, exist_ok=True)
+    sheet = draw_sheet(options.seed, Faces(options.fonts))
+    if not cv2.imwrite(str(options.file), sheet[..., ::-1]):
+        raise SystemExit(f"{options.file} cannot be written; name a .png file.")
+    print(f"What training sees, with seed {options.seed}: {options.file}")
+
+
+if __name__ == "__main__":
+    main()
