@@ -109,13 +109,16 @@ def reasons_in_words(reasons: dict[str, int]) -> str:
 
 def run_migrate(settings: Settings, writer_login: str | None, *, as_json: bool) -> int:
     """`hkplates migrate`; the exit status."""
-    from hkplates.database.logins import make_writer_login
+    from hkplates.database.logins import make_writer_login, require_login_name
     from hkplates.database.schema import migrate
 
-    password = _writer_password(settings) if writer_login else ""
+    password = ""
+    if writer_login is not None:
+        require_login_name(writer_login)
+        password = _writer_password(settings)
     with opened_engine(embedded.resolve_database_url(settings)) as engine:
         migrated = migrate(engine)
-        if writer_login:
+        if writer_login is not None:
             make_writer_login(engine, writer_login, password)
     if as_json:
         told = {"before": migrated.before, "after": migrated.after, "writer_login": writer_login}
@@ -125,7 +128,7 @@ def run_migrate(settings: Settings, writer_login: str | None, *, as_json: bool) 
         typer.echo(f"The database is at migration {migrated.after} already.")
     else:
         typer.echo(f"The database is now at migration {migrated.after}.")
-    if writer_login:
+    if writer_login is not None:
         typer.echo(f"The login {shown(writer_login)} may read and write rows.")
     return 0
 

@@ -63,12 +63,14 @@ def _told(row: SubmissionRow) -> str:
 
 
 def _cancelled(change: Change, cancelled: int) -> str:
-    images = f"{counted(cancelled, 'image')} will not be read"
+    parts = []
+    if cancelled:
+        parts.append(f"{counted(cancelled, 'image')} will not be read")
     if change.kept:
-        images += f", {counted(change.kept, 'image')} read before stay as they were"
-    return (
-        f"{'was cancelled already' if change.before == change.after else 'is cancelled'}: {images}"
-    )
+        kept = counted(change.kept, "image stays as it was", "images stay as they were")
+        parts.append(f"{kept} read before")
+    verb = "was cancelled already" if change.before == change.after else "is cancelled"
+    return f"{verb}: {', '.join(parts) or 'no image was left to read'}"
 
 
 def _anew(row: SubmissionRow) -> str:

@@ -14,7 +14,7 @@ from typing import Any, Literal
 import typer
 
 from hkplates import embedded
-from hkplates.database.failures import REASONS, Failure, failures
+from hkplates.database.failures import REASONS, Failure, count_failures, failures
 from hkplates.database.session import require_current_schema
 from hkplates.settings import Settings
 from hkplates.words import counted, shown, typed
@@ -47,7 +47,11 @@ def show_failures(
                 require_submission(engine, submission_id)
             with closing(failures(engine, submission_id, reason, limit)) as found:
                 if form == "text":
-                    _write(as_text(found, _retry(submission_id, reason)))
+                    # Listed in part, as many are tried again as there are.
+                    all_of_them = (
+                        None if limit is None else count_failures(engine, submission_id, reason)
+                    )
+                    _write(as_text(found, _retry(submission_id, reason), all_of_them))
                 else:
                     _write(FORMS[form](found))
     except KeyboardInterrupt:
@@ -91,8 +95,13 @@ def _retry(submission_id: int | None, reason: str | None) -> str:
     return typed("hkplates", "retry", *number, *(["--reason", reason] if reason else []))
 
 
-def as_text(found: Iterable[Failure], retry: str = "hkplates retry") -> Iterator[str]:
-    """Two lines or more for each image, under the number of its submission; then what to type."""
+def as_text(
+    found: Iterable[Failure], retry: str = "hkplates retry", total: int | None = None
+) -> Iterator[str]:
+    """Two lines or more for each image, under the number of its submission; then what to type.
+
+    `total`: how many there are, where `found` may not be all.
+    """
     width = max(40, min(shutil.get_terminal_size().columns, 120))
     number, images = None, 0
     for failure in found:
@@ -101,7 +110,9 @@ def as_text(found: Iterable[Failure], retry: str = "hkplates retry") -> Iterator
             number = failure.submission
             yield f"Submission {number}\n"
         yield _in_words(failure, width)
-    if images:
+    if total is not None and total > images:
+        yield f"{images:,} of {counted(total, 'image')}. To try all again: {retry}\n"
+    elif images:
         yield f"{counted(images, 'image')}. To try them again: {retry}\n"
     else:
         yield "No image failed or was set aside.\n"

@@ -112,7 +112,7 @@ class Lines:
         return time.monotonic() >= self._next
 
     def show(self, standing: Standing) -> None:
-        line = describe(standing, self._rate.per_second(standing.counts.ended))
+        line = describe(standing, self._rate.per_second(standing.counts.looked_at))
         over = not standing.listing and not standing.counts.left
         if line != self._shown and (self.due() or over):
             self.say(line)
@@ -143,7 +143,7 @@ class Bar:
         return time.monotonic() >= self._next
 
     def show(self, standing: Standing) -> None:
-        rate = self._rate.per_second(standing.counts.ended)
+        rate = self._rate.per_second(standing.counts.looked_at)
         bar = _bar(standing.counts).append(f"  {pace(standing, rate)}", style="default")
         self._live.update(Group(bar, Text(in_numbers(standing))), refresh=True)
         self._next = time.monotonic() + BAR_EVERY_SECONDS

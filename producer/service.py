@@ -17,6 +17,7 @@ from hkplates.database.session import require_current_schema
 from hkplates.database.work import Work, read_work
 from hkplates.errors import TemporaryFault
 from hkplates.settings import Settings
+from hkplates.words import counted
 from producer.broker import RedisBroker
 from producer.commands import INTERRUPTED, opened_engine
 from producer.dispatch import Dispatcher, Filled
@@ -178,8 +179,8 @@ def _begin(check: Callable[[], None], stop: Stop) -> None:
 
 
 def _print(done: Round, as_json: bool) -> None:
-    filled = done.filled
     if as_json:
+        filled = done.filled
         told = {
             "images": filled.images,
             "messages": filled.messages,
@@ -189,8 +190,14 @@ def _print(done: Round, as_json: bool) -> None:
         }
         typer.echo(json.dumps(told))
         return
+    typer.echo(in_words(done))
+
+
+def in_words(done: Round) -> str:
+    """What one round did."""
+    filled = done.filled
     finished = ", ".join(map(str, done.finished)) or "none"
-    typer.echo(
-        f"{filled.images:,} images sent in {filled.messages:,} messages; "
-        f"{filled.expired:,} leases had run out; submissions finished: {finished}."
+    return (
+        f"{counted(filled.images, 'image')} sent in {counted(filled.messages, 'message')}; "
+        f"{counted(filled.expired, 'lease')} had run out; submissions finished: {finished}."
     )

@@ -11,6 +11,7 @@ from hkplates.jobs import ImageRef, StoreKind
 from hkplates.storage.base import Store
 
 GLANCE = 0.2  # seconds; how often a wait is broken off to see whether the worker ends
+TOO_SLOW = "the store is too slow: an image did not arrive in time"
 
 
 class Ending(Exception):
@@ -66,9 +67,7 @@ class Fetcher:
                     raise Ending from None
                 if time.monotonic() >= until:
                     data.cancel()
-                    raise StoreUnreachable(
-                        "the store is too slow: an image did not arrive in time"
-                    ) from None
+                    raise StoreUnreachable(TOO_SLOW) from None
 
     def _begin(self, image: ImageRef) -> Future[bytes]:
         read, limit = self._stores[image.store].read, self._max_bytes

@@ -7,8 +7,9 @@ image is at fault. A store that serves neither is away, and all go on waiting.
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import closing
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
+from math import inf
 
 import structlog
 
@@ -22,7 +23,7 @@ from hkplates.errors import (
 )
 from hkplates.jobs import ImageRef, StoreKind
 from hkplates.storage.base import Store
-from workers.fetching import Fetcher
+from workers.fetching import GLANCE, TOO_SLOW, Ending
 from workers.needs import Ledger
 from workers.run import Limits, Waiting
 
@@ -73,29 +74,47 @@ class Judge:
             return {}
 
     def _ask(self, images: Sequence[ImageRef], until: float) -> Answers:
-        """What the store answers for each; of those whose turn did not come, nothing."""
-        if not images:
-            return {}
+        """What the store answers for each; of those that had no fair try, nothing.
+
+        Silence is an answer only of an image that was in work for half of the time: a healthy
+        store that is slow would else fail those whose turn came late.
+        """
+        begun: dict[ImageRef, float] = {}  # seconds of time.monotonic
+        fair = (time.monotonic() + until) / 2
         # Threads of its own: those that hang at an image would let no other have its turn.
-        fetcher = Fetcher(
-            self.stores, self.limits.fetch_threads, self.limits.max_image_bytes, self.ending
-        )
-        answers: Answers = {}
+        threads = ThreadPoolExecutor(self.limits.fetch_threads, "judge")
         try:
-            with closing(fetcher.fetch(images)) as fetched:
-                for image, data in fetched:
-                    try:
-                        fetcher.arrived(data, until)
-                        answers[image] = None
-                    except ImageRejected as answer:
-                        log.info("store_answers", image=image.id, reason=answer.reason)
-                        answers[image] = None
-                    except (TemporaryFault, SetupError) as fault:
-                        if not data.cancelled():
-                            answers[image] = fault
+            asked = {image: threads.submit(self._read, image, begun) for image in images}
+            self._wait(list(asked.values()), until)
         finally:
-            fetcher.threads.shutdown(wait=False)
+            threads.shutdown(wait=False, cancel_futures=True)
+        answers: Answers = {}
+        for image, answer in asked.items():
+            if not answer.done():
+                if begun.get(image, inf) <= fair:
+                    answers[image] = StoreUnreachable(TOO_SLOW)
+            elif not answer.cancelled():
+                answers[image] = answer.result()
         return answers
+
+    def _read(self, image: ImageRef, begun: dict[ImageRef, float]) -> Exception | None:
+        begun[image] = time.monotonic()
+        limit = self.limits.max_image_bytes
+        try:
+            self.stores[image.store].read(image.bucket, image.key, image.etag, limit=limit)
+        except ImageRejected as answer:
+            log.info("store_answers", image=image.id, reason=answer.reason)
+        except (TemporaryFault, SetupError) as fault:
+            return fault
+        return None
+
+    def _wait(self, answers: Sequence[Future[Exception | None]], until: float) -> None:
+        """Until all are there, or `until`."""
+        while wait(answers, max(0.0, min(GLANCE, until - time.monotonic()))).not_done:
+            if self.ending():
+                raise Ending
+            if time.monotonic() >= until:
+                return
 
 
 def _failed(image: ImageRef, fault: Exception) -> ImageFailed:

@@ -73,6 +73,16 @@ def failures(
                     yield Failure(*row)
 
 
+def count_failures(
+    engine: sa.Engine, submission_id: int | None = None, reason: str | None = None
+) -> int:
+    """How many images failed or were set aside: of one submission or all, of one reason or all."""
+    with engine.connect() as connection:
+        found = connection.execute(_SUBMISSIONS, {"id": submission_id}).scalars().all()
+        values = [{"id": number, "reason": reason} for number in found]
+        return sum(connection.execute(_COUNT, one).scalar_one() for one in values)
+
+
 _SUBMISSIONS = sa.text("""
     SELECT id FROM submissions
      WHERE (CAST(:id AS bigint) IS NULL OR id = :id)
@@ -87,4 +97,11 @@ _FAILURES = sa.text("""
      WHERE submission_id = :id AND state IN ('failed', 'quarantined') AND id > :after
        AND (CAST(:reason AS text) IS NULL OR reason = :reason)
      ORDER BY id LIMIT CAST(:limit AS bigint)
+""")
+
+# Each submission alone, by its index: those that failed are few among all images.
+_COUNT = sa.text("""
+    SELECT count(*) FROM images
+     WHERE submission_id = :id AND state IN ('failed', 'quarantined')
+       AND (CAST(:reason AS text) IS NULL OR reason = :reason)
 """)

@@ -23,8 +23,8 @@ class Status:
 
     @property
     def rate(self) -> float:
-        """Images a second from its creation to its end, or to now."""
-        return self.counts.ended / self.row.seconds if self.row.seconds > 0 else 0.0
+        """Images that workers ended, a second, from its creation to its end, or to now."""
+        return self.counts.looked_at / self.row.seconds if self.row.seconds > 0 else 0.0
 
     @property
     def eta_seconds(self) -> float | None:

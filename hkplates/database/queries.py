@@ -41,6 +41,11 @@ class Counts:
         return self.total - self.left
 
     @property
+    def looked_at(self) -> int:
+        """Images that workers have ended: what was cancelled tells of no pace."""
+        return self.ended - self.cancelled
+
+    @property
     def rejected(self) -> int:
         """Images that ended without a result, for a reason."""
         return self.failed + self.quarantined

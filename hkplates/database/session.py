@@ -137,7 +137,8 @@ def _translate(context: ExceptionContext) -> None:
     if not isinstance(cause, Exception):
         return  # Ctrl-C, which SQLAlchemy takes for a lost connection too
     hidden = cause.__context__
-    if isinstance(cause, psycopg.ProgrammingError) and _is_from_outside(hidden):
+    refused = isinstance(cause, psycopg.ProgrammingError) and cause.sqlstate is None
+    if refused and _is_from_outside(hidden):
         raise hidden
     if (
         context.is_disconnect
@@ -154,7 +155,7 @@ def _translate(context: ExceptionContext) -> None:
 def _is_from_outside(error: BaseException | None) -> TypeGuard[BaseException]:
     """Whether it broke a statement off (Ctrl-C, a time limit). Where that was the question whether
     a pooled connection lives, SQLAlchemy tidies up a connection that is still busy, and what comes
-    of that hides it."""
+    of that hides it. That is no answer of the server: the client itself refuses (no SQLSTATE)."""
     return error is not None and not isinstance(error, psycopg.Error)
 
 

@@ -30,8 +30,10 @@ _WORK = sa.text("""
                SELECT FROM open JOIN images ON submission_id = open.id
                 WHERE images.state IN ('pending', 'queued') LIMIT :most) AS counted) AS left_over,
            (SELECT count(*) FROM (
-               SELECT FROM images WHERE state = 'queued' LIMIT :most) AS counted) AS queued,
-           EXISTS (SELECT FROM images WHERE state = 'queued' AND attempts > 0) AS begun,
+               SELECT FROM open JOIN images ON submission_id = open.id
+                WHERE images.state = 'queued' LIMIT :most) AS counted) AS queued,
+           EXISTS (SELECT FROM open JOIN images ON submission_id = open.id
+                    WHERE images.state = 'queued' AND attempts > 0) AS begun,
            EXISTS (SELECT FROM open JOIN images ON submission_id = open.id
                     WHERE images.state = 'pending' AND returns > 0) AS returned,
            ended.at AS last_ended,
@@ -45,8 +47,9 @@ _WORK = sa.text("""
 class Work:
     """What all submissions that are neither paused nor ended have left to do.
 
-    `left`: their images that wait or are queued, up to AT_MOST. `queued`: images that were sent.
-    `begun`: whether a worker began any of these. `returned`: whether workers gave any back unread.
+    `left`: their images that wait or are queued, up to AT_MOST. `queued`: those of them that were
+    sent. `begun`: whether a worker began any of these. `returned`: whether workers gave any back
+    unread.
     `idle_seconds`: for how long work has waited while nothing ended; 0 where none is left.
     """
 

@@ -21,8 +21,10 @@ from servers.ledgers import (
 )
 
 from hkplates.database import queries
+from hkplates.database.control import Change
 from hkplates.database.ledger import Ledger
 from producer.cli import main
+from producer.control import in_words
 
 Command = Callable[..., str]
 
@@ -106,6 +108,30 @@ def test_cancelling_says_how_many_will_not_be_read_and_how_to_read_them(
         assert "was cancelled" in said
         assert f"hkplates submit {SOURCE}" in said
     assert states(engine) == {"done": 1, "cancelled": 2}
+
+
+def test_what_was_cancelled_has_no_rate(hkplates: Command, ledger: Ledger) -> None:
+    number = submit(ledger, keys(1000))
+    ledger.cancel(number)
+    assert "Rate: 0.0 images/s over all" in hkplates("status", number)
+
+
+@pytest.mark.parametrize(
+    ("cancelled", "kept", "words"),
+    [
+        (2, 0, "is cancelled: 2 images will not be read. To"),
+        (2, 1, "is cancelled: 2 images will not be read, 1 image stays as it was read before. To"),
+        (0, 2, "is cancelled: 2 images stay as they were read before. To"),
+        (0, 0, "is cancelled: no image was left to read. To"),
+    ],
+)
+def test_cancelling_says_only_what_holds(
+    ledger: Ledger, engine: sa.Engine, cancelled: int, kept: int, words: str
+) -> None:
+    row = queries.submission(engine, submit(ledger, []))
+    assert row is not None
+    change = Change(row.id, row.source, "running", "cancelled", cancelled, kept)
+    assert words in in_words("cancel", change, row, cancelled)
 
 
 def test_a_submission_is_told_with_its_name(hkplates: Command, ledger: Ledger) -> None:

@@ -185,3 +185,29 @@ def test_the_next_step_tries_again_what_was_asked_for(
     assert out.splitlines()[-1].endswith(f"hkplates retry {number} --reason missing")
     out, _ = hkplates(told, "failures").communicate(timeout=60)
     assert out.splitlines()[-1].endswith(": hkplates retry")
+
+
+@pytest.mark.parametrize(
+    ("asked", "words"),
+    [
+        ("--limit 1", "1 of 5 images. To try all again: hkplates retry"),
+        ("--limit 0", "0 of 5 images. To try all again: hkplates retry"),
+        ("--limit 5", "5 images. To try them again: hkplates retry"),
+        ("1 --limit 1", "1 of 3 images. To try all again: hkplates retry 1"),
+        (
+            "--limit 1 --reason empty",
+            "1 of 2 images. To try all again: hkplates retry --reason empty",
+        ),
+        ("--limit 0 --reason forbidden", "No image failed or was set aside."),
+    ],
+)
+def test_listed_in_part_it_says_how_many_would_be_tried_again(
+    database_url: str, ledger: Ledger, engine: sa.Engine, asked: str, words: str
+) -> None:
+    submit(ledger, keys(3))
+    save_failed(engine, take(ledger), "missing")
+    submit(ledger, keys(2, first=10), "s3://other")
+    save_failed(engine, take(ledger), "empty")
+    process = hkplates(variables(database_url), "failures", *asked.split())
+    out, _ = process.communicate(timeout=60)
+    assert out.splitlines()[-1] == words

@@ -47,6 +47,16 @@ def test_in_health_each_line_says_so(
     assert lines[-1] == "Stalled: no"
 
 
+def test_what_is_paused_is_neither_left_nor_sent(
+    settings: Settings, ledger: Ledger, capsys: pytest.CaptureFixture[str]
+) -> None:
+    number = submit(ledger, keys(5))
+    ledger.claim(ledger.take_pending(2, 600), 600)
+    ledger.pause(number)
+    assert show_health(settings, as_json=False) == 0
+    assert "Images left: 0, 0 of them sent; 0 submissions open" in capsys.readouterr().out
+
+
 def test_a_stall_is_unhealthy_and_says_why(
     settings: Settings,
     ledger: Ledger,

@@ -1,4 +1,4 @@
-"""What strikes while the database is asked whether a pooled connection lives."""
+"""What strikes while the database is asked whether a pooled connection lives, and nothing else."""
 
 import os
 import signal
@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 import sqlalchemy as sa
+from sqlalchemy.exc import ProgrammingError
 
 
 class TimeIsUp(Exception):
@@ -46,3 +47,12 @@ def test_what_breaks_a_statement_off_is_hidden_by_nothing(
         signal.signal(signal.SIGALRM, before)
     with engine.connect() as connection:
         assert connection.execute(sa.text("SELECT 1")).scalar_one() == 1
+
+
+def test_what_was_caught_before_hides_no_error_of_a_statement(engine: sa.Engine) -> None:
+    with engine.connect() as connection:
+        try:
+            raise KeyError("caught")
+        except KeyError:
+            with pytest.raises(ProgrammingError, match="no_such_table"):
+                connection.execute(sa.text("SELECT FROM no_such_table"))

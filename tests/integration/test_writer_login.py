@@ -4,6 +4,7 @@ import secrets
 import shutil
 import subprocess
 import tempfile
+import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -12,7 +13,12 @@ import pytest
 import sqlalchemy as sa
 from servers.processes import PROGRAMS, variables
 
+from hkplates.database.logins import make_writer_login
+from hkplates.database.session import open_engine
+from hkplates.errors import SetupError
 from hkplates.servers import postgres
+from hkplates.settings import Settings
+from producer.commands import run_migrate
 
 LOGIN = "Plates-Worker"  # a name that must be quoted
 Migrate = Callable[..., tuple[int, str]]
@@ -99,7 +105,7 @@ def test_migrating_again_changes_the_password_which_no_log_shows(
     ("name", "password", "words"),
     [
         pytest.param("other", "", "HKPLATES_WRITER_PASSWORD is not set", id="no password"),
-        pytest.param("hkplates", "x", "hkplates is the login of somebody", id="the owner"),
+        pytest.param("hkplates", "x", "hkplates is the login you migrate as", id="the owner"),
         pytest.param("person", "x", "person is the login of somebody", id="a person"),
     ],
 )
@@ -109,3 +115,64 @@ def test_what_cannot_be_a_writers_login_is_refused(
     status, said = migrate("--writer-login", name, password=password)
     assert status == 5
     assert words in said
+    assert len(said.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        pytest.param("", "needs a name", id="empty"),
+        pytest.param(" ", "needs a name", id="blank"),
+        pytest.param("a\nb", "needs a name", id="two lines"),
+        pytest.param("\udcff", "needs a name", id="no text"),
+        pytest.param("hkplates_writer", "is the role that writers belong to", id="the role"),
+        pytest.param("public", "Postgres keeps for itself", id="public"),
+        pytest.param("none", "Postgres keeps for itself", id="none"),
+        pytest.param("pg_foo", "Postgres keeps for itself", id="of Postgres"),
+        pytest.param("車" * 22, "is longer than 63 bytes", id="long"),
+    ],
+)
+def test_what_is_no_name_for_a_login_is_refused_before_the_database_is_asked(
+    monkeypatch: pytest.MonkeyPatch, name: str, words: str
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", "postgresql://nobody@127.0.0.1:1/away")
+    monkeypatch.setenv("HKPLATES_WRITER_PASSWORD", "x")
+    with pytest.raises(SetupError, match=words):
+        run_migrate(Settings(), name, as_json=False)
+
+
+def test_a_name_of_63_bytes_is_one(cluster: Path, migrate: Migrate) -> None:
+    assert migrate("--writer-login", "車" * 21, password="x")[0] == 0
+    with psycopg.connect(postgres.url(cluster)) as connection:
+        found = connection.execute("SELECT FROM pg_roles WHERE rolname = %s", ["車" * 21])
+        assert found.rowcount == 1
+
+
+def refusal(cluster: Path, options: str) -> str:
+    """What is said where a connection with such options makes a login."""
+    address = sa.make_url(postgres.url(cluster)).update_query_dict({"options": options})
+    engine = open_engine(address.render_as_string(hide_password=False))
+    with pytest.raises(SetupError) as refused:
+        make_writer_login(engine, "later", "x")
+    engine.dispose()
+    said = str(refused.value)
+    assert "SCRAM" not in "".join(traceback.format_exception(refused.value))
+    assert len(said.splitlines()) == 1
+    return said
+
+
+def test_who_may_make_no_login_is_told_what_it_takes(cluster: Path, migrate: Migrate) -> None:
+    assert migrate()[0] == 0
+    said = refusal(cluster, "-c role=person")
+    assert "may not make the login later (permission denied to create role)" in said
+    assert "CREATEROLE, and with ADMIN on hkplates_writer" in said
+
+
+def test_whatever_else_postgres_refuses_is_told_without_the_statement(
+    cluster: Path, migrate: Migrate
+) -> None:
+    assert migrate()[0] == 0
+    assert refusal(cluster, "-c default_transaction_read_only=on") == (
+        "Postgres does not make the login later: "
+        "cannot execute CREATE ROLE in a read-only transaction"
+    )

@@ -10,7 +10,7 @@ from hkplates.database.work import Work
 from hkplates.errors import BrokerUnreachable, DatabaseUnreachable, TemporaryFault
 from producer.dispatch import Filled
 from producer.interrupts import Stop
-from producer.service import LONGEST_PAUSE_SECONDS, Outage, Service
+from producer.service import LONGEST_PAUSE_SECONDS, Outage, Round, Service, in_words
 from producer.stall import StallWatch
 
 REDIS, POSTGRES = BrokerUnreachable("no Redis"), DatabaseUnreachable("no Postgres")
@@ -96,3 +96,12 @@ def test_a_fault_that_is_not_temporary_is_not_hidden() -> None:
     service = Service(script, lambda: 1 / 0, lambda: IDLE, StallWatch(10), stop)  # type: ignore
     with pytest.raises(ZeroDivisionError):
         service.run()
+
+
+def test_a_round_is_told_in_numbers_that_read_well() -> None:
+    assert in_words(Round(Filled(images=4, messages=1, expired=1), ())) == (
+        "4 images sent in 1 message; 1 lease had run out; submissions finished: none."
+    )
+    assert in_words(Round(Filled(images=1, messages=2), (3, 4))) == (
+        "1 image sent in 2 messages; 0 leases had run out; submissions finished: 3, 4."
+    )
