@@ -65,6 +65,17 @@ def photographs(engine: sa.Engine) -> Iterator[list[Correction]]:
                 yield [_correction(row) for row in _once(list(of_image))]
 
 
+def stores_of_photographs(engine: sa.Engine) -> set[str]:
+    """In which stores the photographs of the reviews lie."""
+    query = """
+        SELECT DISTINCT store FROM reviews
+          JOIN plates ON plates.id = plate_id JOIN images ON images.id = image_id
+         WHERE current AND NOT superseded
+    """
+    with engine.connect() as connection:
+        return set(connection.execute(sa.text(query)).scalars())
+
+
 def latest_of_places(said: Iterable[sa.Row[Any]]) -> list[sa.Row[Any]]:
     """One review (with its plate's quad) for each place, of those given the latest first."""
     kept: list[sa.Row[Any]] = []
