@@ -181,7 +181,7 @@ PLANTED = """
                         FROM generate_series(1, length(true_mark)) AS at
                        WHERE substr(true_mark, at, 1) <> substr(planted.mark, at, 1)) END AS kind
       FROM planted JOIN sightings USING (plate_id)
-     WHERE true_mark <> planted.mark AND hashint8(plate_id) %% 100 < %(share)s
+     WHERE true_mark <> planted.mark AND review IS NULL AND hashint8(plate_id) %% 100 < %(share)s
      ORDER BY hashint8(plate_id) LIMIT %(count)s
 """
 

@@ -11,6 +11,10 @@ BATCH = 500_000
 MISREAD = 0.04
 """Share of the plates whose mark is not what stands on them; table `planted` knows both."""
 
+REVIEWED = 0.01
+"""Share of the plates that people reviewed: 4 in 10 a correction of what was misread, the others
+accepted, or one in six of them no plate."""
+
 INDEXES = (
     "ix_plates_mark", "ix_plates_mark_reversed", "ix_plates_shown_mark", "ix_plates_doubtful",
     "ix_images_taken_at", "ix_images_key", "ix_images_key_beginning",
@@ -128,6 +132,35 @@ SELECT 1 + (n - 1) / 5 * 4 + least((n - 1) %% 5, 3), 1, (n - 1) %% 5 / 4, mark,
  ORDER BY n -- so that the plate's id is its number in `planted`
 """
 
+# None by chance, so that the plates are the same with them and without.
+REVIEWS = """
+INSERT INTO reviews (plate_id, verdict, mark, text, series, reviewer)
+SELECT plate_id, verdict,
+       CASE verdict WHEN 'accepted' THEN plates.mark WHEN 'corrected' THEN true_mark END,
+       CASE verdict WHEN 'accepted' THEN plates.text
+                    WHEN 'corrected' THEN overlay(true_mark PLACING ' ' FROM 3 FOR 0) END,
+       CASE WHEN verdict <> 'not_a_plate' THEN 'usual' END, 'bench'
+  FROM (
+    (SELECT plate_id, 'corrected' AS verdict, true_mark
+       FROM planted WHERE true_mark <> mark
+      ORDER BY hashint8(-plate_id) LIMIT %(reviews)s * 4 / 10)
+    UNION ALL
+    (SELECT n, CASE WHEN hashint8(n) %% 6 = 0 THEN 'not_a_plate' ELSE 'accepted' END, NULL
+       FROM generate_series(1, %(rows)s::bigint, 97) AS n
+      WHERE NOT EXISTS (SELECT FROM planted WHERE planted.plate_id = n)
+      ORDER BY hashint8(n) LIMIT %(reviews)s * 6 / 10)
+  ) AS said JOIN plates ON plates.id = plate_id
+"""
+SHOW = """
+UPDATE plates
+   SET review = verdict,
+       corrected_mark = CASE verdict WHEN 'corrected' THEN reviews.mark END,
+       corrected_text = CASE verdict WHEN 'corrected' THEN reviews.text END,
+       corrected_series = CASE verdict WHEN 'corrected' THEN reviews.series END
+  FROM reviews
+ WHERE reviews.plate_id = plates.id AND reviews.current
+"""
+
 
 def fill(connection: psycopg.Connection, rows: int, say: Callable[[str], None]) -> None:
     """Make `rows` plates in an empty, migrated database, in autocommit; `say` hears how far it is.
@@ -149,10 +182,18 @@ def fill(connection: psycopg.Connection, rows: int, say: Callable[[str], None]) 
         last = min(first + BATCH - 1, rows)
         connection.execute(PLATES, {**values, "first": first, "last": last})
         say(f"{last:,} plates are made")
+    review(connection, rows)
+    say("reviews are made")
     for definition in indexes:
         connection.execute(definition)
     connection.execute("VACUUM ANALYZE")
     say("indexes are made")
+
+
+def review(connection: psycopg.Connection, rows: int) -> None:
+    """Have people review some of `rows` plates, in rows as hkplates.database.reviews has them."""
+    connection.execute(REVIEWS, {"rows": rows, "reviews": int(REVIEWED * rows)})
+    connection.execute(SHOW)
 
 
 def _drop_indexes(connection: psycopg.Connection) -> list[LiteralString]:

@@ -4,7 +4,7 @@ beside them."""
 import json
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -13,19 +13,18 @@ import sqlalchemy as sa
 import typer
 
 from hkplates import embedded
-from hkplates.database.corrections import photographs
+from hkplates.database.corrections import photographs, stores_of_photographs
 from hkplates.database.labels import file_name, label, line
 from hkplates.database.session import require_current_schema
-from hkplates.errors import ImageRejected, OutputUnwritable
-from hkplates.jobs import ImageRef
+from hkplates.errors import ImageRejected, OutputUnwritable, StoreUnreachable
+from hkplates.jobs import ImageRef, StoreKind
 from hkplates.settings import Settings
-from hkplates.storage.stores import open_stores
+from hkplates.storage.base import Store
+from hkplates.storage.folder import FolderStore
+from hkplates.storage.s3 import S3Store
 from producer.commands import INTERRUPTED, PIPE_BROKEN, opened_engine
 from producer.export_outputs import STANDARD_OUTPUT, Output, open_output
 from producer.interrupts import interruptible
-
-Fetch = Callable[[ImageRef, Path], None]
-"""Brings a photograph to a file. Raises ImageRejected, StoreUnreachable."""
 
 
 @dataclass(slots=True)
@@ -35,6 +34,50 @@ class Written:
     photographs: int = 0
     plates: int = 0
     missing: list[str] = field(default_factory=list)
+
+
+class Fetcher:
+    """Fetches photographs into a folder. A bucket that serves none of some in a row is asked no
+    more, so that a store that is away costs minutes and not hours."""
+
+    MOST_UNSERVED = 5
+    """Photographs of a bucket or folder in a row that its store did not serve."""
+
+    def __init__(self, stores: Mapping[StoreKind, Store], photos: Path, limit: int) -> None:
+        self._stores, self._photos, self._limit = stores, photos, limit
+        self._unserved: dict[tuple[str, str], int] = {}
+        self._last: dict[tuple[str, str], StoreUnreachable] = {}
+
+    @property
+    def unreachable(self) -> StoreUnreachable | None:
+        """Why some photograph was not served, if any was not."""
+        return next(iter(self._last.values()), None)
+
+    def fetch(self, image: ImageRef) -> None:
+        """Bring a photograph into the folder, where it does not lie there already; it appears when
+        it is whole.
+
+        Raises:
+            ImageRejected: it cannot be had.
+            StoreUnreachable: its store does not serve it now.
+        """
+        path, place = self._photos / file_name(image), (image.store, image.bucket)
+        if path.exists():
+            return
+        unserved = self._unserved.get(place, 0)
+        if unserved >= self.MOST_UNSERVED:
+            raise StoreUnreachable(str(self._last[place]))
+        self._unserved[place] = 0
+        try:
+            data = self._stores[image.store].read(
+                image.bucket, image.key, image.etag, limit=self._limit
+            )
+        except StoreUnreachable as error:
+            self._unserved[place] = unserved + 1
+            self._last[place] = error
+            raise
+        with open_output(str(path.absolute()), force=True) as file:
+            file.write(data)
 
 
 def run_corrections(
@@ -48,10 +91,9 @@ def run_corrections(
         with interruptible(), ExitStack() as opened:
             engine = opened.enter_context(opened_engine(embedded.resolve_database_url(settings)))
             require_current_schema(engine)
-            if photos is not None:
-                make_folder(photos)
+            fetcher = None if photos is None else _fetcher(engine, photos, settings)
             to = opened.enter_context(open_output(place, force=force))
-            written = write(engine, to, photos, fetcher(settings))
+            written = write(engine, to, fetcher)
     except KeyboardInterrupt:
         typer.echo("Interrupted. The same command goes on with the photographs.", err=True)
         return INTERRUPTED
@@ -85,47 +127,37 @@ def labels_of(photos: Path) -> Path:
     return photos / f"{photos.resolve().name}.jsonl"
 
 
-def write(engine: sa.Engine, output: Output, photos: Path | None, fetch: Fetch) -> Written:
+def write(engine: sa.Engine, output: Output, fetcher: Fetcher | None) -> Written:
     """Labels of each photograph on which people said something, a JSON object a line.
 
-    With `photos`, a folder, the photographs are fetched into it, one at a time, but for those that
-    lie there already; one that cannot be fetched is left out.
+    With a fetcher the photographs are fetched, one at a time; one that cannot be is left out.
 
     Raises:
-        DatabaseUnreachable, StoreUnreachable: the same call may succeed later.
+        DatabaseUnreachable: the same call may succeed later.
+        StoreUnreachable: no photograph was served at all; likewise.
     """
     written = Written()
     for plates in photographs(engine):
         image = plates[0].image
-        if photos is not None and not _fetched(image, photos, fetch, written):
+        try:
+            if fetcher is not None:
+                fetcher.fetch(image)
+        except (ImageRejected, StoreUnreachable) as error:
+            written.missing.append(f"image {image.id}: {error}")
             continue
         row = label(plates)
         output.write(line(row))
         written.photographs += 1
         written.plates += len(row["plates"])
+    if fetcher is not None and fetcher.unreachable and not written.photographs:
+        raise fetcher.unreachable
     return written
 
 
-def fetcher(settings: Settings) -> Fetch:
-    """Reads a photograph from its store, and lets it appear when it is whole."""
-    stores = open_stores()
-
-    def fetch(image: ImageRef, path: Path) -> None:
-        data = stores[image.store].read(
-            image.bucket, image.key, image.etag, limit=settings.max_image_bytes
-        )
-        with open_output(str(path.absolute()), force=True) as file:
-            file.write(data)
-
-    return fetch
-
-
-def _fetched(image: ImageRef, photos: Path, fetch: Fetch, written: Written) -> bool:
-    path = photos / file_name(image)
-    if not path.exists():
-        try:
-            fetch(image, path)
-        except ImageRejected as rejected:
-            written.missing.append(f"image {image.id}: {rejected}")
-            return False
-    return True
+def _fetcher(engine: sa.Engine, photos: Path, settings: Settings) -> Fetcher:
+    """Asks for what is wrong with the folder or the credentials before anything is written."""
+    make_folder(photos)
+    s3 = S3Store()
+    if "s3" in stores_of_photographs(engine):
+        s3.require_credentials()
+    return Fetcher({"s3": s3, "folder": FolderStore()}, photos, settings.max_image_bytes)

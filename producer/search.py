@@ -1,13 +1,14 @@
 """`hkplates search`: a mark, half a mark or a misread one, with the reason for each answer."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
 import typer
 
 from hkplates import embedded
-from hkplates.database.search import Asked, Match, Matches, PatternInvalid, search
+from hkplates.database.search import Asked, Match, Matches, PatternInvalid, misread, search
 from hkplates.database.session import require_current_schema
 from hkplates.settings import Settings
 from hkplates.times import HONG_KONG
@@ -29,7 +30,10 @@ def run_search(asked: Asked, settings: Settings, *, as_json: bool) -> int:
             matches = search(engine, asked)
         except PatternInvalid as error:
             raise typer.BadParameter(str(error)) from None
-    typer.echo(json.dumps(as_document(asked, matches)) if as_json else in_words(asked, matches))
+        corrected = [] if as_json or matches.found else misread(engine, asked)
+    typer.echo(
+        json.dumps(as_document(asked, matches)) if as_json else in_words(asked, matches, corrected)
+    )
     return 0
 
 
@@ -49,11 +53,17 @@ def _plain(match: Match) -> dict[str, Any]:
     return fields
 
 
-def in_words(asked: Asked, matches: Matches) -> str:
-    """Two lines for each sighting, the likeliest first: what was read and why, and the photo."""
+def in_words(asked: Asked, matches: Matches, corrected: Sequence[tuple[str, str]] = ()) -> str:
+    """Two lines for each sighting, the likeliest first: what was read and why, and the photo.
+
+    `corrected` is told where nothing was found: what was read so, and what it bears in truth.
+    """
     lines = [HEAD, *(line for match in matches.found for line in _lines(match))]
     if not matches.found:
-        lines = [_nothing(asked)]
+        lines = [
+            _nothing(asked),
+            *(f"One was read as {read}; a person corrected it to {it}." for read, it in corrected),
+        ]
     if len(matches.found) == asked.most:
         lines.append(f"The first {asked.most}; more with --limit.")
     if matches.note:
@@ -76,4 +86,4 @@ def _nothing(asked: Asked) -> str:
         else "put ? for a character you are not sure of, or * for any number of them"
     )
     like = " or anything like it" if asked.look_alikes else ""
-    return f"No plate was read as {asked.pattern}{like}. You may {hint}."
+    return f"No plate bears {asked.pattern}{like}. You may {hint}."

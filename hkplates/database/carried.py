@@ -8,10 +8,11 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from hkplates.database.corrections import latest_of_places
 from hkplates.database.review_tables import Review
 from hkplates.database.reviews import enter
 from hkplates.database.tables import Plate
-from hkplates.recognition.overlap import LEAST_OVERLAP, Corners, matches, overlap
+from hkplates.recognition.overlap import Corners, matches
 
 _Row = sa.Row[*tuple[Any, ...]]
 
@@ -43,19 +44,10 @@ def carry_over(connection: sa.Connection, version: int, image_ids: Sequence[int]
     carried = [
         word
         for image_id, rows in groupby(said, attrgetter("image_id"))
-        for word in _inherited(_latest(rows), found.get(image_id, []))
+        for word in _inherited(latest_of_places(rows), found.get(image_id, []))
     ]
     if carried:
         enter(connection, carried)
-
-
-def _latest(said: Iterable[_Row]) -> list[_Row]:
-    """One review for each place, of those given the latest first."""
-    kept: list[_Row] = []
-    for row in said:
-        if all(overlap(_corners(row), _corners(other)) < LEAST_OVERLAP for other in kept):
-            kept.append(row)
-    return kept
 
 
 def _inherited(said: Sequence[_Row], found: Sequence[_Row]) -> Iterator[dict[str, Any]]:

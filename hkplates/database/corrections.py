@@ -1,6 +1,6 @@
 """What people said about plates, by photograph: labels to train on."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from operator import attrgetter
@@ -40,8 +40,9 @@ class Correction:
 def corrections(engine: sa.Engine) -> Iterator[Correction]:
     """Every current review, in the order of the photographs, in constant memory.
 
-    All as they stand at one moment. A photograph that was replaced is left out, and of a review
-    that was carried over to another model version's plate the copy alone is there.
+    All as they stand at one moment. A photograph that was replaced is left out. Of several reviews
+    of one place, on plates of several model versions, the latest alone is there; of a review that
+    was carried over to another version's plate, the copy.
 
     Raises:
         DatabaseUnreachable: Postgres went away.
@@ -64,13 +65,39 @@ def photographs(engine: sa.Engine) -> Iterator[list[Correction]]:
                 yield [_correction(row) for row in _once(list(of_image))]
 
 
+def stores_of_photographs(engine: sa.Engine) -> set[str]:
+    """In which stores the photographs of the reviews lie."""
+    query = """
+        SELECT DISTINCT store FROM reviews
+          JOIN plates ON plates.id = plate_id JOIN images ON images.id = image_id
+         WHERE current AND NOT superseded
+    """
+    with engine.connect() as connection:
+        return set(connection.execute(sa.text(query)).scalars())
+
+
+def latest_of_places(said: Iterable[sa.Row[Any]]) -> list[sa.Row[Any]]:
+    """One review (with its plate's quad) for each place, of those given the latest first."""
+    kept: list[sa.Row[Any]] = []
+    for row in said:
+        if _elsewhere(row, kept):
+            kept.append(row)
+    return kept
+
+
+def _elsewhere(row: sa.Row[Any], others: Iterable[sa.Row[Any]]) -> bool:
+    return all(overlap(row.quad, other.quad) < LEAST_OVERLAP for other in others)
+
+
 def _once(rows: Sequence[sa.Row[Any]]) -> list[sa.Row[Any]]:
-    """Without what nobody looked at where a person said something about the same place."""
-    said = [row.quad for row in rows if row.verdict is not None]
+    """Of each place what was said last, and of what nobody looked at the places without a word."""
+    said = [row for row in rows if row.verdict is not None]
+    said.sort(key=lambda row: (row.reviewed_at, row.review_id), reverse=True)
+    counted = {row.plate_id for row in latest_of_places(said)}
     return [
         row
         for row in rows
-        if row.verdict is not None or all(overlap(row.quad, one) < LEAST_OVERLAP for one in said)
+        if row.plate_id in counted or (row.verdict is None and _elsewhere(row, said))
     ]
 
 
@@ -82,13 +109,14 @@ def _correction(row: sa.Row[Any]) -> Correction:
 
 _PLATES = sa.text("""
     WITH said AS MATERIALIZED (
-        SELECT plate_id, verdict, text, mark FROM reviews
+        SELECT id, plate_id, verdict, text, mark, reviewed_at FROM reviews
          WHERE current AND NOT EXISTS (
                SELECT FROM reviews AS later WHERE later.carried_from = reviews.id)
     ), chosen AS MATERIALIZED (
         SELECT DISTINCT image_id FROM said JOIN plates ON plates.id = plate_id)
     SELECT images.id, store, bucket, key, etag, width, height, plates.id AS plate_id, said.verdict,
-           said.text, said.mark, region, plates.rows, colour, box, quad
+           said.text, said.mark, said.id AS review_id, reviewed_at, region, plates.rows, colour,
+           box, quad
       FROM chosen JOIN images ON images.id = image_id AND NOT superseded
       JOIN plates ON plates.image_id = images.id
       LEFT JOIN said ON said.plate_id = plates.id

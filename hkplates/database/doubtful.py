@@ -7,6 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from hkplates.database.numbers import numbered
 from hkplates.database.shown import CURRENT, begins, uri
 from hkplates.database.tables import Image, Plate
 
@@ -116,7 +117,7 @@ def _conditions(
     if until is not None:
         yield Image.taken_at < until
     if submission is not None:
-        yield Image.submission_id == submission
+        yield numbered(Image.submission_id, submission)
 
 
 _COLUMNS = tuple(

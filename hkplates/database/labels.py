@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from hkplates.database.corrections import Correction
+from hkplates.database.text import image_digest
 from hkplates.jobs import ImageRef
 from hkplates.recognition.formats import looks_like_image
 
@@ -18,9 +19,11 @@ def line(row: dict[str, Any]) -> bytes:
 
 
 def file_name(image: ImageRef) -> str:
-    """The number of the image, whatever its key holds, with the ending of a photograph."""
+    """The number of the image, whatever its key holds, and the beginning of its digest, with the
+    ending of a photograph: no other content, of another database neither, has this name."""
     ending = image.key.rpartition(".")[2].lower() if looks_like_image(image.key) else "jpg"
-    return f"{image.id}.{ending}"
+    digest = image_digest(image.store, image.bucket, image.key, image.etag).hex()
+    return f"{image.id}-{digest[:8]}.{ending}"
 
 
 def label(plates: Sequence[Correction]) -> dict[str, Any]:

@@ -15,6 +15,7 @@ import sqlalchemy as sa
 
 from hkplates.database.corrections import Correction, corrections
 from hkplates.database.doubtful import Cursor, Doubtful, doubtful, doubtful_left
+from hkplates.database.numbers import numbered
 from hkplates.database.review_tables import VERDICTS
 from hkplates.database.review_tables import Review as ReviewRow
 from hkplates.database.tables import Image, Plate
@@ -100,7 +101,7 @@ def record(
 
 def history(engine: sa.Engine, plate_id: int) -> list[Review]:
     """All reviews of a plate, the newest first."""
-    query = _ALL.where(ReviewRow.plate_id == plate_id).order_by(ReviewRow.id.desc())
+    query = _ALL.where(numbered(ReviewRow.plate_id, plate_id)).order_by(ReviewRow.id.desc())
     with engine.connect() as connection:
         return [Review(**row._mapping) for row in connection.execute(query)]
 
@@ -129,9 +130,7 @@ def _checked(
         raise ReviewInvalid("a text belongs to a correction, and only there")
     if not reviewer.strip():
         raise ReviewInvalid("a review names its reviewer")
-    printed = None if text is None else " ".join(text.upper().split())
-    if printed is not None and not (_PRINTED.fullmatch(printed) and marks.is_mark(printed)):
-        raise ReviewInvalid(f"{text!r} can be no mark: 1 to 8 letters (not Q) and digits")
+    printed = None if text is None else _printed(text)
     mark = None if printed is None else marks.canonical(printed)
     return {
         "verdict": verdict,
@@ -143,13 +142,22 @@ def _checked(
     }
 
 
+def _printed(text: str) -> str:
+    """The text in capitals, with single blanks."""
+    words = " ".join(text.split())
+    # Before upper(), which makes SS of a sharp s and FI of a ligature.
+    if not (_PLAIN.fullmatch(words) and marks.is_mark(words)):
+        raise ReviewInvalid(f"{text!r} can be no mark: 1 to 8 letters (not Q) and digits")
+    return words.upper()
+
+
 def _locked_plate(connection: sa.Connection, plate_id: int) -> sa.Row[str, str, str]:
     """The plate, with its image locked, as whoever saves a reading locks it first."""
-    image = sa.select(Plate.image_id).where(Plate.id == plate_id).scalar_subquery()
+    image = sa.select(Plate.image_id).where(numbered(Plate.id, plate_id)).scalar_subquery()
     lock = sa.select(Image.id).where(Image.id == image).with_for_update(key_share=True)
     connection.execute(lock)
     # Asked after the lock: the image may have been read again while it was waited for.
-    query = sa.select(Plate.mark, Plate.text, Plate.series).where(Plate.id == plate_id)
+    query = sa.select(Plate.mark, Plate.text, Plate.series).where(numbered(Plate.id, plate_id))
     row = connection.execute(query).one_or_none()
     if row is None:
         raise PlateUnknown(
@@ -158,7 +166,7 @@ def _locked_plate(connection: sa.Connection, plate_id: int) -> sa.Row[str, str, 
     return row
 
 
-_PRINTED = re.compile("[A-Z0-9 .-]*")
+_PLAIN = re.compile("[A-Za-z0-9 .-]*")
 
 _ALL = sa.select(ReviewRow.__table__)
 _CURRENT = _ALL.where(ReviewRow.plate_id == sa.bindparam("plate_id"), ReviewRow.current)

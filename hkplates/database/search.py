@@ -9,6 +9,9 @@ import sqlalchemy as sa
 from psycopg.errors import InvalidParameterValue
 from sqlalchemy.exc import DataError
 
+from hkplates.database.review_tables import Review
+from hkplates.database.shown import CURRENT, begins
+from hkplates.database.tables import Image, Plate
 from hkplates.database.text import storable
 
 MOST = 10_000
@@ -98,6 +101,30 @@ _SEARCH = sa.text(
     "FROM search_marks(:pattern, CAST(:since AS timestamptz), CAST(:until AS timestamptz), "
     "CAST(:prefix AS text), :most, CAST(:least_score AS real), :look_alikes)"
 )
+
+
+def misread(engine: sa.Engine, asked: Asked, most: int = 3) -> list[tuple[str, str]]:
+    """What was read as asked and a person corrected: the mark that was read and the true one, some
+    such pairs, the latest said first."""
+    pattern = sa.func.translate(sa.func.mark_pattern(storable(asked.pattern)), "?*", "_%")
+    query = (
+        # By the reviews, which are few beside the plates.
+        sa.select(Plate.mark, Review.mark)
+        .join(Review, sa.and_(Review.plate_id == Plate.id, Review.current))
+        .join(Image, Image.id == Plate.image_id)
+        .where(Review.verdict == "corrected", Plate.mark.like(pattern), *CURRENT)
+        .group_by(Plate.mark, Review.mark)
+        .order_by(sa.func.max(Review.reviewed_at).desc(), Plate.mark)
+        .limit(most)
+    )
+    if asked.since is not None:
+        query = query.where(Image.taken_at >= asked.since)
+    if asked.until is not None:
+        query = query.where(Image.taken_at < asked.until)
+    if asked.prefix is not None:
+        query = query.where(begins(asked.prefix))
+    with engine.connect() as connection:
+        return [(read, true) for read, true in connection.execute(query) if true]
 
 
 def _listen(connection: sa.Connection, notes: list[str]) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from hkplates.database import shown
+from hkplates.database.numbers import numbered
 from hkplates.database.review_tables import Review as ReviewRow
 from hkplates.database.reviews import Review
 from hkplates.database.shown import SHOWN
@@ -74,13 +75,14 @@ class Sighting:
 
 def sighting(engine: sa.Engine, plate_id: int) -> Sighting | None:
     """One plate, of whichever model version; None where there is none of this number."""
-    found = _found(engine, _EVERY.where(Plate.id == plate_id))
+    found = _found(engine, _EVERY.where(numbered(Plate.id, plate_id)))
     return found[0] if found else None
 
 
 def neighbours(engine: sa.Engine, plate_id: int) -> list[Sighting]:
     """The other sightings on the same photograph, from left to right."""
-    query = _EVERY.where(Image.id == _image_of(plate_id), Plate.id != plate_id, *SHOWN)
+    others = ~numbered(Plate.id, plate_id)
+    query = _EVERY.where(Image.id == _image_of(plate_id), others, *SHOWN)
     return _found(engine, query.order_by(Plate.position))
 
 
@@ -126,7 +128,7 @@ def _after(seen: Seen) -> sa.ColumnElement[bool]:
 
 
 def _image_of(plate_id: int) -> sa.ScalarSelect[int]:
-    return sa.select(Plate.image_id).where(Plate.id == plate_id).scalar_subquery()
+    return sa.select(Plate.image_id).where(numbered(Plate.id, plate_id)).scalar_subquery()
 
 
 def _found(engine: sa.Engine, query: sa.Select[Any]) -> list[Sighting]:

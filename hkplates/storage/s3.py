@@ -10,7 +10,7 @@ from typing import Any
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 from urllib3.exceptions import HTTPError
 
 from hkplates.errors import ImageChanged, ImageEmpty, ImageTooLarge, SettingInvalid
@@ -67,6 +67,22 @@ class S3Store:
         except FAULTS as error:
             raise s3_errors.of_image(error, bucket, key, self._endpoint()) from None
         return data
+
+    def require_credentials(self) -> None:
+        """Ask for credentials, and nothing of a bucket.
+
+        Raises:
+            CredentialsMissing: none are named, or those that are cannot be used.
+            CredentialsRejected: the role that is named is not given.
+            StoreUnreachable: whoever gives them does not answer.
+        """
+        try:
+            credentials = boto3.Session().get_credentials()
+            if credentials is None:
+                raise NoCredentialsError
+            credentials.get_frozen_credentials()  # such as those of a login that has expired
+        except FAULTS as error:
+            raise s3_errors.of_bucket(error, "", self._endpoint()) from None
 
     def _connected(self) -> Any:
         with self._making:  # making clients is the one thing boto3 does not do in parallel

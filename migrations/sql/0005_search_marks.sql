@@ -140,7 +140,8 @@ BEGIN
                 UNION ALL
                 (SELECT sightings.*, 1, verdict || '' by a person''
                    FROM reviews JOIN sightings USING (plate_id)
-                  WHERE reviews.current AND reviews.mark = $1 %1$s LIMIT $6)) AS found
+                  WHERE reviews.current AND reviews.mark = $1 %1$s
+                  ORDER BY taken_at DESC NULLS LAST, plate_id DESC LIMIT $6)) AS found
               ORDER BY score DESC, taken_at DESC NULLS LAST, plate_id DESC LIMIT $6', filters)
             USING asked, since, until, prefix, least_score, most_rows;
         RETURN;
@@ -150,7 +151,8 @@ BEGIN
     EXECUTE format(
         'SELECT array_agg(plate_id), array_agg(1::real), array_agg(verdict || '' by a person'')
            FROM (SELECT plate_id, verdict FROM reviews JOIN sightings USING (plate_id)
-                  WHERE reviews.current AND reviews.mark LIKE $1 %s LIMIT $5) AS said', filters)
+                  WHERE reviews.current AND reviews.mark LIKE $1 %s
+                  ORDER BY taken_at DESC NULLS LAST, plate_id DESC LIMIT $5) AS said', filters)
        INTO said_ids, said_scores, said_reasons
       USING likeness, since, until, prefix, most_rows;
 

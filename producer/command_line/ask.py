@@ -46,7 +46,8 @@ def search(
     prefix: filters.Prefix = None,
     limit: Annotated[int, typer.Option(min=1, max=10_000, help="Most sightings to print.")] = 50,
     exact: Annotated[
-        bool, typer.Option("--exact", help="Only marks that were read just so.")
+        bool,
+        typer.Option("--exact", help="Only plates read just so, or corrected to it by a person."),
     ] = False,
     as_json: Json = False,
 ) -> None:

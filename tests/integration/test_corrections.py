@@ -1,6 +1,8 @@
 """`hkplates corrections`: what people said, as models/ trains on it, with the photographs."""
 
 import json
+import os
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,12 +20,19 @@ from hkplates.database.labels import file_name
 from hkplates.database.ledger import Ledger
 from hkplates.database.results import ImageDone, ModelVersion, Results
 from hkplates.database.reviews import record
-from hkplates.errors import OutputUnwritable
+from hkplates.database.text import image_digest
+from hkplates.errors import (
+    CredentialsMissing,
+    ImageMissing,
+    ImageRejected,
+    OutputUnwritable,
+    StoreUnreachable,
+)
 from hkplates.jobs import ImageRef
 from hkplates.settings import Settings
 from hkplates.storage.folder import FolderStore
 from models.detector.album import HONG_KONG, read_album
-from producer.corrections import run_corrections
+from producer.corrections import Fetcher, run_corrections
 
 KEYS = ("a b/one.PNG", "none.png", "two.png")
 READ = replace(PLATE, mark="A81234", text="A8 1234", rows=2, colour="yellow")
@@ -175,14 +184,100 @@ def test_a_folder_that_cannot_be_is_refused(
 
 
 @pytest.mark.parametrize(
-    ("key", "name"),
+    ("key", "ending"),
     [
-        ("a/b.JPG", "7.jpg"),
-        ("../../etc/passwd", "7.jpg"),
-        ("x.png/../y", "7.jpg"),
-        (".tiff", "7.tiff"),
-        ("no\nline.webp", "7.webp"),
+        ("a/b.JPG", "jpg"),
+        ("../../etc/passwd", "jpg"),
+        ("x.png/../y", "jpg"),
+        (".tiff", "tiff"),
+        ("no\nline.webp", "webp"),
     ],
 )
-def test_a_file_is_named_by_number_whatever_its_key_holds(key: str, name: str) -> None:
-    assert file_name(ImageRef(7, "s3", "b", key, "e")) == name
+def test_a_file_is_named_by_number_and_digest_whatever_its_key_holds(key: str, ending: str) -> None:
+    assert re.fullmatch(f"7-[0-9a-f]{{8}}\\.{ending}", file_name(ImageRef(7, "s3", "b", key, "e")))
+
+
+def test_a_name_means_a_content() -> None:
+    image = ImageRef(12, "s3", "b", "k.jpg", "e")
+    others = [
+        replace(image, **changed)  # type: ignore[arg-type]
+        for changed in ({"etag": "f"}, {"key": "l.jpg"}, {"bucket": "c"}, {"store": "folder"})
+    ]
+    assert len({file_name(one) for one in (image, *others)}) == 5
+    assert file_name(image).startswith(f"12-{image_digest('s3', 'b', 'k.jpg', 'e').hex()[:8]}.")
+
+
+def test_a_photograph_that_its_store_does_not_serve_is_left_out_and_told(
+    reviewed: list[int],
+    settings: Settings,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    unserved(monkeypatch, {KEYS[0]})
+    folder = tmp_path / "train"
+    assert run_corrections(None, folder, settings, force=False, as_json=False) == 1
+    assert re.search("left out image [0-9]+: .*a b/one.PNG is not served", capsys.readouterr().err)
+    assert {Path(row["source"]).name for row in written(folder / "train.jsonl")} == set(KEYS[1:])
+
+
+def test_where_no_photograph_is_served_it_ends_and_leaves_no_labels(
+    reviewed: list[int], settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unserved(monkeypatch, set(KEYS))
+    folder = tmp_path / "train"
+    with pytest.raises(StoreUnreachable, match="is not served"):
+        run_corrections(None, folder, settings, force=False, as_json=False)
+    assert list(folder.iterdir()) == []
+
+
+def test_a_bucket_that_is_away_is_not_asked_for_every_photograph(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = unserved(monkeypatch, {f"{number}.jpg" for number in range(100)} - {"3.jpg"})
+    store = FolderStore()
+    fetcher = Fetcher({"s3": store, "folder": store}, tmp_path, 9)
+    (tmp_path / "here").mkdir()
+    for number in range(20):
+        with pytest.raises((StoreUnreachable, ImageRejected)):
+            fetcher.fetch(ImageRef(number, "s3", "away", f"{number}.jpg", "e"))
+    # The fourth was answered for, so that the counting began anew.
+    assert asked == [f"{number}.jpg" for number in range(9)]
+    with pytest.raises(ImageRejected):
+        fetcher.fetch(ImageRef(3, "folder", str(tmp_path / "here"), "3.jpg", "e"))
+
+
+def test_missing_credentials_are_told_before_anything_is_written(
+    engine: sa.Engine,
+    reviewed: list[int],
+    settings: Settings,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
+        monkeypatch.setenv(name, os.devnull)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    execute(engine, "UPDATE images SET store = 's3', bucket = 'car-park' WHERE key = 'two.png'")
+    folder = tmp_path / "train"
+    with pytest.raises(CredentialsMissing, match="AWS_ACCESS_KEY_ID") as told:
+        run_corrections(None, folder, settings, force=False, as_json=False)
+    assert told.value.exit_code == 3
+    assert list(folder.iterdir()) == []
+    assert run_corrections("-", None, settings, force=False, as_json=False) == 0
+
+
+def unserved(monkeypatch: pytest.MonkeyPatch, keys: set[str]) -> list[str]:
+    """A store that is away for these keys; which keys it was asked for."""
+    asked: list[str] = []
+    read = FolderStore.read
+
+    def read_or_fail(self: FolderStore, bucket: str, key: str, etag: str, *, limit: int) -> bytes:
+        asked.append(key)
+        if key in keys:
+            raise StoreUnreachable(f"{key} is not served")
+        if not Path(bucket).is_absolute():
+            raise ImageMissing(f"{key} is not there any more")
+        return read(self, bucket, key, etag, limit=limit)
+
+    monkeypatch.setattr(FolderStore, "read", read_or_fail)
+    return asked

@@ -16,6 +16,7 @@ from hkplates.database.reviews import (
     history,
     record,
 )
+from hkplates.database.sighting import neighbours, other_readings, sighting
 
 NOON = datetime(2026, 7, 15, 12, tzinfo=UTC)
 
@@ -93,6 +94,9 @@ def test_the_same_word_twice_is_one(engine: sa.Engine) -> None:
         ("corrected", "粤Z1234", "ada", "can be no mark"),
         ("corrected", "ABCDE12345", "ada", "can be no mark"),
         ("corrected", "QA 1234", "ada", "can be no mark"),
+        ("corrected", "\N{LATIN SMALL LETTER SHARP S}1", "ada", "can be no mark"),
+        ("corrected", "\N{LATIN SMALL LIGATURE FI} 12", "ada", "can be no mark"),
+        ("corrected", "\N{LATIN SMALL LETTER DOTLESS I}12", "ada", "can be no mark"),
         ("accepted", None, "  ", "names its reviewer"),
     ],
 )
@@ -108,6 +112,20 @@ def test_a_review_that_cannot_be_is_refused_and_changes_nothing(
 def test_a_plate_that_is_not_there_is_refused(engine: sa.Engine) -> None:
     with pytest.raises(PlateUnknown, match="no plate 77"):
         record(engine, 77, "accepted", reviewer="ada")
+
+
+@pytest.mark.parametrize("number", [2**63, 2**70, -(2**70)])
+def test_a_number_beyond_those_of_postgres_is_that_of_no_plate(
+    engine: sa.Engine, number: int
+) -> None:
+    plant(engine, [Reading("AB1234", 0.4)])
+    with pytest.raises(PlateUnknown, match=f"no plate {number};"):
+        record(engine, number, "accepted", reviewer="ada")
+    assert history(engine, number) == []
+    assert sighting(engine, number) is None
+    assert neighbours(engine, number) == []
+    assert other_readings(engine, number) == []
+    assert doubtful(engine, submission=number) == []
 
 
 def test_two_people_at_the_same_moment_leave_one_word_and_both_are_kept(engine: sa.Engine) -> None:

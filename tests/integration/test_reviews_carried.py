@@ -164,3 +164,22 @@ def test_a_photograph_without_reviews_is_asked_once_for_them_and_a_new_one_never
     assert [one for one in asked if "reviews" in one] == []
     read(engine, image, 2, ASIDE)
     assert len([one for one in asked if "reviews" in one]) == 1
+
+
+def test_the_latest_word_of_a_place_is_the_one_label_whichever_versions_plate_it_names(
+    engine: sa.Engine, image: ImageRef
+) -> None:
+    old, far = read(engine, image, 1, READ, ELSEWHERE)
+    for plate in (old, far):
+        record(engine, plate, "corrected", text="AB 1234", reviewer="ada")
+    [new] = read(engine, image, 2, ASIDE)
+    record(engine, old, "corrected", text="AB 1235", reviewer="bo")
+    assert labels(engine) == [(old, "AB 1235"), (far, "AB 1234")]
+    record(engine, new, "accepted", reviewer="ada")
+    assert labels(engine) == [(far, "AB 1234"), (new, "A8 1234")]
+    record(engine, old, "not_a_plate", reviewer="bo")
+    assert labels(engine) == [(old, None), (far, "AB 1234")]
+
+
+def labels(engine: sa.Engine) -> list[tuple[int, str | None]]:
+    return sorted((one.plate_id, one.text) for one in corrections(engine))

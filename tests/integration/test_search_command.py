@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from readings import Reading, plant
 from typer.testing import CliRunner, Result
 
+from hkplates.database.reviews import record
 from producer.cli import app
 
 TAKEN = datetime(2026, 7, 15, 0, 31, tzinfo=UTC)  # 08:31 in Hong Kong
@@ -84,8 +85,28 @@ def test_options_narrow(options: tuple[str, ...], marks: list[str]) -> None:
 def test_nothing_found_is_said_with_a_hint_and_is_no_failure() -> None:
     shown = run("XY9999")
     assert shown.exit_code == 0
-    assert "No plate was read as XY9999 or anything like it. You may put ?" in shown.output
+    assert "No plate bears XY9999 or anything like it. You may put ?" in shown.output
     assert "without --since" in run("AB8123", "--until", "2020").output
+
+
+def test_where_a_person_corrected_what_was_read_as_asked_it_is_said(engine: sa.Engine) -> None:
+    read = Reading("DAVYD", key="gate/9.jpg", taken_at=TAKEN)
+    [plate, *_] = plates = plant(engine, [read, Reading("DAVYD"), Reading("DAVYD")])
+    for one in plates[1:]:
+        record(engine, one, "not_a_plate", reviewer="ada")
+    record(engine, plate, "corrected", text="K 1", reviewer="ada")
+    told = "One was read as DAVYD; a person corrected it to K1."
+    for options in (
+        (), ("--exact",), ("--since", "2026-07-15"), ("--prefix", "gate/"),
+        ("--prefix", "s3://car-park/gate/"),
+    ):  # fmt: skip
+        shown = run("davyd", *options).output
+        assert shown.startswith("No plate bears davyd")
+        assert told in shown
+    assert told in run("DAV?D").output
+    for options in (("--until", "2026-07-14"), ("--prefix", "lane/")):
+        assert told not in run("DAVYD", *options).output
+    assert told not in run("K1").output
 
 
 @pytest.mark.parametrize(

@@ -50,3 +50,21 @@ def test_what_a_person_said_is_narrowed_as_everything(engine: sa.Engine) -> None
         ):  # fmt: skip
             assert len(found(engine, pattern, **more)) == count
             assert len(found(engine, pattern, look_alikes=False, **more)) == count
+
+
+@pytest.mark.parametrize("look_alikes", [True, False])
+def test_of_more_than_the_limit_the_latest_that_people_said_are_kept(
+    engine: sa.Engine, look_alikes: bool
+) -> None:
+    days = (3, 28, None, 7, 28)  # the latest neither first nor last in any table
+    readings = [
+        Reading("A81234", taken_at=None if day is None else datetime(2026, 7, day, tzinfo=UTC))
+        for day in days
+    ]
+    plates = plant(engine, [*readings, Reading("A81234")])
+    for plate in plates:
+        record(engine, plate, "corrected", text="AB1234", reviewer="ada")
+    latest = [plates[4], plates[1], plates[3], plates[0], plates[5], plates[2]]
+    for most in range(1, 7):
+        kept = found(engine, "AB1234", most=most, look_alikes=look_alikes)
+        assert [match.plate_id for match in kept] == latest[:most]

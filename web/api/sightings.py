@@ -47,7 +47,9 @@ def search(
     since: Since = None,
     until: Until = None,
     prefix: Prefix = None,
-    exact: Annotated[bool, Query(description="Only marks that were read just so.")] = False,
+    exact: Annotated[
+        bool, Query(description="Only plates read just so, or corrected to it by a person.")
+    ] = False,
     limit: Annotated[int, Query(ge=1, le=1000, description="Most sightings.")] = 50,
     purpose: Purpose = None,
 ) -> models.Matches:

@@ -1,0 +1,16 @@
+"""Numbers of rows, as somebody typed them."""
+
+from typing import Any
+
+import sqlalchemy as sa
+
+LARGEST = 2**63 - 1
+# Not sa.false(), for which SQLAlchemy would drop the conditions of joins beside it.
+NO_ROW = sa.literal_column("false", sa.Boolean)
+
+
+def numbered(column: Any, number: int) -> sa.ColumnElement[bool]:
+    """Whether a row has this number; one beyond what Postgres counts to (64 bits) no row has."""
+    if -LARGEST <= number <= LARGEST:
+        return column == number  # type: ignore[no-any-return]
+    return NO_ROW
