@@ -114,15 +114,26 @@ def moment(value: datetime | None) -> Markup:
     """A moment as a <time> element, in Hong Kong time to the second."""
     if value is None:
         return Markup('<span class="quiet">time not known</span>')
-    local = value.astimezone(HONG_KONG)
-    return Markup('<time datetime="{}">{}</time>').format(
-        value.astimezone(UTC).isoformat(timespec="seconds"), f"{local:%Y-%m-%d %H:%M:%S}"
+    local = _in_hong_kong(value)
+    zone = "" if local.tzinfo is HONG_KONG else " UTC"
+    return Markup('<time datetime="{}">{}{}</time>').format(
+        value.astimezone(UTC).isoformat(timespec="seconds"),
+        local.replace(tzinfo=None).isoformat(" ", "seconds"),  # strftime writes year 1 as 1
+        zone,
     )
 
 
 def day(value: datetime) -> str:
     """2026-07-15"""
-    return f"{value.astimezone(HONG_KONG):%Y-%m-%d}"
+    return _in_hong_kong(value).date().isoformat()
+
+
+def _in_hong_kong(value: datetime) -> datetime:
+    """As Hong Kong's clocks show it; in UTC where there it is the year 10000 already."""
+    try:
+        return value.astimezone(HONG_KONG)
+    except OverflowError:
+        return value.astimezone(UTC)
 
 
 def address(uri: str) -> Markup:
