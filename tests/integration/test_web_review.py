@@ -148,6 +148,20 @@ def test_what_cannot_be_understood_is_said(surfer: Surfer, question: str, words:
     assert words in surfer.text
 
 
+@pytest.mark.parametrize("tiny", ["1e-300", "1e-45", "4e-46", "5e-324"])
+def test_a_number_may_be_as_small_as_one_likes(
+    engine: sa.Engine, surfer: Surfer, tiny: str
+) -> None:
+    plant(engine, DOUBTS)
+    assert "Nothing is left" in surfer.open(f"/review?below={tiny}").text
+    assert "AB 1234" in surfer.open(f"/review?after={tiny}_5").text
+    queue = "/api/v1/reviews/queue"
+    below = surfer.client.get(queue, params={"below": tiny})
+    assert (below.status_code, below.json()["left"]) == (200, 0)
+    after = surfer.client.get(queue, params={"cursor": f"{tiny}_5"})
+    assert (after.status_code, after.json()["left"]) == (200, 3)
+
+
 @pytest.mark.parametrize("after", ["x", "_", "0.5_", "0.5_x", "2_1", f"0.5_{2**63}", "nan_1"])
 def test_an_invented_cursor_is_not_found(surfer: Surfer, after: str) -> None:
     assert surfer.client.get("/review", params={"after": after}).status_code == 404

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from pydantic import SecretStr
 from readings import Reading, plant
 from surfing import Surfer, surfing
 
@@ -58,7 +59,7 @@ def test_the_zone_of_the_server_does_not_matter(
 ) -> None:
     monkeypatch.setenv("PGTZ", "Asia/Hong_Kong")
     url = engine.url.render_as_string(hide_password=False)
-    with opened_services(Settings(data=tmp_path, database_url=url)) as services:
+    with opened_services(Settings(data=tmp_path, DATABASE_URL=SecretStr(url))) as services:
         with services.engine.connect() as connection:
             found = connection.execute(sa.text("SELECT timestamptz '9999-12-31 23:59:59+00'"))
             assert found.scalar_one() == LAST

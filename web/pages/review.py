@@ -214,7 +214,7 @@ def _share(text: str) -> float:
         share = -1
     if not 0 < share <= 1:
         raise FilterInvalid("Less sure than: expected a number from 0 to 1, like 0.8")
-    return share
+    return cursors.real(share)
 
 
 def _number(text: str) -> int | None:
