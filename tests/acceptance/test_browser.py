@@ -273,6 +273,7 @@ def test_without_javascript_everything_can_be_read_and_reviewed(
     tab.goto(f"/sightings/{plate}")
     expect(tab.get_by_role("heading", level=1)).to_contain_text(printed)
     expect(tab.get_by_role("link", name="Open the photograph large")).to_be_visible()
+    expect(tab.get_by_role("button", name="To the plate")).to_be_hidden()
     plain.close()
     assert query("SELECT review FROM sightings WHERE plate_id = %s", plate) == [("corrected",)]
 
