@@ -5,7 +5,9 @@ from datetime import UTC, datetime
 
 from markupsafe import Markup, escape
 
+from hkplates.database.advice import WORKER
 from hkplates.database.progress import Status
+from hkplates.database.queries import RECENT_SECONDS
 from hkplates.recognition.marks import canonical
 from hkplates.times import HONG_KONG
 from hkplates.words import shown
@@ -18,15 +20,15 @@ SUBMISSION_STATES = {
     "cancelled": "Cancelled",
 }
 SUBMISSION_STATES_TOLD = {
-    "listing": "Its photographs are still being listed; what is listed is being read already.",
-    "running": "All photographs are listed, and workers are reading them.",
+    "listing": "Its photographs are still being listed; what is listed is sent to workers already.",
+    "running": "All photographs are listed; workers read what is sent to them.",
     "finished": "Every photograph has been looked at.",
     "paused": "Nothing more of it is sent to the workers until it is resumed.",
     "cancelled": "What was not read when it was cancelled will not be read.",
 }
 IMAGE_STATES = {
     "pending": "Waiting",
-    "queued": "In work",
+    "queued": "Sent",
     "done": "Read",
     "failed": "Could not be read",
     "quarantined": "Set aside",
@@ -34,7 +36,7 @@ IMAGE_STATES = {
 }
 IMAGE_STATES_TOLD = {
     "pending": "not sent to a worker yet",
-    "queued": "sent, or being read just now",
+    "queued": "sent to the workers; some may be being read just now",
     "done": "looked at; the plates that were found are in the results",
     "failed": "see the reasons below",
     "quarantined": "begun three times and never finished",
@@ -147,6 +149,19 @@ def share(status: Status) -> float:
     return counts.ended / counts.total if counts.total else 0.0
 
 
+def stands_still(status: Status) -> bool:
+    """Whether no worker seems to take what waits: it went on more than a minute ago, nothing ended
+    in the last one, and it does not wait for a service."""
+    row, pace = status.row, status.pace
+    since = (datetime.now(UTC) - row.opened_at).total_seconds()
+    return (
+        row.state in ("listing", "running")
+        and pace.per_second == 0
+        and status.counts.left > pace.delayed
+        and since > RECENT_SECONDS
+    )
+
+
 def capitalize_first(words: str) -> str:
     """The first letter as at a sentence's beginning; the others as they are."""
     return words[:1].upper() + words[1:]
@@ -161,6 +176,7 @@ FILTERS = {
     "day": day,
     "address": address,
     "share": share,
+    "stands_still": stands_still,
     "shown": shown,
     "canonical": canonical,
     "capitalize_first": capitalize_first,
@@ -175,4 +191,5 @@ TABLES = {
     "REGIONS": REGIONS,
     "SERIES": SERIES,
     "VERDICTS": VERDICTS,
+    "WORKER": WORKER,
 }
