@@ -237,7 +237,12 @@ def test_every_page_fits_a_phone_has_its_labels_and_can_be_read(
     query("UPDATE images SET key = 'x/' || repeat('長い名前', 60) || key WHERE state = 'failed'")
     addresses = [
         *("/", "/submissions/1", "/submissions/1/failures", "/submissions/1/cancel"),
-        *("/search", f"/search?mark={printed[:2]}*", "/search?mark=*", f"/sightings/{plate}"),
+        *(
+            "/search",
+            f"/search?mark={printed[:2]}*",
+            "/search?mark=*&purpose=x&prefix=x",
+            f"/sightings/{plate}",
+        ),
         *(f"/marks/{printed}", "/review", "/review?below=0.00001", "/audit", "/sightings/999999"),
     ]
     for colours in ("light", "dark"):
@@ -248,6 +253,7 @@ def test_every_page_fits_a_phone_has_its_labels_and_can_be_read(
         for one in addresses:
             tab.goto(one)
             assert tab.evaluate(TOO_WIDE) == [], one
+            assert one != "/audit" or tab.evaluate(CUT) == []
             assert tab.evaluate(UNLABELLED) == [], one
             assert tab.evaluate(PALE) == [], (one, colours)
         phone.close()
@@ -298,6 +304,10 @@ TOO_WIDE = """() => {
         .filter((one) => one.getBoundingClientRect().right > wide + 1).map((one) => one.outerHTML)
     : [];
 }"""
+
+# Cards whose content is cut at their edge, unless one scrolls.
+CUT = """() => [...document.querySelectorAll(".card")]
+  .filter((one) => one.scrollWidth > one.clientWidth + 1).map((one) => one.outerHTML)"""
 
 UNLABELLED = """() => {
   const named = (one) => one.getAttribute("aria-label") || one.labels?.length
