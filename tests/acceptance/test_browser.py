@@ -284,6 +284,27 @@ def test_without_javascript_everything_can_be_read_and_reviewed(
     assert query("SELECT review FROM sightings WHERE plate_id = %s", plate) == [("corrected",)]
 
 
+def test_over_a_photograph_that_is_not_there_nothing_is_drawn(
+    environment: dict[str, str],
+    photos: Path,
+    browser: Browser,
+    address: str,
+    query: Query,
+    tmp_path: Path,
+) -> None:
+    read(environment, photos, tmp_path / "worker.log")
+    plate, *_ = misread(query)
+    query("UPDATE images SET key = key || '.gone' WHERE id = %s", image_of(query, plate))
+    context = browser.new_context(base_url=address)
+    tab = context.new_page()
+    for one in (f"/sightings/{plate}", "/review"):
+        tab.goto(one)
+        expect(tab.locator("#photo img")).to_be_visible()
+        expect(tab.locator("#photo svg")).to_be_hidden()
+        expect(tab.get_by_role("button", name="To the plate")).to_be_hidden()
+    context.close()
+
+
 def drawn(picture: Locator) -> bool:
     """Whether a picture is there, and no placeholder of one."""
     picture.scroll_into_view_if_needed()
