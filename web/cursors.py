@@ -1,6 +1,7 @@
 """Where a page of a long list ends, as text in an address."""
 
 import re
+import struct
 from datetime import datetime
 
 from fastapi import HTTPException
@@ -37,7 +38,13 @@ def doubt(shown: str) -> Doubt:
         raise _unknown() from None
     if not 0 <= confidence <= 1:
         raise _unknown()
-    return confidence, number
+    return real(confidence), number
+
+
+def real(share: float) -> float:
+    """A share as the database stores it, a REAL: it takes no number that is too small for one."""
+    [rounded] = struct.unpack("f", struct.pack("f", share))
+    return float(rounded)
 
 
 def _parts(shown: str) -> tuple[str, int]:

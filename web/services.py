@@ -5,8 +5,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Annotated
 
+import psycopg
 import sqlalchemy as sa
 from fastapi import Depends, Request
+from sqlalchemy import event
 
 from hkplates import embedded
 from hkplates.database.session import open_engine, require_current_schema
@@ -38,6 +40,7 @@ def opened_services(settings: Settings) -> Iterator[Services]:
         DatabaseUnreachable: Postgres does not answer.
     """
     engine = open_engine(embedded.resolve_database_url(settings))
+    event.listen(engine, "connect", _tell_utc)
     try:
         require_current_schema(engine)
         yield services_over(engine, settings)
@@ -49,6 +52,13 @@ def services_over(engine: sa.Engine, settings: Settings) -> Services:
     """The same, over a database that is open and stays so."""
     stores = open_stores()
     return Services(settings, engine, stores, Statuses(engine), Pictures(engine, stores, settings))
+
+
+def _tell_utc(connection: psycopg.Connection[tuple[object, ...]], _: object) -> None:
+    """In Hong Kong's zone the last moments of 9999 are in a year that Python does not have."""
+    with connection.cursor() as cursor:
+        cursor.execute("SET TIME ZONE 'UTC'")
+    connection.commit()  # a transaction that is taken back would take this back as well
 
 
 def services_of(request: Request) -> Services:

@@ -5,7 +5,9 @@ from datetime import UTC, datetime
 
 from markupsafe import Markup, escape
 
+from hkplates.database.advice import WORKER
 from hkplates.database.progress import Status
+from hkplates.database.queries import RECENT_SECONDS
 from hkplates.recognition.marks import canonical
 from hkplates.times import HONG_KONG
 from hkplates.words import shown
@@ -18,15 +20,15 @@ SUBMISSION_STATES = {
     "cancelled": "Cancelled",
 }
 SUBMISSION_STATES_TOLD = {
-    "listing": "Its photographs are still being listed; what is listed is being read already.",
-    "running": "All photographs are listed, and workers are reading them.",
+    "listing": "Its photographs are still being listed; what is listed is sent to workers already.",
+    "running": "All photographs are listed; workers read what is sent to them.",
     "finished": "Every photograph has been looked at.",
     "paused": "Nothing more of it is sent to the workers until it is resumed.",
     "cancelled": "What was not read when it was cancelled will not be read.",
 }
 IMAGE_STATES = {
     "pending": "Waiting",
-    "queued": "In work",
+    "queued": "Sent",
     "done": "Read",
     "failed": "Could not be read",
     "quarantined": "Set aside",
@@ -34,7 +36,7 @@ IMAGE_STATES = {
 }
 IMAGE_STATES_TOLD = {
     "pending": "not sent to a worker yet",
-    "queued": "sent, or being read just now",
+    "queued": "sent to the workers; some may be being read just now",
     "done": "looked at; the plates that were found are in the results",
     "failed": "see the reasons below",
     "quarantined": "begun three times and never finished",
@@ -114,15 +116,26 @@ def moment(value: datetime | None) -> Markup:
     """A moment as a <time> element, in Hong Kong time to the second."""
     if value is None:
         return Markup('<span class="quiet">time not known</span>')
-    local = value.astimezone(HONG_KONG)
-    return Markup('<time datetime="{}">{}</time>').format(
-        value.astimezone(UTC).isoformat(timespec="seconds"), f"{local:%Y-%m-%d %H:%M:%S}"
+    local = _in_hong_kong(value)
+    zone = "" if local.tzinfo is HONG_KONG else " UTC"
+    return Markup('<time datetime="{}">{}{}</time>').format(
+        value.astimezone(UTC).isoformat(timespec="seconds"),
+        local.replace(tzinfo=None).isoformat(" ", "seconds"),  # strftime writes year 1 as 1
+        zone,
     )
 
 
 def day(value: datetime) -> str:
     """2026-07-15"""
-    return f"{value.astimezone(HONG_KONG):%Y-%m-%d}"
+    return _in_hong_kong(value).date().isoformat()
+
+
+def _in_hong_kong(value: datetime) -> datetime:
+    """As Hong Kong's clocks show it; in UTC where there it is the year 10000 already."""
+    try:
+        return value.astimezone(HONG_KONG)
+    except OverflowError:
+        return value.astimezone(UTC)
 
 
 def address(uri: str) -> Markup:
@@ -134,6 +147,19 @@ def share(status: Status) -> float:
     """How much of a submission has ended, 0 to 1."""
     counts = status.counts
     return counts.ended / counts.total if counts.total else 0.0
+
+
+def stands_still(status: Status) -> bool:
+    """Whether no worker seems to take what waits: it went on more than a minute ago, nothing ended
+    in the last one, and it does not wait for a service."""
+    row, pace = status.row, status.pace
+    since = (datetime.now(UTC) - row.opened_at).total_seconds()
+    return (
+        row.state in ("listing", "running")
+        and pace.per_second == 0
+        and status.counts.left > pace.delayed
+        and since > RECENT_SECONDS
+    )
 
 
 def capitalize_first(words: str) -> str:
@@ -150,6 +176,7 @@ FILTERS = {
     "day": day,
     "address": address,
     "share": share,
+    "stands_still": stands_still,
     "shown": shown,
     "canonical": canonical,
     "capitalize_first": capitalize_first,
@@ -164,4 +191,5 @@ TABLES = {
     "REGIONS": REGIONS,
     "SERIES": SERIES,
     "VERDICTS": VERDICTS,
+    "WORKER": WORKER,
 }

@@ -30,6 +30,7 @@ __all__ = [
     "PlateUnknown",
     "Review",
     "ReviewInvalid",
+    "ReviewOutdated",
     "corrections",
     "doubtful",
     "doubtful_left",
@@ -44,6 +45,10 @@ class PlateUnknown(LookupError):
 
 class ReviewInvalid(ValueError):
     """What was said about a plate cannot be; the message says what can."""
+
+
+class ReviewOutdated(RuntimeError):
+    """Another review is current than the one that was seen; look at it and say so again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,15 +81,18 @@ def record(
     text: str | None = None,
     reviewer: str,
     note: str | None = None,
+    seen: int | None = None,
 ) -> Review:
     """Keep what a person says about a plate; from now on it is the plate's current review.
 
     `text` is what is printed, for a correction alone. Said once more by the same person with the
-    same note, nothing is added.
+    same note, nothing is added. `seen` is the number of the review that they take the place of, 0
+    where they saw none; without it, whichever is current.
 
     Raises:
         PlateUnknown: there is no such plate.
         ReviewInvalid: no such verdict, nobody's, or a correction to what can be no mark.
+        ReviewOutdated: the current review is not the one that was seen.
         DatabaseUnreachable: nothing was written; the same call may succeed later.
     """
     said = _checked(verdict, text, reviewer, note)
@@ -95,6 +103,8 @@ def record(
         current = connection.execute(_CURRENT, {"plate_id": plate_id}).one_or_none()
         if current is not None and said.items() <= current._mapping.items():
             return Review(**current._mapping)
+        if seen is not None and seen != (current.id if current is not None else 0):
+            raise ReviewOutdated("somebody has reviewed this reading meanwhile")
         [review] = enter(connection, [{"plate_id": plate_id, **said}])
         return review
 

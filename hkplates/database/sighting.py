@@ -1,6 +1,6 @@
 """Everything about one plate, and what stands beside it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
@@ -73,10 +73,25 @@ class Sighting:
         return self.taken_at, self.plate_id
 
 
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What a plate looks like: its colour (white, yellow or other), and in how many rows it is."""
+
+    colour: str = "white"
+    rows: int = 1
+
+
 def sighting(engine: sa.Engine, plate_id: int) -> Sighting | None:
     """One plate, of whichever model version; None where there is none of this number."""
     found = _found(engine, _EVERY.where(numbered(Plate.id, plate_id)))
     return found[0] if found else None
+
+
+def looks(engine: sa.Engine, plate_ids: Sequence[int]) -> dict[int, Look]:
+    """How each of these plates looks; those that are not there any more are left out."""
+    query = sa.select(Plate.id, Plate.colour, Plate.rows).where(Plate.id.in_(plate_ids))
+    with engine.connect() as connection:
+        return {row.id: Look(row.colour, row.rows) for row in connection.execute(query)}
 
 
 def neighbours(engine: sa.Engine, plate_id: int) -> list[Sighting]:

@@ -237,7 +237,12 @@ def test_every_page_fits_a_phone_has_its_labels_and_can_be_read(
     query("UPDATE images SET key = 'x/' || repeat('長い名前', 60) || key WHERE state = 'failed'")
     addresses = [
         *("/", "/submissions/1", "/submissions/1/failures", "/submissions/1/cancel"),
-        *("/search", f"/search?mark={printed[:2]}*", "/search?mark=*", f"/sightings/{plate}"),
+        *(
+            "/search",
+            f"/search?mark={printed[:2]}*",
+            "/search?mark=*&purpose=x&prefix=x",
+            f"/sightings/{plate}",
+        ),
         *(f"/marks/{printed}", "/review", "/review?below=0.00001", "/audit", "/sightings/999999"),
     ]
     for colours in ("light", "dark"):
@@ -248,6 +253,7 @@ def test_every_page_fits_a_phone_has_its_labels_and_can_be_read(
         for one in addresses:
             tab.goto(one)
             assert tab.evaluate(TOO_WIDE) == [], one
+            assert one != "/audit" or tab.evaluate(CUT) == []
             assert tab.evaluate(UNLABELLED) == [], one
             assert tab.evaluate(PALE) == [], (one, colours)
         phone.close()
@@ -273,8 +279,30 @@ def test_without_javascript_everything_can_be_read_and_reviewed(
     tab.goto(f"/sightings/{plate}")
     expect(tab.get_by_role("heading", level=1)).to_contain_text(printed)
     expect(tab.get_by_role("link", name="Open the photograph large")).to_be_visible()
+    expect(tab.get_by_role("button", name="To the plate")).to_be_hidden()
     plain.close()
     assert query("SELECT review FROM sightings WHERE plate_id = %s", plate) == [("corrected",)]
+
+
+def test_over_a_photograph_that_is_not_there_nothing_is_drawn(
+    environment: dict[str, str],
+    photos: Path,
+    browser: Browser,
+    address: str,
+    query: Query,
+    tmp_path: Path,
+) -> None:
+    read(environment, photos, tmp_path / "worker.log")
+    plate, *_ = misread(query)
+    query("UPDATE images SET key = key || '.gone' WHERE id = %s", image_of(query, plate))
+    context = browser.new_context(base_url=address)
+    tab = context.new_page()
+    for one in (f"/sightings/{plate}", "/review"):
+        tab.goto(one)
+        expect(tab.locator("#photo img")).to_be_visible()
+        expect(tab.locator("#photo svg")).to_be_hidden()
+        expect(tab.get_by_role("button", name="To the plate")).to_be_hidden()
+    context.close()
 
 
 def drawn(picture: Locator) -> bool:
@@ -297,6 +325,10 @@ TOO_WIDE = """() => {
         .filter((one) => one.getBoundingClientRect().right > wide + 1).map((one) => one.outerHTML)
     : [];
 }"""
+
+# Cards whose content is cut at their edge, unless one scrolls.
+CUT = """() => [...document.querySelectorAll(".card")]
+  .filter((one) => one.scrollWidth > one.clientWidth + 1).map((one) => one.outerHTML)"""
 
 UNLABELLED = """() => {
   const named = (one) => one.getAttribute("aria-label") || one.labels?.length

@@ -32,6 +32,18 @@ def test_a_misread_mark_is_found_with_the_reason(engine: sa.Engine, surfer: Surf
     assert "B read as 8 in place 2" in surfer.text
 
 
+def test_plates_are_drawn_as_they_look(engine: sa.Engine, surfer: Surfer) -> None:
+    plant(engine, [Reading("AB1234"), Reading("A81234", sure=0.6)])
+    with engine.begin() as connection:
+        connection.execute(sa.text("UPDATE plates SET colour = 'yellow', rows = 2 WHERE id = 2"))
+    surfer.open("/search?mark=AB1234")
+    drawn = surfer.page.xpath("//article//span[contains(@class, 'mark')]")
+    assert [(one.get("class").split(), one.text) for one in drawn] == [
+        (["mark", "white"], "AB 1234"),
+        (["mark", "yellow"], "A8\n1234"),
+    ]
+
+
 def test_only_what_was_read_just_so(engine: sa.Engine, surfer: Surfer) -> None:
     plant(engine, [Reading("AB1234"), Reading("A81234", sure=0.6)])
     surfer.open("/search").press("Search", mark="AB1234", exact="true")

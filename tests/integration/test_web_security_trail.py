@@ -19,8 +19,10 @@ from guarded import (
     logged_in,
     trail,
 )
+from lxml import html
 
 from hkplates import logs
+from hkplates.database import audit
 
 
 def test_who_logs_in_and_out_leaves_rows(app: FastAPI, engine: sa.Engine) -> None:
@@ -77,6 +79,37 @@ def test_reviewers_read_the_trail_page_by_page(app: FastAPI, engine: sa.Engine) 
     assert "eve150" not in second
     shown = re.findall(r"<td>(eve\d+)</td>", first + second)
     assert len(shown) == len(set(shown)) == 150
+
+
+@pytest.mark.parametrize(
+    ("action", "subject", "words"),
+    [
+        ("search", {"mark": "AB1", "exact": True}, "searched: mark AB1, read just so"),
+        ("search", {"mark": "AB?1", "since": "2026"}, "searched: mark AB?1, from 2026"),
+        ("sighting", {"plate": 8, "mark": ""}, "opened: sighting 8"),
+        ("sighting", {"mark": "AB1", "plate": 8}, "opened: sighting 8, mark AB1"),
+        (
+            "review",
+            {"plate": 8, "verdict": "not_a_plate", "text": None},
+            "reviewed: sighting 8, found to be no plate",
+        ),
+        (
+            "review",
+            {"plate": 8, "verdict": "corrected", "text": "AB 1"},
+            "reviewed: sighting 8, corrected, as AB 1",
+        ),
+        ("control", {"submission": 3, "verb": "pause"}, "steered: submission 3, pause"),
+        ("export", {"what": "corrections"}, "exported: corrections"),
+        ("logout", {"session": "x", "began": 1}, "logged out"),
+    ],
+)
+def test_the_trail_is_told_in_words(
+    app: FastAPI, engine: sa.Engine, action: str, subject: dict[str, object], words: str
+) -> None:
+    audit.note(engine, actor="eve", action=action, subject=subject)
+    page = html.fromstring(logged_in(app, "ada").get("/audit").content)
+    [row] = [one for one in page.iter("tr") if "eve" in one.text_content()]
+    assert " ".join(row[2].text_content().split()) == words
 
 
 def test_no_credential_is_in_a_log_line_or_on_a_page(

@@ -95,6 +95,47 @@ def test_a_submission_tells_states_and_reasons_in_words(engine: sa.Engine, surfe
     assert "hkplates retry 1" in page
 
 
+def begun(engine: sa.Engine, minutes: int) -> None:
+    """All photographs of the lorries are sent, so long ago, and none was taken by a worker."""
+    with engine.begin() as connection:
+        opened = sa.text("UPDATE submissions SET opened_at = now() - make_interval(mins => :ago)")
+        connection.execute(opened, {"ago": minutes})
+        sent = (
+            "UPDATE images SET state = 'queued', attempts = 0, leased_until = now() + '1 hour' "
+            "WHERE submission_id = :number"
+        )
+        connection.execute(sa.text(sent), {"number": LORRIES})
+
+
+def test_where_no_worker_takes_work_it_says_so_and_how_to_start_one(
+    engine: sa.Engine, surfer: Surfer
+) -> None:
+    plant(engine)
+    begun(engine, minutes=2)
+    page = counted(surfer, f"/submissions/{LORRIES}").text
+    assert "no worker seems to take what waits" in page
+    assert "To start one: celery -A workers.app worker" in page
+    assert "Sent 3 sent to the workers" in page
+    assert "being read" not in page.replace("some may be being read just now", "")
+    assert "Pace" not in page
+    assert surfer.page.xpath("//*[@class='queued' and ancestor::*[@class='bar']]") == []
+    assert "No worker seems to take its photographs" in counted(surfer, "/").text
+    assert "3 sent" in surfer.text
+
+
+def test_a_worker_has_a_minute_to_take_work(engine: sa.Engine, surfer: Surfer) -> None:
+    plant(engine)
+    begun(engine, minutes=0)
+    assert "no worker" not in counted(surfer, f"/submissions/{LORRIES}").text.lower()
+
+
+def test_the_name_of_a_file_stays_as_it_is(engine: sa.Engine, surfer: Surfer) -> None:
+    fail(engine, 1)
+    with engine.begin() as connection:
+        connection.execute(sa.text("UPDATE images SET detail = 'odd/empty.jpg is empty'"))
+    assert "odd/empty.jpg is empty" in surfer.open("/submissions/1/failures").text
+
+
 def test_failures_are_listed_with_their_reasons(engine: sa.Engine, surfer: Surfer) -> None:
     plant(engine)
     counted(surfer, f"/submissions/{JULY}").follow("List them all")

@@ -47,3 +47,15 @@ def test_times_are_hong_kongs() -> None:
 
 def test_a_long_address_may_break_after_its_slashes_and_is_escaped() -> None:
     assert words.address("s3://a/<b>\n") == "s3:/<wbr>/<wbr>a/<wbr>&lt;b&gt;\\n"
+
+
+@pytest.mark.parametrize(
+    ("value", "shown", "day"),
+    [
+        (datetime(1, 1, 1, tzinfo=UTC), "0001-01-01 08:00:00", "0001-01-01"),
+        (datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC), "9999-12-31 23:59:59 UTC", "9999-12-31"),
+    ],
+)
+def test_the_first_and_the_last_moment_are_times_too(value: datetime, shown: str, day: str) -> None:
+    assert words.moment(value) == f'<time datetime="{value.isoformat()}">{shown}</time>'
+    assert words.day(value) == day

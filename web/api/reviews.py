@@ -3,6 +3,7 @@
 from typing import Annotated
 
 from fastapi import APIRouter, HTTPException, Query, Request
+from pydantic import AfterValidator
 
 from hkplates.database import reviews
 from hkplates.database.doubtful import doubtful, doubtful_left
@@ -26,7 +27,11 @@ from web.services import Held
 
 router = APIRouter(tags=["Reviews"])
 
-Below = Annotated[float, Query(ge=0, le=1, description="Read with less confidence than this.")]
+Below = Annotated[
+    float,
+    Query(ge=0, le=1, description="Read with less confidence than this."),
+    AfterValidator(cursors.real),
+]
 Submission = Annotated[int | None, Query(ge=1, le=LARGEST, description="Its number.")]
 
 

@@ -2,6 +2,7 @@
 
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
+from functools import partial
 from typing import Annotated, Any, Literal
 from urllib.parse import urlencode
 
@@ -29,6 +30,7 @@ Number = Annotated[int, Path(ge=1, lt=2**63)]
 Verdict = Literal["accepted", "corrected", "not_a_plate"]
 CHOICES = 5
 """Candidates that have a key of their own."""
+EMPTY = "Type what is printed on it, or say that it is not a plate."
 
 
 class FilterInvalid(ValueError):
@@ -84,26 +86,9 @@ def queue(
 ) -> Response:
     """The next doubtful reading, or the one of a number. `last` was reviewed just before."""
     try:
-        asked = filters.asked()
+        return _queue(request, held, filters, last, plate)
     except FilterInvalid as error:
         return _page(request, held, Filters(), wrong_filter=str(error), status=422)
-    found = doubtful(held.engine, **asked, after=filters.cursor, limit=2)
-    left, exact = doubtful_left(held.engine, **asked)
-    # A plate that was named is left behind by going on where the queue is.
-    ahead = [one for one in found if one.plate_id != plate]
-    skip = filters if plate or not found else replace(filters, after=cursors.text(found[0].cursor))
-    number = plate or (found[0].plate_id if found else None)
-    return _page(
-        request,
-        held,
-        filters,
-        seen=None if number is None else require_sighting(held, number),
-        left=left,
-        left_exact=exact,
-        skip=skip.link(),
-        undo=filters.link(plate=last) if last else None,
-        next_plate=next((one.plate_id for one in ahead[0 if plate else 1 :]), None),
-    )
 
 
 @router.post("/review/{plate_id}")
@@ -115,22 +100,35 @@ def answer(
     person: Reviewer,
     verdict: Annotated[Verdict, Form()],
     text: Annotated[str, Form(max_length=200)] = "",
+    review: Annotated[int, Form(ge=0, lt=2**63)] = 0,
+    last: Plate = None,
     back: Literal["queue", "sighting"] = "queue",
 ) -> Response:
-    """Keep what a person says of a reading, and show the next."""
+    """Keep what a person says of a reading, and show the next.
+
+    `review` is the number of the review that their page showed; where another is current by now,
+    they are asked again.
+    """
     seen = require_sighting(held, plate_id)
     verdict, printed = _meant(seen, verdict, text)
-    subject = {"plate": plate_id, "verdict": verdict, "mark": printed and canonical(printed)}
+    again = partial(_queue, request, held, filters, last, plate_id, back=back, typed=text or None)
     try:
         filters.asked()  # before anything is kept
+        if printed == "":
+            return again(status=422, wrong=EMPTY)
+        subject = {"plate": plate_id, "verdict": verdict, "mark": printed and canonical(printed)}
         note(request, "review", subject)
-        reviews.record(held.engine, plate_id, verdict, text=printed, reviewer=person.name)
+        reviews.record(
+            held.engine, plate_id, verdict, text=printed, reviewer=person.name, seen=review
+        )
     except FilterInvalid as error:
         raise HTTPException(422, str(error)) from None
     except reviews.PlateUnknown as error:
         raise HTTPException(404, str(error)) from None
     except reviews.ReviewInvalid as error:
-        return _again(request, held, filters, seen, text, str(error))
+        return again(status=422, wrong=str(error))
+    except reviews.ReviewOutdated:
+        return again(status=409, meanwhile=True)
     if back == "sighting":
         return RedirectResponse(f"/sightings/{plate_id}?said=reviewed", 303)
     return RedirectResponse(filters.link(last=plate_id), 303)
@@ -145,6 +143,36 @@ def download(request: Request, held: Held, _: Reviewer) -> Response:
     return StreamingResponse(lines, media_type="application/x-ndjson", headers=headers)
 
 
+def _queue(
+    request: Request,
+    held: Held,
+    filters: Filters,
+    last: int | None,
+    plate: int | None,
+    **more: Any,
+) -> Response:
+    """The reading of a number, or else the next doubtful one, and what comes before and after."""
+    asked = filters.asked()
+    found = doubtful(held.engine, **asked, after=filters.cursor, limit=2)
+    left, exact = doubtful_left(held.engine, **asked)
+    number = plate or (found[0].plate_id if found else None)
+    # A reading from elsewhere is left behind by going on where the queue is.
+    first = bool(found) and found[0].plate_id == number
+    skip = replace(filters, after=cursors.text(found[0].cursor)) if first else filters
+    return _page(
+        request,
+        held,
+        filters,
+        seen=None if number is None else require_sighting(held, number),
+        left=left,
+        left_exact=exact,
+        skip=skip.link(),
+        last=last,
+        next_plate=next((one.plate_id for one in found if one.plate_id != number), None),
+        **more,
+    )
+
+
 def _page(
     request: Request,
     held: Held,
@@ -152,6 +180,8 @@ def _page(
     *,
     status: int = 200,
     seen: Sighting | None = None,
+    last: int | None = None,
+    back: str = "queue",
     **more: object,
 ) -> Response:
     values: dict[str, object] = {
@@ -159,44 +189,26 @@ def _page(
         "left": 0,
         "left_exact": True,
         "skip": None,
-        "undo": None,
+        "undo": filters.link(plate=last) if last else None,
         "next_plate": None,
         "wrong": None,
+        "meanwhile": False,
+        "typed": None,
         "wrong_filter": None,
         "choices": [] if seen is None else _choices(seen),
-        "post": None if seen is None else filters.link(f"/review/{seen.plate_id}"),
+        "post": seen and filters.link(f"/review/{seen.plate_id}", last=last, back=back),
         "restart": replace(filters, after="").link(),
     }
     drawn = {"seen": None} if seen is None else shown(held, seen)
     return page(request, "review.html", status=status, **{**values, **drawn, **more})
 
 
-def _again(
-    request: Request, held: Held, filters: Filters, seen: Sighting, text: str, wrong: str
-) -> Response:
-    """The same reading once more, with what was wrong about the answer."""
-    left, exact = doubtful_left(held.engine, **filters.asked())
-    skip = filters.link()
-    return _page(
-        request,
-        held,
-        filters,
-        status=422,
-        seen=seen,
-        typed=text,
-        wrong=wrong,
-        left=left,
-        left_exact=exact,
-        skip=skip,
-    )
-
-
 def _meant(seen: Sighting, verdict: Verdict, text: str) -> tuple[Verdict, str | None]:
-    """A correction to what was read already accepts it."""
-    if verdict == "not_a_plate":
+    """A correction to what was read already accepts it, also where it is typed without blanks."""
+    if verdict != "corrected":
         return verdict, None
     printed = " ".join(text.upper().split())
-    if verdict == "accepted" or printed == seen.read_text:
+    if printed and printed in (seen.read_text, seen.read_text.replace(" ", "")):
         return "accepted", None
     return verdict, printed
 
@@ -214,7 +226,7 @@ def _share(text: str) -> float:
         share = -1
     if not 0 < share <= 1:
         raise FilterInvalid("Less sure than: expected a number from 0 to 1, like 0.8")
-    return share
+    return cursors.real(share)
 
 
 def _number(text: str) -> int | None:

@@ -1,5 +1,6 @@
 """Search: one box for a mark, or half a mark, also where it was misread."""
 
+from collections import defaultdict
 from datetime import datetime
 from typing import Annotated
 
@@ -8,6 +9,7 @@ from fastapi.responses import HTMLResponse
 
 from hkplates import times
 from hkplates.database.search import Asked, PatternInvalid, search
+from hkplates.database.sighting import Look, looks
 from hkplates.database.text import beginning
 from web.security.pace import UNHURRIED
 from web.security.trail import note
@@ -65,8 +67,15 @@ def find(
             request, "search.html", status=422, form=form, matches=None, wrong=wrong, more=False
         )
     full = len(matches.found) == most
+    found = looks(held.engine, [one.plate_id for one in matches.found])
     return page(
-        request, "search.html", form=form, matches=matches, wrong=None, more=full and not more
+        request,
+        "search.html",
+        form=form,
+        matches=matches,
+        looks=defaultdict(Look, found),
+        wrong=None,
+        more=full and not more,
     )
 
 

@@ -1,6 +1,7 @@
 """The page of the trail: who looked at what, and did what, the newest first."""
 
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse
@@ -9,6 +10,7 @@ from hkplates.database import audit
 from web.security.people import Reviewer
 from web.services import Held
 from web.templating import page
+from web.words import REASONS, VERDICTS
 
 router = APIRouter(include_in_schema=False)
 
@@ -16,14 +18,35 @@ ROWS = 100
 """On one page."""
 WORDS = {
     "search": "searched",
-    "sighting": "opened a sighting",
+    "sighting": "opened",
     "review": "reviewed",
-    "control": "steered a submission",
-    "export": "took corrections",
+    "control": "steered",
+    "export": "exported",
     "login": "logged in",
     "login_failed": "tried to log in",
     "logout": "logged out",
 }
+NAMES = {
+    "submission": "submission",
+    "verb": "",
+    "plate": "sighting",
+    "verdict": "",
+    "mark": "mark",
+    "text": "as",
+    "exact": "",
+    "since": "from",
+    "until": "until",
+    "prefix": "where",
+    "reason": "for",
+    "what": "",
+}
+"""What stands before each value of a subject, in this order."""
+TOLD: Mapping[str, Mapping[str, str]] = {
+    "exact": {"True": "read just so"},
+    "verdict": VERDICTS,
+    "reason": REASONS,
+}
+"""Values in words."""
 HIDDEN = frozenset({"session", "began"})
 """Of a subject: what only the page itself needs."""
 
@@ -46,5 +69,16 @@ def show(
         before=before,
         after=shown[-1].id if more else None,
         words=WORDS,
-        hidden=HIDDEN,
+        told=told,
     )
+
+
+def told(subject: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """What was searched, opened or changed: names, some of them empty, and values in words."""
+    names = [name for name in NAMES if name in subject]
+    names += [name for name in subject if name not in NAMES and name not in HIDDEN]
+    return [
+        (NAMES.get(name, name), TOLD.get(name, {}).get(str(value), str(value)))
+        for name in names
+        if (value := subject[name]) not in (None, "", False)
+    ]

@@ -34,7 +34,7 @@ def ask(request: Request, next: Next = HOME) -> Response:
     wanted = local_path(next)
     if person_of(request).may_read:
         return RedirectResponse(wanted, 303)
-    return page(request, "login.html", wanted=wanted, message="")
+    return page(request, "login.html", wanted=wanted, message="", name="")
 
 
 @router.post(LOGIN)
@@ -54,7 +54,8 @@ def log_in(
         known = security.access.users.find(name)
         note(request, "login_failed", {}, person=Person(name, None) if known else STRANGER)
         log.warning("login_failed", known=known is not None, address=address_of(request))
-        return page(request, "login.html", status=401, wanted=local_path(wanted), message=WRONG)
+        again = {"wanted": local_path(wanted), "message": WRONG, "name": name}
+        return page(request, "login.html", status=401, **again)
     _begin(request, entry)
     return RedirectResponse(local_path(wanted), 303)
 

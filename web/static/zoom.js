@@ -14,7 +14,17 @@ function zoomable(figure) {
   let x = 0;
   let y = 0;
 
+  // The server draws a picture of words with a status of its own where there is no photograph.
+  function look() {
+    const answer = performance.getEntriesByName(picture.currentSrc).at(-1);
+    const missing = picture.naturalWidth === 0 || answer?.responseStatus >= 400;
+    figure.classList.toggle("missing", missing);
+    bar.hidden = missing;
+    if (missing) whole();
+  }
+
   function show(smooth = true) {
+    if (figure.classList.contains("missing")) scale = 1;
     const { clientWidth: width, clientHeight: height } = figure;
     scale = Math.min(MOST, Math.max(1, scale));
     x = Math.min(0, Math.max(width * (1 - scale), x));
@@ -58,6 +68,8 @@ function zoomable(figure) {
   const moves = { ArrowLeft: [60, 0], ArrowRight: [-60, 0], ArrowUp: [0, 60], ArrowDown: [0, -60] };
 
   bar.hidden = false;
+  for (const end of ["load", "error"]) picture.addEventListener(end, look);
+  if (picture.complete) look();
   bar.addEventListener("click", (event) => acts[event.target.dataset.act]?.());
   figure.tabIndex = 0;
   figure.classList.add("zoomable");
