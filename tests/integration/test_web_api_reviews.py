@@ -5,7 +5,7 @@ import sqlalchemy as sa
 from asking import get, pages, plate_of, say
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
-from guarded import form_token, logged_in
+from guarded import form_token, logged_in, trail
 
 from hkplates.database import reviews
 from web.errors import PROBLEM
@@ -49,6 +49,13 @@ def test_a_correction_is_what_sightings_tells_from_then_on(
 def test_a_reader_may_not_review(api: TestClient, planted: sa.Engine) -> None:
     problem = say(api, plate_of(planted, "DE5678"), 403, verdict="accepted")
     assert "Only reviewers may do that" in problem["detail"]
+
+
+def test_asking_for_the_queue_leaves_a_row(api: TestClient, planted: sa.Engine) -> None:
+    get(api, "/reviews/queue", below=0.7, prefix="tunnel/", purpose="case 7")
+    [row] = trail(planted)
+    assert (row["actor"], row["action"], row["purpose"]) == ("token:lab", "search", "case 7")
+    assert row["subject"] == {"doubtful": True, "below": 0.7, "prefix": "tunnel/"}
 
 
 @pytest.mark.parametrize(

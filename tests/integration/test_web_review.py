@@ -230,7 +230,30 @@ def test_searches_sightings_and_reviews_leave_a_trail(engine: sa.Engine, surfer:
     surfer.open("/review").press("It is right")
     surfer.client.get("/review/corrections.jsonl")
     rows = ask(engine, "SELECT action, actor, subject, purpose FROM audit ORDER BY id")
-    assert [row[0] for row in rows] == ["search", "sighting", "search", "review", "export"]
+    actions = ["search", "sighting", "search", "sighting", "review", "sighting", "export"]
+    assert [row[0] for row in rows] == actions
     assert {row[1] for row in rows} == {"local"}
     assert rows[0][2:] == ({"mark": "AB1234"}, "a lost ticket")
-    assert rows[3][2] == {"plate": 1, "verdict": "accepted", "mark": None}
+    assert [row[2] for row in rows[3:6]] == [
+        {"plate": 1, "mark": "AB1234"},
+        {"plate": 1, "verdict": "accepted", "mark": None},
+        {"plate": 2, "mark": "CD5678"},
+    ]
+
+
+def test_whatever_review_shows_leaves_a_row(engine: sa.Engine, surfer: Surfer) -> None:
+    plant(engine, DOUBTS)
+    surfer.open("/review?plate=4")
+    surfer.open("/review?submission=1&since=2026-07")
+    rows = ask(engine, "SELECT action, subject FROM audit ORDER BY id")
+    assert rows[0] == ("sighting", {"plate": 4, "mark": "GH345"})
+    narrowed = {"doubtful": True, "below": "0.8", "submission": "1", "since": "2026-07"}
+    assert rows[1] == ("search", narrowed)
+
+
+@pytest.mark.parametrize("address", ["/review", "/api/v1/reviews/queue"])
+def test_the_queue_cannot_be_read_at_any_pace(
+    engine: sa.Engine, surfer: Surfer, address: str
+) -> None:
+    statuses = {surfer.client.get(address).status_code for _ in range(121)}
+    assert statuses == {200, 429}

@@ -14,12 +14,14 @@ from web.api.parameters import (
     Limit,
     Number,
     Prefix,
+    Purpose,
     Since,
     TextCursor,
     Until,
     answers,
     moments,
 )
+from web.security.pace import UNHURRIED
 from web.security.people import Reviewer
 from web.security.trail import note
 from web.services import Held
@@ -30,8 +32,9 @@ Below = Annotated[float, Query(ge=0, le=1, description="Read with less confidenc
 Submission = Annotated[int | None, Query(ge=1, le=LARGEST, description="Its number.")]
 
 
-@router.get("/reviews/queue", responses=answers(401, 404, 422, 503))
+@router.get("/reviews/queue", dependencies=[UNHURRIED], responses=answers(401, 404, 422, 429, 503))
 def queue(
+    request: Request,
     held: Held,
     below: Below = 0.8,
     since: Since = None,
@@ -40,6 +43,7 @@ def queue(
     submission: Submission = None,
     limit: Limit = 20,
     cursor: TextCursor = None,
+    purpose: Purpose = None,
 ) -> models.Queue:
     """Hong Kong plates that nobody has reviewed, the least sure first."""
     begins, ends = moments(since, until)
@@ -51,6 +55,10 @@ def queue(
         "submission": submission,
     }
     after = None if cursor is None else cursors.doubt(cursor)
+    given = {"below": below, "since": since, "until": until, "prefix": prefix}
+    given |= {"submission": submission}
+    subject = {key: one for key, one in given.items() if one is not None}
+    note(request, "search", {"doubtful": True} | subject, purpose)
     found = doubtful(held.engine, **narrowed, after=after, limit=limit + 1)  # type: ignore[arg-type]
     left, exact = doubtful_left(held.engine, **narrowed)  # type: ignore[arg-type]
     return models.Queue(

@@ -18,6 +18,7 @@ from hkplates.database.text import beginning
 from hkplates.recognition.marks import canonical
 from web import cursors
 from web.pages.sighting import require_sighting, shown
+from web.security.pace import UNHURRIED
 from web.security.people import Reviewer
 from web.security.trail import note
 from web.services import Held
@@ -50,6 +51,11 @@ class Filters:
     def narrowed(self) -> bool:
         return bool(self.submission or self.since or self.until or self.prefix)
 
+    @property
+    def given(self) -> dict[str, str]:
+        """What was typed; where the queue is was not."""
+        return {name: value for name, value in asdict(self).items() if value and name != "after"}
+
     def link(self, path: str = "/review", **more: object) -> str:
         """An address with these in it."""
         named = {name: value for name, value in (asdict(self) | more).items() if value}
@@ -78,7 +84,7 @@ Chosen = Annotated[Filters, Depends()]
 Plate = Annotated[int | None, Query(ge=1, lt=2**63)]
 
 
-@router.get("/review")
+@router.get("/review", dependencies=[UNHURRIED])
 def queue(
     request: Request, held: Held, filters: Chosen, last: Plate = None, plate: Plate = None
 ) -> Response:
@@ -87,17 +93,23 @@ def queue(
         asked = filters.asked()
     except FilterInvalid as error:
         return _page(request, held, Filters(), wrong_filter=str(error), status=422)
-    found = doubtful(held.engine, **asked, after=filters.cursor, limit=2)
+    after = filters.cursor
+    if filters.narrowed:
+        note(request, "search", {"doubtful": True} | filters.given)
+    found = doubtful(held.engine, **asked, after=after, limit=2)
     left, exact = doubtful_left(held.engine, **asked)
     # A plate that was named is left behind by going on where the queue is.
     ahead = [one for one in found if one.plate_id != plate]
     skip = filters if plate or not found else replace(filters, after=cursors.text(found[0].cursor))
     number = plate or (found[0].plate_id if found else None)
+    seen = None if number is None else require_sighting(held, number)
+    if seen is not None:
+        note(request, "sighting", {"plate": seen.plate_id, "mark": seen.mark})
     return _page(
         request,
         held,
         filters,
-        seen=None if number is None else require_sighting(held, number),
+        seen=seen,
         left=left,
         left_exact=exact,
         skip=skip.link(),

@@ -17,6 +17,7 @@ ROWS = 100
 WORDS = {
     "search": "searched",
     "sighting": "opened a sighting",
+    "photograph": "saw a photograph",
     "review": "reviewed",
     "control": "steered a submission",
     "export": "took corrections",
