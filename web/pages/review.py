@@ -152,7 +152,7 @@ def answer(
 def download(request: Request, held: Held, _: Reviewer) -> Response:
     """All reviews, as training data: one JSON object a line."""
     note(request, "export", {"what": "corrections"})
-    lines = (line(label(plates)) for plates in photographs(held.engine))
+    lines = (line(label(plates)) for plates in photographs(held.patient))
     headers = {"Content-Disposition": 'attachment; filename="corrections.jsonl"'}
     return StreamingResponse(lines, media_type="application/x-ndjson", headers=headers)
 

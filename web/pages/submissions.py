@@ -118,7 +118,7 @@ def steer(
 
 
 def _change(held: Services, number: int, verb: Literal["pause", "resume", "cancel"]) -> str:
-    ledger = Ledger(held.engine)
+    ledger = Ledger(held.patient)
     acts = {"pause": ledger.pause, "resume": ledger.resume, "cancel": ledger.cancel}
     # Cancelling millions takes minutes. Broken off, the same button does the rest.
     changing = _steering.begin(acts[verb], number)
@@ -131,7 +131,7 @@ def _change(held: Services, number: int, verb: Literal["pause", "resume", "cance
 
 
 def _retry(held: Services, number: int, reason: str | None) -> str:
-    retrying = _steering.begin(Ledger(held.engine).retry, number, reason)
+    retrying = _steering.begin(Ledger(held.patient).retry, number, reason)
     try:
         images = sum(one.images for one in retrying.result(PATIENCE_SECONDS))
     except TimeoutError:

@@ -72,7 +72,8 @@ def log_out(request: Request) -> Response:
 @router.get(HEALTH)
 def health(held: Held) -> Response:
     """Whether the page can ask its database: for whoever restarts containers."""
-    with held.engine.connect() as connection:
+    # Not a connection that pages use, all of which may be waiting.
+    with held.patient.connect() as connection:
         connection.execute(sa.text("SELECT 1"))
     return PlainTextResponse("well\n")
 
