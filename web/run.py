@@ -19,8 +19,15 @@ WAITING = 128
 """Connections that wait to be taken."""
 
 
-def serve(settings: Settings, place: Place, tell: Callable[[str], None]) -> None:
+def serve(
+    settings: Settings,
+    place: Place,
+    tell: Callable[[str], None],
+    is_asked_to_end: Callable[[], bool] = lambda: False,
+) -> None:
     """Serve the page; `tell` is given a line for whoever started it.
+
+    `is_asked_to_end`: whether it was asked to before it served, and had no ear for signals yet.
 
     Raises:
         SetupError: a setting is not in order, nobody could log in, the port is taken.
@@ -42,7 +49,19 @@ def serve(settings: Settings, place: Place, tell: Callable[[str], None]) -> None
             timeout_graceful_shutdown=5,  # seconds
         )
         tell(_told(listener, access))
-        uvicorn.Server(config).run(sockets=[listener])
+        _Server(config, is_asked_to_end).run(sockets=[listener])
+
+
+class _Server(uvicorn.Server):
+    """Ends where it was asked to while it started, before it listened to signals itself."""
+
+    def __init__(self, config: uvicorn.Config, is_asked_to_end: Callable[[], bool]) -> None:
+        super().__init__(config)
+        self._is_asked_to_end = is_asked_to_end
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.should_exit = self.should_exit or self._is_asked_to_end()
 
 
 def _listening(place: Place) -> socket.socket:

@@ -191,6 +191,29 @@ def test_it_serves_until_it_is_stopped(
         assert process.wait(30) == status
 
 
+ASKED_TO_END = """
+import os, signal
+from hkplates.settings import Settings
+from producer.interrupts import Stop
+from web.place import Place
+from web.run import serve
+
+stop = Stop()
+stop.listen()
+serve(
+    Settings(),
+    Place(port=0),
+    lambda line: os.kill(os.getpid(), signal.SIGTERM),
+    lambda: stop.asked,
+)
+"""
+
+
+def test_it_ends_where_it_is_asked_to_before_it_serves(environment: dict[str, str]) -> None:
+    ended = subprocess.run([sys.executable, "-c", ASKED_TO_END], env=environment, timeout=60)
+    assert ended.returncode == 0
+
+
 def guarded(environment: dict[str, str]) -> dict[str, str]:
     entry = f"lab:reader:{token_digest(READER_TOKEN)}"
     return environment | {"HKPLATES_WEB_USERS": ADA, "HKPLATES_WEB_TOKENS": entry}
