@@ -11,12 +11,19 @@ from hkplates.settings import Settings
 from web.app import create_app
 from web.place import Place
 from web.security.access import Access, read_access
+from web.security.hosts import is_loopback
 from web.security.sessions import WHOLE_SECONDS, Sessions
 from web.security.state import Security
 from web.services import opened_services
 
 WAITING = 128
 """Connections that wait to be taken."""
+MOST_CONNECTIONS = 400
+"""At once, half-sent requests too: of more, requests are refused before files cannot be opened."""
+PLAIN = (
+    "Other machines may ask this page, and passwords reach it over plain HTTP: put a proxy with "
+    "TLS before it, and name that with --behind-proxy (docs/web.md)."
+)
 
 
 def serve(
@@ -46,9 +53,12 @@ def serve(
             server_header=False,
             proxy_headers=bool(place.proxies),
             forwarded_allow_ips=list(place.proxies),
+            limit_concurrency=MOST_CONNECTIONS,
             timeout_graceful_shutdown=5,  # seconds
         )
         tell(_told(listener, access))
+        if not is_loopback(place.host) and not place.proxies:
+            tell(PLAIN)
         _Server(config, is_asked_to_end).run(sockets=[listener])
 
 

@@ -191,6 +191,12 @@ def test_it_serves_until_it_is_stopped(
         assert process.wait(30) == status
 
 
+def test_who_listens_to_others_without_a_proxy_is_warned(environment: dict[str, str]) -> None:
+    with serving(guarded(environment), "--host", "0.0.0.0") as (process, _):  # noqa: S104
+        assert process.stderr is not None
+        assert "passwords reach it over plain HTTP" in process.stderr.readline()
+
+
 ASKED_TO_END = """
 import os, signal
 from hkplates.settings import Settings
