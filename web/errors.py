@@ -115,9 +115,16 @@ class Faults:
         except Exception:
             if scope["type"] != "http" or begun:
                 raise
-            # With the traceback; the address without its query, which may hold a mark.
-            log.exception("page_failed", method=scope["method"], path=scope["path"])
+            log.exception("page_failed", method=scope["method"], path=_route(scope))
             await answer(Request(scope), 500)(scope, receive, send)
+
+
+def _route(scope: Scope) -> str:
+    """The address as a pattern, like /marks/{mark}: the address itself may hold a mark."""
+    if "route" not in scope:
+        return "elsewhere"
+    named = {str(value): f"{{{name}}}" for name, value in scope["path_params"].items()}
+    return "/".join(named.get(part, part) for part in str(scope["path"]).split("/"))
 
 
 def _title(status: int) -> str:
@@ -143,6 +150,6 @@ def _invalid(request: Request, error: Exception) -> Response:
 
 
 def _away(request: Request, error: Exception) -> Response:
-    log.warning("service_away", path=request.scope["path"], error=str(error))
+    log.warning("service_away", path=_route(request.scope), error=str(error))
     detail = str(error) if isinstance(error, Later) else WHAT_TO_DO[503]
     return answer(request, 503, detail, headers={"Retry-After": str(RETRY_SECONDS)})
