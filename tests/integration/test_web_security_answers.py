@@ -135,8 +135,20 @@ def test_what_breaks_is_told_without_a_traceback(
         assert "hunter2" not in answer.text
         assert "Traceback" not in answer.text
         assert "default-src 'none'" in answer.headers["content-security-policy"]
-    assert "Something broke" in client.get("/broken").text
+    assert "<h1>Something went wrong here</h1>" in client.get("/broken").text
     assert client.get("/api/broken").json()["status"] == 500
+
+
+@pytest.mark.parametrize(
+    ("path", "heading"),
+    [
+        ("/nowhere", "There is nothing here"),
+        ("/audit", "You may not do that"),
+        ("/submissions/x", "Some values cannot be used"),
+    ],
+)
+def test_what_went_wrong_has_a_heading_for_people(app: FastAPI, path: str, heading: str) -> None:
+    assert f"<h1>{heading}</h1>" in logged_in(app, "bob").get(path).text
 
 
 def test_a_database_that_is_away_is_told_as_that(engine: sa.Engine, tmp_path: Path) -> None:
@@ -149,6 +161,8 @@ def test_a_database_that_is_away_is_told_as_that(engine: sa.Engine, tmp_path: Pa
             assert int(answer.headers["retry-after"]) > 0
             assert "s3cret" not in answer.text
             assert "is away" in answer.text
+            if not path.startswith("/api"):
+                assert "<h1>This page needs a service that is away: the database" in answer.text
         assert log_in(client).status_code == 503  # nobody gets in without a trace
         assert client.get("/").status_code == 303
 
