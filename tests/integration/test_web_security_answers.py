@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx2
 import pytest
 import sqlalchemy as sa
 from fastapi import FastAPI
@@ -16,6 +17,7 @@ from guarded import (
     guards,
     log_in,
     logged_in,
+    served,
     state,
 )
 
@@ -83,6 +85,19 @@ def test_no_file_is_named_by_whoever_asks(app: FastAPI, path: str) -> None:
     assert answer.status_code in (404, 422)
     assert "root:" not in answer.text
     assert "create_app" not in answer.text
+
+
+def test_head_is_answered_as_get_without_a_body(app: FastAPI, submission: int) -> None:
+    reader = bearer(READER_TOKEN)
+    with served(app) as address:
+        for path in ("/", f"/submissions/{submission}", "/healthz", "/nowhere", "/login"):
+            asked = httpx2.get(address + path, headers=reader)
+            answer = httpx2.head(address + path, headers=reader)
+            assert (answer.status_code, answer.content) == (asked.status_code, b"")
+            same = ("content-type", "content-security-policy")
+            assert [answer.headers.get(one) for one in same] == [
+                asked.headers.get(one) for one in same
+            ]
 
 
 def test_refusals_of_the_gate_have_the_headers_too(app: FastAPI) -> None:

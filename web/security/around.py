@@ -3,6 +3,7 @@
 from fastapi import FastAPI
 
 from web.errors import Faults, handle_errors
+from web.heads import Heads
 from web.security import audit, login
 from web.security.gate import Gate
 from web.security.headers import Headers
@@ -17,6 +18,7 @@ def protect(app: FastAPI, security: Security) -> None:
     app.include_router(audit.router)
     handle_errors(app)
     # Each stands around those that were added before it.
+    app.add_middleware(Heads)
     app.add_middleware(Turns)
     app.add_middleware(Gate, security=security)
     app.add_middleware(Faults)
