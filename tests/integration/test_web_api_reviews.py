@@ -79,8 +79,11 @@ def test_what_can_be_no_review_changes_nothing(
     assert reviews.history(planted, plate) == []
 
 
-def test_a_review_of_no_plate_is_told(reviewer: TestClient) -> None:
+def test_a_review_of_no_plate_is_told_and_not_noted(
+    reviewer: TestClient, engine: sa.Engine
+) -> None:
     say(reviewer, 77, 404, verdict="accepted")
+    assert trail(engine) == []
 
 
 @pytest.mark.parametrize(

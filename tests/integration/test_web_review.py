@@ -153,6 +153,16 @@ def test_an_invented_cursor_is_not_found(surfer: Surfer, after: str) -> None:
     assert surfer.client.get("/review", params={"after": after}).status_code == 404
 
 
+def test_nothing_is_kept_where_the_queue_could_not_go_on(engine: sa.Engine, surfer: Surfer) -> None:
+    plant(engine, DOUBTS)
+    surfer.open("/review")
+    for form in surfer.page.iter("form"):
+        if form.method == "POST":
+            form.set("action", "/review/1?after=xx")
+    assert surfer.press("It is right").status == 404
+    assert ask(engine, "SELECT count(*) FROM reviews") == [(0,)]
+
+
 def test_a_sighting_tells_all_about_a_reading(engine: sa.Engine, surfer: Surfer) -> None:
     plant_days(engine)
     [(number,)] = ask(engine, "SELECT plate_id FROM sightings WHERE mark = 'SB888'")

@@ -6,6 +6,7 @@ from fastapi import APIRouter, HTTPException, Query, Request
 
 from hkplates.database import reviews
 from hkplates.database.doubtful import doubtful, doubtful_left
+from hkplates.database.sighting import sighting
 from hkplates.database.text import beginning
 from web import cursors
 from web.api import models
@@ -81,6 +82,8 @@ def review(
 
     Said once more by the same person, nothing is added.
     """
+    if sighting(held.engine, plate_id) is None:  # nothing is noted of what cannot be
+        raise HTTPException(404, f"There is no sighting {plate_id}")
     text = given.text if isinstance(given, models.Corrected) else None
     note(request, "review", {"plate": plate_id, "verdict": given.verdict, "text": text})
     try:

@@ -134,7 +134,8 @@ def answer(
     verdict, printed = _meant(seen, verdict, text)
     subject = {"plate": plate_id, "verdict": verdict, "mark": printed and canonical(printed)}
     try:
-        filters.asked()  # before anything is kept
+        filters.asked()
+        _ = filters.cursor  # both are read before anything is kept
         note(request, "review", subject)
         reviews.record(held.engine, plate_id, verdict, text=printed, reviewer=person.name)
     except FilterInvalid as error:
