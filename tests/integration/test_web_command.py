@@ -6,17 +6,18 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import httpx2
 import pytest
 import sqlalchemy as sa
 from guarded import ADA, PASSWORD, READER_TOKEN, bearer
-from servers.processes import hkplates, variables
+from servers.processes import eventually, hkplates, variables
 from typer.testing import CliRunner
 
 from producer.cli import app, main
+from web.run import MOST_CONNECTIONS
 from web.security.entries import read_tokens, read_users, token_digest
 
 Command = Callable[..., str]
@@ -195,6 +196,18 @@ def test_who_listens_to_others_without_a_proxy_is_warned(environment: dict[str, 
     with serving(guarded(environment), "--host", "0.0.0.0") as (process, _):  # noqa: S104
         assert process.stderr is not None
         assert "passwords reach it over plain HTTP" in process.stderr.readline()
+
+
+def test_of_too_many_connections_more_are_refused(environment: dict[str, str]) -> None:
+    with serving(environment) as (_, address), ExitStack() as opened:
+        place = ("127.0.0.1", int(address.rpartition(":")[2]))
+        for _ in range(MOST_CONNECTIONS):
+            half_sent = opened.enter_context(socket.create_connection(place, timeout=10))
+            half_sent.sendall(b"GET / HTTP/1.1\r\n")
+        assert httpx2.get(f"{address}/healthz", timeout=30).status_code == 503
+        opened.close()
+        well = f"{address}/healthz"
+        eventually(lambda: httpx2.get(well).status_code == 200, "the page answers again", 30)
 
 
 ASKED_TO_END = """
