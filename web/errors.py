@@ -58,7 +58,7 @@ WHAT_TO_DO = {
     429: "Wait a moment.",
     500: "It is not your doing. The log of the page has the details.",
     502: "Another server that this page needs does not let it in.",
-    503: "A service that this page needs is away; try again in some seconds.",
+    503: "A service that this page needs is away, or too slow just now; try again in some seconds.",
 }
 HEADINGS = {
     400: "This request is not in order",

@@ -58,7 +58,7 @@ async def crop(request: Request, held: Held, plate_id: Number, known: Known = No
         return pictures.plate(plate_id)
 
     def seen() -> None:
-        """A page of many shows one of each: no row."""
+        """Nothing is noted: a page has many of them."""
 
     return await _in_turn(request, lambda: _picture(held.pictures, choose, known, seen))
 
