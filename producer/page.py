@@ -36,7 +36,7 @@ def run_web(settings: Settings, place: "Place") -> int:
     logs.configure(settings.log_level)
     stop = Stop()
     stop.listen()  # the server ends by itself, and then asks as it was asked
-    serve(settings, place, lambda line: typer.echo(line, err=True))
+    serve(settings, place, lambda line: typer.echo(line, err=True), lambda: stop.asked)
     return INTERRUPTED if stop.signal == signal.SIGINT else 0
 
 

@@ -46,20 +46,35 @@ class Problem(BaseModel):
 
 
 WHAT_TO_DO = {
-    400: "The request is not in order.",
+    400: "Go back, reload the page and try again.",
     401: "Log in first, or send a token: Authorization: Bearer TOKEN",
-    403: "You may not do that.",
-    404: "There is nothing here. It may have been removed, or the address has a slip in it.",
+    403: "Your role, or the store's own rules, do not allow it.",
+    404: "It may have been removed, or the address has a slip in it.",
     405: "This address does not take that method.",
     409: "It cannot be shown as it is now.",
     410: "It is not there any more.",
-    413: "That is more than this page takes.",
-    422: "Some values cannot be used.",
-    429: "That was asked too often; wait a moment.",
-    500: "Something broke on our side. The log of the page has the details.",
+    413: "It is more than this page takes.",
+    422: "Look at what was typed, and try again.",
+    429: "Wait a moment.",
+    500: "It is not your doing. The log of the page has the details.",
     502: "Another server that this page needs does not let it in.",
-    503: "A service that this page needs is away; try again in some seconds.",
+    503: "A service that this page needs is away, or too slow just now; try again in some seconds.",
 }
+HEADINGS = {
+    400: "This request is not in order",
+    401: "Log in first",
+    403: "You may not do that",
+    404: "There is nothing here",
+    405: "That cannot be done here",
+    408: "That took too long to arrive",
+    413: "That is too much at once",
+    422: "Some values cannot be used",
+    429: "That was asked too often",
+    500: "Something went wrong here",
+    503: "That cannot be done just now",
+}
+"""Of pages, for people; a problem's title is what HTTP calls the status."""
+AWAY = "This page needs a service that is away: the database"
 
 
 def wants_json(request: Request) -> bool:
@@ -72,10 +87,11 @@ def answer(
     status: int,
     detail: str = "",
     *,
+    heading: str = "",
     errors: list[Wrong] | None = None,
     headers: Mapping[str, str] | None = None,
 ) -> Response:
-    """The answer of a status, as a page or as a problem document."""
+    """The answer of a status, as a page (under `heading`) or as a problem document."""
     title = _title(status)
     detail = detail if detail and detail != title else WHAT_TO_DO.get(status, title)
     problem = Problem(title=title, status=status, detail=detail, errors=errors or [])
@@ -83,7 +99,8 @@ def answer(
     if wants_json(request):
         response = JSONResponse(problem.model_dump(), status, media_type=PROBLEM)
     else:
-        response = page(request, "error.html", status=status, problem=problem)
+        heading = heading or HEADINGS.get(status, title)
+        response = page(request, "error.html", status=status, heading=heading, problem=problem)
     response.headers.update(headers or {})
     return response
 
@@ -115,9 +132,16 @@ class Faults:
         except Exception:
             if scope["type"] != "http" or begun:
                 raise
-            # With the traceback; the address without its query, which may hold a mark.
-            log.exception("page_failed", method=scope["method"], path=scope["path"])
+            log.exception("page_failed", method=scope["method"], path=_route(scope))
             await answer(Request(scope), 500)(scope, receive, send)
+
+
+def _route(scope: Scope) -> str:
+    """The address as a pattern, like /marks/{mark}: the address itself may hold a mark."""
+    if "route" not in scope:
+        return "elsewhere"
+    named = {str(value): f"{{{name}}}" for name, value in scope["path_params"].items()}
+    return "/".join(named.get(part, part) for part in str(scope["path"]).split("/"))
 
 
 def _title(status: int) -> str:
@@ -143,6 +167,8 @@ def _invalid(request: Request, error: Exception) -> Response:
 
 
 def _away(request: Request, error: Exception) -> Response:
-    log.warning("service_away", path=request.scope["path"], error=str(error))
-    detail = str(error) if isinstance(error, Later) else WHAT_TO_DO[503]
-    return answer(request, 503, detail, headers={"Retry-After": str(RETRY_SECONDS)})
+    log.warning("service_away", path=_route(request.scope), error=str(error))
+    is_ours = isinstance(error, Later)
+    detail, heading = (str(error), "") if is_ours else (WHAT_TO_DO[503], AWAY)
+    headers = {"Retry-After": str(RETRY_SECONDS)}
+    return answer(request, 503, detail, heading=heading, headers=headers)

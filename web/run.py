@@ -11,16 +11,30 @@ from hkplates.settings import Settings
 from web.app import create_app
 from web.place import Place
 from web.security.access import Access, read_access
+from web.security.hosts import is_loopback
 from web.security.sessions import WHOLE_SECONDS, Sessions
 from web.security.state import Security
 from web.services import opened_services
 
 WAITING = 128
 """Connections that wait to be taken."""
+MOST_CONNECTIONS = 400
+"""At once, half-sent requests too: of more, requests are refused before files cannot be opened."""
+PLAIN = (
+    "Other machines may ask this page, and passwords reach it over plain HTTP: put a proxy with "
+    "TLS before it, and name that with --behind-proxy (docs/web.md)."
+)
 
 
-def serve(settings: Settings, place: Place, tell: Callable[[str], None]) -> None:
+def serve(
+    settings: Settings,
+    place: Place,
+    tell: Callable[[str], None],
+    is_asked_to_end: Callable[[], bool] = lambda: False,
+) -> None:
     """Serve the page; `tell` is given a line for whoever started it.
+
+    `is_asked_to_end`: whether it was asked to before it served, and had no ear for signals yet.
 
     Raises:
         SetupError: a setting is not in order, nobody could log in, the port is taken.
@@ -39,10 +53,25 @@ def serve(settings: Settings, place: Place, tell: Callable[[str], None]) -> None
             server_header=False,
             proxy_headers=bool(place.proxies),
             forwarded_allow_ips=list(place.proxies),
+            limit_concurrency=MOST_CONNECTIONS,
             timeout_graceful_shutdown=5,  # seconds
         )
         tell(_told(listener, access))
-        uvicorn.Server(config).run(sockets=[listener])
+        if not is_loopback(place.host) and not place.proxies:
+            tell(PLAIN)
+        _Server(config, is_asked_to_end).run(sockets=[listener])
+
+
+class _Server(uvicorn.Server):
+    """Ends where it was asked to while it started, before it listened to signals itself."""
+
+    def __init__(self, config: uvicorn.Config, is_asked_to_end: Callable[[], bool]) -> None:
+        super().__init__(config)
+        self._is_asked_to_end = is_asked_to_end
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.should_exit = self.should_exit or self._is_asked_to_end()
 
 
 def _listening(place: Place) -> socket.socket:

@@ -19,13 +19,26 @@ from hkplates.storage.stores import open_stores
 from web.pictures import Pictures
 from web.statuses import Statuses
 
+STATEMENT_SECONDS = 12.0
+"""How long a page's statement may take, or wait for a lock: its thread waits as well."""
+LONG_STATEMENT_SECONDS = 600.0
+"""The same of what counts and changes millions of images beside the pages."""
+CONNECTIONS = 20
+"""More than the pages that are made at once (turns.py), with pictures and logins."""
+PATIENCE_SECONDS = 2.0
+"""How long a page waits for a connection."""
+
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """The database, the stores of photographs and the settings; usable from several threads."""
+    """The database, the stores of photographs and the settings; usable from several threads.
+
+    `engine` breaks off what takes long; `patient`, with connections of its own, is for what may.
+    """
 
     settings: Settings
     engine: sa.Engine
+    patient: sa.Engine
     stores: Mapping[StoreKind, Store]
     statuses: Statuses
     pictures: Pictures
@@ -39,19 +52,34 @@ def opened_services(settings: Settings) -> Iterator[Services]:
         SetupError: no database is named, or it is not at the migration of this version.
         DatabaseUnreachable: Postgres does not answer.
     """
-    engine = open_engine(embedded.resolve_database_url(settings))
-    event.listen(engine, "connect", _tell_utc)
+    url = embedded.resolve_database_url(settings)
+    engine, patient = _opened(url, STATEMENT_SECONDS), _opened(url, LONG_STATEMENT_SECONDS)
     try:
         require_current_schema(engine)
-        yield services_over(engine, settings)
+        yield services_over(engine, settings, patient)
     finally:
         engine.dispose()
+        patient.dispose()
 
 
-def services_over(engine: sa.Engine, settings: Settings) -> Services:
-    """The same, over a database that is open and stays so."""
-    stores = open_stores()
-    return Services(settings, engine, stores, Statuses(engine), Pictures(engine, stores, settings))
+def services_over(
+    engine: sa.Engine, settings: Settings, patient: sa.Engine | None = None
+) -> Services:
+    """The same, over a database that is open and stays so; `patient`, if it is another engine."""
+    stores, patient = open_stores(), patient or engine
+    pictures = Pictures(engine, stores, settings)
+    return Services(settings, engine, patient, stores, Statuses(patient), pictures)
+
+
+def _opened(url: str, seconds: float) -> sa.Engine:
+    engine = open_engine(
+        url,
+        statement_seconds=seconds,
+        connections=CONNECTIONS,
+        patience_seconds=PATIENCE_SECONDS,
+    )
+    event.listen(engine, "connect", _tell_utc)
+    return engine
 
 
 def _tell_utc(connection: psycopg.Connection[tuple[object, ...]], _: object) -> None:

@@ -29,13 +29,17 @@ KEPT = 200
 """Submissions whose counts are remembered."""
 AT_ONCE = 2
 
-_Key = tuple[int, str, datetime]
+_Stand = tuple[str, datetime]
 
 
 @dataclass(slots=True)
 class _Counted:
-    """The latest count, until when it holds (by time.monotonic), and the one in the making."""
+    """The latest count, until when it holds (by time.monotonic), and the one in the making.
 
+    `stand` is how the submission's row stood when the latter was begun.
+    """
+
+    stand: _Stand
     status: Status | None = None
     until: float = 0.0
     making: "Future[Status] | None" = None
@@ -47,13 +51,16 @@ class Statuses:
     def __init__(self, engine: sa.Engine) -> None:
         self._engine = engine
         self._counting = Background(AT_ONCE)
-        self._counted: OrderedDict[_Key, _Counted] = OrderedDict()
+        self._counted: OrderedDict[int, _Counted] = OrderedDict()
         self._lock = Lock()
 
     def of(
         self, rows: Sequence[SubmissionRow], patience: float = PATIENCE_SECONDS
     ) -> list[Status | None]:
         """The status of each row; None where it is being counted for the first time.
+
+        Where a row has another state since it was counted, and the new count is not there yet, the
+        status has the row that it was counted for (`is_old`).
 
         Raises:
             DatabaseUnreachable: Postgres does not answer.
@@ -65,10 +72,11 @@ class Statuses:
         return [self._status(row, one) for row, one in zip(rows, found, strict=True)]
 
     def _entry(self, row: SubmissionRow) -> _Counted:
-        # What was steered is another: nobody waits for an old count to end after "retry".
-        key = row.id, row.state, row.opened_at
-        entry = self._counted.setdefault(key, _Counted())
-        self._counted.move_to_end(key)
+        entry = self._counted.setdefault(row.id, _Counted(_stand(row)))
+        self._counted.move_to_end(row.id)
+        if entry.stand != _stand(row):
+            # Nobody waits for an old count to end after "retry".
+            entry.stand, entry.until, entry.making = _stand(row), 0.0, None
         if len(self._counted) > KEPT:
             self._counted.popitem(last=False)
         if entry.making is None and time.monotonic() >= entry.until:
@@ -81,6 +89,8 @@ class Statuses:
         ended = time.monotonic()
         least = LEAST_SECONDS if row.state in ("listing", "running") else LEAST_SECONDS_ENDED
         with self._lock:
+            if entry.stand != _stand(row):
+                return status  # which is begun anew
             entry.status, entry.making = status, None
             entry.until = ended + max(least, TIMES * (ended - began))
         return status
@@ -91,4 +101,14 @@ class Statuses:
             with self._lock:
                 entry.making = None  # the next page tries again
             making.result()
-        return None if entry.status is None else replace(entry.status, row=row)
+        status = entry.status
+        return status if status is None or is_old(row, status) else replace(status, row=row)
+
+
+def is_old(row: SubmissionRow, status: Status) -> bool:
+    """Whether a status is of a submission as it stood before."""
+    return _stand(status.row) != _stand(row)
+
+
+def _stand(row: SubmissionRow) -> _Stand:
+    return row.state, row.opened_at

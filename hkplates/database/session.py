@@ -14,6 +14,8 @@ from hkplates.database.revision import REVISION
 from hkplates.errors import DatabaseUnreachable, SchemaNotCurrent, SettingInvalid
 
 EXAMPLE = "postgresql://user:password@host:5432/hkplates"
+KEPT = 5
+"""Connections that stay open when nobody uses them."""
 SCHEMES = ("postgresql", "postgres", "postgresql+psycopg")
 CONNECTION = {
     "connect_timeout": 5,  # seconds
@@ -28,8 +30,17 @@ CONNECTION = {
 }
 
 
-def open_engine(url: str, *, statement_seconds: float | None = None) -> sa.Engine:
+def open_engine(
+    url: str,
+    *,
+    statement_seconds: float | None = None,
+    connections: int = 15,
+    patience_seconds: float = 30,
+) -> sa.Engine:
     """An engine for a Postgres URL; connections are made when they are needed.
+
+    Whoever needs one while all `connections` are in use waits `patience_seconds`, and is then told
+    so (sqlalchemy.exc.TimeoutError).
 
     Whatever is run on it raises DatabaseUnreachable where Postgres is away, busy or shutting down,
     or where a statement takes, or waits for a lock, longer than it may.
@@ -46,6 +57,9 @@ def open_engine(url: str, *, statement_seconds: float | None = None) -> sa.Engin
         pool_pre_ping=True,
         # Errors are shown to people; rows hold the names of private photographs.
         hide_parameters=True,
+        max_overflow=connections - KEPT,
+        pool_size=KEPT,
+        pool_timeout=patience_seconds,
     )
     event.listen(engine, "handle_error", _translate)
     if statement_seconds is not None:

@@ -128,6 +128,22 @@ def test_a_submission_is_watched_while_it_runs(
     expect(tab.get_by_text("It is paused", exact=False).first).to_be_visible()
 
 
+def test_a_page_that_cannot_be_loaded_anew_says_since_when(context: BrowserContext) -> None:
+    tab = context.new_page()
+    tab.clock.install(time="2026-07-15T00:30:00Z")
+    tab.goto("/")
+    told = tab.locator("#stale")
+    tab.clock.run_for(8_000)
+    expect(told).to_be_hidden()
+    tab.route("**/", lambda route: route.fulfill(status=503))
+    tab.clock.run_for(8_000)
+    expect(told).to_have_text("Not up to date since 08:30")
+    expect(told).to_have_attribute("aria-live", "polite")
+    tab.unroute("**/")
+    tab.clock.run_for(30_000)
+    expect(told).to_be_hidden()
+
+
 def test_a_misread_mark_is_found_looked_at_and_corrected_by_keyboard(
     environment: dict[str, str], photos: Path, tab: Page, query: Query, tmp_path: Path
 ) -> None:

@@ -5,7 +5,7 @@ import sqlalchemy as sa
 from asking import get, pages, plate_of, say
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
-from guarded import form_token, logged_in
+from guarded import form_token, logged_in, trail
 
 from hkplates.database import reviews
 from web.errors import PROBLEM
@@ -51,6 +51,13 @@ def test_a_reader_may_not_review(api: TestClient, planted: sa.Engine) -> None:
     assert "Only reviewers may do that" in problem["detail"]
 
 
+def test_asking_for_the_queue_leaves_a_row(api: TestClient, planted: sa.Engine) -> None:
+    get(api, "/reviews/queue", below=0.7, prefix="tunnel/", purpose="case 7")
+    [row] = trail(planted)
+    assert (row["actor"], row["action"], row["purpose"]) == ("token:lab", "search", "case 7")
+    assert row["subject"] == {"doubtful": True, "below": 0.7, "prefix": "tunnel/"}
+
+
 @pytest.mark.parametrize(
     ("said", "status"),
     [
@@ -72,8 +79,11 @@ def test_what_can_be_no_review_changes_nothing(
     assert reviews.history(planted, plate) == []
 
 
-def test_a_review_of_no_plate_is_told(reviewer: TestClient) -> None:
+def test_a_review_of_no_plate_is_told_and_not_noted(
+    reviewer: TestClient, engine: sa.Engine
+) -> None:
     say(reviewer, 77, 404, verdict="accepted")
+    assert trail(engine) == []
 
 
 @pytest.mark.parametrize(

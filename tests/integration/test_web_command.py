@@ -6,17 +6,18 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import httpx2
 import pytest
 import sqlalchemy as sa
 from guarded import ADA, PASSWORD, READER_TOKEN, bearer
-from servers.processes import hkplates, variables
+from servers.processes import eventually, hkplates, variables
 from typer.testing import CliRunner
 
 from producer.cli import app, main
+from web.run import MOST_CONNECTIONS
 from web.security.entries import read_tokens, read_users, token_digest
 
 Command = Callable[..., str]
@@ -189,6 +190,47 @@ def test_it_serves_until_it_is_stopped(
         assert "<h1>Submissions</h1>" in httpx2.get(address).text
         process.send_signal(number)
         assert process.wait(30) == status
+
+
+def test_who_listens_to_others_without_a_proxy_is_warned(environment: dict[str, str]) -> None:
+    with serving(guarded(environment), "--host", "0.0.0.0") as (process, _):  # noqa: S104
+        assert process.stderr is not None
+        assert "passwords reach it over plain HTTP" in process.stderr.readline()
+
+
+def test_of_too_many_connections_more_are_refused(environment: dict[str, str]) -> None:
+    with serving(environment) as (_, address), ExitStack() as opened:
+        place = ("127.0.0.1", int(address.rpartition(":")[2]))
+        for _ in range(MOST_CONNECTIONS):
+            half_sent = opened.enter_context(socket.create_connection(place, timeout=10))
+            half_sent.sendall(b"GET / HTTP/1.1\r\n")
+        assert httpx2.get(f"{address}/healthz", timeout=30).status_code == 503
+        opened.close()
+        well = f"{address}/healthz"
+        eventually(lambda: httpx2.get(well).status_code == 200, "the page answers again", 30)
+
+
+ASKED_TO_END = """
+import os, signal
+from hkplates.settings import Settings
+from producer.interrupts import Stop
+from web.place import Place
+from web.run import serve
+
+stop = Stop()
+stop.listen()
+serve(
+    Settings(),
+    Place(port=0),
+    lambda line: os.kill(os.getpid(), signal.SIGTERM),
+    lambda: stop.asked,
+)
+"""
+
+
+def test_it_ends_where_it_is_asked_to_before_it_serves(environment: dict[str, str]) -> None:
+    ended = subprocess.run([sys.executable, "-c", ASKED_TO_END], env=environment, timeout=60)
+    assert ended.returncode == 0
 
 
 def guarded(environment: dict[str, str]) -> dict[str, str]:

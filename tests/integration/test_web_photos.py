@@ -9,11 +9,13 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 import structlog
+from guarded import trail
 from pictured import record
 from PIL import Image
 from servers.s3 import S3
 from surfing import Surfer, surfing
 
+from hkplates.database.session import open_engine
 from hkplates.database.tables import Image as ImageRow
 from hkplates.recognition.images import decode
 
@@ -240,3 +242,43 @@ def test_a_photograph_that_broke_the_workers_is_not_decoded_by_the_page(
         answer = get(surfer, address)
         assert (answer.status_code, answer.headers["content-type"]) == (422, "image/svg+xml")
         assert "It took the reading" in answer.text
+
+
+def test_each_photograph_in_full_leaves_a_row_and_small_pictures_none(
+    engine: sa.Engine, folder: Path, surfer: Surfer
+) -> None:
+    save(folder / "car.jpg")
+    [number] = record(engine, folder, SIZE)
+    photo = f"/api/v1/images/{number}/photo"
+    for address in (f"/photos/{number}", f"/photos/{number}?size=large", photo):
+        assert get(surfer, address).status_code == 200
+    rows = [(row["action"], row["subject"]) for row in trail(engine)]
+    assert rows == [("photograph", {"image": number})] * 3
+    small = (f"/photos/{number}?size=thumbnail", "/plates/1/crop", f"{photo}?size=thumbnail")
+    for address in (*small, "/photos/77"):
+        get(surfer, address)
+    assert len(trail(engine)) == 3
+
+
+def test_without_its_row_no_photograph_is_shown(
+    engine: sa.Engine, folder: Path, surfer: Surfer
+) -> None:
+    save(folder / "car.jpg")
+    [number] = record(engine, folder, SIZE)
+    with engine.begin() as connection:
+        connection.execute(sa.text("ALTER TABLE audit RENAME TO elsewhere"))
+    assert get(surfer, f"/photos/{number}?size=thumbnail").status_code == 200
+    answer = get(surfer, f"/photos/{number}")
+    assert (answer.status_code, answer.headers["content-type"]) == (503, "image/svg+xml")
+    assert get(surfer, f"/api/v1/images/{number}/photo").status_code == 503
+
+
+@pytest.mark.parametrize("address", ["/photos/54", "/plates/54/crop"])
+def test_with_the_database_away_there_is_a_picture_that_says_so(
+    tmp_path: Path, address: str
+) -> None:
+    away = open_engine("postgresql://ada@127.0.0.1:1/hkplates")
+    with surfing(away, tmp_path) as surfer:
+        answer = get(surfer, address)
+    assert (answer.status_code, answer.headers["content-type"]) == (503, "image/svg+xml")
+    assert "cannot ask its database" in answer.text

@@ -249,6 +249,16 @@ def test_an_invented_cursor_is_not_found(surfer: Surfer, after: str) -> None:
     assert surfer.client.get("/review", params={"after": after}).status_code == 404
 
 
+def test_nothing_is_kept_where_the_queue_could_not_go_on(engine: sa.Engine, surfer: Surfer) -> None:
+    plant(engine, DOUBTS)
+    surfer.open("/review")
+    for form in surfer.page.iter("form"):
+        if form.method == "POST":
+            form.set("action", "/review/1?after=xx")
+    assert surfer.press("It is right").status == 404
+    assert ask(engine, "SELECT count(*) FROM reviews") == [(0,)]
+
+
 def test_a_sighting_tells_all_about_a_reading(engine: sa.Engine, surfer: Surfer) -> None:
     plant_days(engine)
     [(number,)] = ask(engine, "SELECT plate_id FROM sightings WHERE mark = 'SB888'")
@@ -326,7 +336,30 @@ def test_searches_sightings_and_reviews_leave_a_trail(engine: sa.Engine, surfer:
     surfer.open("/review").press("It is right")
     surfer.client.get("/review/corrections.jsonl")
     rows = ask(engine, "SELECT action, actor, subject, purpose FROM audit ORDER BY id")
-    assert [row[0] for row in rows] == ["search", "sighting", "search", "review", "export"]
+    actions = ["search", "sighting", "search", "sighting", "review", "sighting", "export"]
+    assert [row[0] for row in rows] == actions
     assert {row[1] for row in rows} == {"local"}
     assert rows[0][2:] == ({"mark": "AB1234"}, "a lost ticket")
-    assert rows[3][2] == {"plate": 1, "verdict": "accepted", "mark": None}
+    assert [row[2] for row in rows[3:6]] == [
+        {"plate": 1, "mark": "AB1234"},
+        {"plate": 1, "verdict": "accepted", "mark": None},
+        {"plate": 2, "mark": "CD5678"},
+    ]
+
+
+def test_whatever_review_shows_leaves_a_row(engine: sa.Engine, surfer: Surfer) -> None:
+    plant(engine, DOUBTS)
+    surfer.open("/review?plate=4")
+    surfer.open("/review?submission=1&since=2026-07")
+    rows = ask(engine, "SELECT action, subject FROM audit ORDER BY id")
+    assert rows[0] == ("sighting", {"plate": 4, "mark": "GH345"})
+    narrowed = {"doubtful": True, "below": "0.8", "submission": "1", "since": "2026-07"}
+    assert rows[1] == ("search", narrowed)
+
+
+@pytest.mark.parametrize("address", ["/review", "/api/v1/reviews/queue"])
+def test_the_queue_cannot_be_read_at_any_pace(
+    engine: sa.Engine, surfer: Surfer, address: str
+) -> None:
+    statuses = {surfer.client.get(address).status_code for _ in range(121)}
+    assert statuses == {200, 429}

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx2
 import pytest
 import sqlalchemy as sa
 from fastapi import FastAPI
@@ -16,6 +17,7 @@ from guarded import (
     guards,
     log_in,
     logged_in,
+    served,
     state,
 )
 
@@ -85,6 +87,19 @@ def test_no_file_is_named_by_whoever_asks(app: FastAPI, path: str) -> None:
     assert "create_app" not in answer.text
 
 
+def test_head_is_answered_as_get_without_a_body(app: FastAPI, submission: int) -> None:
+    reader = bearer(READER_TOKEN)
+    with served(app) as address:
+        for path in ("/", f"/submissions/{submission}", "/healthz", "/nowhere", "/login"):
+            asked = httpx2.get(address + path, headers=reader)
+            answer = httpx2.head(address + path, headers=reader)
+            assert (answer.status_code, answer.content) == (asked.status_code, b"")
+            same = ("content-type", "content-security-policy")
+            assert [answer.headers.get(one) for one in same] == [
+                asked.headers.get(one) for one in same
+            ]
+
+
 def test_refusals_of_the_gate_have_the_headers_too(app: FastAPI) -> None:
     for answer in (
         browser(app).get("/", headers={"Host": "evil.example"}),
@@ -135,8 +150,20 @@ def test_what_breaks_is_told_without_a_traceback(
         assert "hunter2" not in answer.text
         assert "Traceback" not in answer.text
         assert "default-src 'none'" in answer.headers["content-security-policy"]
-    assert "Something broke" in client.get("/broken").text
+    assert "<h1>Something went wrong here</h1>" in client.get("/broken").text
     assert client.get("/api/broken").json()["status"] == 500
+
+
+@pytest.mark.parametrize(
+    ("path", "heading"),
+    [
+        ("/nowhere", "There is nothing here"),
+        ("/audit", "You may not do that"),
+        ("/submissions/x", "Some values cannot be used"),
+    ],
+)
+def test_what_went_wrong_has_a_heading_for_people(app: FastAPI, path: str, heading: str) -> None:
+    assert f"<h1>{heading}</h1>" in logged_in(app, "bob").get(path).text
 
 
 def test_a_database_that_is_away_is_told_as_that(engine: sa.Engine, tmp_path: Path) -> None:
@@ -149,6 +176,8 @@ def test_a_database_that_is_away_is_told_as_that(engine: sa.Engine, tmp_path: Pa
             assert int(answer.headers["retry-after"]) > 0
             assert "s3cret" not in answer.text
             assert "is away" in answer.text
+            if not path.startswith("/api"):
+                assert "<h1>This page needs a service that is away: the database" in answer.text
         assert log_in(client).status_code == 503  # nobody gets in without a trace
         assert client.get("/").status_code == 303
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+import structlog
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from guarded import (
@@ -155,6 +156,31 @@ def test_one_name_is_tried_only_so_often(engine: sa.Engine, tmp_path: Path) -> N
         assert "try again in" in answer.text
         assert log_in(client, "bob").status_code == 303
     assert [row["action"] for row in trail(engine)] == ["login_failed"] * 3 + ["login"]
+
+
+def test_whoever_knows_a_name_locks_nobody_out_elsewhere(engine: sa.Engine, tmp_path: Path) -> None:
+    limits = Limits(logins_by_name=Window(2, 300), logins_by_name_anywhere=Window(5, 300))
+    with application(engine, tmp_path, guards(limits=limits)) as app:
+
+        def there(host: str) -> TestClient:
+            place = {"base_url": ORIGIN, "follow_redirects": False}
+            return TestClient(app, client=(host, 50000), **place)
+
+        for host in ("192.0.2.7", "192.0.2.8"):
+            tried = [log_in(there(host), "ada", "wrong").status_code for _ in range(3)]
+            assert tried == [401, 401, 429]
+        assert log_in(there("192.0.2.9"), "ada").status_code == 303
+        with structlog.testing.capture_logs() as logs:
+            assert log_in(there("192.0.2.9"), "ada").status_code == 429  # the sixth, from anywhere
+    assert logs == [
+        {
+            "event": "login_refused",
+            "log_level": "warning",
+            "limit": "name_anywhere",
+            "known": True,
+            "address": "192.0.2.9",
+        }
+    ]
 
 
 def test_from_one_address_only_so_many_names_are_tried(engine: sa.Engine, tmp_path: Path) -> None:

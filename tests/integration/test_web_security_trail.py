@@ -6,6 +6,7 @@ import re
 
 import pytest
 import sqlalchemy as sa
+import structlog
 from fastapi import FastAPI, Request
 from guarded import (
     PAGES,
@@ -23,6 +24,8 @@ from lxml import html
 
 from hkplates import logs
 from hkplates.database import audit
+from hkplates.database import sighting as sightings
+from hkplates.errors import DatabaseUnreachable
 
 
 def test_who_logs_in_and_out_leaves_rows(app: FastAPI, engine: sa.Engine) -> None:
@@ -110,6 +113,23 @@ def test_the_trail_is_told_in_words(
     page = html.fromstring(logged_in(app, "ada").get("/audit").content)
     [row] = [one for one in page.iter("tr") if "eve" in one.text_content()]
     assert " ".join(row[2].text_content().split()) == words
+
+
+@pytest.mark.parametrize("api", ["", "/api/v1"])
+def test_no_mark_is_in_a_log_line(app: FastAPI, api: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    address = f"{api}/marks/ZJ1111" + ("/sightings" if api else "")
+    client = browser(app)
+    with structlog.testing.capture_logs() as told:
+        for error in (DatabaseUnreachable("away"), RuntimeError("what nobody expected")):
+
+            def fail(*_: object, error: Exception = error, **__: object) -> None:
+                raise error
+
+            monkeypatch.setattr(sightings, "of_mark", fail)
+            client.get(address, headers=bearer(READER_TOKEN))
+    assert [line["event"] for line in told] == ["service_away", "page_failed"]
+    assert {line["path"] for line in told} == {address.replace("ZJ1111", "{mark}")}
+    assert "ZJ1111" not in str(told)
 
 
 def test_no_credential_is_in_a_log_line_or_on_a_page(

@@ -1,5 +1,6 @@
 """Home and the submissions: how far they are, why photographs were not read, and steering them."""
 
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 from planted import JULY, LORRIES, plant
+from servers.processes import eventually
 from surfing import Surfer, surfing
 
 from hkplates.database import queries
@@ -244,6 +246,39 @@ def test_a_count_is_kept_for_a_while_and_made_anew_when_it_was_steered(
     found = kept.of(queries.submissions(engine), patience=20)
     assert [one.row.state for one in found if one] == ["paused", "paused"]
     assert len(made) == 4
+
+
+def test_what_just_ended_is_shown_as_it_was_until_it_is_counted_anew(
+    engine: sa.Engine, surfer: Surfer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fail(engine, 3)
+    assert "Listing s3://b/ 0 of 3 read" in counted(surfer, "/").text
+    counts, go_on = counting.statuses, threading.Event()
+    monkeypatch.setattr(counting, "statuses", lambda *a: go_on.wait(60) and counts(*a))
+    with engine.begin() as connection:
+        connection.execute(sa.update(Submission).values(state="finished"))
+        connection.execute(sa.delete(Image).where(Image.key == "002.jpg"))
+    surfer.open("/")
+    assert "Finished s3://b/ 0 of 3 read" in surfer.text
+    assert surfer.page.find(".//*[@data-every]").get("data-every") == "1"
+    go_on.set()
+    eventually(lambda: "0 of 2 read" in surfer.open("/").text, "it is counted anew", 20)
+
+
+def test_failures_are_listed_while_their_reasons_are_counted(
+    engine: sa.Engine, surfer: Surfer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fail(engine, 2)
+    counts, go_on = counting.statuses, threading.Event()
+    monkeypatch.setattr(counting, "statuses", lambda *a: go_on.wait(60) and counts(*a))
+    surfer.open("/submissions/1/failures")
+    assert "Counting the reasons" in surfer.text
+    assert "001.jpg" in surfer.text
+    go_on.set()
+    wanted = "It is not there any more (2)"
+    eventually(
+        lambda: wanted in surfer.open("/submissions/1/failures").text, "they are counted", 20
+    )
 
 
 def test_a_count_that_failed_is_made_again(

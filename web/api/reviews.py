@@ -7,6 +7,7 @@ from pydantic import AfterValidator
 
 from hkplates.database import reviews
 from hkplates.database.doubtful import doubtful, doubtful_left
+from hkplates.database.sighting import sighting
 from hkplates.database.text import beginning
 from web import cursors
 from web.api import models
@@ -15,12 +16,14 @@ from web.api.parameters import (
     Limit,
     Number,
     Prefix,
+    Purpose,
     Since,
     TextCursor,
     Until,
     answers,
     moments,
 )
+from web.security.pace import UNHURRIED
 from web.security.people import Reviewer
 from web.security.trail import note
 from web.services import Held
@@ -35,8 +38,9 @@ Below = Annotated[
 Submission = Annotated[int | None, Query(ge=1, le=LARGEST, description="Its number.")]
 
 
-@router.get("/reviews/queue", responses=answers(401, 404, 422, 503))
+@router.get("/reviews/queue", dependencies=[UNHURRIED], responses=answers(401, 404, 422, 429, 503))
 def queue(
+    request: Request,
     held: Held,
     below: Below = 0.8,
     since: Since = None,
@@ -45,6 +49,7 @@ def queue(
     submission: Submission = None,
     limit: Limit = 20,
     cursor: TextCursor = None,
+    purpose: Purpose = None,
 ) -> models.Queue:
     """Hong Kong plates that nobody has reviewed, the least sure first."""
     begins, ends = moments(since, until)
@@ -56,6 +61,10 @@ def queue(
         "submission": submission,
     }
     after = None if cursor is None else cursors.doubt(cursor)
+    given = {"below": below, "since": since, "until": until, "prefix": prefix}
+    given |= {"submission": submission}
+    subject = {key: one for key, one in given.items() if one is not None}
+    note(request, "search", {"doubtful": True} | subject, purpose)
     found = doubtful(held.engine, **narrowed, after=after, limit=limit + 1)  # type: ignore[arg-type]
     left, exact = doubtful_left(held.engine, **narrowed)  # type: ignore[arg-type]
     return models.Queue(
@@ -78,6 +87,8 @@ def review(
 
     Said once more by the same person, nothing is added.
     """
+    if sighting(held.engine, plate_id) is None:  # nothing is noted of what cannot be
+        raise HTTPException(404, f"There is no sighting {plate_id}")
     text = given.text if isinstance(given, models.Corrected) else None
     note(request, "review", {"plate": plate_id, "verdict": given.verdict, "text": text})
     try:

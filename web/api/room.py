@@ -16,8 +16,8 @@ that machine may ask.
 
 Send a token, which `hkplates web-token NAME` makes: `Authorization: Bearer TOKEN`. A reader's sees,
 a reviewer's also reviews. Whatever goes wrong is a problem document (RFC 9457) that says what to
-do. Lists come in pages: give `next` as `cursor`. Searches and opened sightings are kept in the
-audit, with `purpose` where you give one."""
+do. Lists come in pages: give `next` as `cursor`. Searches, opened sightings, the queue of reviews
+and photographs in full are kept in the audit, with `purpose` where you give one."""
 
 _token = HTTPBearer(
     scheme_name="token",

@@ -26,7 +26,7 @@ from web.api.parameters import (
     answers,
     moments,
 )
-from web.pages.photos import KEEP, STATUSES, UNREADABLE
+from web.pages.photos import KEEP, STATUSES, UNREADABLE, note_photograph
 from web.pictures import Pictures, Size, Wanted
 from web.security.pace import UNHURRIED
 from web.security.trail import note
@@ -131,7 +131,14 @@ async def crop(request: Request, held: Held, plate_id: Number) -> Response:
 )
 async def photo(request: Request, held: Held, image_id: Number, size: Size = "page") -> Response:
     """The photograph, upright, as JPEG."""
-    return await _picture(request, held.pictures, lambda: held.pictures.photograph(image_id, size))
+
+    def choose() -> Wanted | None:
+        wanted = held.pictures.photograph(image_id, size)
+        if wanted is not None:
+            note_photograph(request, image_id, size)
+        return wanted
+
+    return await _picture(request, held.pictures, choose)
 
 
 async def _picture(

@@ -18,8 +18,8 @@ from web.services import Held, Services
 
 router = APIRouter(prefix="/submissions", tags=["Submissions"])
 
-PATIENCE_SECONDS = 20.0
-"""How long a program waits for millions of images to be counted."""
+PATIENCE_SECONDS = 5.0
+"""How long a program waits for millions of images to be counted, with a turn (turns.py)."""
 Reason = Annotated[
     str | None, Query(pattern=f"^({'|'.join(REASONS)})$", description="Only of this reason.")
 ]

@@ -5,6 +5,7 @@ import textwrap
 from collections.abc import Callable
 from typing import Annotated
 
+import sqlalchemy as sa
 import structlog
 from anyio import CapacityLimiter, to_thread
 from fastapi import APIRouter, Header, Path, Request
@@ -12,6 +13,7 @@ from fastapi.responses import Response
 
 from hkplates.errors import ImageRejected, TemporaryFault
 from web.pictures import Pictures, Size, Wanted
+from web.security.trail import note
 from web.services import Held
 from web.templating import rendered
 from web.words import REASONS
@@ -28,6 +30,7 @@ KEEP = "private, max-age=86400"
 """A picture of one content of one photograph never changes."""
 STATUSES = {"missing": 404, "changed": 410, "forbidden": 403, "archived": 409}
 UNREADABLE = 422
+AWAY = "The page cannot ask its database just now"
 LINE = 34
 """Characters of a placeholder's line."""
 
@@ -41,7 +44,10 @@ async def photograph(
     def choose(pictures: Pictures) -> Wanted | None:
         return pictures.photograph(image_id, size)
 
-    return await _in_turn(request, lambda: _picture(held.pictures, choose, known))
+    def seen() -> None:
+        note_photograph(request, image_id, size)
+
+    return await _in_turn(request, lambda: _picture(held.pictures, choose, known, seen))
 
 
 @router.get("/plates/{plate_id}/crop")
@@ -51,7 +57,20 @@ async def crop(request: Request, held: Held, plate_id: Number, known: Known = No
     def choose(pictures: Pictures) -> Wanted | None:
         return pictures.plate(plate_id)
 
-    return await _in_turn(request, lambda: _picture(held.pictures, choose, known))
+    def seen() -> None:
+        """Nothing is noted: a page has many of them."""
+
+    return await _in_turn(request, lambda: _picture(held.pictures, choose, known, seen))
+
+
+def note_photograph(request: Request, image_id: int, size: Size) -> None:
+    """Note that a photograph is shown in full; of a thumbnail, of which a page has many, nothing.
+
+    Raises:
+        TemporaryFault: it could not be noted; do not show it.
+    """
+    if size != "thumbnail":
+        note(request, "photograph", {"image": image_id})
 
 
 async def _in_turn(request: Request, answer: Callable[[], Response]) -> Response:
@@ -61,9 +80,19 @@ async def _in_turn(request: Request, answer: Callable[[], Response]) -> Response
 
 
 def _picture(
-    pictures: Pictures, choose: Callable[[Pictures], Wanted | None], known: str | None
+    pictures: Pictures,
+    choose: Callable[[Pictures], Wanted | None],
+    known: str | None,
+    seen: Callable[[], None],
 ) -> Response:
-    wanted = choose(pictures)
+    """The picture that is chosen; `seen` is called before it is shown."""
+    try:
+        wanted = choose(pictures)
+        if wanted is not None:
+            seen()
+    except (TemporaryFault, sa.exc.TimeoutError) as error:
+        log.warning("picture_failed", error=str(error))
+        return placeholder(503, AWAY)
     if wanted is None:
         return placeholder(404, "There is no such photograph")
     headers = {"ETag": f'"{wanted.name}"', "Cache-Control": KEEP}

@@ -19,6 +19,7 @@ from hkplates.database.text import beginning
 from hkplates.recognition.marks import canonical
 from web import cursors
 from web.pages.sighting import require_sighting, shown
+from web.security.pace import UNHURRIED
 from web.security.people import Reviewer
 from web.security.trail import note
 from web.services import Held
@@ -52,6 +53,11 @@ class Filters:
     def narrowed(self) -> bool:
         return bool(self.submission or self.since or self.until or self.prefix)
 
+    @property
+    def given(self) -> dict[str, str]:
+        """What was typed; where the queue is was not."""
+        return {name: value for name, value in asdict(self).items() if value and name != "after"}
+
     def link(self, path: str = "/review", **more: object) -> str:
         """An address with these in it."""
         named = {name: value for name, value in (asdict(self) | more).items() if value}
@@ -80,12 +86,15 @@ Chosen = Annotated[Filters, Depends()]
 Plate = Annotated[int | None, Query(ge=1, lt=2**63)]
 
 
-@router.get("/review")
+@router.get("/review", dependencies=[UNHURRIED])
 def queue(
     request: Request, held: Held, filters: Chosen, last: Plate = None, plate: Plate = None
 ) -> Response:
     """The next doubtful reading, or the one of a number. `last` was reviewed just before."""
     try:
+        filters.asked()
+        if filters.narrowed:
+            note(request, "search", {"doubtful": True} | filters.given)
         return _queue(request, held, filters, last, plate)
     except FilterInvalid as error:
         return _page(request, held, Filters(), wrong_filter=str(error), status=422)
@@ -113,7 +122,8 @@ def answer(
     verdict, printed = _meant(seen, verdict, text)
     again = partial(_queue, request, held, filters, last, plate_id, back=back, typed=text or None)
     try:
-        filters.asked()  # before anything is kept
+        filters.asked()
+        _ = filters.cursor  # both are read before anything is kept
         if printed == "":
             return again(status=422, wrong=EMPTY)
         subject = {"plate": plate_id, "verdict": verdict, "mark": printed and canonical(printed)}
@@ -138,7 +148,7 @@ def answer(
 def download(request: Request, held: Held, _: Reviewer) -> Response:
     """All reviews, as training data: one JSON object a line."""
     note(request, "export", {"what": "corrections"})
-    lines = (line(label(plates)) for plates in photographs(held.engine))
+    lines = (line(label(plates)) for plates in photographs(held.patient))
     headers = {"Content-Disposition": 'attachment; filename="corrections.jsonl"'}
     return StreamingResponse(lines, media_type="application/x-ndjson", headers=headers)
 
@@ -156,6 +166,9 @@ def _queue(
     found = doubtful(held.engine, **asked, after=filters.cursor, limit=2)
     left, exact = doubtful_left(held.engine, **asked)
     number = plate or (found[0].plate_id if found else None)
+    seen = None if number is None else require_sighting(held, number)
+    if seen is not None:
+        note(request, "sighting", {"plate": seen.plate_id, "mark": seen.mark})
     # A reading from elsewhere is left behind by going on where the queue is.
     first = bool(found) and found[0].plate_id == number
     skip = replace(filters, after=cursors.text(found[0].cursor)) if first else filters
@@ -163,7 +176,7 @@ def _queue(
         request,
         held,
         filters,
-        seen=None if number is None else require_sighting(held, number),
+        seen=seen,
         left=left,
         left_exact=exact,
         skip=skip.link(),

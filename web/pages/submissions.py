@@ -18,6 +18,7 @@ from web.background import Background
 from web.security.people import Reviewer
 from web.security.trail import note
 from web.services import Held, Services
+from web.statuses import is_old
 from web.templating import page
 
 router = APIRouter(include_in_schema=False)
@@ -81,12 +82,13 @@ def not_read(
     reason = None if reason is None else _known(reason)
     with closing(failures(held.engine, number, reason, FAILURES + 1, after=after)) as rows:
         found = list(islice(rows, FAILURES + 1))
+    [status] = held.statuses.of([row])
     return page(
         request,
         "failures.html",
         row=row,
         reason=reason,
-        reasons=queries.reasons(held.engine, number),
+        reasons=None if status is None else status.reasons,
         failures=found[:FAILURES],
         more=len(found) > FAILURES,
         after=after,
@@ -118,7 +120,7 @@ def steer(
 
 
 def _change(held: Services, number: int, verb: Literal["pause", "resume", "cancel"]) -> str:
-    ledger = Ledger(held.engine)
+    ledger = Ledger(held.patient)
     acts = {"pause": ledger.pause, "resume": ledger.resume, "cancel": ledger.cancel}
     # Cancelling millions takes minutes. Broken off, the same button does the rest.
     changing = _steering.begin(acts[verb], number)
@@ -131,7 +133,7 @@ def _change(held: Services, number: int, verb: Literal["pause", "resume", "cance
 
 
 def _retry(held: Services, number: int, reason: str | None) -> str:
-    retrying = _steering.begin(Ledger(held.engine).retry, number, reason)
+    retrying = _steering.begin(Ledger(held.patient).retry, number, reason)
     try:
         images = sum(one.images for one in retrying.result(PATIENCE_SECONDS))
     except TimeoutError:
@@ -147,7 +149,7 @@ def _known(reason: str) -> str:
 
 def _every(told: Sequence[tuple[SubmissionRow, Status | None]], *, at_rest: int) -> int:
     """Seconds until a page of these is looked at again."""
-    if any(status is None for _, status in told):
+    if any(status is None or is_old(row, status) for row, status in told):
         return 1
     return 2 if any(row.state in ("listing", "running") for row, _ in told) else at_rest
 

@@ -1,12 +1,14 @@
-"""What stands around the application, from the outside in: headers, faults, the gate."""
+"""What stands around the application, from the outside in: headers, faults, the gate, turns."""
 
 from fastapi import FastAPI
 
 from web.errors import Faults, handle_errors
+from web.heads import Heads
 from web.security import audit, login
 from web.security.gate import Gate
 from web.security.headers import Headers
 from web.security.state import Security
+from web.turns import Turns
 
 
 def protect(app: FastAPI, security: Security) -> None:
@@ -16,6 +18,8 @@ def protect(app: FastAPI, security: Security) -> None:
     app.include_router(audit.router)
     handle_errors(app)
     # Each stands around those that were added before it.
+    app.add_middleware(Heads)
+    app.add_middleware(Turns)
     app.add_middleware(Gate, security=security)
     app.add_middleware(Faults)
     app.add_middleware(Headers, is_https=security.access.is_https)

@@ -19,6 +19,7 @@ ROWS = 100
 WORDS = {
     "search": "searched",
     "sighting": "opened",
+    "photograph": "saw",
     "review": "reviewed",
     "control": "steered",
     "export": "exported",

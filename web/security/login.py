@@ -73,19 +73,24 @@ def log_out(request: Request) -> Response:
 @router.get(HEALTH)
 def health(held: Held) -> Response:
     """Whether the page can ask its database: for whoever restarts containers."""
-    with held.engine.connect() as connection:
+    # Not a connection that pages use, all of which may be waiting.
+    with held.patient.connect() as connection:
         connection.execute(sa.text("SELECT 1"))
     return PlainTextResponse("well\n")
 
 
 def _be_unhurried(request: Request, name: str) -> None:
     """Refuse more attempts, before any password is looked at."""
-    limits = security_of(request).limits
-    for window, key in (
-        (limits.logins_by_address, neighbourhood(address_of(request))),
-        (limits.logins_by_name, name),
+    security, near = security_of(request), neighbourhood(address_of(request))
+    limits = security.limits
+    for limit, window, key in (
+        ("address", limits.logins_by_address, near),
+        ("name", limits.logins_by_name, f"{near} {name}"),
+        ("name_anywhere", limits.logins_by_name_anywhere, name),
     ):
         if wait := window.take(key):
+            known = security.access.users.find(name) is not None
+            log.warning("login_refused", limit=limit, known=known, address=address_of(request))
             raise too_often(wait, "attempts to log in")
 
 
@@ -93,7 +98,8 @@ def _begin(request: Request, entry: Entry) -> None:
     """A session of a new number: whoever knew the one before knows nothing of this one."""
     security = security_of(request)
     note(request, "login", {}, person=Person(entry.name, entry.role))
-    security.limits.logins_by_name.forget(entry.name)
+    near = neighbourhood(address_of(request))
+    security.limits.logins_by_name.forget(f"{near} {entry.name}")
     before: Session | None = request.state.session
     if before is not None and before.name:
         _end(request, before)

@@ -15,6 +15,8 @@ class Limits:
 
     logins_by_address: Window = field(default_factory=lambda: Window(20, 300))
     logins_by_name: Window = field(default_factory=lambda: Window(10, 300))
+    """Of one name from one address: whoever knows a name locks nobody out elsewhere."""
+    logins_by_name_anywhere: Window = field(default_factory=lambda: Window(100, 300))
     searches: Window = field(default_factory=lambda: Window(120, 60))
     """Of one person from one address."""
 

@@ -15,7 +15,15 @@ from web.services import services_of
 log = structlog.get_logger()
 
 Action = Literal[
-    "search", "sighting", "review", "control", "export", "login", "login_failed", "logout"
+    "search",
+    "sighting",
+    "photograph",
+    "review",
+    "control",
+    "export",
+    "login",
+    "login_failed",
+    "logout",
 ]
 LONGEST_PURPOSE = 500
 """Characters."""

@@ -1,8 +1,28 @@
 // Keeps a page as it would be if it were loaded again: every part (data-part) that has changed is
-// replaced, every so many seconds (data-every) as the page itself says. A hidden tab rests.
+// replaced, every so many seconds (data-every) as the page itself says. A hidden tab rests. Where
+// it cannot be loaded, it says since when it stands still.
 
 const LEAST_SECONDS = 1;
 const AWAY_SECONDS = 15; // after a request that failed
+
+let current = new Date(); // when it was as it is on the server
+const stale = document.createElement("p");
+stale.id = "stale";
+stale.className = "note bad";
+stale.role = "status";
+stale.ariaLive = "polite";
+stale.hidden = true;
+document.querySelector("main").prepend(stale);
+
+function tell(words) {
+  if (stale.textContent !== words) stale.textContent = words;
+  stale.hidden = words === "";
+}
+
+function time(moment) {
+  const shown = { hour: "2-digit", minute: "2-digit", timeZone: "Asia/Hong_Kong" };
+  return moment.toLocaleTimeString("en-GB", shown);
+}
 
 function seconds() {
   const part = document.querySelector("[data-every]");
@@ -47,8 +67,11 @@ async function live() {
     }
     try {
       await refresh();
+      current = new Date();
+      tell("");
     } catch (error) {
       console.warn("not refreshed:", error.message);
+      tell(`Not up to date since ${time(current)}`);
       await new Promise((resolve) => setTimeout(resolve, 1000 * AWAY_SECONDS));
     }
   }
