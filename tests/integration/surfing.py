@@ -1,5 +1,6 @@
 """Somebody who goes through the page without JavaScript: reads, follows links, presses buttons."""
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -74,6 +75,10 @@ def surfing(engine: sa.Engine, data: Path, **settings: Any) -> Iterator[Surfer]:
     services = services_over(engine, Settings(data=data, **settings))
     with TestClient(create_app(services), base_url=HERE) as client:
         yield Surfer(client)
+    # What the pages count beside themselves still uses connections of the test's engine.
+    for thread in threading.enumerate():
+        if thread.name == "background":
+            thread.join(20)
 
 
 def _words(element: Any) -> str:

@@ -26,6 +26,7 @@ from hkplates import logs
 from hkplates.database import audit
 from hkplates.database import sighting as sightings
 from hkplates.errors import DatabaseUnreachable
+from web import errors
 
 
 def test_who_logs_in_and_out_leaves_rows(app: FastAPI, engine: sa.Engine) -> None:
@@ -119,6 +120,7 @@ def test_the_trail_is_told_in_words(
 def test_no_mark_is_in_a_log_line(app: FastAPI, api: str, monkeypatch: pytest.MonkeyPatch) -> None:
     address = f"{api}/marks/ZJ1111" + ("/sightings" if api else "")
     client = browser(app)
+    monkeypatch.setattr(errors, "log", structlog.get_logger())  # none that was configured before
     with structlog.testing.capture_logs() as told:
         for error in (DatabaseUnreachable("away"), RuntimeError("what nobody expected")):
 
