@@ -3,7 +3,6 @@
 from typing import Annotated
 
 from fastapi import APIRouter, HTTPException, Query, Request
-from pydantic import AfterValidator
 
 from hkplates.database import reviews
 from hkplates.database.doubtful import doubtful, doubtful_left
@@ -30,11 +29,7 @@ from web.services import Held
 
 router = APIRouter(tags=["Reviews"])
 
-Below = Annotated[
-    float,
-    Query(ge=0, le=1, description="Read with less confidence than this."),
-    AfterValidator(cursors.real),
-]
+Below = Annotated[float, Query(ge=0, le=1, description="Read with less confidence than this.")]
 Submission = Annotated[int | None, Query(ge=1, le=LARGEST, description="Its number.")]
 
 
@@ -54,7 +49,7 @@ def queue(
     """Hong Kong plates that nobody has reviewed, the least sure first."""
     begins, ends = moments(since, until)
     narrowed = {
-        "below": below,
+        "below": cursors.real(below),
         "since": begins,
         "until": ends,
         "prefix": beginning(prefix),
