@@ -46,4 +46,5 @@ def test_a_place_on_a_timeline_goes_through_an_address_and_back(moment: datetime
 
 
 def test_a_place_in_the_review_goes_through_an_address_and_back() -> None:
-    assert cursors.doubt(cursors.text((0.3509999930858612, 7))) == (0.3509999930858612, 7)
+    stored = cursors.real(0.351)
+    assert cursors.doubt(cursors.text((stored, 7))) == (stored, 7)
