@@ -1,6 +1,7 @@
 """Somebody who goes through the page without JavaScript: reads, follows links, presses buttons."""
 
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -79,6 +80,15 @@ def surfing(engine: sa.Engine, data: Path, **settings: Any) -> Iterator[Surfer]:
     for thread in threading.enumerate():
         if thread.name == "background":
             thread.join(20)
+
+
+def counted(surfer: Surfer, address: str) -> Surfer:
+    """The page when its photographs are counted, as the browser's script waits for it."""
+    deadline = time.monotonic() + 20
+    while "Counting its photographs" in surfer.open(address).text:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    return surfer
 
 
 def _words(element: Any) -> str:

@@ -10,7 +10,7 @@ import pytest
 import sqlalchemy as sa
 from planted import JULY, LORRIES, plant
 from servers.processes import eventually
-from surfing import Surfer, surfing
+from surfing import Surfer, counted, surfing
 
 from hkplates.database import queries
 from hkplates.database.tables import Image, Submission
@@ -23,15 +23,6 @@ from web.statuses import Statuses
 def surfer(engine: sa.Engine, tmp_path: Path) -> Iterator[Surfer]:
     with surfing(engine, tmp_path) as one:
         yield one
-
-
-def counted(surfer: Surfer, address: str) -> Surfer:
-    """The page when its photographs are counted, as the browser's script waits for it."""
-    deadline = time.monotonic() + 20
-    while "Counting its photographs" in surfer.open(address).text:
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-    return surfer
 
 
 def state(engine: sa.Engine, number: int) -> str:

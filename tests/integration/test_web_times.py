@@ -8,7 +8,7 @@ import pytest
 import sqlalchemy as sa
 from pydantic import SecretStr
 from readings import Reading, plant
-from surfing import Surfer, surfing
+from surfing import Surfer, counted, surfing
 
 from hkplates.settings import Settings
 from web.services import opened_services
@@ -50,7 +50,7 @@ def test_so_may_a_clock_that_is_wrong(
             "UPDATE audit SET happened_at = :at",
         ):
             connection.execute(sa.text(change), {"at": moment})
-    assert surfer.open(address).status == 200
+    assert counted(surfer, address).status == 200
     assert SHOWN[moment] in surfer.text
 
 
