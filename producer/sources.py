@@ -1,5 +1,6 @@
 """What a person may name to be read: a bucket's prefix or a folder."""
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -47,7 +48,8 @@ def _folder(text: str) -> Source:
     if not text.strip() or "\0" in text:
         raise SourceInvalid(f"No source was named; expected {EXAMPLES}")
     # Resolved, so that a folder is the same one by whatever way it is named.
-    path = Path(text).expanduser().resolve()
+    # Of a user that is unknown, ~name stays as it is.
+    path = Path(os.path.expanduser(text)).resolve()
     if path.is_file():
         raise SourceInvalid(f"{text} is a file; name its folder, or try: hkplates read {text}")
     if not path.is_dir():
