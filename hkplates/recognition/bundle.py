@@ -6,6 +6,7 @@
       config.json     input sizes, colour order, classes, threshold, how it was trained,
                       and "files": the SHA-256 of every file beside it
       model.tflite    for LiteRT
+      refiner.tflite  for LiteRT: the detector's second network, if it has one
       saved_model/    for TensorFlow; an installation without TensorFlow may leave it out
 """
 
@@ -21,6 +22,7 @@ from hkplates.recognition.certainty import Certainty
 from hkplates.recognition.choices import RuntimeName
 
 CONFIG = "config.json"
+REFINER = "refiner.tflite"
 FORMAT = 1
 WEIGHTS: dict[RuntimeName, str] = {"litert": "model.tflite", "tensorflow": "saved_model/"}
 REMEDY = "Restore it from the repository, or train it again (models/README.md)."
@@ -54,14 +56,18 @@ class Bundle:
         return float(self.config["threshold"])
 
     @property
-    def first_threshold(self) -> float | None:
-        """Least score of a place to be looked at again; None where one look is to do."""
-        value = self.config.get("first_threshold")
-        return None if value is None else float(value)
+    def first_threshold(self) -> float:
+        """Least warmth of a place that is looked at at all."""
+        return float(self.config.get("first_threshold", 0.05))
+
+    @property
+    def refiner(self) -> Path | None:
+        """The network that looks at each find again; None where the detector is alone."""
+        return self.folder / REFINER if REFINER in self.config["files"] else None
 
     @property
     def certainty(self) -> Certainty | None:
-        """What makes warmth a probability; None where warmth is the score."""
+        """What makes the networks' answers a probability; None where warmth is the score."""
         value = self.config.get("certainty")
         return None if value is None else Certainty(*(float(number) for number in value))
 

@@ -1,35 +1,36 @@
-"""From a network's warmth to a probability, and back: a straight line between their log-odds."""
+"""From what the networks say of a place to a probability: a straight line between log-odds."""
 
 import math
 from dataclasses import dataclass
 
-LEAST = 1e-6  # warmths and probabilities of 0 and 1 are taken for this far from them
+LEAST = 1e-6  # warmths of 0 and 1 are taken for this far from them
 
 
 @dataclass(frozen=True, slots=True)
 class Certainty:
-    """`slope` and `shift` of the line, fitted on photographs held back; 1 and 0 change nothing."""
+    """A logistic regression on the detector's warmth and the refiner's lead.
 
-    slope: float = 1.0
+    Fitted on photographs held back; as it stands, warmth is the probability.
+    """
+
+    warmth: float = 1.0
+    lead: float = 0.0
     shift: float = 0.0
 
     def __post_init__(self) -> None:
-        if not self.slope > 0:
-            raise ValueError(f"expected a slope above 0, got {self.slope}")
+        if self.warmth < 0 or self.lead < 0 or self.warmth + self.lead == 0:
+            raise ValueError(f"expected weights of 0 and more, got {self.warmth} and {self.lead}")
 
-    def probability(self, warmth: float) -> float:
-        """How likely it is that something of this warmth is what it was taken for."""
-        return _share(self.slope * _odds(warmth) + self.shift)
+    def probability(self, warmth: float, lead: float = 0.0) -> float:
+        """How likely it is that something is what it was taken for.
 
-    def warmth(self, probability: float) -> float:
-        """The warmth of this probability: what a threshold means inside of the network."""
-        return _share((_odds(probability) - self.shift) / self.slope)
+        `warmth` (0 to 1) is the detector's, `lead` the log-odds that the refiner gives.
+        """
+        odds = self.warmth * log_odds(warmth) + self.lead * lead + self.shift
+        return 1 / (1 + math.exp(-min(max(odds, -50.0), 50.0)))
 
 
-def _odds(share: float) -> float:
+def log_odds(share: float) -> float:
+    """The logarithm of share / (1 - share), of a share not quite 0 or 1."""
     inside = min(max(share, LEAST), 1 - LEAST)
     return math.log(inside / (1 - inside))
-
-
-def _share(odds: float) -> float:
-    return 1 / (1 + math.exp(-odds))

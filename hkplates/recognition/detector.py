@@ -1,27 +1,26 @@
 """Find plates in photographs with the trained network, in LiteRT or in TensorFlow.
 
 Both runtimes share what comes before (fit the photograph into the input) and after (peaks of the
-answers, a second look at each); only the middle differs, and a test holds them to the same boxes.
+answers, the refiner's look at each); only the middle differs, and a test holds them to the same
+boxes.
 """
 
-import os
-import sys
-import tempfile
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from hkplates.errors import BundleInvalid, RuntimeMissing
 from hkplates.recognition.bundle import REMEDY, Bundle, open_bundle
 from hkplates.recognition.certainty import Certainty
 from hkplates.recognition.choices import RuntimeName
 from hkplates.recognition.images import letterbox
-from hkplates.recognition.peaks import Answers, Peak, find_peaks
-from hkplates.recognition.second_look import look_again
+from hkplates.recognition.litert import open_interpreter
+from hkplates.recognition.peaks import Answers, Peak, drop_repeats, find_peaks
+from hkplates.recognition.refiner import Refiner
 from hkplates.recognition.types import Detection, Detector, Photo, Quad, Region
 
 REGIONS: tuple[Region, Region] = ("HK", "other")  # of the network's classes, in their order
@@ -30,8 +29,23 @@ REGIONS: tuple[Region, Region] = ("HK", "other")  # of the network's classes, in
 # 2,560 x 1,920 made of four, the small input finds 22 and the large one 27.
 LARGE_SIDE = 1800
 
+LEAST_WARMTH = 0.05  # below it nothing is a plate
+
 Answer = Callable[[Photo], Answers]
 """A fitted photograph (H, W, 3) to the network's answers (H/8, W/8, 10)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """A place that may be a plate: corners (4, 2) in pixels of the photograph, and its class.
+
+    `warmth` (0 to 1) is the detector's; `lead` the refiner's log-odds of that class.
+    """
+
+    corners: npt.NDArray[np.float32]
+    label: int
+    warmth: float
+    lead: float | None = None
 
 
 class NetworkDetector:
@@ -44,23 +58,24 @@ class NetworkDetector:
         threshold: float,
         *,
         large_inputs: Sequence[tuple[int, int]] = (),
-        first_threshold: float | None = None,
+        first_threshold: float = LEAST_WARMTH,
+        refiner: Refiner | None = None,
         certainty: Certainty | None = None,
         sha256: str = "",
     ) -> None:
         """`inputs` are heights and widths to choose from; `sha256` names the model.
 
         Photographs of more than LARGE_SIDE pixels go into the `large_inputs`, if there are any.
-        With a `first_threshold`, whatever the first look finds of this warmth is looked at again.
-        `certainty` makes the warmth of what is found the score that `threshold` is about.
+        Whatever has a warmth of `first_threshold` is looked at by the `refiner`; `certainty` makes
+        what both say the score that `threshold` is about.
         """
         self.answer = answer
         self._inputs = tuple(inputs)
         self._large_inputs = tuple(large_inputs) or self._inputs
         self._first_threshold = first_threshold
+        self._refiner = refiner
         self._certainty = certainty or Certainty()
         self.threshold = threshold
-        self._least = threshold if certainty is None else certainty.warmth(threshold)
         self.sha256 = sha256
 
     def detect(self, photo: Photo) -> list[Detection]:
@@ -68,25 +83,44 @@ class NetworkDetector:
 
         `photo` is (height, width, 3) uint8 RGB; quads are in its pixels.
         """
-        if self._first_threshold is None:
-            peaks = self._first_look(photo, self._least)
-        else:
-            doubtful = self._first_look(photo, min(self._first_threshold, self._least))
-            peaks = look_again(photo, doubtful, self.answer, self._least)
-        return [self._detection(peak) for peak in peaks]
+        return self.reports(self.sights(photo), self._certainty, self.threshold)
 
-    def _detection(self, peak: Peak) -> Detection:
-        score = self._certainty.probability(peak.score)
-        return Detection(Quad.from_array(peak.corners), score, REGIONS[peak.label])
+    def reports(
+        self, sights: Sequence[Sight], certainty: Certainty, threshold: float
+    ) -> list[Detection]:
+        """Those sights that are plates with a probability of `threshold`, none of them twice."""
+        peaks = [
+            Peak(s.corners, certainty.probability(s.warmth, s.lead or 0.0), s.label) for s in sights
+        ]
+        return [
+            Detection(Quad.from_array(peak.corners), peak.score, REGIONS[peak.label])
+            for peak in drop_repeats([peak for peak in peaks if peak.score >= threshold])
+        ]
 
-    def _first_look(self, photo: Photo, threshold: float) -> list[Peak]:
-        """Peaks in pixels of the photograph."""
+    def sights(self, photo: Photo) -> list[Sight]:
+        """What may be a plate, as the refiner sees it, if there is one."""
+        seen = [self._look_at(photo, peak) for peak in self.first_look(photo)]
+        return [sight for sight in seen if sight is not None]
+
+    def first_look(self, photo: Photo) -> list[Peak]:
+        """What may be a plate, before the refiner looks at it; in pixels of the photograph."""
         inputs = self._large_inputs if max(photo.shape[:2]) > LARGE_SIDE else self._inputs
         height, width = best_input(photo.shape[1] / photo.shape[0], inputs)
         fitted, scale, left, top = letterbox(photo, width, height)
         offset = np.array([left, top], np.float32)
-        peaks = find_peaks(self.answer(fitted), threshold)
+        peaks = find_peaks(self.answer(fitted), self._first_threshold)
         return [replace(p, corners=(p.corners - offset) / np.float32(scale)) for p in peaks]
+
+    def _look_at(self, photo: Photo, peak: Peak) -> Sight | None:
+        if self._refiner is None:
+            return Sight(peak.corners, peak.label, peak.score)
+        refined = self._refiner.refine(photo, peak.corners.astype(np.float64))
+        if refined is None:
+            return None
+        label = int(refined.kinds[: len(REGIONS)].argmax())
+        return Sight(
+            refined.corners.astype(np.float32), label, peak.score, lead=refined.lead(label)
+        )
 
 
 class LiteRTDetector(NetworkDetector):
@@ -116,21 +150,8 @@ class LiteRTDetector(NetworkDetector):
     def _interpreter(self, size: tuple[int, ...]) -> Any:
         """One interpreter for each input size: to resize one costs more than a photograph."""
         if size not in self._interpreters:
-            self._interpreters[size] = self._load(size)
+            self._interpreters[size] = open_interpreter(self._model, (1, *size, 3))
         return self._interpreters[size]
-
-    def _load(self, size: tuple[int, ...]) -> Any:
-        from ai_edge_litert.interpreter import Interpreter
-
-        try:
-            with without_announcements():
-                interpreter = Interpreter(model_path=str(self._model), num_threads=1)
-                index = interpreter.get_input_details()[0]["index"]
-                interpreter.resize_tensor_input(index, [1, *size, 3])
-                interpreter.allocate_tensors()
-        except (ValueError, RuntimeError) as error:
-            raise BundleInvalid(f"LiteRT cannot load {self._model}: {error}. {REMEDY}") from None
-        return interpreter
 
 
 class TensorFlowDetector(NetworkDetector):
@@ -173,6 +194,7 @@ def _settings(bundle: Bundle, threshold: float | None) -> dict[str, Any]:
         "threshold": bundle.threshold if threshold is None else threshold,
         "large_inputs": bundle.large_inputs,
         "first_threshold": bundle.first_threshold,
+        "refiner": bundle.refiner and Refiner(bundle.refiner),
         "certainty": bundle.certainty,
         "sha256": bundle.sha256,
     }
@@ -197,24 +219,3 @@ def open_detector(folder: Path, runtime: RuntimeName, threshold: float | None = 
 def best_input(aspect: float, inputs: Sequence[tuple[int, int]]) -> tuple[int, int]:
     """The height and width in which a photograph of width / height `aspect` is shown largest."""
     return max(inputs, key=lambda size: min(size[1] / aspect, size[0]))
-
-
-@contextmanager
-def without_announcements() -> Iterator[None]:
-    """Leave out LiteRT's "INFO: Created ..." on standard error, which no setting turns off.
-
-    Whatever else is written meanwhile comes out afterwards.
-    """
-    sys.stderr.flush()
-    real = os.dup(2)
-    with tempfile.TemporaryFile() as held:
-        os.dup2(held.fileno(), 2)
-        try:
-            yield
-        finally:
-            os.dup2(real, 2)
-            os.close(real)
-            held.seek(0)
-            kept = b"".join(line for line in held if not line.startswith(b"INFO: "))
-            if kept:
-                os.write(2, kept)

@@ -1,10 +1,10 @@
 """Fits the decoder's few figures on plates that the network was not trained on.
 
-Real plates held out are few, so that drawn ones are added; both weigh the same.
+Real plates are few, so that drawn ones are added; both weigh the same.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -14,14 +14,15 @@ import numpy as np
 from hkplates.recognition import marks
 from hkplates.recognition.decoding import Decoder, Scored, evidence
 from hkplates.recognition.images import rectify
-from hkplates.recognition.reader import NeuralReader, open_reader
+from hkplates.recognition.reader import NeuralReader
 from hkplates.recognition.types import Crop, Quad
-from models.reader import evaluate, real
+from models.reader import evaluate
 from models.reader.dataset import Mixture, Samples
 from models.reader.network import SYMBOLS
+from models.reader.real import HeldOut, RealPlate
 
 DRAWN = 600
-TIMES = 6  # crops of each held-out plate
+TIMES = 6  # crops of each real plate
 SURE = 0.97  # from this confidence on, a plate is looked at once
 # Not fitted: too few such plates are held out. Nine in ten marks are two letters and a number; of
 # the others hardly any is one shape away from that, and most of what is read so is misread.
@@ -50,18 +51,12 @@ class Example:
     once: Sequence[Scored]
     often: Sequence[Scored]
     mark: str
-    weight: float
+    weight: float = 1.0
 
 
-def fit(
-    bundle: Path, data: Path, share: float, fonts: Sequence[Path], drawn: int = DRAWN
-) -> dict[str, Any]:
-    """The decoder's figures for config.json, for the weights in `bundle`.
-
-    `share` of train's plates is held out; `drawn` plates are drawn in addition.
-    """
-    reader = open_reader(bundle)
-    examples = _real(reader, data, share, drawn) + _drawn(reader, data, fonts, drawn)
+def fit(real_ones: Sequence[Example], drawn_ones: Sequence[Example]) -> dict[str, Any]:
+    """The decoder's figures for config.json."""
+    examples = [*_sharing(real_ones, max(len(drawn_ones), 1)), *drawn_ones]
     slot_share, personalised = max(
         product((0.3, 0.4, 0.5, 0.6, 0.7), (-0.5, -1.0, -1.5, -2.0, -3.0)),
         key=lambda pair: _right(examples, *pair),
@@ -80,34 +75,39 @@ def fit(
     }
 
 
-def _real(reader: NeuralReader, data: Path, share: float, drawn: int) -> list[Example]:
+def photographed(reader: NeuralReader, plates: Sequence[RealPlate]) -> list[Example]:
+    """Examples of real plates, which the reader must not have been trained on."""
     rng = np.random.default_rng(7)
-    plates = [p for p in real.hong_kong(data / "train") if real.held_out(p.label, share)]
     return [
-        _example(reader, crop, plate.label.text, drawn / len(plates) / TIMES)
+        _example(reader, crop, plate.label.text)
         for plate in plates
         for crop in evaluate.crops(plate, TIMES, evaluate.OFF, rng)
     ]
 
 
-def _drawn(reader: NeuralReader, data: Path, fonts: Sequence[Path], count: int) -> list[Example]:
-    samples = Samples(data, 99, 1.0, fonts)
+def drawn(reader: NeuralReader, data: Path, fonts: Sequence[Path], count: int) -> list[Example]:
+    """Examples of `count` drawn plates; `data` has the backgrounds they stand before."""
+    samples = Samples(data, 99, HeldOut(0, 1), fonts)
     views = [samples.view(MIXTURE) for _ in range(count)]
     return [
-        _example(reader, _cut_out(pixels, corners), label.text, 1.0)
-        for pixels, corners, label in views
+        _example(reader, _cut_out(pixels, corners), label.text) for pixels, corners, label in views
     ]
+
+
+def _sharing(examples: Sequence[Example], weight: float) -> list[Example]:
+    """The examples, weighing so much together."""
+    return [replace(e, weight=weight / len(examples)) for e in examples]
 
 
 def _cut_out(pixels: np.ndarray, corners: np.ndarray) -> Crop:
     return rectify(np.repeat(pixels[:, :, None], 3, axis=2), Quad.from_array(corners))
 
 
-def _example(reader: NeuralReader, crop: Crop, text: str, weight: float) -> Example:
+def _example(reader: NeuralReader, crop: Crop, text: str) -> Example:
     plain = _decoder(0.5, 0.0)
     first = reader.look(crop)
     often = plain.rank([first, *reader.look_around(crop)])
-    return Example(plain.rank([first]), often, marks.canonical(text), weight)
+    return Example(plain.rank([first]), often, marks.canonical(text))
 
 
 def _decoder(slot_share: float, personalised: float) -> Decoder:

@@ -10,7 +10,7 @@ import numpy as np
 from models.reader import camera, lettering, real
 from models.reader.lettering import Label
 from models.reader.network import BLANK, HEIGHT, SLOTS, SYMBOLS, WIDTH
-from models.reader.real import RealPlate
+from models.reader.real import HeldOut, RealPlate
 from models.synthesis.faces import Faces
 from models.synthesis.neighbours import draw_macau, draw_mainland
 from models.synthesis.registrations import draw_registration
@@ -51,11 +51,11 @@ class Mixture:
 class Samples:
     """Draws training samples from a labelled folder and a typeface folder, by chance."""
 
-    def __init__(self, data: Path, seed: int, holdout: float, fonts: Sequence[Path] = ()) -> None:
+    def __init__(self, data: Path, seed: int, held: HeldOut, fonts: Sequence[Path] = ()) -> None:
         """`data` holds train/ and backgrounds/; plates whose text is held out are left out."""
         self._rng = np.random.default_rng(seed)
         self._faces = Faces(fonts)
-        plates = [p for p in real.hong_kong(data / "train") if not real.held_out(p.label, holdout)]
+        plates = [p for p in real.hong_kong(data / "train") if p.label not in held]
         self._real = plates + [p for p in plates if p.varied] * 2  # they are few and differ most
         self._others = real.others(data / "train")
         self._mainland = real.mainland(data / "train")

@@ -21,7 +21,7 @@ from hkplates.recognition.reader import NeuralReader, open_reader
 from hkplates.recognition.types import Crop, Quad, TextReading
 from models.reader import camera, real
 from models.reader.network import BLANK, SYMBOLS
-from models.reader.real import RealPlate
+from models.reader.real import HeldOut, RealPlate
 
 BUNDLE = Path(__file__).with_name("bundle")
 OFF = 0.04
@@ -76,9 +76,9 @@ def views(plates: Sequence[RealPlate], times: int = 4, off: float = OFF) -> View
     return {"true": true, "shaken": shaken}
 
 
-def held_out_views(data: Path, share: float) -> Views:
+def held_out_views(data: Path, held: HeldOut) -> Views:
     """Views of the plates of train/ that training leaves out."""
-    plates = [p for p in real.hong_kong(data / "train") if real.held_out(p.label, share)]
+    plates = [p for p in real.hong_kong(data / "train") if p.label in held]
     return views(plates)
 
 
@@ -151,6 +151,15 @@ def reliability(seen: Sequence[Outcome]) -> str:
     return "\n".join(lines)
 
 
+def misread(seen: Sequence[Outcome]) -> str:
+    """What was not read exactly, a line each."""
+    return "\n".join(
+        f"{o.plate.file}: {o.truth} read {o.mark or 'nothing'} ({o.reading.confidence:.2f})"
+        for o in seen
+        if not o.right
+    )
+
+
 def _share(seen: Sequence[Outcome]) -> float:
     return float(np.mean([outcome.right for outcome in seen]))
 
@@ -189,10 +198,7 @@ def main() -> None:
     spent = (time.process_time() - started) / len(shaken) * 1000
     print(table(true, shaken), reliability(shaken), sep="\n\n")
     print(f"\n{spent:.1f} ms CPU per crop, cutting out included")
-    for outcome in true:
-        if not outcome.right:
-            told = f"{outcome.truth} read {outcome.mark or 'nothing'}"
-            print(f"{outcome.plate.file}: {told} ({outcome.reading.confidence:.2f})")
+    print(misread(true))
 
 
 if __name__ == "__main__":

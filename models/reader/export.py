@@ -1,13 +1,15 @@
 """Write the bundle that hkplates opens, from a training finished or not.
 
-    python -m models.reader.export --data DATA [--folder FOLDER] [--bundle FOLDER]
+    python -m models.reader.export --data DATA [--folder FOLDER] [--folds FOLDER] [--bundle FOLDER]
 
-The decoder's figures are fitted on plates of train/ that training left out, and on drawn ones.
+The decoder's figures are fitted on the plates of train/, each as the reader read it that was not
+trained on it (models/reader/crossvalidate.py), and on drawn ones.
 """
 
 import argparse
 import json
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +19,13 @@ import yaml
 
 from hkplates.recognition.bundle import CONFIG as CONFIG_NAME
 from hkplates.recognition.bundle import FORMAT, hash_of
+from hkplates.recognition.reader import open_reader
+from models.litert import convert
 from models.reader import calibrate
 from models.reader.evaluate import BUNDLE
+from models.reader.folds import open_folds
 from models.reader.network import HEIGHT, MARGIN, SLOTS, STEPS, SYMBOLS, WIDTH
-from models.reader.train import CONFIG, Trainer
+from models.reader.train import FINETUNE, Trainer
 
 
 def export(trainer: Trainer, bundle: Path) -> dict[str, Any]:
@@ -52,6 +57,12 @@ def export(trainer: Trainer, bundle: Path) -> dict[str, Any]:
     return described
 
 
+def fit(bundle: Path, folds: Path, data: Path, fonts: Sequence[Path], drawn: int) -> dict[str, Any]:
+    """The decoder's figures, on every fold's plates and on those that `bundle` reads of `drawn`."""
+    photographed = [example for fold in open_folds(folds, data) for example in fold.examples()]
+    return calibrate.fit(photographed, calibrate.drawn(open_reader(bundle), data, fonts, drawn))
+
+
 def write_config(bundle: Path, described: dict[str, Any]) -> None:
     """Write config.json with the hashes of all files beside it."""
     files = sorted(p for p in bundle.rglob("*") if p.is_file() and p.name != CONFIG_NAME)
@@ -61,31 +72,22 @@ def write_config(bundle: Path, described: dict[str, Any]) -> None:
 
 
 def _convert(trainer: Trainer) -> bytes:
-    from tensorflow.python.framework.convert_to_constants import (
-        convert_variables_to_constants_v2,
-    )
-
     def answer(pixels: Any) -> Any:
         out = trainer.model(pixels, training=False)
         parts = [out[name] for name in ("slots", "lower", "rows", "ctc")]
         return tf.concat([tf.reshape(p, (1, int(np.prod(p.shape[1:])))) for p in parts], axis=1)
 
-    traced = tf.function(answer).get_concrete_function(
-        tf.TensorSpec((1, HEIGHT, WIDTH, 1), tf.uint8)
-    )
-    # Frozen first: weights left as variables stay outside the graph, and LiteRT is then slow.
-    frozen = convert_variables_to_constants_v2(traced)
-    written: bytes = tf.lite.TFLiteConverter.from_concrete_functions([frozen]).convert()
-    return written
+    return convert(answer, (1, HEIGHT, WIDTH, 1))
 
 
 def main() -> None:
     """The command line."""
     cli = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     cli.add_argument("--data", type=Path, required=True)
-    cli.add_argument("--folder", type=Path, default=Path(".train/reader"))
+    cli.add_argument("--folder", type=Path, default=Path(".train/reader-fine"))
     cli.add_argument("--bundle", type=Path, default=BUNDLE)
-    cli.add_argument("--config", type=Path, default=CONFIG, help="that the training used")
+    cli.add_argument("--folds", type=Path, default=Path(".train/reader-folds"))
+    cli.add_argument("--config", type=Path, default=FINETUNE, help="that the training used")
     cli.add_argument("--fonts", type=Path, action="append", help="further typeface folders")
     cli.add_argument("--drawn", type=int, default=calibrate.DRAWN, help="plates to calibrate on")
     given = cli.parse_args()
@@ -95,9 +97,7 @@ def main() -> None:
         raise SystemExit(f"No training state in {given.folder}; train first (models/README.md).")
     described = export(trainer, given.bundle)
     fonts = given.fonts or [given.data / "fonts"]
-    described["decoder"] = calibrate.fit(
-        given.bundle, given.data, config["holdout"], fonts, given.drawn
-    )
+    described["decoder"] = fit(given.bundle, given.folds, given.data, fonts, given.drawn)
     write_config(given.bundle, described)
     print(json.dumps(described["decoder"]), json.dumps(described["training"]))
 

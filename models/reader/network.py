@@ -78,11 +78,11 @@ def _mix(x, channels):
 
 def _trunk(x):
     # Straight to a quarter of the size: finer maps cost half of the training and read no better.
-    x = _convolve(x, 40, kernel=8, strides=4)
-    x = _convolve(x, 40)
-    x = _convolve(x, 72, strides=(2, 1))
-    x = _convolve(x, 112, strides=(2, 1))
-    x = _mix(_mix(x, 112), 112)
+    x = _convolve(x, 48, kernel=8, strides=4)
+    x = _convolve(x, 48)
+    x = _convolve(x, 88, strides=(2, 1))
+    x = _convolve(x, 144, strides=(2, 1))
+    x = _mix(_mix(_mix(x, 144), 144), 144)
     return Places()(x)
 
 

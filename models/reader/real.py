@@ -73,9 +73,23 @@ def backgrounds(folder: Path, limit: int = 400) -> list[np.ndarray]:
     return pictures
 
 
-def held_out(label: Label, share: float) -> bool:
-    """Whether a plate is kept from training: by its text, so that all its photographs are."""
-    return zlib.crc32(label.text.encode()) % 1000 < share * 1000
+@dataclass(frozen=True, slots=True)
+class HeldOut:
+    """Which plates are kept from training: by text, so that all photographs of a plate are.
+
+    A text's lot lies evenly between 0 and 1; those from `start` up to `stop` are kept.
+    """
+
+    start: float
+    stop: float
+
+    @classmethod
+    def fold(cls, number: int, folds: int) -> "HeldOut":
+        """One of so many equal parts, counted from 0."""
+        return cls(number / folds, (number + 1) / folds)
+
+    def __contains__(self, label: Label) -> bool:
+        return self.start <= zlib.crc32(label.text.encode()) % 1000 / 1000 < self.stop
 
 
 def _plates(folder: Path) -> Iterator[tuple[Row, Row]]:

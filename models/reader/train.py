@@ -1,9 +1,9 @@
-"""Train the reader: python -m models.reader.train --data DATA [--minutes N] [--fresh]
+"""Train the reader: python -m models.reader.train --data DATA [--samples N] [--fresh]
 
-With --start BUNDLE it begins with that bundle's weights; --config may name another recipe, as
-finetune.yaml. The learning rate follows the time spent, not the steps, so that a slow machine ends
-its cosine too; with --samples N it follows those seen. State is saved every few minutes; stopped,
-the same command goes on, unless --fresh.
+With --start it begins with the weights of another training's folder, or of a bundle; --config may
+name another recipe, as finetune.yaml. The learning rate follows the samples seen; with --minutes N
+it follows the time spent where that is ahead, so that a slow machine ends its cosine too. State is
+saved every few minutes; stopped, the same command goes on, unless --fresh.
 """
 
 import argparse
@@ -25,10 +25,12 @@ from models.reader import evaluate
 from models.reader.curves import draw
 from models.reader.dataset import Batch, Samples, mixture
 from models.reader.network import BLANK, STEPS, build
+from models.reader.real import HeldOut
 from models.reader.start import load_bundle
 
 Config = Mapping[str, Any]
 CONFIG = Path(__file__).with_name("config.yaml")
+FINETUNE = Path(__file__).with_name("finetune.yaml")
 LONGEST_STEP = 5.0  # seconds; a step that took longer stood still meanwhile
 START_SAMPLES = 512  # to take the weights of a bundle apart
 
@@ -64,14 +66,21 @@ class Trainer:
 
     @property
     def progress(self) -> float:
-        """The share of the time that is spent, or of the samples that are seen: 0 to 1."""
-        by_time = float(self.spent.numpy()) / (self._config["minutes"] * 60)
-        most = self._config.get("samples")
-        return min(1.0, max(by_time, self.samples / most if most else 0.0))
+        """The share of the samples that are seen, or of the time that is spent: 0 to 1."""
+        minutes = self._config.get("minutes")
+        by_time = float(self.spent.numpy()) / (minutes * 60) if minutes else 0.0
+        return min(1.0, max(by_time, self.samples / self._config["samples"]))
 
-    def start_with(self, bundle: Path, pixels: np.ndarray) -> None:
-        """Begin with the weights of a bundle; `pixels` are samples (models/reader/start.py)."""
-        load_bundle(self.model, bundle, pixels)
+    def start_with(self, source: Path, pixels: np.ndarray) -> None:
+        """Begin with the weights of a training's folder, or of a bundle.
+
+        `pixels` are samples, to take a bundle apart with (models/reader/start.py).
+        """
+        saved = tf.train.latest_checkpoint(str(source / "state"))
+        if saved is None:
+            load_bundle(self.model, source, pixels)
+        else:
+            tf.train.Checkpoint(model=self.model).restore(saved).expect_partial()
 
     def resume(self) -> bool:
         """Go on from the newest saved state; whether there was one."""
@@ -137,20 +146,22 @@ def train(
     resume: bool,
     start: Path | None = None,
 ) -> Trainer:
-    """Train until the configured minutes are spent; log.jsonl and the state lie in `folder`.
+    """Train until the samples are seen; log.jsonl and the state lie in `folder`.
 
-    Where there is nothing to resume it begins with the weights of the bundle `start`, if given.
+    Where there is nothing to resume it begins with the weights of `start`, if given: the folder of
+    another training, or a bundle.
     """
     folder.mkdir(parents=True, exist_ok=True)
     trainer = Trainer(config, folder)
     going_on = resume and trainer.resume()
     # Other samples after a pause, not the first ones once more.
     seed = config["seed"] + (int(trainer.steps.numpy()) if going_on else 0)
-    samples = Samples(data, seed, config["holdout"], fonts)
+    held_out = HeldOut(*config["held_out"])
+    samples = Samples(data, seed, held_out, fonts)
     if start and not going_on:
         last = mixture(_without_until(config["phases"][-1]))
         trainer.start_with(start, samples.batch(START_SAMPLES, last).pixels)
-    held = evaluate.held_out_views(data, config["holdout"])
+    held = evaluate.held_out_views(data, held_out)
     with (folder / "log.jsonl").open("a" if going_on else "w", encoding="utf-8") as log:
         _loop(trainer, config, samples, held, log)
     draw(folder)
@@ -204,9 +215,9 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, default=Path(".train/reader"))
     parser.add_argument("--fonts", type=Path, action="append", help="further typeface folders")
     parser.add_argument("--config", type=Path, default=CONFIG)
-    parser.add_argument("--start", type=Path, help="bundle whose weights to begin with")
-    parser.add_argument("--minutes", type=float)
-    parser.add_argument("--samples", type=int, help="end after so many as well")
+    parser.add_argument("--start", type=Path, help="training or bundle to begin with")
+    parser.add_argument("--samples", type=int)
+    parser.add_argument("--minutes", type=float, help="end after so many as well")
     parser.add_argument("--batch", type=int)
     parser.add_argument("--threads", type=int, default=0, help="0: all cores")
     parser.add_argument("--fresh", action="store_true", help="start anew, not where it stopped")
@@ -215,8 +226,8 @@ def main() -> None:
     tf.config.threading.set_inter_op_parallelism_threads(min(given.threads, 1))
     cv2.setNumThreads(given.threads or -1)
     config = yaml.safe_load(given.config.read_text(encoding="utf-8"))
-    config["minutes"] = given.minutes or config["minutes"]
-    config["samples"] = given.samples
+    config["minutes"] = given.minutes
+    config["samples"] = given.samples or config["samples"]
     config["batch"] = given.batch or config["batch"]
     fonts = given.fonts or [given.data / "fonts"]
     resume = not given.fresh

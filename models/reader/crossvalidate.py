@@ -1,0 +1,89 @@
+"""Measure what the reader reads of plates that it was not trained on, all of train/ in turn.
+
+    python -m models.reader.crossvalidate --data DATA [--start FOLDER] [--folds 4]
+
+The plates of train/ are parted into folds by their texts. For each fold a second training
+(finetune.yaml) without it begins where the first one, which saw no Hong Kong plate at all, ended.
+Its decoder and its confidence are fitted on the other folds, as their own readers read them; then
+it reads the fold that it was kept from. Stopped, the same command goes on. What is kept in
+`--folder` is what `models.reader.export --folds` fits the shipped reader's decoder on.
+"""
+
+import argparse
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from hkplates.recognition.reader import open_reader
+from models.reader import calibrate, evaluate
+from models.reader.calibrate import Example
+from models.reader.evaluate import Outcome
+from models.reader.export import export, write_config
+from models.reader.folds import FOLDERS, Fold, open_folds
+from models.reader.real import HeldOut
+from models.reader.train import FINETUNE, train
+
+
+def train_folds(
+    config: dict[str, Any], data: Path, folder: Path, start: Path, fonts: list[Path], folds: int
+) -> None:
+    """Train a reader without each of the folds, where that is not done yet."""
+    for number in range(folds):
+        place = folder / FOLDERS.format(number)
+        if (place / "bundle").exists():
+            continue
+        held = HeldOut.fold(number, folds)
+        mine = {**config, "held_out": [held.start, held.stop]}
+        print(f"fold {number + 1} of {folds}", flush=True)
+        trainer = train(mine, data, place, fonts, resume=True, start=start)
+        export(trainer, place / "bundle")
+
+
+def measure(folds: Sequence[Fold], drawn: Sequence[Example]) -> tuple[list[Outcome], list[Outcome]]:
+    """What is read on true and on shaken corners; each decoder is fitted on the other folds."""
+    examples = [fold.examples() for fold in folds]
+    true, shaken = [], []
+    for fold in folds:
+        others = [
+            e for other, es in zip(folds, examples, strict=True) if other is not fold for e in es
+        ]
+        _settle(fold.bundle, calibrate.fit(others, drawn))
+        true += fold.outcomes(1, 0.0)
+        shaken += fold.outcomes(5, evaluate.OFF)
+    return true, shaken
+
+
+def _settle(bundle: Path, decoder: dict[str, Any]) -> None:
+    """Give a bundle the figures of a decoder."""
+    described = json.loads((bundle / "config.json").read_text(encoding="utf-8"))
+    write_config(bundle, {**described, "decoder": decoder})
+
+
+def main() -> None:
+    """The command line."""
+    cli = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    cli.add_argument("--data", type=Path, required=True)
+    cli.add_argument("--start", type=Path, default=Path(".train/reader"), help="the first training")
+    cli.add_argument("--folder", type=Path, default=Path(".train/reader-folds"))
+    cli.add_argument("--config", type=Path, default=FINETUNE)
+    cli.add_argument("--fonts", type=Path, action="append", help="further typeface folders")
+    cli.add_argument("--folds", type=int, default=4)
+    cli.add_argument("--samples", type=int)
+    cli.add_argument("--drawn", type=int, default=calibrate.DRAWN, help="plates to calibrate on")
+    given = cli.parse_args()
+    config = yaml.safe_load(given.config.read_text(encoding="utf-8"))
+    config["samples"] = given.samples or config["samples"]
+    fonts = given.fonts or [given.data / "fonts"]
+    train_folds(config, given.data, given.folder, given.start, fonts, given.folds)
+    folds = open_folds(given.folder, given.data)
+    drawn = calibrate.drawn(open_reader(folds[0].bundle), given.data, fonts, given.drawn)
+    true, shaken = measure(folds, drawn)
+    print(evaluate.table(true, shaken), evaluate.reliability(shaken), sep="\n\n")
+    print(evaluate.misread(true))
+
+
+if __name__ == "__main__":
+    main()

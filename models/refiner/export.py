@@ -1,0 +1,71 @@
+"""Put a trained refiner into the detector's bundle, and settle what both say together.
+
+    python -m models.refiner.export --data FOLDER [--out FOLDER] [--bundle FOLDER]
+
+The certainty and the threshold of the bundle are chosen anew on the photographs held back from both
+trainings.
+"""
+
+import argparse
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from hkplates.recognition.bundle import CONFIG as CONFIG_NAME
+from hkplates.recognition.bundle import REFINER, hash_of, open_bundle
+from hkplates.recognition.refiner import HEIGHT, KINDS, WIDTH
+from models.detector.evaluate import BUNDLE
+from models.detector.settle import settle
+from models.detector.train import read_config, read_data
+from models.litert import convert
+from models.refiner.network import ServingRefiner, build_network
+from models.refiner.train import CONFIG
+
+
+def export(out: Path, bundle: Path, config: dict[str, Any]) -> None:
+    """Write the averaged weights in `out` into the bundle, and name them in its config."""
+    network = build_network()
+    network.load_weights(out / "averaged.weights.h5")
+    (bundle / REFINER).write_bytes(convert(ServingRefiner(network).answer, (1, HEIGHT, WIDTH, 3)))
+    state = json.loads((out / "state.json").read_text(encoding="utf-8"))
+    about = {
+        "input": "uint8 (1, height, width, 3) RGB: a plate cut out along its corners; all scaling "
+        "is inside",
+        "output": "float32 (1, 11): x, y of how far each corner is off in pixels of the input, "
+        "logits of each kind",
+        "kinds": list(KINDS),
+        "seed": config["seed"],
+        "samples": state["step"] * config["batch"],
+        "minutes": round(state["seconds"] / 60, 1),
+    }
+    _change(bundle, {"refiner": about})
+
+
+def _change(bundle: Path, values: dict[str, Any]) -> None:
+    """Change config.json, and write the hash of the refiner into it."""
+    path = bundle / CONFIG_NAME
+    described = {**json.loads(path.read_text(encoding="utf-8")), **values}
+    described["files"][REFINER] = hash_of((bundle / REFINER).read_bytes())
+    path.write_text(json.dumps(described, indent=2) + "\n", encoding="utf-8")
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """The command line."""
+    cli = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    cli.add_argument("--data", type=Path, required=True)
+    cli.add_argument("--out", type=Path, default=Path(".train/refiner"))
+    cli.add_argument("--bundle", type=Path, default=BUNDLE, help="of the detector")
+    cli.add_argument("--config", type=Path, default=CONFIG, help="that the training used")
+    options = cli.parse_args(arguments)
+    config = read_config(options.config)
+    export(options.out, options.bundle, config)
+    certainty, threshold = settle(options.bundle, read_data(options.data, config)[1])
+    weights = [certainty.warmth, certainty.lead, certainty.shift]
+    _change(options.bundle, {"certainty": weights, "threshold": threshold})
+    opened = open_bundle(options.bundle)
+    print(f"{options.bundle}: certainty {weights}, threshold {threshold}, {opened.sha256}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,55 @@
+"""The refiner's network: one plate, cut out along loose corners, to firmer corners and its kind."""
+
+import keras
+import tensorflow as tf
+from keras import layers
+
+from hkplates.recognition.refiner import HEIGHT, KINDS, WIDTH
+
+MOVE_SCALE = 8.0  # pixels of the input per unit of a corner output, so that outputs stay near one
+
+
+def build_network() -> keras.Model:
+    """RGB in -1..1, (n, HEIGHT, WIDTH, 3), to (n, 8 + kinds): corners' moves, then logits."""
+    picture = keras.Input((HEIGHT, WIDTH, 3), name="picture")
+    x = _convolved(picture, 24, kernel=5, strides=2)
+    x = _convolved(x, 40, strides=2)
+    x = _convolved(x, 72, strides=2)
+    x = _residual(x, 72)
+    x = _convolved(x, 112, strides=2)
+    x = _residual(x, 112)
+    # Where something stands must not be averaged away: all places stay, in fewer channels.
+    x = layers.Flatten()(_convolved(x, 32, kernel=1))
+    x = layers.Dense(160, use_bias=False)(x)
+    x = layers.LeakyReLU(0.1)(layers.BatchNormalization(momentum=0.98)(x))
+    x = layers.Dropout(0.1)(x)
+    return keras.Model(picture, layers.Dense(8 + len(KINDS), name="answers")(x), name="refiner")
+
+
+class ServingRefiner(tf.Module):
+    """What is exported: uint8 RGB in, pixels and logits out; all scaling inside."""
+
+    def __init__(self, network: keras.Model) -> None:
+        super().__init__()
+        self.network = network
+
+    def answer(self, pixels: tf.Tensor) -> tf.Tensor:
+        """(n, HEIGHT, WIDTH, 3) uint8 to (n, 8 + kinds): x, y of four moves, then logits."""
+        out = self.network(scaled(pixels), training=False)
+        return tf.concat([out[:, :8] * MOVE_SCALE, out[:, 8:]], -1)
+
+
+def scaled(pixels: tf.Tensor) -> tf.Tensor:
+    """Bytes to -1..1."""
+    return tf.cast(pixels, tf.float32) / 127.5 - 1.0
+
+
+def _convolved(x: tf.Tensor, channels: int, kernel: int = 3, strides: int = 1) -> tf.Tensor:
+    x = layers.Conv2D(channels, kernel, strides, "same", use_bias=False)(x)
+    return layers.ReLU()(layers.BatchNormalization(momentum=0.98)(x))
+
+
+def _residual(x: tf.Tensor, channels: int) -> tf.Tensor:
+    y = _convolved(x, channels)
+    y = layers.Conv2D(channels, 3, 1, "same", use_bias=False)(y)
+    return layers.ReLU()(layers.Add()([x, layers.BatchNormalization(momentum=0.98)(y)]))

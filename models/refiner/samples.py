@@ -1,0 +1,206 @@
+"""What the refiner learns from: places that the detector finds in its own views, and what they are.
+
+A process of its own makes views as for the detector (models/detector/views.py) and lets the
+detector look at them; the training cuts parts out of those it keeps, along corners moved by chance.
+The process is forked before TensorFlow is imported: a child forked after it may hang.
+"""
+
+import multiprocessing
+import queue
+import signal
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from hkplates.recognition.bundle import open_bundle
+from hkplates.recognition.detector import LiteRTDetector
+from hkplates.recognition.peaks import Peak, find_peaks, overlap
+from hkplates.recognition.refiner import KINDS, look, plate_size, units
+from models.detector.album import UNCERTAIN, LabelledPlate
+from models.detector.feed import LOOK_FOR_SPOTS, SPOTS, read_spots
+from models.detector.targets import SMALLEST_WIDTH
+from models.detector.views import View, ViewMaker
+
+NONE = KINDS.index("none")
+SAME = 0.3  # intersection over union from which a find is the labelled plate
+TOUCHES = 0.08  # from which it is neither that plate nor nothing
+BOX_COUNTS = 0.1  # how much the corners of an upright box count: they are a poor guess
+
+Batch = tuple[np.ndarray, ...]
+"""pixels uint8 (n, HEIGHT, WIDTH, 3), moves (n, 4, 2) in pixels of the input, weight of each
+(n, 2) across and down, kind (n,) int32."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A quad of a view, what it is, and the plate's true corners, which count by `weight`."""
+
+    corners: np.ndarray
+    kind: int
+    truth: np.ndarray
+    weight: float
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A view's pixels and its places."""
+
+    pixels: np.ndarray
+    places: tuple[Place, ...]
+
+
+class Finder:
+    """The detector's first look at a view."""
+
+    def __init__(self, bundle: Path, least: float) -> None:
+        self._detector = LiteRTDetector(open_bundle(bundle))
+        self._least = least
+
+    def places(self, view: View) -> tuple[Place, ...]:
+        """What it finds, by the labels; and every labelled plate itself, found or not."""
+        found = [_judged(peak.corners, view.plates) for peak in self._peaks(view)]
+        given = [_place(p.quad, p) for p in view.plates if p.label != UNCERTAIN]
+        return tuple(place for place in [*found, *given] if place is not None)
+
+    def _peaks(self, view: View) -> list[Peak]:
+        return find_peaks(self._detector.answer(view.pixels), self._least)
+
+
+def _judged(corners: np.ndarray, plates: Sequence[LabelledPlate]) -> Place | None:
+    """A find as a place to learn from; None where the labels leave open what it is."""
+    shares = [overlap(corners, plate.quad.astype(np.float32)) for plate in plates]
+    best = int(np.argmax(shares)) if shares else -1
+    if best < 0 or shares[best] < TOUCHES:
+        return Place(corners, NONE, corners, 0.0)
+    plate = plates[best]
+    return _place(corners, plate) if shares[best] >= SAME and plate.label != UNCERTAIN else None
+
+
+def _place(corners: np.ndarray, plate: LabelledPlate) -> Place | None:
+    if plate_size(plate.quad)[0] < SMALLEST_WIDTH:
+        return None
+    weight = 1.0 if plate.exact else BOX_COUNTS
+    return Place(corners.astype(float), plate.label, plate.quad.astype(float), weight)
+
+
+class Pool:
+    """Views kept, to be shown parts of several times over."""
+
+    def __init__(self, config: Mapping[str, Any], seed: int) -> None:
+        self._rng = np.random.default_rng(seed)
+        self._most, self._jitter = int(config["pool"]), config["jitter"]
+        self._shares = np.array([config["shares"][kind] for kind in KINDS])
+        self._seen: list[Seen] = []
+
+    def add(self, seen: Seen) -> None:
+        """Keep a view, in place of another where the pool is full."""
+        if len(self._seen) < self._most:
+            self._seen.append(seen)
+        else:
+            self._seen[self._rng.integers(self._most)] = seen
+
+    def batch(self, size: int) -> Batch:
+        """`size` parts: kinds by their shares, then views by chance."""
+        parts = []
+        while len(parts) < size:
+            part = self._part(int(self._rng.choice(len(KINDS), p=self._shares)))
+            if part is not None:
+                parts.append(part)
+        pixels, moves, weights, kinds = zip(*parts, strict=True)
+        return (
+            np.stack(pixels),
+            np.stack(moves).astype(np.float32),
+            np.stack(weights).astype(np.float32),
+            np.array(kinds, np.int32),
+        )
+
+    def _part(self, kind: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, int] | None:
+        rng = self._rng
+        seen = self._seen[rng.integers(len(self._seen))]
+        places = [place for place in seen.places if place.kind == kind]
+        if not places:
+            return None
+        place = places[rng.integers(len(places))]
+        loose = shaken(rng, place.corners, rng.uniform(*self._jitter))
+        glimpse = look(seen.pixels, loose)
+        if glimpse is None:
+            return None
+        width, height = plate_size(loose)
+        weight = np.array([place.weight / unit for unit in units(min(width / height, 8.0))])
+        return glimpse.pixels, glimpse.from_photo(place.truth) - glimpse.corners, weight, kind
+
+
+def shaken(rng: np.random.Generator, corners: np.ndarray, off: float) -> np.ndarray:
+    """Corners moved by `off` heights of the plate: a third each alone, the rest together."""
+    width, height = plate_size(corners)
+    alone = rng.normal(0, 0.4, (4, 2)) * off * height
+    together = rng.normal(0, 0.5, 2) * off * height
+    grown = 1 + rng.normal(0, 0.6, 2) * off * height / np.array([width, height])
+    middle = corners.mean(axis=0)
+    return (corners - middle) * grown + middle + together + alone
+
+
+class Feed:
+    """Views with their places, from a process of its own."""
+
+    def __init__(
+        self, maker: ViewMaker, bundle: Path, config: Mapping[str, Any], out: Path
+    ) -> None:
+        """`bundle` is the detector's; `out` may hold a file of its hard spots."""
+        fork = multiprocessing.get_context("fork")
+        self._queue: multiprocessing.Queue = fork.Queue(maxsize=64)
+        arguments = (maker, bundle, config, out / SPOTS, self._queue)
+        self._worker = fork.Process(target=_produce, args=arguments, daemon=True)
+        self._worker.start()
+
+    @classmethod
+    @contextmanager
+    def of(
+        cls, maker: ViewMaker, bundle: Path, config: Mapping[str, Any], out: Path
+    ) -> Iterator["Feed"]:
+        """A feed that is ended when the block is left."""
+        feed = cls(maker, bundle, config, out)
+        try:
+            yield feed
+        finally:
+            feed.close()
+
+    def views(self) -> Iterator[Seen]:
+        """Without end."""
+        while True:
+            try:
+                yield self._queue.get(timeout=60)
+            except queue.Empty:
+                if not self._worker.is_alive():
+                    raise RuntimeError("the process that makes views has died") from None
+
+    def close(self) -> None:
+        """End the process."""
+        self._worker.terminate()
+        self._worker.join()
+
+
+def _produce(
+    maker: ViewMaker,
+    bundle: Path,
+    config: Mapping[str, Any],
+    spots: Path,
+    out: multiprocessing.Queue,
+) -> None:
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.signal(
+        signal.SIGINT, signal.SIG_IGN
+    )  # Ctrl-C reaches the whole group; the parent ends us
+    rng = np.random.default_rng(config["seed"])
+    finder = Finder(bundle, config["least_warmth"])
+    number = 0
+    while True:
+        if number % LOOK_FOR_SPOTS == 0:
+            maker.spots = read_spots(spots)
+        number += 1
+        view = maker.make(rng)
+        out.put(Seen(view.pixels, finder.places(view)))

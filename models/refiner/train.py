@@ -1,0 +1,205 @@
+"""Train the refiner of a detector's finds.
+
+    python -m models.refiner.train --data FOLDER [--out FOLDER] [--samples N] [--detector BUNDLE]
+
+The data is what the detector was trained on (models/detector/train.py), the views are made as for
+it; beside each labelled plate the refiner learns from what that detector finds in them. Stopped by
+Ctrl-C or a signal it saves, and the same command goes on from there.
+"""
+
+import argparse
+import json
+import math
+import signal
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from models.detector.evaluate import BUNDLE
+from models.detector.feed import SPOTS, write_spots
+from models.detector.mining import LEAST_FALSE, find_spots
+from models.detector.train import append, data_folders, draw_pictures, read_config, read_data
+from models.detector.views import Mixture, ViewMaker
+from models.refiner.samples import Batch, Feed, Pool
+
+CONFIG = Path(__file__).parent / "config.yaml"
+FILL = 300  # views in the pool before the first batch
+KIND_SHARE = 0.12  # of the loss that kinds are, where corners are one
+BETA = 0.05  # heights of a plate; below it corner errors count squared
+Options = dict[str, Any]
+
+
+class Training:
+    """The network, its optimiser and averaged weights, and their checkpoint on disk."""
+
+    def __init__(self, out: Path, config: Options) -> None:
+        import keras
+        import tensorflow as tf
+
+        from models.refiner.network import build_network, scaled
+
+        keras.utils.set_random_seed(config["seed"])
+        self._tf, self._scaled, self._config, self.out = tf, scaled, config, out
+        self.network, self.averaged = build_network(), build_network()
+        self.averaged.set_weights(self.network.get_weights())
+        self._optimizer = keras.optimizers.AdamW(
+            config["rate"], weight_decay=config["decay"], clipnorm=5.0
+        )
+        self._optimizer.build(self.network.trainable_variables)
+        self._checkpoint = tf.train.Checkpoint(
+            network=self.network, averaged=self.averaged, optimizer=self._optimizer
+        )
+        self._step = tf.function(self._one_step)
+        self.step = 0
+        self.seconds = 0.0
+
+    @property
+    def share(self) -> float:
+        """0 at the start, 1 at the end."""
+        return self.step * self._config["batch"] / self._config["samples"]
+
+    def learn(self, batch: Batch) -> tuple[float, ...]:
+        """One step; corners' mean error in heights, the loss of kinds, the share of them right."""
+        config = self._config
+        warm = min(1.0, (self.step + 1) / config["warm_up"])
+        cosine = 0.5 * (1 + math.cos(math.pi * min(self.share, 1.0)))
+        self._optimizer.learning_rate.assign(config["rate"] * warm * (0.01 + 0.99 * cosine))
+        keep = min(config["averaging"], (1 + self.step) / (10 + self.step))
+        constants = [self._tf.constant(column) for column in batch]
+        figures = self._step(self._tf.constant(keep, self._tf.float32), *constants)
+        self.step += 1
+        return tuple(float(figure) for figure in figures)
+
+    def _one_step(self, keep: Any, pixels: Any, moves: Any, weight: Any, kinds: Any) -> Any:
+        tf = self._tf
+        with tf.GradientTape() as tape:
+            out = self.network(self._scaled(pixels), training=True)
+            corners = self._corner_error(out[:, :8], moves, weight)
+            about = tf.reduce_mean(
+                tf.nn.sparse_softmax_cross_entropy_with_logits(kinds, out[:, 8:])
+            )
+            loss = corners + KIND_SHARE * about
+        weights = self.network.trainable_variables
+        self._optimizer.apply(tape.gradient(loss, weights), weights)
+        for mean, now in zip(self.averaged.weights, self.network.weights, strict=True):
+            mean.assign(keep * mean + (1 - keep) * now)
+        right = tf.cast(tf.argmax(out[:, 8:], -1, tf.int32) == kinds, tf.float32)
+        return corners, about, tf.reduce_mean(right)
+
+    def _corner_error(self, out: Any, moves: Any, weight: Any) -> Any:
+        """Smooth absolute error in heights of the plate, over the parts that show one."""
+        from models.refiner.network import MOVE_SCALE
+
+        tf = self._tf
+        error = tf.abs(tf.reshape(out, (-1, 4, 2)) * MOVE_SCALE - moves) * weight[:, None]
+        smooth = tf.where(error < BETA, 0.5 * error**2 / BETA, error - 0.5 * BETA)
+        plates = tf.reduce_sum(tf.cast(weight[:, 0] > 0, tf.float32))
+        return tf.reduce_sum(smooth) / (8.0 * tf.maximum(plates, 1.0))
+
+    def save(self) -> None:
+        """Write the checkpoint and the state; the weights to export go into a file of their own."""
+        self._checkpoint.write(str(self.out / "checkpoint"))
+        waiting = self.out / "averaged.new.weights.h5"
+        self.averaged.save_weights(waiting)
+        waiting.replace(self.out / "averaged.weights.h5")
+        state = {"step": self.step, "seconds": self.seconds}
+        (self.out / "state.json").write_text(json.dumps(state), encoding="utf-8")
+
+    def resume(self) -> bool:
+        """Go on from the checkpoint, if there is one."""
+        state = self.out / "state.json"
+        if not state.exists():
+            return False
+        self._checkpoint.read(str(self.out / "checkpoint")).expect_partial()
+        known = json.loads(state.read_text(encoding="utf-8"))
+        self.step, self.seconds = known["step"], known["seconds"]
+        return True
+
+
+def train(training: Training, feed: Feed, config: Options) -> None:
+    """Until all samples are seen; a line of figures and a checkpoint now and then."""
+    pool = Pool(config, config["seed"] + training.step)
+    views = feed.views()
+    for _ in range(FILL):
+        pool.add(next(views))
+    figures: list[tuple[float, ...]] = []
+    last = saved = time.monotonic()
+    while training.share < 1:
+        for _ in range(config["views_a_batch"]):
+            pool.add(next(views))
+        figures.append(training.learn(pool.batch(config["batch"])))
+        now = time.monotonic()
+        training.seconds, last = training.seconds + now - last, now
+        if training.step % config["report_steps"] == 0:
+            _say(training, config, figures)
+            figures = []
+        if now - saved > config["checkpoint_minutes"] * 60:
+            training.save()
+            saved = now
+    training.save()
+
+
+def _say(training: Training, config: Options, figures: Sequence[tuple[float, ...]]) -> None:
+    corners, kinds, right = np.mean(figures, axis=0)
+    samples = training.step * config["batch"]
+    rate = samples / max(training.seconds, 1)
+    print(
+        f"{training.share:6.1%}  {samples} samples  {rate:.0f}/s  corners {corners:.4f}  "
+        f"kinds {kinds:.3f}  right {right:.3f}",
+        flush=True,
+    )
+    line = {"samples": samples, "corners": round(corners, 5), "kinds": round(kinds, 5)}
+    append(training.out / "log.jsonl", {**line, "right": round(right, 4)})
+
+
+def hard_spots(bundle: Path, learn: Sequence[Any], config: Options) -> list[Any]:
+    """What the detector takes for plates in the photographs it learned from, and is none."""
+    from hkplates.recognition.bundle import open_bundle
+    from hkplates.recognition.detector import LiteRTDetector
+
+    detector = LiteRTDetector(open_bundle(bundle), LEAST_FALSE)
+    return find_spots(detector.detect, learn, np.random.default_rng(config["seed"]))
+
+
+def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
+    cli = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    cli.add_argument("--data", type=Path, required=True)
+    cli.add_argument("--out", type=Path, default=Path(".train/refiner"))
+    cli.add_argument("--samples", type=int)
+    cli.add_argument("--detector", type=Path, default=BUNDLE, help="bundle whose finds to refine")
+    cli.add_argument("--fonts", type=Path, action="append", default=[], help="folder of typefaces")
+    cli.add_argument("--config", type=Path, default=CONFIG)
+    return cli.parse_args(arguments)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """The command line."""
+    options = _options(arguments)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: save, end the feed
+    cv2.setNumThreads(0)  # before the feed forks: OpenCV's threads do not survive that
+    config = read_config(options.config)
+    config["samples"] = options.samples or config["samples"]
+    learn, _ = read_data(options.data, config)
+    learn += draw_pictures(config["drawn_scenes"], config["seed"])
+    options.out.mkdir(parents=True, exist_ok=True)
+    if not (options.out / SPOTS).exists():
+        write_spots(options.out / SPOTS, hard_spots(options.detector, learn, config))
+    fonts = [*options.fonts, *(f for f in data_folders(options.data)[2:] if f.is_dir())]
+    maker = ViewMaker(learn, fonts, config["view"], Mixture(**config["mixture"]))
+    with Feed.of(maker, options.detector, config, options.out) as feed:
+        training = Training(options.out, config)
+        if training.resume():
+            print(f"resumed at step {training.step}", flush=True)
+        try:
+            train(training, feed, config)
+        except KeyboardInterrupt:
+            training.save()
+            print(f"stopped and saved at step {training.step}", flush=True)
+
+
+if __name__ == "__main__":
+    main()
