@@ -19,7 +19,7 @@ from hkplates.recognition.drawing import draw_plates
 from hkplates.recognition.images import letterbox
 from hkplates.recognition.reader import MOVES, NeuralReader, open_reader
 from hkplates.recognition.recogniser import Recogniser
-from hkplates.recognition.second_look import close_view
+from hkplates.recognition.refiner import look
 from hkplates.recognition.straighten import straighten
 from hkplates.recognition.types import Crop, Found
 from models.synthesis.faces import Faces
@@ -73,10 +73,11 @@ def _warmth(detector: LiteRTDetector, photo: np.ndarray) -> np.ndarray:
 def _looks(
     detector: LiteRTDetector, reader: NeuralReader, photo: np.ndarray, plate: Found
 ) -> np.ndarray:
-    """The second look, the crop, the crop along the plate's edges, and what the network reads."""
-    near = close_view(photo, plate.detection.quad.to_array()).pixels
+    """What the refiner sees, the crop, that along the plate's edges, and what the reader sees."""
+    glimpse = look(photo, plate.detection.quad.to_array().astype(float))
     straight = straighten(plate.crop)
-    shown: list[np.ndarray] = [near, plate.crop, plate.crop if straight is None else straight]
+    shown: list[np.ndarray] = [] if glimpse is None else [glimpse.pixels]
+    shown += [plate.crop, plate.crop if straight is None else straight]
     shown += [_gray(reader, plate.crop, *move) for move in ((0.0, 0.0), *MOVES[:2])]
     return np.hstack([_framed(picture) for picture in shown])
 

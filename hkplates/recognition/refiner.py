@@ -28,7 +28,9 @@ KINDS = ("hong_kong", "other", "none")
 """What a place can be, in the order of the network's answers."""
 
 PASSES = 2
-"""How often the corners are moved; after the second time they hardly move any more."""
+"""How often the corners of a plate are moved; after that they hardly move any more."""
+
+NO_PLATE = 2.0  # lead of "none" after the first pass, from which a place is not looked at again
 
 LEAST_HEIGHT = 3.0  # pixels; what is lower is not looked at
 SHARP = 1.6  # times the input's own scale: a sharper place is shrunk by area before it is turned
@@ -97,6 +99,8 @@ class Refiner:
             moves, seen = self._answer(glimpse.pixels)
             corners = glimpse.to_photo(glimpse.corners + moves)
             kinds.append(seen)
+            if Refined(corners, seen).lead(KINDS.index("none")) > NO_PLATE:
+                break
         return Refined(corners, np.mean(kinds, axis=0))
 
     def _answer(self, pixels: Photo) -> tuple[Points, Points]:

@@ -19,6 +19,7 @@ from models.detector.views import PADDING
 SMALL = 0.55  # of the size: the plates held back are then 30 to 60 pixels wide in the input
 THRESHOLDS = np.arange(0.1, 0.91, 0.05).round(2)
 ON_IT = 0.3  # intersection over union from which a report is of that plate
+LEAST_WEIGHT = 0.05  # what is warmer is never less likely
 RIDGE = 0.5  # reports are few, so that the line is held near the one expected
 
 
@@ -100,7 +101,7 @@ def fit_certainty(held: Sequence[Picture], sights: Sequence[Sequence[Sight]]) ->
         line = line + np.linalg.solve(bend, slope)
     print(f"{int(right.sum())} of {len(claims)} that look like Hong Kong plates are")
     warmth, lead, shift = (round(float(value), 3) for value in line)
-    return Certainty(max(warmth, 0.0), max(lead, 0.0), shift)
+    return Certainty(max(warmth, LEAST_WEIGHT), max(lead, LEAST_WEIGHT if refined else 0.0), shift)
 
 
 def _is_ours(picture: Picture, sight: Sight) -> bool:

@@ -12,9 +12,8 @@ from typing import Any
 
 import keras
 import numpy as np
-from ai_edge_litert.interpreter import Interpreter
 
-from hkplates.recognition.detector import without_announcements
+from hkplates.recognition.litert import open_interpreter
 from models.reader.network import Places
 
 Weighted = tuple[np.ndarray, np.ndarray]
@@ -55,18 +54,28 @@ def load_bundle(model: keras.Model, bundle: Path, pixels: np.ndarray) -> None:
 
 def _read(path: Path) -> tuple[list[Weighted], np.ndarray]:
     """Kernels and biases in the order of the graph, and the table of places."""
-    with without_announcements():
-        network = Interpreter(str(path))
-        network.allocate_tensors()
+    network = open_interpreter(path)
     weighted, tables = [], []
     for operation in network._get_ops_details():
         inputs = [int(i) for i in operation["inputs"]]
         if operation["op_name"] in _KERNELS:
-            kernel = network.get_tensor(inputs[1]).transpose(_KERNELS[operation["op_name"]])
+            kernel = _kernel(network, inputs[1]).transpose(_KERNELS[operation["op_name"]])
             weighted.append((kernel, network.get_tensor(inputs[2])))
         elif operation["op_name"] == "ADD":
             tables += list(_constants(network, inputs))
     return weighted, tables[-1]
+
+
+def _kernel(network: Any, tensor: int) -> np.ndarray:
+    """A kernel as numbers; of 8 bits each has its channel's scale."""
+    kernel = network.get_tensor(tensor)
+    if kernel.dtype != np.int8:
+        return kernel
+    (about,) = [d for d in network.get_tensor_details() if d["index"] == tensor]
+    scales = about["quantization_parameters"]
+    shape = [1] * kernel.ndim
+    shape[scales["quantized_dimension"]] = len(scales["scales"])
+    return kernel.astype(np.float32) * scales["scales"].reshape(shape)
 
 
 def _constants(network: Any, tensors: list[int]) -> Iterator[np.ndarray]:

@@ -142,7 +142,7 @@ def test_a_config_without_inputs_is_refused(folder):
         pytest.param({"threshold": "high"}, id="a threshold in words"),
         pytest.param({"first_threshold": {}}, id="a first threshold of no number"),
         pytest.param({"certainty": "sure"}, id="a certainty in words"),
-        pytest.param({"certainty": [1.0, 0.0, 0.0]}, id="a certainty of three numbers"),
+        pytest.param({"certainty": [1.0, 0.0, 0.0, 0.0]}, id="a certainty of four numbers"),
         pytest.param({"certainty": [-1.0, 0.0]}, id="a certainty that falls"),
         pytest.param({"files": ["model.tflite"]}, id="files without hashes"),
         pytest.param({"files": None}, id="no files"),

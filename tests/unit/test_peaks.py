@@ -145,7 +145,7 @@ def test_a_detection_is_in_pixels_of_the_photograph():
 
 def test_the_score_is_a_probability_and_the_threshold_is_one_too():
     """Warmth of 0.5 and 0.4 are told as probabilities of 0.9 and 0.86."""
-    certainty = Certainty(1.0, math.log(9))
+    certainty = Certainty(1.0, 0.0, math.log(9))
     answers = put(put(silent(60, 80), 10, 10, 0.4), 40, 60, 0.5)
 
     def found(threshold):

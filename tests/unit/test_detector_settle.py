@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
+from hkplates.recognition.detector import Sight
 from hkplates.recognition.types import Detection, Quad
 from models.detector.album import HONG_KONG, OTHER, LabelledPlate, Picture
-from models.detector.export import SMALL, choose_threshold, fit_certainty, harder
+from models.detector.settle import SMALL, choose_threshold, fit_certainty, harder
 
 QUAD = np.array([[100, 100], [260, 100], [260, 135], [100, 135]], np.float32)
 ELSEWHERE = QUAD + 200
@@ -35,28 +36,41 @@ def test_a_plate_is_worth_two_false_reports():
     assert choose_threshold(held, [[found(0.35), *three_false]]) > 0.4
 
 
+def seen(warmth, quad=QUAD, label=HONG_KONG, lead=None):
+    return Sight(quad, label, warmth, lead)
+
+
 def test_warmth_becomes_likelier_where_reports_were_right():
     held = [picture() for _ in range(40)]
-    answers = [[found(0.6), found(0.3, ELSEWHERE)] for _ in held]
 
-    certainty = fit_certainty(held, answers)
+    certainty = fit_certainty(held, [[seen(0.6), seen(0.3, ELSEWHERE)] for _ in held])
 
     assert certainty.probability(0.6) > 0.85
     assert certainty.probability(0.3) < 0.15
 
 
+def test_the_refiner_is_believed_where_it_tells_better_than_warmth():
+    held = [picture() for _ in range(40)]
+    sights = [[seen(0.5, lead=3.0), seen(0.5, ELSEWHERE, lead=-3.0)] for _ in held]
+
+    certainty = fit_certainty(held, sights)
+
+    assert certainty.probability(0.5, 3.0) > 0.9
+    assert certainty.probability(0.5, -3.0) < 0.1
+
+
 def test_other_places_plates_count_against_it():
     held = [picture(OTHER, "RO") for _ in range(40)]
 
-    assert fit_certainty(held, [[found(0.6)] for _ in held]).probability(0.6) < 0.2
+    assert fit_certainty(held, [[seen(0.6)] for _ in held]).probability(0.6) < 0.2
 
 
-def test_what_is_reported_of_another_place_is_no_claim():
+def test_what_looks_like_another_places_is_no_claim():
     held = [picture(OTHER, "RO") for _ in range(5)]
-    claims = [[found(0.6, region="other")] for _ in held]
+    claims = [[seen(0.6, label=OTHER)] for _ in held]
 
-    with_them = fit_certainty([picture(), *held], [[found(0.6)], *claims])
-    assert with_them == fit_certainty([picture()], [[found(0.6)]])
+    with_them = fit_certainty([picture(), *held], [[seen(0.6)], *claims])
+    assert with_them == fit_certainty([picture()], [[seen(0.6)]])
 
 
 @pytest.fixture
