@@ -90,9 +90,16 @@ bench-web: install-dev ## How long each page takes to its first byte: DATABASE=p
 train-detector: install-train ## Train the detector: DATA=../shared/data (hours; resumes where it stopped)
 	@$(BIN)/python -m models.detector.train --data "$(DATA)" $(ARGS)
 
+.PHONY: train-refiner
+train-refiner: install-train ## Train the refiner of the detector's finds: DATA=../shared/data (an hour; resumes)
+	@$(BIN)/python -m models.refiner.train --data "$(DATA)" $(ARGS)
+
 .PHONY: train-reader
 train-reader: install-train ## Train the neural reader: DATA=../shared/data (hours; resumes where it stopped)
-	@$(BIN)/python -m models.reader.train --data "$(DATA)" $(ARGS)
+	@$(BIN)/python -m models.reader.train --data "$(DATA)" --folder .train/reader $(ARGS)
+	@$(BIN)/python -m models.reader.crossvalidate --data "$(DATA)"
+	@$(BIN)/python -m models.reader.train --data "$(DATA)" --folder .train/reader-fine \
+	  --config models/reader/finetune.yaml --start .train/reader
 
 .PHONY: synthesis-preview
 synthesis-preview: install ## Draw a contact sheet of what training sees: SEED=1, .train/synthesis.png

@@ -26,7 +26,7 @@ from hkplates.recognition.bundle import open_bundle
 from hkplates.recognition.detector import NetworkDetector
 from hkplates.recognition.types import Photo
 from models.detector.album import HONG_KONG, OTHER, LabelledPlate, Picture, read_album, split
-from models.detector.curves import draw_curves
+from models.detector.curves import draw_training
 from models.detector.evaluate import measure
 from models.detector.feed import SPOTS, Batch, Feed, write_spots
 from models.detector.mining import LEAST_FALSE, find_spots
@@ -237,7 +237,7 @@ def _check(training: Training, held: Sequence[Picture]) -> None:
     figures = measure(held, training.detector(0.4).detect).figures()
     record = {"step": training.progress.step, "minutes": training.progress.spent / 60, **figures}
     append(training.out / "history.jsonl", record)
-    draw_curves(training.out)
+    draw_training(training.out)
     if not held:
         return
     every = figures["groups"].get("all", {})

@@ -24,10 +24,10 @@ from models.detector.feed import SPOTS, write_spots
 from models.detector.mining import LEAST_FALSE, find_spots
 from models.detector.train import append, data_folders, draw_pictures, read_config, read_data
 from models.detector.views import Mixture, ViewMaker
+from models.refiner.curves import draw_training
 from models.refiner.samples import Batch, Feed, Pool
 
 CONFIG = Path(__file__).parent / "config.yaml"
-FILL = 300  # views in the pool before the first batch
 KIND_SHARE = 0.12  # of the loss that kinds are, where corners are one
 BETA = 0.05  # heights of a plate; below it corner errors count squared
 Options = dict[str, Any]
@@ -124,7 +124,7 @@ def train(training: Training, feed: Feed, config: Options) -> None:
     """Until all samples are seen; a line of figures and a checkpoint now and then."""
     pool = Pool(config, config["seed"] + training.step)
     views = feed.views()
-    for _ in range(FILL):
+    for _ in range(config["fill"]):
         pool.add(next(views))
     figures: list[tuple[float, ...]] = []
     last = saved = time.monotonic()
@@ -141,6 +141,7 @@ def train(training: Training, feed: Feed, config: Options) -> None:
             training.save()
             saved = now
     training.save()
+    draw_training(training.out)
 
 
 def _say(training: Training, config: Options, figures: Sequence[tuple[float, ...]]) -> None:
