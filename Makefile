@@ -68,6 +68,10 @@ format: install-dev ## Let ruff put the code in its form
 accuracy: install ## Read a labelled folder and print the figures: DATA=../shared/data/dev
 	@$(BIN)/python -m benchmarks.accuracy "$(DATA)" $(ARGS)
 
+.PHONY: ablations
+ablations: install ## The same figures with one part left out at a time: DATA=../shared/data/dev (minutes)
+	@$(BIN)/python -m benchmarks.ablations "$(DATA)" $(ARGS)
+
 .PHONY: bench-export
 bench-export: install-dev ## Export a million sightings in each format: rate and peak memory (minutes)
 	@$(BIN)/python -m benchmarks.export $(ARGS)

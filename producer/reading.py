@@ -136,10 +136,11 @@ def _as_json(photo: _Seen, plates: "Sequence[PlateReading]") -> str:
     width, height = photo.size or (None, None)
     error = photo.error and {"reason": photo.error.reason, "detail": str(photo.error)}
     report = {"image": photo.path, "width": width, "height": height, "error": error}
-    return json.dumps({**report, "plates": [_plate(plate) for plate in plates]})
+    return json.dumps({**report, "plates": [plate_fields(plate) for plate in plates]})
 
 
-def _plate(plate: "PlateReading") -> dict[str, Any]:
+def plate_fields(plate: "PlateReading") -> dict[str, Any]:
+    """A plate as `--json` prints it."""
     box = plate.box
     return {
         "mark": plate.mark,
