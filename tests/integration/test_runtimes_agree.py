@@ -1,4 +1,4 @@
-"""The SavedModel in TensorFlow and LiteRT find the same plates in the same places."""
+"""The SavedModel in TensorFlow and LiteRT, with weights of 8 bits, find the same plates."""
 
 from pathlib import Path
 
@@ -30,8 +30,9 @@ def test_both_runtimes_give_the_same_boxes(detectors, number):
 
     assert [found.region for found in by_litert] == [found.region for found in by_tensorflow]
     for one, other in zip(by_litert, by_tensorflow, strict=True):
-        np.testing.assert_allclose(one.quad.to_array(), other.quad.to_array(), atol=0.1)
-        assert one.score == pytest.approx(other.score, abs=1e-3)
+        high = one.quad.bounds().height
+        np.testing.assert_allclose(one.quad.to_array(), other.quad.to_array(), atol=0.02 * high)
+        assert one.score == pytest.approx(other.score, abs=0.03)
 
 
 def test_the_runtimes_are_compared_on_plates_not_on_silence(detectors):
