@@ -44,11 +44,22 @@ def find_peaks(answers: Answers, threshold: float) -> list[Peak]:
 
 def drop_repeats(peaks: list[Peak]) -> list[Peak]:
     """Without those that overlap a surer one, whatever its class: one place holds one plate."""
-    kept: list[Peak] = []
-    for peak in sorted(peaks, key=lambda p: -p.score):
-        if all(overlap(peak.corners, other.corners) < SAME_PLATE for other in kept):
-            kept.append(peak)
-    return kept
+    if not peaks:
+        return []
+    ranked = sorted(peaks, key=lambda p: -p.score)
+    near = _boxes_touch(np.stack([peak.corners for peak in ranked]))
+    kept: list[int] = []
+    for i, peak in enumerate(ranked):
+        others = (ranked[j].corners for j in kept if near[i, j])
+        if all(overlap(peak.corners, other) < SAME_PLATE for other in others):
+            kept.append(i)
+    return [ranked[i] for i in kept]
+
+
+def _boxes_touch(quads: npt.NDArray[np.float32]) -> npt.NDArray[np.bool_]:
+    """(n, n), whether the upright boxes of two quads (n, 4, 2) share anything."""
+    low, high = quads.min(axis=1), quads.max(axis=1)
+    return np.asarray((low[:, None] < high[None]).all(-1) & (low[None] < high[:, None]).all(-1))
 
 
 def overlap(a: npt.NDArray[np.float32], b: npt.NDArray[np.float32]) -> float:
@@ -77,9 +88,9 @@ def _peak(answers: Answers, row: int, column: int, label: int) -> Peak:
     score = float(answers[row, column, label])
     top, left = max(row - 1, 0), max(column - 1, 0)
     around = answers[top : row + 2, left : column + 2]
-    rows, columns = np.mgrid[top : top + around.shape[0], left : left + around.shape[1]]
-    middles = (np.stack([columns, rows], -1) + 0.5) * STRIDE
-    corners = around[..., CLASSES:].reshape(*around.shape[:2], 4, 2) + middles[:, :, None]
+    corners = around[..., CLASSES:].reshape(*around.shape[:2], 4, 2).copy()
+    corners[..., 0] += ((np.arange(around.shape[1]) + left + 0.5) * STRIDE)[None, :, None]
+    corners[..., 1] += ((np.arange(around.shape[0]) + top + 0.5) * STRIDE)[:, None, None]
     weight = np.where(around[..., label] >= score * NEIGHBOUR_SHARE, around[..., label], 0.0)
     mean = np.tensordot(weight, corners, ((0, 1), (0, 1))) / weight.sum()
     return Peak(mean.astype(np.float32), score, label)

@@ -134,8 +134,8 @@ def look(photo: Photo, corners: Points) -> Glimpse | None:
 
 def plate_size(corners: Points) -> tuple[float, float]:
     """Mean width and height of a quad in pixels."""
-    sides = np.linalg.norm(corners - np.roll(corners, -1, axis=0), axis=1)
-    return float(sides[0] + sides[2]) / 2, float(sides[1] + sides[3]) / 2
+    top, right, bottom, left = np.linalg.norm(corners[[1, 2, 3, 0]] - corners, axis=1)
+    return float(top + bottom) / 2, float(right + left) / 2
 
 
 def units(aspect: float) -> tuple[float, float]:
@@ -172,5 +172,4 @@ def _shift(by: float) -> Points:
 
 
 def _moved(matrix: Points, points: Points) -> Points:
-    flat = np.column_stack([points, np.ones(len(points))]) @ matrix.T
-    return np.asarray(flat[:, :2] / flat[:, 2:])
+    return np.asarray(cv2.perspectiveTransform(points[None], matrix)[0], np.float64)

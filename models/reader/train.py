@@ -11,7 +11,8 @@ import dataclasses
 import json
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -174,10 +175,14 @@ def _loop(trainer: Trainer, config: Config, samples: Samples, held: Any, log: An
     due = {name: float(trainer.spent.numpy()) + gap for name, gap in every.items()}
     recent: list[dict[str, float]] = []
     traced = False
+    batches = _drawn_meanwhile(
+        lambda: samples.batch(
+            config["batch"], next(mix for until, mix in phases if trainer.progress <= until)
+        )
+    )
     while trainer.progress < 1:
         started = time.monotonic()
-        chosen = next(mix for until, mix in phases if trainer.progress <= until)
-        recent.append(trainer.learn(samples.batch(config["batch"], chosen)))
+        recent.append(trainer.learn(next(batches)))
         # The first step is mostly TensorFlow's tracing, which teaches nothing.
         took = min(time.monotonic() - started, LONGEST_STEP)
         spent = trainer.spent.assign_add(took if traced else 0.0).numpy()
@@ -190,6 +195,16 @@ def _loop(trainer: Trainer, config: Config, samples: Samples, held: Any, log: An
         if spent >= due["save"] or last:
             due["save"] += every["save"]
             trainer.save()
+
+
+def _drawn_meanwhile(draw: Callable[[], Batch]) -> Iterator[Batch]:
+    """Batches without end, the next one drawn in a thread while the last one is learned."""
+    with ThreadPoolExecutor(1) as thread:
+        waiting = thread.submit(draw)
+        while True:
+            batch = waiting.result()
+            waiting = thread.submit(draw)
+            yield batch
 
 
 def _report(trainer: Trainer, config: Config, recent: Any, held: Any, log: Any) -> None:
