@@ -26,8 +26,12 @@ class Certainty:
 
         `warmth` (0 to 1) is the detector's, `lead` the log-odds that the refiner gives.
         """
-        odds = self.warmth * log_odds(warmth) + self.lead * lead + self.shift
-        return 1 / (1 + math.exp(-min(max(odds, -50.0), 50.0)))
+        return share_of(self.warmth * log_odds(warmth) + self.lead * lead + self.shift)
+
+
+def share_of(odds: float) -> float:
+    """The way back from log-odds; of more than 50 either way it makes no difference."""
+    return 1 / (1 + math.exp(-min(max(odds, -50.0), 50.0)))
 
 
 def log_odds(share: float) -> float:
