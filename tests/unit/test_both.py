@@ -1,0 +1,85 @@
+"""Two readers of one plate: the second is asked where the first doubts."""
+
+import numpy as np
+import pytest
+
+from hkplates.recognition.both import DOUBT, BothReaders, settle
+from hkplates.recognition.types import Candidate, TextReading
+
+CROPS = [np.full((90, 300, 3), shade, np.uint8) for shade in range(3)]
+
+
+def reading(text, confidence, *others):
+    candidates = (Candidate(text, confidence), *(Candidate(o, 0.1) for o in others))
+    return TextReading(text, confidence, (confidence,) * len(text), 1, candidates)
+
+
+class Says:
+    """A reader that says the same of each shade of crop, and remembers what it was asked."""
+
+    name = "says"
+
+    def __init__(self, version, *readings):
+        self.version, self._readings, self.asked = version, readings, []
+
+    def read(self, crops):
+        shades = [int(crop[0, 0, 0]) for crop in crops]
+        self.asked += shades
+        return [self._readings[shade] for shade in shades]
+
+
+NOTHING = TextReading("", 0.0, (), 1)
+
+
+def test_only_what_the_first_doubts_and_sees_a_text_on_is_asked_again():
+    first = Says("a", reading("AB1234", DOUBT), reading("CD56", 0.5), NOTHING)
+    second = Says("b", NOTHING, reading("CD56", 0.6), reading("EF7", 0.9))
+
+    readings = BothReaders(first, second).read(CROPS)
+
+    assert second.asked == [1]
+    assert [r.text for r in readings] == ["AB1234", "CD56", ""]
+
+
+def test_both_versions_are_told():
+    assert BothReaders(Says("neural a1"), Says("tesseract b2")).version == (
+        "both neural a1, tesseract b2"
+    )
+
+
+def test_agreement_is_worth_more_than_either_alone():
+    agreed = settle(reading("AB1234", 0.6), reading("AB1234", 0.6))
+
+    assert agreed.text == "AB1234"
+    assert agreed.confidence > 0.7
+    assert agreed.candidates[0] == Candidate("AB1234", agreed.confidence)
+
+
+def test_i_and_1_are_no_difference():
+    assert settle(reading("NARITA", 0.6), reading("NAR1TA", 0.6)).confidence > 0.7
+
+
+@pytest.mark.parametrize(("first", "second", "taken"), [(0.7, 0.4, "AB1234"), (0.4, 0.7, "A81234")])
+def test_where_they_differ_the_surer_is_taken_and_doubted(first, second, taken):
+    settled = settle(reading("AB1234", first), reading("A81234", second))
+
+    assert settled.text == taken
+    assert settled.confidence < 0.7
+    assert {c.text for c in settled.candidates} == {"AB1234", "A81234"}
+
+
+def test_candidates_come_once_and_fall():
+    settled = settle(
+        reading("AB1234", 0.5, "AB1235", "A81234"), reading("AB1235", 0.4, "AB1234", "AB1236")
+    )
+
+    texts = [c.text for c in settled.candidates]
+    shares = [c.confidence for c in settled.candidates]
+    assert sorted(texts) == sorted(set(texts))
+    assert shares == sorted(shares, reverse=True)
+
+
+def test_a_second_reader_that_sees_nothing_changes_nothing():
+    first = reading("AB1234", 0.5)
+
+    assert settle(first, NOTHING) is first
