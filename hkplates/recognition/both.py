@@ -25,6 +25,10 @@ class Weights:
     other: float
     shift: float
 
+    def as_tuple(self) -> tuple[float, float, float]:
+        """In the order of the fields."""
+        return self.taken, self.other, self.shift
+
     def confidence(self, taken: float, other: float) -> float:
         """How likely the reading that is taken is right."""
         odds = self.taken * log_odds(taken) + self.other * log_odds(other) + self.shift

@@ -87,11 +87,14 @@ def photographed(reader: NeuralReader, plates: Sequence[RealPlate]) -> list[Exam
 
 def drawn(reader: NeuralReader, data: Path, fonts: Sequence[Path], count: int) -> list[Example]:
     """Examples of `count` drawn plates; `data` has the backgrounds they stand before."""
+    return [_example(reader, crop, text) for crop, text in drawn_crops(data, fonts, count)]
+
+
+def drawn_crops(data: Path, fonts: Sequence[Path], count: int) -> list[tuple[Crop, str]]:
+    """`count` drawn plates, cut out, and what they say."""
     samples = Samples(data, 99, HeldOut(0, 1), fonts)
     views = [samples.view(MIXTURE) for _ in range(count)]
-    return [
-        _example(reader, _cut_out(pixels, corners), label.text) for pixels, corners, label in views
-    ]
+    return [(_cut_out(pixels, corners), label.text) for pixels, corners, label in views]
 
 
 def _sharing(examples: Sequence[Example], weight: float) -> list[Example]:
