@@ -21,7 +21,7 @@ from pytesseract import pytesseract as engine
 
 from hkplates.errors import ReaderFailed, TesseractMissing
 from hkplates.recognition import marks
-from hkplates.recognition.rows import CHARACTER_HEIGHT, Line, lines
+from hkplates.recognition.rows import View, views
 from hkplates.recognition.types import Candidate, Crop, TextReading
 
 # I and O are allowed: under a whitelist without them NARITA loses its I instead of gaining a 1.
@@ -32,10 +32,14 @@ _CONFIG = (
     " -c hocr_char_boxes=1"  # a confidence and a place for each character
 )
 
+LANGUAGE = "hkplates"
+NO_ROW = "-"
+"""What the network says of a line that is no row of a plate."""
+
 SURE = 0.9
 """From this confidence on a character is believed, whatever the usual series would want."""
 
-BLANK = 0.4 * CHARACTER_HEIGHT
+BLANK = 0.4 * 36
 """A gap wider than this, in pixels of the line, is a blank."""
 
 _TOKENS = re.compile(
@@ -97,7 +101,7 @@ class TesseractReader:
             readings[number].append(_reading(line, page))
         return [max(found, key=_worth, default=UNREAD) for found in readings]
 
-    def _pages(self, found: Sequence[Line]) -> list[list[_Seen]]:
+    def _pages(self, found: Sequence[View]) -> list[list[_Seen]]:
         """What Tesseract saw in each line."""
         if not found:
             return []
@@ -160,7 +164,7 @@ def _parse(hocr: str, count: int) -> list[list[_Seen]]:
     return pages
 
 
-def _reading(line: Line, page: Sequence[_Seen]) -> TextReading:
+def _reading(line: View, page: Sequence[_Seen]) -> TextReading:
     """The text as printed, mended where like shapes were mixed up in a usual mark."""
     if not page:
         return TextReading("", 0.0, (), line.rows)
@@ -183,7 +187,7 @@ def _as_printed(read: Sequence[str]) -> list[str]:
     return list(read) if own_letters else list(mark)
 
 
-def _blanks(line: Line, page: Sequence[_Seen]) -> list[bool]:
+def _blanks(line: View, page: Sequence[_Seen]) -> list[bool]:
     """Whether a blank, or the change of rows, stands before each character."""
     split = line.second_row
     return [False] + [
