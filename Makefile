@@ -94,6 +94,11 @@ train-detector: install-train ## Train the detector: DATA=../shared/data (hours;
 train-reader: install-train ## Train the neural reader: DATA=../shared/data (hours; resumes where it stopped)
 	@$(BIN)/python -m models.reader.train --data "$(DATA)" $(ARGS)
 
+.PHONY: train-tesseract
+train-tesseract: install-train ## Train Tesseract's network: DATA=../shared/data (hours; resumes where it stopped)
+	@scripts/tesseract.sh
+	@$(BIN)/python -m models.tesseract.train --data "$(DATA)" $(ARGS)
+
 .PHONY: synthesis-preview
 synthesis-preview: install ## Draw a contact sheet of what training sees: SEED=1, .train/synthesis.png
 	@$(BIN)/python -m models.synthesis.preview --seed "$(SEED)" $(ARGS)

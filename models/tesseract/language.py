@@ -4,7 +4,8 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
-from hkplates.recognition.tesseract import LANGUAGE, NO_ROW
+from hkplates.recognition.tesseract_data import LANGUAGE
+from hkplates.recognition.weighing import NO_ROW
 
 # I and O are printed on personalised plates; no plate has a Q.
 CHARACTERS = "0123456789ABCDEFGHIJKLMNOPRSTUVWXYZ" + NO_ROW

@@ -8,8 +8,8 @@ import numpy as np
 
 from hkplates.recognition.images import rectify
 from hkplates.recognition.rows import View, views
-from hkplates.recognition.tesseract import NO_ROW
 from hkplates.recognition.types import Crop, Quad
+from hkplates.recognition.weighing import NO_ROW
 from models.reader import camera, real
 from models.reader.dataset import Mixture, Samples
 from models.reader.lettering import Label

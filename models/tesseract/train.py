@@ -20,12 +20,12 @@ from typing import Any
 import cv2
 import yaml
 
-from models.reader.dataset import mixture
+from models.reader.dataset import Mixture, mixture
 from models.tesseract import language, pages
 from models.tesseract.samples import Rows
 
 CONFIG = Path(__file__).with_name("config.yaml")
-LINES_OF_A_FILE = 2000
+LINES_OF_A_FILE = 1000
 
 Config = Mapping[str, Any]
 
@@ -38,7 +38,6 @@ class Training:
         self._lines = folder / "lines"
         self._lines.mkdir(parents=True, exist_ok=True)
         self._start = language.make(folder / "language")
-        self._mixture = mixture(config["mixture"])
 
     @property
     def checkpoint(self) -> Path:
@@ -76,7 +75,7 @@ class Training:
         if not list(self._lines.glob(f"{number:04}-*.lstmf")):
             config = self._config
             rows = Rows(self._data, config["seed"] + number, config["holdout"], self._fonts)
-            endless = rows.pages(self._mixture)
+            endless = rows.pages(self._mixture(number))
             for part in range(max(1, config["lines"] // LINES_OF_A_FILE)):
                 few = itertools.islice(endless, min(config["lines"], LINES_OF_A_FILE))
                 unfinished = self._lines / "unfinished"
@@ -85,6 +84,13 @@ class Training:
         for path in self._lines.glob("*.lstmf"):
             if int(path.name[:4]) <= number - self._config["kept"]:
                 path.unlink()
+
+    def _mixture(self, number: int) -> Mixture:
+        """What the lines of a round are like."""
+        progress = number * self._config["round"] / self._config["iterations"]
+        phases = self._config["phases"]
+        phase = next((one for one in phases if progress < one["until"]), phases[-1])
+        return mixture({name: value for name, value in phase.items() if name != "until"})
 
     def _trainer(self, until: int) -> "subprocess.Popen[str]":
         listing = self._folder / "lines.txt"
@@ -110,7 +116,9 @@ class Training:
 
     def _note(self, told: str, minutes: float) -> None:
         """What the trainer said last, as a line of log.jsonl."""
-        found = re.findall(r"iteration (\d+)/(\d+)/.*?BCER train=([\d.]+)%, BWER train=([\d.]+)%", told)
+        found = re.findall(
+            r"iteration (\d+)/(\d+)/.*?BCER train=([\d.]+)%, BWER train=([\d.]+)%", told
+        )
         if not found:
             raise SystemExit(f"lstmtraining told nothing:\n{told[-2000:]}")
         line = {
