@@ -19,6 +19,7 @@ from hkplates.database.session import open_engine, require_current_schema
 from hkplates.embedded import resolve_urls
 from hkplates.errors import TemporaryFault
 from hkplates.recognition.bundle import open_bundle
+from hkplates.recognition.tesseract import TesseractReader
 from hkplates.settings import Settings, read_settings
 from workers import at_hand, stopping
 from workers.patience import Patience
@@ -88,8 +89,7 @@ def load(settings: Settings) -> None:
     # Imported here, so that the parent, which only watches children, never loads a runtime.
     import cv2
 
-    from hkplates.recognition.tesseract import TesseractReader
-from hkplates.recognition.recogniser import open_recogniser
+    from hkplates.recognition.recogniser import open_recogniser
     from hkplates.storage.stores import open_stores
 
     cv2.setNumThreads(1)  # one process for each core: threads of threads only wait for each other
