@@ -113,8 +113,9 @@ def rank(sights: Sequence[Sight], weights: Weights) -> list[Standing]:
     behind: dict[str, list[tuple[float, Sight]]] = defaultdict(list)
     for sight in sights:
         for mark, vote in _votes(sight, weights).items():
-            votes[mark] += vote
-            behind[mark].append((vote, sight))
+            if vote > 0:
+                votes[mark] += vote
+                behind[mark].append((vote, sight))
     total = sum(votes.values())
     read = sum(1 for sight in sights if sight.mark) or 1
     found = [

@@ -104,11 +104,11 @@ class Training:
             "max_iterations": until,
             "learning_rate": self._config["learning_rate"],
             "net_spec": self._config["network"],
+            # What is read right teaches little and costs as much: of such lines a part is enough.
+            "perfect_sample_delay": self._config["perfect_sample_delay"],
         }
         command = ["lstmtraining"]
         command += [word for name, value in options.items() for word in (f"--{name}", str(value))]
-        if self._config.get("reset"):
-            command.append("--reset_learning_rate")
         return subprocess.Popen(
             command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
             env={**os.environ, "OMP_THREAD_LIMIT": "1"},
