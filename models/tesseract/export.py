@@ -21,7 +21,7 @@ from models.reader.export import write_config
 from models.tesseract import calibrate
 from models.tesseract.evaluate import BUNDLE
 from models.tesseract.language import call
-from models.tesseract.train import CONFIG
+from models.tesseract.train import CONFIG, history
 
 HOCR = "tessedit_create_hocr 1\nhocr_font_info 0\n"
 
@@ -31,25 +31,19 @@ def export(folder: Path, bundle: Path, checkpoint: Path | None = None) -> dict[s
     shutil.rmtree(bundle, ignore_errors=True)
     (bundle / "configs").mkdir(parents=True)
     (bundle / "configs" / "hocr").write_text(HOCR, encoding="utf-8")
+    lines = history(folder)
     start = folder / "language" / LANGUAGE / f"{LANGUAGE}.traineddata"
-    network = checkpoint or folder / f"{LANGUAGE}_checkpoint"
+    network = checkpoint or folder / f"phase{lines[-1]['phase']}_checkpoint"
     call("lstmtraining", "--stop_training", "--convert_to_int", "--continue_from", network,
          "--traineddata", start, "--model_output", bundle / f"{LANGUAGE}.traineddata")  # fmt: skip
     described = {
         "format": FORMAT,
         "input": "lines of hkplates/recognition/rows.py, 36 pixels high, each read with --psm 13",
         "weights": dataclasses.asdict(calibrate.UNFITTED),
-        "training": _training(folder),
+        "training": {**lines[-1], "minutes": round(sum(line["minutes"] for line in lines), 1)},
     }
     write_config(bundle, described)
     return described
-
-
-def _training(folder: Path) -> dict[str, Any]:
-    log = (folder / "log.jsonl").read_text(encoding="utf-8").splitlines()
-    lines = [json.loads(line) for line in log]
-    minutes = round(sum(line["minutes"] for line in lines), 1)
-    return {**lines[-1], "minutes": minutes}
 
 
 def main() -> None:

@@ -30,6 +30,12 @@ LINES_OF_A_FILE = 1000
 Config = Mapping[str, Any]
 
 
+def history(folder: Path) -> list[dict[str, Any]]:
+    """What log.jsonl in the folder of a training says, a line for each round."""
+    path = folder / "log.jsonl"
+    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+
 class Training:
     """One training in its folder: lines/, checkpoints, log.jsonl."""
 
@@ -39,18 +45,13 @@ class Training:
         self._lines.mkdir(parents=True, exist_ok=True)
         self._start = language.make(folder / "language")
 
-    @property
-    def checkpoint(self) -> Path:
-        """What the trainer goes on from."""
-        return self._folder / "hkplates_checkpoint"
-
     def run(self) -> None:
         """Train until the configured iterations are done."""
-        self._draw(self._round)
-        while (done := self._done) < self._config["iterations"]:
-            number, begun = self._round, time.monotonic()
-            trainer = self._trainer(min(done + self._config["round"], self._config["iterations"]))
-            self._draw(number + 1)
+        self._draw(len(self._history))
+        while self._done < self._config["iterations"]:
+            begun = time.monotonic()
+            trainer = self._trainer()
+            self._draw(len(self._history) + 1)
             told, _ = trainer.communicate()
             if trainer.returncode:
                 raise SystemExit(f"lstmtraining failed:\n{told[-2000:]}")
@@ -58,17 +59,26 @@ class Training:
 
     @property
     def _history(self) -> list[dict[str, Any]]:
-        path = self._folder / "log.jsonl"
-        return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+        return history(self._folder)
 
     @property
     def _done(self) -> int:
-        history = self._history
-        return history[-1]["iterations"] if history else 0
+        return max((line["iterations"] for line in self._history), default=0)
 
     @property
-    def _round(self) -> int:
-        return len(self._history)
+    def _before(self) -> int:
+        """Iterations of earlier phases: the trainer counts those of the present one alone."""
+        phase = self._phase(self._done)
+        return max((x["iterations"] for x in self._history if x["phase"] < phase), default=0)
+
+    def _phase(self, done: int) -> int:
+        """The number of the phase that comes after so many iterations."""
+        phases, progress = self._config["phases"], done / self._config["iterations"]
+        fitting = (number for number, one in enumerate(phases) if progress < one["until"])
+        return next(fitting, len(phases) - 1)
+
+    def _checkpoint(self, phase: int) -> Path:
+        return self._folder / f"phase{phase}_checkpoint"
 
     def _draw(self, number: int) -> None:
         """The lines of a round, unless they are there; those of the oldest round make room."""
@@ -87,32 +97,41 @@ class Training:
 
     def _mixture(self, number: int) -> Mixture:
         """What the lines of a round are like."""
-        progress = number * self._config["round"] / self._config["iterations"]
-        phases = self._config["phases"]
-        phase = next((one for one in phases if progress < one["until"]), phases[-1])
-        return mixture({name: value for name, value in phase.items() if name != "until"})
+        phase = self._config["phases"][self._phase(number * self._config["round"])]
+        others = ("until", "learning_rate")
+        return mixture({name: value for name, value in phase.items() if name not in others})
 
-    def _trainer(self, until: int) -> "subprocess.Popen[str]":
+    def _trainer(self) -> "subprocess.Popen[str]":
+        """Tesseract's trainer, begun on a round."""
+        config, phase = self._config, self._phase(self._done)
         listing = self._folder / "lines.txt"
-        # Oldest last: the trainer takes one line of each file in turn.
+        # The newest first: the trainer takes one line of each file in turn.
         files = sorted(self._lines.glob("*.lstmf"), reverse=True)
         listing.write_text("".join(f"{path}\n" for path in files), encoding="utf-8")
+        until = min(self._done + config["round"], config["iterations"]) - self._before
         options = {
-            "model_output": self._folder / "hkplates",
+            "model_output": self._folder / f"phase{phase}",
             "train_listfile": listing,
             "traineddata": self._start,
             "max_iterations": until,
-            "learning_rate": self._config["learning_rate"],
-            "net_spec": self._config["network"],
+            "learning_rate": config["phases"][phase]["learning_rate"],
+            "net_spec": config["network"],
             # What is read right teaches little and costs as much: of such lines a part is enough.
-            "perfect_sample_delay": self._config["perfect_sample_delay"],
+            "perfect_sample_delay": config["perfect_sample_delay"],
         }
         command = ["lstmtraining"]
+        if phase and self._checkpoint(phase - 1).exists():
+            # Heeded where the phase has no checkpoint yet.
+            options["continue_from"] = self._checkpoint(phase - 1)
+            command.append("--reset_learning_rate")
         command += [word for name, value in options.items() for word in (f"--{name}", str(value))]
         return subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+            command,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
             env={**os.environ, "OMP_THREAD_LIMIT": "1"},
-        )  # fmt: skip
+        )
 
     def _note(self, told: str, minutes: float) -> None:
         """What the trainer said last, as a line of log.jsonl."""
@@ -122,7 +141,8 @@ class Training:
         if not found:
             raise SystemExit(f"lstmtraining told nothing:\n{told[-2000:]}")
         line = {
-            "iterations": int(found[-1][1]),
+            "phase": self._phase(self._done),
+            "iterations": int(found[-1][1]) + self._before,
             "character_errors": float(found[-1][2]),
             "rows_wrong": float(found[-1][3]),
             "minutes": round(minutes, 2),
