@@ -29,11 +29,15 @@ class Rows:
         self._mainland = real.mainland(data / "train")
         self._backgrounds = real.backgrounds(data / "backgrounds")
 
-    def pages(self, mixture: Mixture) -> Iterator[Page]:
-        """The rows of one plate after the other, in every way that reading would see them."""
+    def pages(self, mixture: Mixture, plain: float = 1.0) -> Iterator[Page]:
+        """The rows of one plate after the other, in every way that reading would see them.
+
+        Of the plain views the share `plain` is taken.
+        """
         while True:
             crop, label = self.plate(mixture)
-            yield from pages_of(views(crop), label)
+            seen = [v for v in views(crop) if v.way == "clean" or self._rng.random() < plain]
+            yield from pages_of(seen, label)
 
     def plate(self, mixture: Mixture) -> tuple[Crop, Label]:
         """One plate (or what is none) cut out along shaken corners, and its label."""

@@ -85,7 +85,7 @@ class Training:
         if not list(self._lines.glob(f"{number:04}-*.lstmf")):
             config = self._config
             rows = Rows(self._data, config["seed"] + number, config["holdout"], self._fonts)
-            endless = rows.pages(self._mixture(number))
+            endless = rows.pages(self._mixture(number), config["plain"])
             for part in range(max(1, config["lines"] // LINES_OF_A_FILE)):
                 few = itertools.islice(endless, min(config["lines"], LINES_OF_A_FILE))
                 unfinished = self._lines / "unfinished"
