@@ -78,7 +78,8 @@ def views(crop: Crop) -> list[View]:
     """Every way to see the text, [] for none.
 
     The plate as it was cut out, and once more along its own edges; each as one row and, where it
-    is squarish, as two.
+    is squarish, as two. Only the last cut is shown plain as well: both would cost more, and did
+    not read more of the training plates.
     """
     if min(crop.shape[:2]) < LEAST_CROP:
         return []
@@ -87,7 +88,8 @@ def views(crop: Crop) -> list[View]:
     inks = [_ink(crop, CUT if straight is None else 0.0)]
     if straight is not None:
         inks.append(_ink(straight, CUT))
-    return [view for ink in inks for view in _views(ink)]
+    found = [view for ink in inks[:-1] for view in _views(ink) if view.way == "clean"]
+    return found + _views(inks[-1])
 
 
 def _views(ink: Ink) -> list[View]:

@@ -33,7 +33,7 @@ UNFITTED = Weights(
 )
 # Drawn plates as training has them, without real ones.
 MIXTURE = Mixture(
-    hong_kong=0, others=0, negatives=0, personalised=0.15, smallest=7, jitter=(0.01, 0.07)
+    hong_kong=0, others=0, negatives=0, personalised=0.15, smallest=10, jitter=(0.01, 0.07)
 )
 CHOICES = {
     "sharpness": (0.25, 0.5, 1.0),
