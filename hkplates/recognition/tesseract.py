@@ -32,6 +32,13 @@ _CONFIG = (
     " --tessdata-dir {}"
 )
 
+CERTAINTY = 35.0
+"""What Tesseract multiplies the logarithm of a probability by, and adds to 100.
+
+Products of the probabilities told so are right on average: of 481 views of plates that it was not
+trained on 68% were read exactly, and the mean product was 0.69.
+"""
+
 _TOKENS = re.compile(r"ppageno (?P<page>\d+)|x_conf (?P<confidence>[\d.]+)'>(?P<character>[^<]+)<")
 
 _INSTALL = (
@@ -139,8 +146,7 @@ def _parse(hocr: str, count: int) -> list[tuple[Symbol, ...]]:
         if token["page"]:
             page = pages[int(token["page"])]
         else:
-            # Tesseract tells 100 + 5 ln p.
-            probability = min(1.0, math.exp((float(token["confidence"]) - 100) / 5))
+            probability = min(1.0, math.exp((float(token["confidence"]) - 100) / CERTAINTY))
             page.append(Symbol(html.unescape(token["character"]), probability))
     return [tuple(symbols) for symbols in pages]
 

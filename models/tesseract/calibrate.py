@@ -24,7 +24,7 @@ TIMES = 6  # crops of each held-out plate
 AT_ONCE = 100  # crops in a call of Tesseract
 
 UNFITTED = Weights(
-    sharpness=0.5,
+    sharpness=1.0,
     clean=1.0,
     one_row=0.3,
     personalised=0.3,
@@ -36,9 +36,9 @@ MIXTURE = Mixture(
     hong_kong=0, others=0, negatives=0, personalised=0.15, smallest=10, jitter=(0.01, 0.07)
 )
 CHOICES = {
-    "sharpness": (0.25, 0.5, 1.0),
-    "clean": (0.0, 0.5, 1.0),
-    "one_row": (0.03, 0.1, 0.3, 1.0),
+    "sharpness": (0.5, 1.0, 2.0),
+    "clean": (0.5, 1.0, 2.0),
+    "one_row": (0.01, 0.03, 0.1, 0.3),
     "personalised": (0.1, 0.3, 0.6, 1.0),
     "exchanged": (0.0, 0.5, 1.0, 3.0),
 }
