@@ -148,6 +148,8 @@ class Training:
             "minutes": round(minutes, 2),
         }
         print(json.dumps(line), flush=True)
+        for best in self._folder.glob("phase*_[0-9]*.checkpoint"):
+            best.unlink()  # the trainer keeps a copy at every record; the last state is enough
         with (self._folder / "log.jsonl").open("a", encoding="utf-8") as log:
             print(json.dumps(line), file=log)
 
