@@ -101,7 +101,7 @@ def weigh(sights: Sequence[Sight], weights: Weights) -> TextReading:
     return TextReading(
         text=texts[0],
         confidence=confidence,
-        character_confidences=tuple(s.probability for s in best.sight.symbols),
+        character_confidences=_characters(best, confidence),
         rows=_count(best.sight),
         candidates=tuple(Candidate(t, s) for t, s in zip(texts, shares, strict=True))[:5],
     )
@@ -163,6 +163,17 @@ def _votes(sight: Sight, weights: Weights) -> Mapping[str, float]:
             vote *= (max(LEAST, 1 - seen) / seen) ** weights.sharpness * weights.exchanged
         votes[usual] = vote
     return votes
+
+
+def _characters(best: Standing, confidence: float) -> tuple[float, ...]:
+    """One for each character, in the proportions of the surest sight; their product is the whole's.
+
+    Views that agree make every character surer, and the whole is never surer than one of them.
+    """
+    pairs = zip(best.sight.symbols, best.sight.mark, best.mark, strict=True)
+    told = [s.probability if read == meant else 1 - s.probability for s, read, meant in pairs]
+    doubts = [-math.log(min(1 - LEAST, max(LEAST, probability))) for probability in told]
+    return tuple(confidence ** (doubt / sum(doubts)) for doubt in doubts)
 
 
 def _printed(standing: Standing) -> str:

@@ -1,5 +1,6 @@
 """What Tesseract read in each view of a plate becomes one reading."""
 
+import math
 from dataclasses import replace
 
 import pytest
@@ -75,6 +76,17 @@ def test_letters_are_kept_as_printed_on_personalised_plates_alone() -> None:
 def test_a_like_shape_in_a_usual_mark_is_mended_where_it_was_unsure() -> None:
     assert weigh([sight("N06972", unsure={1: 0.6})], WEIGHTS).text == "ND6972"
     assert weigh([sight("N06972", unsure={1: 0.999})], WEIGHTS).text == "N06972"
+
+
+def test_no_character_is_less_sure_than_the_whole_and_the_unsure_one_is_told() -> None:
+    reading = weigh([sight("AB123", unsure={2: 0.7})], WEIGHTS)
+    assert math.prod(reading.character_confidences) == pytest.approx(reading.confidence)
+    assert min(reading.character_confidences) == reading.character_confidences[2]
+
+
+def test_an_exchanged_character_is_the_doubtful_one() -> None:
+    reading = weigh([sight("N06972", unsure={1: 0.6})], WEIGHTS)
+    assert min(reading.character_confidences) == reading.character_confidences[1]
 
 
 def test_more_agreement_is_more_confidence() -> None:
