@@ -49,10 +49,9 @@ class Sight:
 
     @property
     def mark(self) -> str:
-        """In the registry's form; empty where a row is none or holds nothing."""
-        text = "".join(symbol.character for symbol in self.symbols)
-        whole = all(self.rows) and NO_ROW not in text
-        return marks.canonical(text) if whole else ""
+        """In the registry's form; empty where a row is none, or holds nothing or anything else."""
+        mark = marks.canonical("".join(symbol.character for symbol in self.symbols))
+        return mark if all(self.rows) and len(mark) == len(self.symbols) else ""
 
     @property
     def chance(self) -> float:
