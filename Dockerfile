@@ -10,6 +10,7 @@ COPY web web
 COPY migrations migrations
 COPY models/detector/bundle models/detector/bundle
 COPY models/reader/bundle models/reader/bundle
+COPY models/tesseract/bundle models/tesseract/bundle
 RUN python -m venv /opt/hkplates \
  && /opt/hkplates/bin/pip install --no-cache-dir --no-compile -c constraints.txt '.[web]' \
  # The SavedModel is for HKPLATES_RUNTIME=tensorflow, which this image does not carry.

@@ -105,6 +105,11 @@ train-reader: install-train ## Train the neural reader: DATA=../shared/data (hou
 	@$(BIN)/python -m models.reader.train --data "$(DATA)" --folder .train/reader-fine \
 	  --config models/reader/finetune.yaml --start .train/reader
 
+.PHONY: train-tesseract
+train-tesseract: install-train ## Train Tesseract's network: DATA=../shared/data (hours; resumes where it stopped)
+	@scripts/tesseract.sh
+	@$(BIN)/python -m models.tesseract.train --data "$(DATA)" $(ARGS)
+
 .PHONY: synthesis-preview
 synthesis-preview: install ## Draw a contact sheet of what training sees: SEED=1, .train/synthesis.png
 	@$(BIN)/python -m models.synthesis.preview --seed "$(SEED)" $(ARGS)

@@ -38,7 +38,7 @@ class Settings(BaseSettings):
     data: Path = Path(".hkplates")
     """Folder of the embedded servers, their databases and logs."""
     models: Path = PROJECT / "models"
-    """Folder that holds detector/bundle and reader/bundle."""
+    """Folder that holds detector/bundle, reader/bundle and tesseract/bundle."""
     runtime: RuntimeName = "litert"
     """What runs the detector: LiteRT on the CPU, or the SavedModel in TensorFlow."""
     reader: ReaderName = "neural"

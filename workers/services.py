@@ -125,7 +125,7 @@ def check_machine(settings: Settings) -> None:
     if settings.reader == "neural":
         open_bundle(settings.models / "reader" / "bundle")
     elif settings.reader == "tesseract":
-        TesseractReader()
+        TesseractReader(settings.models / "tesseract" / "bundle")
     engine = open_engine(resolve_urls(settings)[0])
     try:
         require_current_schema(engine)

@@ -148,7 +148,7 @@ def open_reader(models: Path, name: ReaderName) -> Reader:
     if name == "tesseract":
         from hkplates.recognition.tesseract import TesseractReader
 
-        return TesseractReader()
+        return TesseractReader(models / "tesseract" / "bundle")
     from hkplates.recognition import reader
 
     return reader.open_reader(models / "reader" / "bundle")

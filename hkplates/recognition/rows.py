@@ -1,8 +1,8 @@
-"""A rectified plate's characters as one clean line of text, ready for an OCR engine.
+"""A rectified plate's rows of characters as lines of text, ready for an OCR engine.
 
-Kept are the components of equal height that make up a row; screws, frame, maker's mark and the
-surroundings are painted white. The two rows of a two-row plate are set side by side: a line of two
-letters alone is often read as nothing, "SM" and "188" in one line are read well.
+Each row is shown in two ways: `clean`, only the components of equal height that make up the row,
+screws, frame, maker's mark and surroundings painted white; and `plain`, all that stands at the
+row's height, which loses no faint stroke.
 """
 
 from collections.abc import Sequence
@@ -21,27 +21,38 @@ Ink = npt.NDArray[np.float32]
 """How dark each pixel is against its surroundings: (height, width), 0 paper to 1 ink."""
 Mask = npt.NDArray[np.uint8]
 Gray = npt.NDArray[np.uint8]
+Way = Literal["plain", "clean"]
 
-CHARACTER_HEIGHT = 36  # pixels in the line: read better than 40 or 48 on the training plates
-PADDING = 16  # white pixels around the line
+LINE_HEIGHT = 36  # pixels, what Tesseract's network takes: a line of it is not scaled again
+SLACK = 0.14  # of the row's height, shown above and below it
+ENDS = 4  # white pixels before and after a line
 CUT = 0.05  # of the plate's height, cut off inside its edge: frames and rounded corners
 WIDEST_TWO_ROWS = 3.0  # widths over height, corners off included; true ones lie under 2.3
 LEAST_HEIGHT = 0.72  # of the row's height: what is lower is a screw, a dot or a maker's mark
 SHARPEN = 0.7
+NEAR = 0.08  # of the row's height: how far a character's soft edge reaches
 LEAST_CROP = 40  # pixels; `rectify` makes none so small
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Line:
-    """One way to see a plate's text as a line.
+class View:
+    """One way to see a plate's text.
 
-    `pixels` is (height, width) uint8, black on white. `second_row` is the x at which the second
-    row begins, None for one row.
+    `lines` are its rows, top first, each (LINE_HEIGHT, width) uint8, black on white. `squarish`
+    says whether the plate has the form of those made for two rows.
     """
 
-    pixels: Gray
-    rows: Literal[1, 2]
-    second_row: int | None = None
+    lines: tuple[Gray, ...]
+    way: Way
+    squarish: bool
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Row:
+    """The ink of one row with a little room above and below; `clean` None where nothing is kept."""
+
+    plain: Ink
+    clean: Ink | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,37 +74,42 @@ class _Part:
         )
 
 
-def lines(crop: Crop) -> list[Line]:
+def views(crop: Crop) -> list[View]:
     """Every way to see the text, [] for none.
 
     The plate as it was cut out, and once more along its own edges; each as one row and, where it
-    is squarish, as two.
+    is squarish, as two. Only the last cut is shown plain as well: both would cost more, and did
+    not read more of the training plates.
     """
     if min(crop.shape[:2]) < LEAST_CROP:
         return []
     straight = straighten(crop)
     # Where the corners look wrong nothing is cut off at the sides: letters may stand there.
-    views = [_ink(crop, CUT if straight is None else 0.0)]
+    inks = [_ink(crop, CUT if straight is None else 0.0)]
     if straight is not None:
-        views.append(_ink(straight, CUT))
-    return [line for ink in views for line in _lines(ink)]
+        inks.append(_ink(straight, CUT))
+    found = [view for ink in inks[:-1] for view in _views(ink) if view.way == "clean"]
+    return found + _views(inks[-1])
 
 
-def _lines(ink: Ink) -> list[Line]:
-    one = _row(ink)
-    found = [Line(one, 1)] if one is not None else []
-    if ink.shape[1] <= WIDEST_TWO_ROWS * ink.shape[0]:
-        found += _two_rows(ink)
+def _views(ink: Ink) -> list[View]:
+    squarish = ink.shape[1] <= WIDEST_TWO_ROWS * ink.shape[0]
+    found = _seen([_row(ink)], squarish)
+    if squarish:
+        middle = _gap(ink)
+        found += _seen([_row(ink[:middle], "below"), _row(ink[middle:], "above")], squarish)
     return found
 
 
-def _two_rows(ink: Ink) -> list[Line]:
-    middle = _gap(ink)
-    upper, lower = _row(ink[:middle], "below"), _row(ink[middle:], "above")
-    if upper is None or lower is None:
+def _seen(rows: Sequence[_Row | None], squarish: bool) -> list[View]:
+    whole = [row for row in rows if row is not None]
+    if len(whole) < len(rows):
         return []
-    high = max(upper.shape[0], lower.shape[0])
-    return [Line(np.hstack([_centred(upper, high), _centred(lower, high)]), 2, int(upper.shape[1]))]
+    found = [View(tuple(_line(row.plain) for row in whole), "plain", squarish)]
+    clean = [row.clean for row in whole if row.clean is not None]
+    if len(clean) == len(rows):
+        found.append(View(tuple(_line(pixels) for pixels in clean), "clean", squarish))
+    return found
 
 
 def _ink(crop: Crop, cut: float) -> Ink:
@@ -128,8 +144,8 @@ def _gap(ink: Ink) -> int:
     return first + int(np.argmin(profile[first:last] + off_middle))
 
 
-def _row(ink: Ink, neighbour: Literal["above", "below"] | None = None) -> Gray | None:
-    """The characters of one row, CHARACTER_HEIGHT high on white; None where there are none.
+def _row(ink: Ink, neighbour: Literal["above", "below"] | None = None) -> _Row | None:
+    """One row's ink; None where no row is seen.
 
     `neighbour` tells on which side another row was cut off: characters may touch that edge.
     """
@@ -139,14 +155,30 @@ def _row(ink: Ink, neighbour: Literal["above", "below"] | None = None) -> Gray |
     row_height = bottom - top
     if row_height < 4:
         return None
-    slack = max(1, round(row_height * 0.08))
+    slack = max(1, round(row_height * SLACK))
     first, last = max(0, top - slack), min(high, bottom + slack)
+    strip = ink[first:last]
+    # Where the strip ends early (the plate's edge, the other row) white takes its place.
+    pads = ((first - (top - slack), bottom + slack - last), (0, 0))
+    near = max(1, round(row_height * NEAR))
     kept = _characters(mask[first:last], row_height)
     columns = np.flatnonzero(kept.any(axis=0))
+    plain = np.pad(strip, pads)
     if not columns.size:
-        return None
-    left, right = max(0, int(columns[0]) - slack), min(wide, int(columns[-1]) + 1 + slack)
-    return _drawn(ink[first:last, left:right], kept[:, left:right], row_height)
+        return _Row(plain, None)
+    left, right = max(0, int(columns[0]) - near), min(wide, int(columns[-1]) + 1 + near)
+    clean = _drawn(strip[:, left:right], kept[:, left:right], row_height)
+    return _Row(plain, np.pad(clean, pads))
+
+
+def _line(ink: Ink) -> Gray:
+    """Black on white, LINE_HEIGHT high."""
+    scale = LINE_HEIGHT / ink.shape[0]
+    way = cv2.INTER_CUBIC if scale > 1 else cv2.INTER_AREA
+    size = max(1, round(ink.shape[1] * scale)), LINE_HEIGHT
+    paper = 1 - np.clip(cv2.resize(ink, size, interpolation=way), 0, 1)
+    gray = (paper * 255).astype(np.uint8)
+    return np.pad(gray, ((0, 0), (ENDS, ENDS)), constant_values=255)
 
 
 def _dark(ink: Ink) -> Mask:
@@ -181,7 +213,10 @@ def _band(mask: Mask, neighbour: Literal["above", "below"] | None) -> tuple[int,
         return _median([p.top for p in best]), _median([p.top + p.height for p in best])
     if neighbour == "below":
         return int(0.08 * high), high
-    return (0, int(0.92 * high)) if neighbour == "above" else (0, 0)
+    if neighbour == "above":
+        return 0, int(0.92 * high)
+    # Nothing parts from the blur: on a wide plate the row is where it always is.
+    return (int(0.14 * high), int(0.86 * high)) if wide > WIDEST_TWO_ROWS * high else (0, 0)
 
 
 def _level(one: _Part, other: _Part) -> bool:
@@ -208,21 +243,11 @@ def _characters(mask: Mask, row_height: int) -> Mask:
     return np.isin(labels, kept).astype(np.uint8)
 
 
-def _drawn(ink: Ink, kept: Mask, row_height: int) -> Gray:
-    """Black on white: only what is kept and its soft edge, sharpened, at its final size."""
+def _drawn(ink: Ink, kept: Mask, row_height: int) -> Ink:
+    """Only what is kept and its soft edge, sharpened."""
     full = max(0.2, float(np.percentile(ink[kept > 0], 80)))
-    reach = 2 * max(1, round(row_height * 0.08)) + 1
+    reach = 2 * max(1, round(row_height * NEAR)) + 1
     soft = cv2.dilate(kept, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach, reach)))
     drawn = ink * soft / full
-    drawn += SHARPEN * (drawn - cv2.GaussianBlur(drawn, (0, 0), row_height * 0.08))
-    paper = (1 - np.clip(drawn, 0, 1)).astype(np.float32)
-    scale = CHARACTER_HEIGHT / row_height
-    way = cv2.INTER_CUBIC if scale > 1 else cv2.INTER_AREA
-    scaled = cv2.resize(paper, None, fx=scale, fy=scale, interpolation=way)
-    gray = (np.clip(scaled, 0, 1) * 255).astype(np.uint8)
-    return np.pad(gray, PADDING, constant_values=255)
-
-
-def _centred(row: Gray, high: int) -> Gray:
-    above = (high - row.shape[0]) // 2
-    return np.pad(row, ((above, high - row.shape[0] - above), (0, 0)), constant_values=255)
+    drawn += SHARPEN * (drawn - cv2.GaussianBlur(drawn, (0, 0), row_height * NEAR))
+    return np.asarray(np.clip(drawn, 0, 1), np.float32)

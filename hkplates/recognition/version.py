@@ -43,5 +43,5 @@ def _reader(models: Path, name: ReaderName) -> str:
         # Only here: it brings OpenCV with it.
         from hkplates.recognition.tesseract import TesseractReader
 
-        return TesseractReader().version
+        return TesseractReader(models / "tesseract" / "bundle").version
     return f"neural {open_bundle(models / 'reader' / 'bundle').sha256}"

@@ -7,34 +7,15 @@ import subprocess
 import sys
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
+from labelled import labelled_photos
 
 from hkplates.recognition.reader import open_reader
-from models.synthesis.faces import Faces
-from models.synthesis.plates import draw_plate
 
 pytest.importorskip("tensorflow", reason="training needs the extra `tensorflow`")
 
 ROOT = Path(__file__).parents[2]
-
-
-def labelled_photos(folder, count=6):
-    """A folder as training wants it, of drawn plates."""
-    faces, rng = Faces(system=False), np.random.default_rng(3)
-    (folder / "train").mkdir(parents=True)
-    (folder / "backgrounds").mkdir()
-    cv2.imwrite(str(folder / "backgrounds" / "wall.jpg"), np.full((200, 300, 3), 90, np.uint8))
-    rows = []
-    for number in range(count):
-        plate = draw_plate(rng, faces)
-        name = f"drawn{number}.jpg"
-        cv2.imwrite(str(folder / "train" / name), plate.pixels[..., ::-1])
-        said = {"text": plate.text, "lines": plate.rows, "color": plate.colour, "hk": True}
-        rows.append({"file": name, "plates": [{**said, "quad": plate.corners.tolist()}]})
-    lines = "".join(json.dumps(row) + "\n" for row in rows)
-    (folder / "train" / "train.jsonl").write_text(lines, encoding="utf-8")
 
 
 def call(module, *arguments):

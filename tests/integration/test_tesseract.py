@@ -11,16 +11,19 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageFont
 
-from hkplates.errors import ReaderFailed, TesseractMissing
+from hkplates.errors import BundleInvalid, ReaderFailed, TesseractMissing
+from hkplates.recognition.bundle import hash_of
 from hkplates.recognition.images import rectify
 from hkplates.recognition.marks import canonical
 from hkplates.recognition.tesseract import TesseractReader
 from hkplates.recognition.types import Crop, Quad
+from hkplates.settings import PROJECT
 
 needs_tesseract = pytest.mark.skipif(
     shutil.which("tesseract") is None, reason="the tesseract program is not installed"
 )
 
+BUNDLE = PROJECT / "models" / "tesseract" / "bundle"
 WHITE, YELLOW = (238, 238, 236), (236, 184, 30)
 
 
@@ -59,7 +62,7 @@ def test_plates_of_one_and_two_rows_are_read_in_order_in_one_call() -> None:
         plate("KB", "7342", paper=YELLOW),
         plate("HK 2376", paper=YELLOW),
     ]
-    readings = TesseractReader().read(crops)
+    readings = TesseractReader(BUNDLE).read(crops)
     marks = [canonical(reading.text) for reading in readings]
     assert marks == ["AG5555", "SM188", "NAR1TA", "", "KB7342", "HK2376"]
     assert [reading.rows for reading in readings if reading.text] == [1, 2, 1, 2, 1]
@@ -67,14 +70,14 @@ def test_plates_of_one_and_two_rows_are_read_in_order_in_one_call() -> None:
 
 @needs_tesseract
 def test_rows_are_parted_by_a_blank_and_letters_kept_as_printed() -> None:
-    two_rows, personalised = TesseractReader().read([plate("SM", "188"), plate("NARITA")])
+    two_rows, personalised = TesseractReader(BUNDLE).read([plate("SM", "188"), plate("NARITA")])
     assert two_rows.text == "SM 188"
     assert personalised.text == "NARITA"
 
 
 @needs_tesseract
 def test_each_character_has_a_confidence_and_the_reading_is_its_own_first_candidate() -> None:
-    (reading,) = TesseractReader().read([plate("AG 5555")])
+    (reading,) = TesseractReader(BUNDLE).read([plate("AG 5555")])
     assert len(reading.character_confidences) == len("AG5555")
     assert all(0 <= number <= 1 for number in reading.character_confidences)
     assert 0 < reading.confidence <= min(reading.character_confidences)
@@ -86,7 +89,9 @@ def test_each_character_has_a_confidence_and_the_reading_is_its_own_first_candid
 
 @needs_tesseract
 def test_a_loose_box_is_read_as_well() -> None:
-    readings = TesseractReader().read([plate("AG 5555", loose=0.15), plate("SM", "188", loose=0.1)])
+    readings = TesseractReader(BUNDLE).read(
+        [plate("AG 5555", loose=0.15), plate("SM", "188", loose=0.1)]
+    )
     assert [canonical(reading.text) for reading in readings] == ["AG5555", "SM188"]
 
 
@@ -94,14 +99,14 @@ def test_a_loose_box_is_read_as_well() -> None:
 def test_what_holds_no_text_is_an_empty_reading() -> None:
     noise = np.random.default_rng(5).integers(0, 256, (80, 240, 3), np.uint8)
     tiny = np.zeros((9, 9, 3), np.uint8)
-    readings = TesseractReader().read([blank(), np.zeros((130, 400, 3), np.uint8), tiny])
+    readings = TesseractReader(BUNDLE).read([blank(), np.zeros((130, 400, 3), np.uint8), tiny])
     assert [(reading.text, reading.confidence) for reading in readings] == [("", 0.0)] * 3
-    assert len(TesseractReader().read([noise])) == 1
+    assert len(TesseractReader(BUNDLE).read([noise])) == 1
 
 
 @needs_tesseract
 def test_no_crops_need_no_call() -> None:
-    assert TesseractReader().read([]) == []
+    assert TesseractReader(BUNDLE).read([]) == []
 
 
 @needs_tesseract
@@ -109,14 +114,68 @@ def test_nothing_is_left_in_the_temporary_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    TesseractReader().read([plate("AG 5555")])
+    TesseractReader(BUNDLE).read([plate("AG 5555")])
     assert list(tmp_path.iterdir()) == []
 
 
 @needs_tesseract
-def test_the_version_names_the_program() -> None:
-    assert TesseractReader().version.split()[0] == "tesseract"
-    assert TesseractReader().version.split()[1][0].isdigit()
+def test_the_version_names_the_program_and_the_data() -> None:
+    name, program, data = TesseractReader(BUNDLE).version.split()
+    assert name == "tesseract"
+    assert program[0].isdigit()
+    assert data == hash_of((BUNDLE / "config.json").read_bytes())
+
+
+@needs_tesseract
+def test_no_data_of_the_machine_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TESSDATA_PREFIX", "/nowhere")
+    (reading,) = TesseractReader(BUNDLE).read([plate("AG 5555")])
+    assert canonical(reading.text) == "AG5555"
+
+
+@needs_tesseract
+def test_data_in_a_folder_whose_name_has_blanks_are_found(tmp_path: Path) -> None:
+    folder = shutil.copytree(BUNDLE, tmp_path / "my models")
+    (reading,) = TesseractReader(folder).read([plate("AG 5555")])
+    assert canonical(reading.text) == "AG5555"
+
+
+@needs_tesseract
+@pytest.mark.parametrize("name", ["hkplates.traineddata", "configs/hocr", "config.json"])
+def test_data_that_are_missing_are_named(tmp_path: Path, name: str) -> None:
+    folder = shutil.copytree(BUNDLE, tmp_path / "bundle")
+    (folder / name).unlink()
+    with pytest.raises(BundleInvalid, match=rf"{name} cannot be read.*Restore it"):
+        TesseractReader(folder)
+
+
+@needs_tesseract
+def test_altered_data_are_named(tmp_path: Path) -> None:
+    folder = shutil.copytree(BUNDLE, tmp_path / "bundle")
+    with (folder / "hkplates.traineddata").open("ab") as data:
+        data.write(b"more")
+    with pytest.raises(BundleInvalid, match=r"hkplates\.traineddata is not the file"):
+        TesseractReader(folder)
+
+
+@needs_tesseract
+@pytest.mark.parametrize(
+    "text", ["[]", "{", '{"format": 2}', '{"format": 1, "weights": {}, "files": []}']
+)
+def test_a_config_of_another_form_is_named(tmp_path: Path, text: str) -> None:
+    folder = shutil.copytree(BUNDLE, tmp_path / "bundle")
+    (folder / "config.json").write_text(text)
+    with pytest.raises(BundleInvalid, match=r"config\.json is not of format 1"):
+        TesseractReader(folder)
+
+
+@needs_tesseract
+def test_data_that_vanish_while_a_worker_runs_are_named(tmp_path: Path) -> None:
+    folder = shutil.copytree(BUNDLE, tmp_path / "bundle")
+    reader = TesseractReader(folder)
+    (folder / "hkplates.traineddata").unlink()
+    with pytest.raises(BundleInvalid, match="cannot load"):
+        reader.read([plate("AG 5555")])
 
 
 def stand_in(folder: Path, monkeypatch: pytest.MonkeyPatch, does: str) -> None:
@@ -133,20 +192,12 @@ def stand_in(folder: Path, monkeypatch: pytest.MonkeyPatch, does: str) -> None:
 def test_a_missing_program_is_named_with_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "")
     with pytest.raises(TesseractMissing, match=r"tesseract-ocr.*brew install tesseract"):
-        TesseractReader()
-
-
-def test_missing_language_data_is_named_too(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    stand_in(tmp_path, monkeypatch, "sys.exit('Error opening data file /nowhere/eng.traineddata')")
-    with pytest.raises(TesseractMissing, match="English data"):
-        TesseractReader().read([plate("AG 5555")])
+        TesseractReader(BUNDLE)
 
 
 def test_a_program_that_hangs_is_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     stand_in(tmp_path, monkeypatch, "time.sleep(60)")
-    reader = TesseractReader(seconds=1.0)
+    reader = TesseractReader(BUNDLE, seconds=1.0)
     begun = time.monotonic()
     with pytest.raises(ReaderFailed, match="did not finish within 1 seconds"):
         reader.read([plate("AG 5555")])
@@ -156,7 +207,7 @@ def test_a_program_that_hangs_is_stopped(tmp_path: Path, monkeypatch: pytest.Mon
 def test_a_program_that_crashes_is_said_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     stand_in(tmp_path, monkeypatch, "os.abort()")
     with pytest.raises(ReaderFailed, match="status -6"):
-        TesseractReader().read([plate("AG 5555")])
+        TesseractReader(BUNDLE).read([plate("AG 5555")])
 
 
 def test_one_thread_is_for_the_program_alone(
@@ -170,7 +221,7 @@ def test_one_thread_is_for_the_program_alone(
         f"open({str(seen)!r}, 'w').write(os.environ['OMP_THREAD_LIMIT'])\n"
         "open(sys.argv[2] + '.hocr', 'w').close()\n",
     )
-    assert TesseractReader().read([plate("AG 5555")])[0].text == ""
+    assert TesseractReader(BUNDLE).read([plate("AG 5555")])[0].text == ""
     assert seen.read_text() == "1"
     own = subprocess.run(
         [sys.executable, "-c", "import os; print(os.environ.get('OMP_THREAD_LIMIT'))"],

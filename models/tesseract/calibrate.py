@@ -1,0 +1,142 @@
+"""Fits the reader's few figures on plates that Tesseract was not trained on.
+
+Real plates held out are few, so that drawn ones are added; both weigh the same.
+"""
+
+import dataclasses
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from hkplates.recognition import marks
+from hkplates.recognition.tesseract import TesseractReader
+from hkplates.recognition.types import Crop
+from hkplates.recognition.weighing import Sight, Weights, evidence, rank
+from models.reader import evaluate, real
+from models.reader.dataset import Mixture
+from models.tesseract.samples import Rows
+
+DRAWN = 600
+TIMES = 6  # crops of each held-out plate
+AT_ONCE = 100  # crops in a call of Tesseract
+
+UNFITTED = Weights(
+    sharpness=1.0,
+    clean=1.0,
+    one_row=0.3,
+    personalised=0.3,
+    exchanged=1.0,
+    calibration=(-1.0, 1.0, 0.5, 1.0, 1.0, -0.5),
+)
+# Drawn plates as training has them, without real ones.
+MIXTURE = Mixture(
+    hong_kong=0, others=0, negatives=0, personalised=0.15, smallest=10, jitter=(0.01, 0.07)
+)
+CHOICES = {
+    "sharpness": (0.5, 1.0, 2.0),
+    "clean": (0.5, 1.0, 2.0),
+    "one_row": (0.01, 0.03, 0.1, 0.3),
+    "personalised": (0.1, 0.3, 0.6, 1.0),
+    "exchanged": (0.0, 0.5, 1.0, 3.0),
+}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Example:
+    """What was read in each view of a crop whose mark is known, and how much the crop counts."""
+
+    sights: Sequence[Sight]
+    mark: str
+    weight: float
+
+
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """The weights, the crops that they were fitted on, and the share of these read exactly."""
+
+    weights: Weights
+    crops: int
+    right: float
+
+
+def fit(
+    bundle: Path, data: Path, share: float, fonts: Sequence[Path], drawn: int = DRAWN
+) -> Fitted:
+    """The weights for the data in `bundle`; `share` of train's plates is held out."""
+    reader = TesseractReader(bundle)
+    examples = _real(reader, data, share, drawn) + _drawn(reader, data, fonts, drawn)
+    chosen = choose(examples)
+    calibration = _calibrate(examples, chosen)
+    weights = dataclasses.replace(chosen, calibration=calibration)
+    return Fitted(weights, len(examples), round(right(examples, weights), 4))
+
+
+def choose(examples: Sequence[Example]) -> Weights:
+    """The factors of votes that read most; one after the other, twice."""
+    chosen = UNFITTED
+    for name, values in [*CHOICES.items()] * 2:
+        tried = [dataclasses.replace(chosen, **{name: value}) for value in values]
+        chosen = max(tried, key=lambda weights: right(examples, weights))
+    return chosen
+
+
+def right(examples: Sequence[Example], weights: Weights) -> float:
+    """The weighted share read exactly."""
+    found = [_read(example, weights) == example.mark for example in examples]
+    return float(np.average(found, weights=[example.weight for example in examples]))
+
+
+def _read(example: Example, weights: Weights) -> str:
+    standings = rank(example.sights, weights)
+    return standings[0].mark if standings else ""
+
+
+def _real(reader: TesseractReader, data: Path, share: float, drawn: int) -> list[Example]:
+    rng = np.random.default_rng(7)
+    plates = [p for p in real.hong_kong(data / "train") if real.held_out(p.label, share)]
+    pairs = [
+        (crop, plate.label.text)
+        for plate in plates
+        for crop in evaluate.crops(plate, TIMES, evaluate.OFF, rng)
+    ]
+    return _examples(reader, pairs, drawn / max(1, len(pairs)))
+
+
+def _drawn(reader: TesseractReader, data: Path, fonts: Sequence[Path], count: int) -> list[Example]:
+    rows = Rows(data, 9999, 1.0, fonts)
+    plates = [rows.plate(MIXTURE) for _ in range(count)]
+    return _examples(reader, [(crop, label.text) for crop, label in plates], 1.0)
+
+
+def _examples(
+    reader: TesseractReader, pairs: Sequence[tuple[Crop, str]], weight: float
+) -> list[Example]:
+    found = []
+    for start in range(0, len(pairs), AT_ONCE):
+        part = pairs[start : start + AT_ONCE]
+        seen = reader.sights([crop for crop, _ in part])
+        found += [
+            Example(sights, marks.canonical(text), weight)
+            for sights, (_, text) in zip(seen, part, strict=True)
+        ]
+    return found
+
+
+def _calibrate(examples: Sequence[Example], chosen: Weights) -> tuple[float, ...]:
+    """A logistic regression of being right on the evidence, by Newton's method."""
+    read = [(standings, e) for e in examples if (standings := rank(e.sights, chosen))]
+    if not read:
+        return chosen.calibration
+    seen = np.array([evidence(standings) for standings, _ in read])
+    true = np.array([standings[0].mark == e.mark for standings, e in read], float)
+    weight = np.array([e.weight for _, e in read])
+    factors = np.zeros(seen.shape[1])
+    for _ in range(50):
+        told = 1 / (1 + np.exp(-seen @ factors))
+        slope = seen.T @ (weight * (true - told)) - factors
+        bend = (seen * (weight * told * (1 - told))[:, None]).T @ seen + np.eye(len(factors))
+        factors += np.linalg.solve(bend, slope)
+    return tuple(round(float(factor), 4) for factor in factors if math.isfinite(factor))

@@ -1,0 +1,67 @@
+"""Measure the reader on the plates of labelled photographs, on true and on shaken corners.
+
+    python -m models.tesseract.evaluate --data DATA [--split dev] [--bundle FOLDER]
+
+`HKPLATES_READER=tesseract make accuracy` measures the whole, detector included.
+"""
+
+import argparse
+import resource
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from hkplates.recognition.tesseract import TesseractReader
+from hkplates.recognition.types import Crop
+from models.reader import evaluate, real
+from models.reader.evaluate import OFF
+
+BUNDLE = Path(__file__).with_name("bundle")
+CALLS = (1, 20, 50)
+"""Crops in a call."""
+
+
+def costs(reader: TesseractReader, crops: Sequence[Crop]) -> dict[int, float]:
+    """CPU milliseconds a crop, Tesseract's process included, by the number of crops in a call."""
+    return {size: _cost(lambda n=size: reader.read(crops[:n])) / size for size in CALLS}
+
+
+def _cost(work: Callable[[], object], times: int = 3) -> float:
+    begun = _cpu_seconds()
+    for _ in range(times):
+        work()
+    return 1000 * (_cpu_seconds() - begun) / times
+
+
+def _cpu_seconds() -> float:
+    children = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return time.process_time() + children.ru_utime + children.ru_stime
+
+
+def main() -> None:
+    """The command line."""
+    cli = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    cli.add_argument("--data", type=Path, required=True)
+    cli.add_argument("--split", default="dev")
+    cli.add_argument("--bundle", type=Path, default=BUNDLE)
+    given = cli.parse_args()
+    cv2.setNumThreads(1)
+    reader, plates = TesseractReader(given.bundle), real.hong_kong(given.data / given.split)
+    true = evaluate.outcomes(reader, plates, 1, 0.0)
+    shaken = evaluate.outcomes(reader, plates, 5, OFF)
+    print(evaluate.table(true, shaken), evaluate.reliability(shaken), sep="\n\n")
+    rng = np.random.default_rng(5)
+    crops = [crop for plate in plates for crop in evaluate.crops(plate, 1, OFF, rng)]
+    told = ", ".join(f"{cost:.1f} in calls of {n}" for n, cost in costs(reader, crops).items())
+    print(f"\nCPU ms a crop: {told}")
+    for outcome in true:
+        if not outcome.right:
+            said = f"{outcome.truth} read {outcome.mark or 'nothing'}"
+            print(f"{outcome.plate.file}: {said} ({outcome.reading.confidence:.2f})")
+
+
+if __name__ == "__main__":
+    main()

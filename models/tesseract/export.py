@@ -1,0 +1,72 @@
+"""Write the bundle that hkplates reads with, from a training finished or not.
+
+    python -m models.tesseract.export --data DATA [--folder FOLDER] [--bundle FOLDER]
+
+The weights of votes and the confidence are fitted on plates of train/ that training left out, and
+on drawn ones.
+"""
+
+import argparse
+import dataclasses
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import cv2
+import yaml
+
+from hkplates.recognition.tesseract_data import FORMAT, LANGUAGE
+from models.reader.export import write_config
+from models.tesseract import calibrate
+from models.tesseract.evaluate import BUNDLE
+from models.tesseract.language import call
+from models.tesseract.train import CONFIG, history
+
+HOCR = "tessedit_create_hocr 1\nhocr_font_info 0\n"
+
+
+def export(folder: Path, bundle: Path, checkpoint: Path | None = None) -> dict[str, Any]:
+    """Write data and config, with weights that are not yet fitted; the config."""
+    shutil.rmtree(bundle, ignore_errors=True)
+    (bundle / "configs").mkdir(parents=True)
+    (bundle / "configs" / "hocr").write_text(HOCR, encoding="utf-8")
+    lines = history(folder)
+    start = folder / "language" / LANGUAGE / f"{LANGUAGE}.traineddata"
+    network = checkpoint or folder / f"phase{lines[-1]['phase']}_checkpoint"
+    call("lstmtraining", "--stop_training", "--convert_to_int", "--continue_from", network,
+         "--traineddata", start, "--model_output", bundle / f"{LANGUAGE}.traineddata")  # fmt: skip
+    described = {
+        "format": FORMAT,
+        "input": "lines of hkplates/recognition/rows.py, 36 pixels high, each read with --psm 13",
+        "weights": dataclasses.asdict(calibrate.UNFITTED),
+        "training": {**lines[-1], "minutes": round(sum(line["minutes"] for line in lines), 1)},
+    }
+    write_config(bundle, described)
+    return described
+
+
+def main() -> None:
+    """The command line."""
+    cli = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    cli.add_argument("--data", type=Path, required=True)
+    cli.add_argument("--folder", type=Path, default=Path(".train/tesseract"))
+    cli.add_argument("--bundle", type=Path, default=BUNDLE)
+    cli.add_argument("--checkpoint", type=Path, help="another than the newest")
+    cli.add_argument("--config", type=Path, default=CONFIG, help="that the training used")
+    cli.add_argument("--fonts", type=Path, action="append", help="further typeface folders")
+    cli.add_argument("--drawn", type=int, default=calibrate.DRAWN, help="plates to calibrate on")
+    given = cli.parse_args()
+    cv2.setNumThreads(1)
+    config = yaml.safe_load(given.config.read_text(encoding="utf-8"))
+    described = export(given.folder, given.bundle, given.checkpoint)
+    fonts = given.fonts or [given.data / "fonts"]
+    fitted = calibrate.fit(given.bundle, given.data, config["holdout"], fonts, given.drawn)
+    described["weights"] = dataclasses.asdict(fitted.weights)
+    described["fitted_on"] = {"crops": fitted.crops, "right": fitted.right}
+    write_config(given.bundle, described)
+    print(json.dumps(described))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,176 @@
+"""Train Tesseract's LSTM on the rows of plates.
+
+    python -m models.tesseract.train --data DATA [--folder FOLDER] [--iterations N]
+
+In rounds: while Tesseract's own trainer works on the lines that are there, those of the next round
+are drawn. Stopped, the same command goes on. Debian's tesseract-ocr brings the trainer along.
+"""
+
+import argparse
+import itertools
+import json
+import os
+import re
+import subprocess
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import cv2
+import yaml
+
+from models.reader.dataset import Mixture, mixture
+from models.tesseract import language, pages
+from models.tesseract.samples import Rows
+
+CONFIG = Path(__file__).with_name("config.yaml")
+LINES_OF_A_FILE = 1000
+
+Config = Mapping[str, Any]
+
+
+def history(folder: Path) -> list[dict[str, Any]]:
+    """What log.jsonl in the folder of a training says, a line for each round."""
+    path = folder / "log.jsonl"
+    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+
+class Training:
+    """One training in its folder: lines/, checkpoints, log.jsonl."""
+
+    def __init__(self, config: Config, data: Path, folder: Path, fonts: list[Path]) -> None:
+        self._config, self._data, self._folder, self._fonts = config, data, folder, fonts
+        self._lines = folder / "lines"
+        self._lines.mkdir(parents=True, exist_ok=True)
+        self._start = language.make(folder / "language")
+
+    def run(self) -> None:
+        """Train until the configured iterations are done."""
+        self._draw(len(self._history))
+        while self._done < self._config["iterations"]:
+            begun = time.monotonic()
+            trainer = self._trainer()
+            self._draw(len(self._history) + 1)
+            told, _ = trainer.communicate()
+            if trainer.returncode:
+                raise SystemExit(f"lstmtraining failed:\n{told[-2000:]}")
+            self._note(told, (time.monotonic() - begun) / 60)
+
+    @property
+    def _history(self) -> list[dict[str, Any]]:
+        return history(self._folder)
+
+    @property
+    def _done(self) -> int:
+        return max((line["iterations"] for line in self._history), default=0)
+
+    @property
+    def _before(self) -> int:
+        """Iterations of earlier phases: the trainer counts those of the present one alone."""
+        phase = self._phase(self._done)
+        return max((x["iterations"] for x in self._history if x["phase"] < phase), default=0)
+
+    def _phase(self, done: int) -> int:
+        """The number of the phase that comes after so many iterations."""
+        phases, progress = self._config["phases"], done / self._config["iterations"]
+        fitting = (number for number, one in enumerate(phases) if progress < one["until"])
+        return next(fitting, len(phases) - 1)
+
+    def _checkpoint(self, phase: int) -> Path:
+        return self._folder / f"phase{phase}_checkpoint"
+
+    def _draw(self, number: int) -> None:
+        """The lines of a round, unless they are there; those of the oldest round make room."""
+        if not list(self._lines.glob(f"{number:04}-*.lstmf")):
+            config = self._config
+            rows = Rows(self._data, config["seed"] + number, config["holdout"], self._fonts)
+            endless = rows.pages(self._mixture(number), config["plain"])
+            for part in range(max(1, config["lines"] // LINES_OF_A_FILE)):
+                few = itertools.islice(endless, min(config["lines"], LINES_OF_A_FILE))
+                unfinished = self._lines / "unfinished"
+                pages.write(unfinished, few)
+                unfinished.rename(self._lines / f"{number:04}-{part:02}.lstmf")
+        for path in self._lines.glob("*.lstmf"):
+            if int(path.name[:4]) <= number - self._config["kept"]:
+                path.unlink()
+
+    def _mixture(self, number: int) -> Mixture:
+        """What the lines of a round are like."""
+        phase = self._config["phases"][self._phase(number * self._config["round"])]
+        others = ("until", "learning_rate")
+        return mixture({name: value for name, value in phase.items() if name not in others})
+
+    def _trainer(self) -> "subprocess.Popen[str]":
+        """Tesseract's trainer, begun on a round."""
+        config, phase = self._config, self._phase(self._done)
+        listing = self._folder / "lines.txt"
+        # The newest first: the trainer takes one line of each file in turn.
+        files = sorted(self._lines.glob("*.lstmf"), reverse=True)
+        listing.write_text("".join(f"{path}\n" for path in files), encoding="utf-8")
+        until = min(self._done + config["round"], config["iterations"]) - self._before
+        options = {
+            "model_output": self._folder / f"phase{phase}",
+            "train_listfile": listing,
+            "traineddata": self._start,
+            "max_iterations": until,
+            "learning_rate": config["phases"][phase]["learning_rate"],
+            "net_spec": config["network"],
+            # What is read right teaches little and costs as much: of such lines a part is enough.
+            "perfect_sample_delay": config["perfect_sample_delay"],
+        }
+        command = ["lstmtraining"]
+        if phase and self._checkpoint(phase - 1).exists():
+            # Heeded where the phase has no checkpoint yet.
+            options["continue_from"] = self._checkpoint(phase - 1)
+            command.append("--reset_learning_rate")
+        command += [word for name, value in options.items() for word in (f"--{name}", str(value))]
+        return subprocess.Popen(
+            command,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            env={**os.environ, "OMP_THREAD_LIMIT": "1"},
+        )
+
+    def _note(self, told: str, minutes: float) -> None:
+        """What the trainer said last, as a line of log.jsonl."""
+        found = re.findall(
+            r"iteration (\d+)/(\d+)/.*?BCER train=([\d.]+)%, BWER train=([\d.]+)%", told
+        )
+        if not found:
+            raise SystemExit(f"lstmtraining told nothing:\n{told[-2000:]}")
+        line = {
+            "phase": self._phase(self._done),
+            "iterations": int(found[-1][1]) + self._before,
+            "character_errors": float(found[-1][2]),
+            "rows_wrong": float(found[-1][3]),
+            "minutes": round(minutes, 2),
+        }
+        print(json.dumps(line), flush=True)
+        for best in self._folder.glob("phase*_[0-9]*.checkpoint"):
+            best.unlink()  # the trainer keeps a copy at every record; the last state is enough
+        with (self._folder / "log.jsonl").open("a", encoding="utf-8") as log:
+            print(json.dumps(line), file=log)
+
+
+def main() -> None:
+    """The command line."""
+    cli = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    cli.add_argument("--data", type=Path, required=True, help="folder with train/, backgrounds/")
+    cli.add_argument("--folder", type=Path, default=Path(".train/tesseract"))
+    cli.add_argument("--fonts", type=Path, action="append", help="further typeface folders")
+    cli.add_argument("--config", type=Path, default=CONFIG)
+    cli.add_argument("--iterations", type=int)
+    cli.add_argument("--round", type=int, help="iterations between two measurements")
+    cli.add_argument("--lines", type=int, help="lines drawn for each round")
+    given = cli.parse_args()
+    cv2.setNumThreads(1)
+    config = yaml.safe_load(given.config.read_text(encoding="utf-8"))
+    for name in ("iterations", "round", "lines"):
+        config[name] = getattr(given, name) or config[name]
+    Training(config, given.data, given.folder, given.fonts or [given.data / "fonts"]).run()
+
+
+if __name__ == "__main__":
+    main()
