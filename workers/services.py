@@ -18,8 +18,7 @@ from hkplates.database.results import ModelVersion, Results
 from hkplates.database.session import open_engine, require_current_schema
 from hkplates.embedded import resolve_urls
 from hkplates.errors import TemporaryFault
-from hkplates.recognition.bundle import open_bundle
-from hkplates.recognition.tesseract import TesseractReader
+from hkplates.recognition.version import version_of
 from hkplates.settings import Settings, read_settings
 from workers import at_hand, stopping
 from workers.patience import Patience
@@ -121,11 +120,7 @@ def check_machine(settings: Settings) -> None:
     Raises:
         SetupError, TemporaryFault: the message says what to do.
     """
-    open_bundle(settings.models / "detector" / "bundle", settings.runtime)
-    if settings.reader == "neural":
-        open_bundle(settings.models / "reader" / "bundle")
-    elif settings.reader == "tesseract":
-        TesseractReader(settings.models / "tesseract" / "bundle")
+    version_of(settings.models, settings.runtime, settings.detector_threshold, settings.reader)
     engine = open_engine(resolve_urls(settings)[0])
     try:
         require_current_schema(engine)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from hkplates.recognition.certainty import log_odds, share_of
 from hkplates.recognition.marks import canonical
 from hkplates.recognition.types import Candidate, Crop, Reader, TextReading
+from hkplates.recognition.version import both_of
 
 DOUBT = 0.95
 """Under this confidence of the first reader the second one is asked."""
@@ -48,7 +49,7 @@ class BothReaders:
     def __init__(self, first: Reader, second: Reader) -> None:
         """`first` reads all plates, `second` those that `first` is less sure of than DOUBT."""
         self._first, self._second = first, second
-        self.version = f"both {first.version}, {second.version}"
+        self.version = both_of(first.version, second.version)
 
     def read(self, crops: Sequence[Crop]) -> list[TextReading]:
         """One reading for each crop, in order; one call of each reader."""

@@ -2,5 +2,5 @@
 
 from typing import Literal
 
-ReaderName = Literal["neural", "tesseract", "none"]
+ReaderName = Literal["neural", "tesseract", "both", "none"]
 RuntimeName = Literal["litert", "tensorflow"]

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from hkplates.recognition import marks
+from hkplates.recognition.both import BothReaders
 from hkplates.recognition.choices import ReaderName, RuntimeName
 from hkplates.recognition.colour import paper_of
 from hkplates.recognition.images import rectify
@@ -22,6 +23,9 @@ from hkplates.recognition.version import Version, config_of
 
 BELIEVED = 0.5
 """From this confidence of the reader on, a mark of a known series outweighs other signs."""
+
+EVEN = 0.5
+"""The probability at which something is as likely as not."""
 
 LETTERED = frozenset({"usual", "government", "legislative", "zg", "vip", "cross_boundary"})
 """Series of two letters and up to four digits, which few other countries' marks look like."""
@@ -73,7 +77,7 @@ class Recogniser:
         return PlateReading(
             mark=mark,
             text=reading.text,
-            region=_region(detection, paper, series, reading.confidence),
+            region=_region(detection, paper, series, reading),
             series=series,
             rows=reading.rows,
             colour="other" if paper == "dark" else paper,
@@ -91,7 +95,7 @@ def _place(detection: Detection) -> tuple[float, float]:
     return (box.left, box.top)
 
 
-def _region(detection: Detection, paper: str, series: str, confidence: float) -> Region:
+def _region(detection: Detection, paper: str, series: str, reading: TextReading) -> Region:
     """The detector's, corrected where paper and mark tell better.
 
     Dark plates are mainland's, Macau's, or of the past; "CN" and "MO" are not told apart here:
@@ -99,13 +103,24 @@ def _region(detection: Detection, paper: str, series: str, confidence: float) ->
     Hong Kong's: of 925 plates that the detector called others' on the 510 photographs of other
     countries in the training data, none was read so with a confidence of BELIEVED.
     """
-    believed = confidence >= BELIEVED
-    if detection.region == "other" and paper != "dark" and believed and series in LETTERED:
+    believed = reading.confidence >= BELIEVED
+    if paper != "dark" and believed and series in LETTERED:
         return "HK"
     of_a_known_series = series not in ("personalised", "unknown") and believed
-    if detection.region == "HK" and paper == "dark" and not of_a_known_series:
+    if paper == "dark" and not of_a_known_series:
         return "other"
-    return detection.region
+    return "other" if _doubted(detection, reading) else detection.region
+
+
+def _doubted(detection: Detection, reading: TextReading) -> bool:
+    """Whether detector and reader together think it rather no Hong Kong plate than one.
+
+    Of two probabilities a sum of 1 is even odds. What has no text was perhaps not meant to be read,
+    so that there the detector decides alone.
+    """
+    if not reading.text:
+        return detection.score < EVEN
+    return detection.score + reading.confidence < 2 * EVEN
 
 
 class NoReader:
@@ -145,6 +160,8 @@ def open_reader(models: Path, name: ReaderName) -> Reader:
     """
     if name == "none":
         return NoReader()
+    if name == "both":
+        return BothReaders(open_reader(models, "neural"), open_reader(models, "tesseract"))
     if name == "tesseract":
         from hkplates.recognition.tesseract import TesseractReader
 

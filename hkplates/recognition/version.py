@@ -35,10 +35,17 @@ def config_of(runtime: RuntimeName, threshold: float | None) -> dict[str, object
     return {"hkplates": version("hkplates"), "runtime": runtime, "threshold": threshold}
 
 
+def both_of(first: str, second: str) -> str:
+    """The version of two readers together."""
+    return f"both {first}, {second}"
+
+
 def _reader(models: Path, name: ReaderName) -> str:
     """What the reader of that name calls its version (a test holds them together)."""
     if name == "none":
         return "none"
+    if name == "both":
+        return both_of(_reader(models, "neural"), _reader(models, "tesseract"))
     if name == "tesseract":
         # Only here: it brings OpenCV with it.
         from hkplates.recognition.tesseract import TesseractReader

@@ -21,6 +21,7 @@ from hkplates.recognition.images import rectify
 from hkplates.recognition.reader import open_reader
 from hkplates.recognition.types import Quad
 from models.reader.dataset import Mixture, Samples
+from models.reader.real import HeldOut
 
 BUNDLE = Path(__file__).with_name("bundle")
 # Smaller and further off their corners than most plates: what is read well teaches nothing here.
@@ -45,7 +46,7 @@ class Pair:
 
 def pairs(data: Path, seconds: float, seed: int) -> Iterator[Pair]:
     """Drawn plates with their readings, for so long."""
-    samples, reader = Samples(data, seed, 1.0), open_reader(BUNDLE)
+    samples, reader = Samples(data, seed, HeldOut(0, 1)), open_reader(BUNDLE)
     until = time.monotonic() + seconds
     while time.monotonic() < until:
         pixels, corners, label = samples.view(HARD)

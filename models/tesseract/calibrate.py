@@ -17,6 +17,7 @@ from hkplates.recognition.types import Crop
 from hkplates.recognition.weighing import Sight, Weights, evidence, rank
 from models.reader import evaluate, real
 from models.reader.dataset import Mixture
+from models.reader.real import HeldOut
 from models.tesseract.samples import Rows
 
 DRAWN = 600
@@ -63,11 +64,11 @@ class Fitted:
 
 
 def fit(
-    bundle: Path, data: Path, share: float, fonts: Sequence[Path], drawn: int = DRAWN
+    bundle: Path, data: Path, held: HeldOut, fonts: Sequence[Path], drawn: int = DRAWN
 ) -> Fitted:
-    """The weights for the data in `bundle`; `share` of train's plates is held out."""
+    """The weights for the data in `bundle`; `held` are the plates of train kept from it."""
     reader = TesseractReader(bundle)
-    examples = _real(reader, data, share, drawn) + _drawn(reader, data, fonts, drawn)
+    examples = _real(reader, data, held, drawn) + _drawn(reader, data, fonts, drawn)
     chosen = choose(examples)
     calibration = _calibrate(examples, chosen)
     weights = dataclasses.replace(chosen, calibration=calibration)
@@ -94,9 +95,9 @@ def _read(example: Example, weights: Weights) -> str:
     return standings[0].mark if standings else ""
 
 
-def _real(reader: TesseractReader, data: Path, share: float, drawn: int) -> list[Example]:
+def _real(reader: TesseractReader, data: Path, held: HeldOut, drawn: int) -> list[Example]:
     rng = np.random.default_rng(7)
-    plates = [p for p in real.hong_kong(data / "train") if real.held_out(p.label, share)]
+    plates = [p for p in real.hong_kong(data / "train") if p.label in held]
     pairs = [
         (crop, plate.label.text)
         for plate in plates
@@ -106,7 +107,7 @@ def _real(reader: TesseractReader, data: Path, share: float, drawn: int) -> list
 
 
 def _drawn(reader: TesseractReader, data: Path, fonts: Sequence[Path], count: int) -> list[Example]:
-    rows = Rows(data, 9999, 1.0, fonts)
+    rows = Rows(data, 9999, HeldOut(0, 1), fonts)
     plates = [rows.plate(MIXTURE) for _ in range(count)]
     return _examples(reader, [(crop, label.text) for crop, label in plates], 1.0)
 

@@ -18,6 +18,7 @@ import yaml
 
 from hkplates.recognition.tesseract_data import FORMAT, LANGUAGE
 from models.reader.export import write_config
+from models.reader.real import HeldOut
 from models.tesseract import calibrate
 from models.tesseract.evaluate import BUNDLE
 from models.tesseract.language import call
@@ -61,7 +62,9 @@ def main() -> None:
     config = yaml.safe_load(given.config.read_text(encoding="utf-8"))
     described = export(given.folder, given.bundle, given.checkpoint)
     fonts = given.fonts or [given.data / "fonts"]
-    fitted = calibrate.fit(given.bundle, given.data, config["holdout"], fonts, given.drawn)
+    fitted = calibrate.fit(
+        given.bundle, given.data, HeldOut(*config["held_out"]), fonts, given.drawn
+    )
     described["weights"] = dataclasses.asdict(fitted.weights)
     described["fitted_on"] = {"crops": fitted.crops, "right": fitted.right}
     write_config(given.bundle, described)

@@ -13,18 +13,18 @@ from hkplates.recognition.weighing import NO_ROW
 from models.reader import camera, real
 from models.reader.dataset import Mixture, Samples
 from models.reader.lettering import Label
-from models.reader.real import RealPlate
+from models.reader.real import HeldOut, RealPlate
 from models.tesseract.pages import Page
 
 
 class Rows:
     """Draws the rows of plates by chance, without end."""
 
-    def __init__(self, data: Path, seed: int, holdout: float, fonts: Sequence[Path] = ()) -> None:
+    def __init__(self, data: Path, seed: int, held: HeldOut, fonts: Sequence[Path] = ()) -> None:
         """`data` holds train/ and backgrounds/; plates whose text is held out are left out."""
         self._rng = np.random.default_rng(seed)
-        self._drawn = Samples(data, seed, holdout, fonts)
-        plates = [p for p in real.hong_kong(data / "train") if not real.held_out(p.label, holdout)]
+        self._drawn = Samples(data, seed, held, fonts)
+        plates = [p for p in real.hong_kong(data / "train") if p.label not in held]
         self._real = plates + [p for p in plates if p.varied] * 2  # they are few and differ most
         self._mainland = real.mainland(data / "train")
         self._backgrounds = real.backgrounds(data / "backgrounds")

@@ -21,6 +21,7 @@ import cv2
 import yaml
 
 from models.reader.dataset import Mixture, mixture
+from models.reader.real import HeldOut
 from models.tesseract import language, pages
 from models.tesseract.samples import Rows
 
@@ -84,7 +85,9 @@ class Training:
         """The lines of a round, unless they are there; those of the oldest round make room."""
         if not list(self._lines.glob(f"{number:04}-*.lstmf")):
             config = self._config
-            rows = Rows(self._data, config["seed"] + number, config["holdout"], self._fonts)
+            rows = Rows(
+                self._data, config["seed"] + number, HeldOut(*config["held_out"]), self._fonts
+            )
             endless = rows.pages(self._mixture(number), config["plain"])
             for part in range(max(1, config["lines"] // LINES_OF_A_FILE)):
                 few = itertools.islice(endless, min(config["lines"], LINES_OF_A_FILE))
