@@ -194,3 +194,24 @@ def test_drawings_of_one_name_do_not_meet_and_do_not_leave_the_folder(tmp_path: 
 def test_a_drawing_has_the_same_name_each_time() -> None:
     assert drawing_name("a/gate.jpg") == drawing_name("a/gate.jpg")
     assert drawing_name("a/gate.jpg").startswith("gate-")
+
+
+@pytest.mark.parametrize(
+    ("score", "text", "confidence", "region"),
+    [
+        pytest.param(0.4, "AUDREY", 0.9, "HK", id="doubted where it is, plainly read"),
+        pytest.param(0.9, "AUDREY", 0.2, "HK", id="plain where it is, hardly read"),
+        pytest.param(0.4, "UUUT", 0.3, "other", id="neither"),
+        pytest.param(0.2, "NR 6232", 0.7, "HK", id="a usual mark, read rather than not"),
+        pytest.param(0.6, "", 0.0, "HK", id="no text, rather a plate"),
+        pytest.param(0.4, "", 0.0, "other", id="no text, rather none"),
+    ],
+)
+def test_what_detector_and_reader_doubt_together_is_none_of_hong_kongs(
+    score: float, text: str, confidence: float, region: Region
+) -> None:
+    detector = Finds(Detection(quad(100, 100), score, "HK"))
+
+    ((plate,),) = Recogniser(detector, Reads(text, confidence=confidence)).recognise([photo()])
+
+    assert plate.region == region
