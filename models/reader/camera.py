@@ -50,9 +50,9 @@ def _turn(
     return turned, moved.astype(np.float32)
 
 
-def degrade(rng: np.random.Generator, pixels: np.ndarray) -> np.ndarray:
-    """Light, blur, noise and compression by chance."""
-    chance = rng.random()
+def degrade(rng: np.random.Generator, pixels: np.ndarray, *, blur: bool = True) -> np.ndarray:
+    """Light, blur, noise and compression by chance; all but the blur without `blur`."""
+    chance = rng.random() if blur else 1.0
     if chance < 0.42:
         pixels = cv2.filter2D(pixels, -1, _motion(rng, pixels.shape[0]))
     elif chance < 0.7:

@@ -51,8 +51,14 @@ class Mixture:
 class Samples:
     """Draws training samples from a labelled folder and a typeface folder, by chance."""
 
-    def __init__(self, data: Path, seed: int, held: HeldOut, fonts: Sequence[Path] = ()) -> None:
-        """`data` holds train/ and backgrounds/; plates whose text is held out are left out."""
+    def __init__(
+        self, data: Path, seed: int, held: HeldOut, fonts: Sequence[Path] = (), *, blur: bool = True
+    ) -> None:
+        """`data` holds train/ and backgrounds/; plates whose text is held out are left out.
+
+        Without `blur` nothing is blurred beyond what it was (benchmarks/ablations.py).
+        """
+        self._blur = blur
         self._rng = np.random.default_rng(seed)
         self._faces = Faces(fonts)
         plates = [p for p in real.hong_kong(data / "train") if p.label not in held]
@@ -92,7 +98,7 @@ class Samples:
             rng, drawing.pixels, drawing.corners, rows, mixture.smallest
         )
         off = rng.uniform(*mixture.jitter)
-        return camera.degrade(rng, pixels), camera.jitter(rng, corners, off), drawing.label
+        return self._degraded(pixels), camera.jitter(rng, corners, off), drawing.label
 
     def _drawn(self, mixture: Mixture) -> tuple[np.ndarray, Label]:
         pixels, corners, label = self.view(mixture)
@@ -113,10 +119,10 @@ class Samples:
             plate = (draw_mainland if rng.random() < 0.7 else draw_macau)(rng, self._faces)
             gray = cv2.cvtColor(plate.pixels, cv2.COLOR_RGB2GRAY)
             pixels, corners = camera.photograph(rng, gray, plate.corners, 1)
-            pixels = camera.cut_out(camera.degrade(rng, pixels), camera.jitter(rng, corners, off))
+            pixels = camera.cut_out(self._degraded(pixels), camera.jitter(rng, corners, off))
             return pixels, Label("", 1, None)
         patch = cv2.resize(self._patch(), (WIDTH, HEIGHT), interpolation=cv2.INTER_LINEAR)
-        return camera.degrade(rng, patch), Label("", 1, None)
+        return self._degraded(patch), Label("", 1, None)
 
     def _seen(self, plate: RealPlate, off: float) -> tuple[np.ndarray, Label]:
         """A real plate cut out along shaken corners, sometimes seen worse than it was."""
@@ -127,8 +133,11 @@ class Samples:
             pixels = cv2.resize(pixels, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
             corners = corners * np.float32(scale)
         if rng.random() < 0.45:
-            pixels = camera.degrade(rng, pixels)
+            pixels = self._degraded(pixels)
         return camera.cut_out(pixels, camera.jitter(rng, corners, off)), plate.label
+
+    def _degraded(self, pixels: np.ndarray) -> np.ndarray:
+        return camera.degrade(self._rng, pixels, blur=self._blur)
 
     def _pick(self, plates: Sequence[RealPlate]) -> RealPlate:
         return plates[self._rng.integers(len(plates))]

@@ -158,7 +158,7 @@ def train(
     # Other samples after a pause, not the first ones once more.
     seed = config["seed"] + (int(trainer.steps.numpy()) if going_on else 0)
     held_out = HeldOut(*config["held_out"])
-    samples = Samples(data, seed, held_out, fonts)
+    samples = Samples(data, seed, held_out, fonts, blur=config.get("blur", True))
     if start and not going_on:
         last = mixture(_without_until(config["phases"][-1]))
         trainer.start_with(start, samples.batch(START_SAMPLES, last).pixels)

@@ -18,9 +18,9 @@ MODELS = PROJECT / "models"
 
 
 @pytest.mark.parametrize("threshold", [None, 0.25])
-@pytest.mark.parametrize("reader", ["neural", "none", "tesseract"])
+@pytest.mark.parametrize("reader", ["neural", "none", "tesseract", "both"])
 def test_it_is_that_of_the_recogniser(reader: ReaderName, threshold: float | None) -> None:
-    if reader == "tesseract" and shutil.which("tesseract") is None:
+    if reader in ("tesseract", "both") and shutil.which("tesseract") is None:
         pytest.skip("the tesseract program is not installed")
     opened = open_recogniser(MODELS, "litert", threshold, reader)
     assert version_of(MODELS, "litert", threshold, reader) == opened.version
