@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+import cv2
+
 from hkplates.recognition.types import Found, Photo, PlateReading
 
 PHOTOGRAPHS = 40  # of a folder, evenly: enough for two digits
@@ -46,6 +48,7 @@ def some_of(files: Sequence[Path], most: int = PHOTOGRAPHS) -> list[Path]:
 
 def measure_stages(files: Sequence[Path], decode: Callable[[bytes], Photo], stages: Stages) -> Cost:
     """What each of the files costs."""
+    cv2.setNumThreads(1)  # as workers have it: one process for each core
     # Once beforehand: what is built at the first use belongs to no photograph.
     stages.read(stages.find(decode(files[0].read_bytes())))
     spent, plates = [0.0, 0.0, 0.0], 0

@@ -86,7 +86,7 @@ class Decoder:
         found = {mark for view in seen for mark in view.candidates()}
         found |= {usual for mark in found if (usual := marks.usual_spelling(mark))}
         names = sorted(found)
-        slots = np.mean([[view.slot_score(mark) for mark in names] for view in seen], axis=0)
+        slots = np.mean([view.slot_scores(names) for view in seen], axis=0)
         steps = np.mean([view.step_scores(names) for view in seen], axis=0)
         both = zip(names, slots, steps, strict=True)
         return self.order(
@@ -166,11 +166,10 @@ class _Seen:
                 texts.append("".join([*greedy[:place], other, *greedy[place + 1 :]]))
         return [text for text in texts if len(text) <= len(self.slots)]
 
-    def slot_score(self, mark: str) -> float:
-        """The logarithm of the probability of a mark by the slots."""
-        symbols = [marks.ALPHABET.index(c) for c in mark]
-        symbols += [len(marks.ALPHABET)] * (len(self.slots) - len(symbols))
-        return float(np.log(self.slots[np.arange(len(self.slots)), symbols]).sum())
+    def slot_scores(self, names: Sequence[str]) -> Floats:
+        """The logarithm of the probability of each mark by the slots."""
+        symbols = np.array([_symbols(mark, len(self.slots)) for mark in names])
+        return np.asarray(np.log(self.slots)[np.arange(len(self.slots)), symbols].sum(axis=1))
 
     def step_scores(self, names: Sequence[str]) -> Floats:
         """The same by the steps, over all alignments: the forward algorithm of CTC.
@@ -180,8 +179,8 @@ class _Seen:
         nothing = len(marks.ALPHABET)
         places = 2 * max(map(len, names)) + 1
         path = np.full((len(names), places), nothing)
-        for row, mark in enumerate(names):
-            path[row, 1 : 2 * len(mark) : 2] = [marks.ALPHABET.index(c) for c in mark]
+        longest = places // 2
+        path[:, 1::2] = [_symbols(mark, longest) for mark in names]
         skip = np.zeros(path.shape)  # a symbol may follow another at once, but not itself
         skip[:, 2:] = (path[:, 2:] != nothing) & (path[:, 2:] != path[:, :-2])
         alpha = np.zeros((len(names), places + 2))
@@ -195,6 +194,13 @@ class _Seen:
         rows = np.arange(len(names))
         last_symbol = np.where(ends > 2, alpha[rows, ends - 1], 0.0)
         return np.asarray(np.log(np.maximum(alpha[rows, ends] + last_symbol, 1e-200)))
+
+
+@lru_cache(maxsize=4096)
+def _symbols(mark: str, places: int) -> tuple[int, ...]:
+    """Where each character of a mark stands in the alphabet, then nothing up to so many places."""
+    known = [marks.ALPHABET.index(character) for character in mark]
+    return (*known, *[len(marks.ALPHABET)] * (places - len(mark)))
 
 
 def evidence(scored: Sequence[Scored]) -> Floats:
