@@ -1,33 +1,39 @@
-"""What the agreement of the two readers is worth: fits the weights in hkplates/recognition/both.py.
+"""What the agreement of the two readers is worth, fitted into the config of Tesseract's bundle.
 
     python -m models.agreement --data DATA [--folds FOLDER] [--drawn N]
 
-On plates of train/ that neither reader was trained on, and on drawn ones: the neural reader is the
-one of the first fold (models/reader/crossvalidate.py), which was kept from all of them.
+To be run when both readers are there: on plates of train/ that neither was trained on, and on drawn
+ones. The neural reader is the one of the first fold (models/reader/crossvalidate.py), which was
+kept from all of them.
 """
 
 import argparse
+import dataclasses
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
-from hkplates.recognition.both import DOUBT, Weights, settle
+from hkplates.recognition.both import DOUBT, Agreement, Line, reconcile
+from hkplates.recognition.bundle import CONFIG
 from hkplates.recognition.certainty import log_odds
 from hkplates.recognition.marks import canonical
-from hkplates.recognition.reader import open_reader as open_neural
-from hkplates.recognition.recogniser import open_reader
+from hkplates.recognition.reader import open_reader
+from hkplates.recognition.tesseract import TesseractReader
 from hkplates.recognition.types import Crop, Reader, TextReading
-from hkplates.settings import read_settings
+from models import regression
 from models.reader import calibrate, evaluate, real
+from models.reader.export import write_config
 from models.reader.folds import open_folds
 from models.reader.real import HeldOut
 
+BUNDLE = Path(__file__).parent / "tesseract" / "bundle"
 UNSEEN = HeldOut(0, 0.15)  # what Tesseract's network was not trained on, and is in the first fold
 TIMES = 6  # crops of each plate
-AGREED, DIFFERED = Weights(1.0, 0.5, 0.5), Weights(1.0, -0.5, -0.5)  # what is expected
-RIDGE = 1.0  # they are few: held near that
+EXPECTED = Agreement(agreed=(1.0, 0.5, 0.5), differed=(1.0, -0.5, -0.5))
+RIDGE = 1.0  # of them there are few: held near what is expected
 
 
 class Pair(NamedTuple):
@@ -44,37 +50,31 @@ class Pair(NamedTuple):
 
     @property
     def agree(self) -> bool:
+        """Whether both read one mark."""
         return canonical(self.neural.text) == canonical(self.tesseract.text)
+
+    @property
+    def surer_first(self) -> list[TextReading]:
+        """The reading that is taken, and the other one."""
+        return sorted((self.neural, self.tesseract), key=lambda reading: -reading.confidence)
 
     @property
     def read(self) -> str:
         """The mark by both."""
-        reading = settle(self.neural, self.tesseract) if self.asked else self.neural
-        return canonical(reading.text)
+        if not self.asked:
+            return canonical(self.neural.text)
+        return canonical(reconcile(self.neural, self.tesseract, EXPECTED).text)
 
 
-def fit(pairs: Sequence[Pair], expected: Weights) -> Weights:
-    """A logistic regression of being right, on the surer reading's log-odds and the other's.
-
-    Where they agree the neural reader's comes first.
-    """
-    seen, right = [], []
-    for pair in pairs:
-        order: list[TextReading] = [pair.neural, pair.tesseract]
-        if not pair.agree:
-            order.sort(key=lambda reading: -reading.confidence)
-        seen.append([*(log_odds(reading.confidence) for reading in order), 1.0])
-        right.append(canonical(order[0].text) == pair.mark)
-    x, y = np.array(seen).reshape(-1, 3), np.array(right, float)
-    prior = np.array(expected.as_tuple())
-    line = prior
-    for _ in range(50):
-        told = 1 / (1 + np.exp(-(x @ line).clip(-50, 50)))
-        slope = x.T @ (y - told) - RIDGE * (line - prior)
-        bend = (x * (told * (1 - told))[:, None]).T @ x + RIDGE * np.eye(3)
-        line = line + np.linalg.solve(bend, slope)
-    print(f"  {int(y.sum())} of {len(y)} right")
-    return Weights(*(round(float(value), 2) for value in line))
+def fit(pairs: Sequence[Pair], expected: Line) -> Line:
+    """A logistic regression of being right, on the log-odds of the reading taken and the other."""
+    seen = [[*(log_odds(r.confidence) for r in pair.surer_first), 1.0] for pair in pairs]
+    right = [canonical(pair.surer_first[0].text) == pair.mark for pair in pairs]
+    told = np.array(seen).reshape(-1, 3), np.array(right, float)
+    line = regression.fit(*told, prior=np.array(expected), ridge=RIDGE)
+    print(f"{sum(right)} of {len(right)} right, {line.round(2)}")
+    first, second, shift = (round(float(value), 2) for value in line)
+    return first, second, shift
 
 
 def read(pieces: Sequence[tuple[Crop, str]], neural: Reader, tesseract: Reader) -> list[Pair]:
@@ -97,29 +97,29 @@ def _tell(name: str, pairs: Sequence[Pair]) -> None:
 
 
 def main() -> None:
-    """Measure, fit, print."""
+    """Measure, fit, write."""
     cli = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     cli.add_argument("--data", type=Path, required=True)
     cli.add_argument("--folds", type=Path, default=Path(".train/reader-folds"))
+    cli.add_argument("--bundle", type=Path, default=BUNDLE)
     cli.add_argument("--drawn", type=int, default=300)
     given = cli.parse_args()
-    neural = open_neural(open_folds(given.folds, given.data)[0].bundle)
-    tesseract = open_reader(read_settings().models, "tesseract")
-    rng = np.random.default_rng(11)
+    neural = open_reader(open_folds(given.folds, given.data)[0].bundle)
+    tesseract = TesseractReader(given.bundle)
     plates = [p for p in real.hong_kong(given.data / "train") if p.label in UNSEEN]
-    pieces = [
-        (crop, plate.label.text)
-        for plate in plates
-        for crop in evaluate.crops(plate, TIMES, evaluate.OFF, rng)
-    ]
+    pieces = evaluate.pieces(plates, TIMES, evaluate.OFF, seed=11)
     photographed = read(pieces, neural, tesseract)
     fonts = [given.data / "fonts"]
     drawn = read(calibrate.drawn_crops(given.data, fonts, given.drawn), neural, tesseract)
     _tell("photographed", photographed)
     _tell("drawn", drawn)
     asked = [p for p in (*photographed, *drawn) if p.asked and p.tesseract.text]
-    print("AGREED =", fit([p for p in asked if p.agree], AGREED))
-    print("DIFFERED =", fit([p for p in asked if not p.agree], DIFFERED))
+    agreement = Agreement(
+        agreed=fit([p for p in asked if p.agree], EXPECTED.agreed),
+        differed=fit([p for p in asked if not p.agree], EXPECTED.differed),
+    )
+    described = json.loads((given.bundle / CONFIG).read_text(encoding="utf-8"))
+    write_config(given.bundle, {**described, "agreement": dataclasses.asdict(agreement)})
 
 
 if __name__ == "__main__":

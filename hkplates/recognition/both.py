@@ -1,9 +1,10 @@
 """Two readers together: the neural one reads all, Tesseract is asked where that one doubts.
 
 They fail differently, so that where they agree a plate is hardly misread, and where they differ the
-surer one is believed, with less confidence than alone.
+surer one is believed, less than alone.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -17,28 +18,25 @@ DOUBT = 0.95
 
 MOST_CANDIDATES = 5
 
+Line = tuple[float, float, float]
+"""Weights of a logistic regression: of two log-odds, and a shift."""
+
 
 @dataclass(frozen=True, slots=True)
-class Weights:
-    """Of a logistic regression on the log-odds of the reading taken and of the other one."""
+class Agreement:
+    """What a second opinion does to a confidence, fitted on plates that neither was trained on.
 
-    taken: float
-    other: float
-    shift: float
+    Log-odds are those of the reading that is taken and of the other one (models/agreement.py).
+    """
 
-    def as_tuple(self) -> tuple[float, float, float]:
-        """In the order of the fields."""
-        return self.taken, self.other, self.shift
+    agreed: Line
+    differed: Line
 
-    def confidence(self, taken: float, other: float) -> float:
-        """How likely the reading that is taken is right."""
-        odds = self.taken * log_odds(taken) + self.other * log_odds(other) + self.shift
-        return share_of(odds)
-
-
-# Fitted by `python -m models.agreement` on plates that neither reader was trained on.
-AGREED = Weights(1.0, 0.5, 1.0)
-DIFFERED = Weights(1.0, -0.5, -0.5)
+    def confidence(self, taken: float, other: float, *, agree: bool) -> float:
+        """How likely the reading that is taken is right: no less than before where they agree."""
+        first, second, shift = self.agreed if agree else self.differed
+        told = share_of(first * log_odds(taken) + second * log_odds(other) + shift)
+        return max(told, taken) if agree else min(told, taken)
 
 
 class BothReaders:
@@ -46,9 +44,9 @@ class BothReaders:
 
     name = "both"
 
-    def __init__(self, first: Reader, second: Reader) -> None:
+    def __init__(self, first: Reader, second: Reader, agreement: Agreement) -> None:
         """`first` reads all plates, `second` those that `first` is less sure of than DOUBT."""
-        self._first, self._second = first, second
+        self._first, self._second, self._agreement = first, second, agreement
         self.version = both_of(first.version, second.version)
 
     def read(self, crops: Sequence[Crop]) -> list[TextReading]:
@@ -57,28 +55,44 @@ class BothReaders:
         # Where the first one sees no text there is none: most are plates of other places.
         doubtful = [i for i, r in enumerate(readings) if r.text and r.confidence < DOUBT]
         for i, other in zip(doubtful, self._second.read([crops[i] for i in doubtful]), strict=True):
-            readings[i] = settle(readings[i], other)
+            readings[i] = reconcile(readings[i], other, self._agreement)
         return readings
 
 
-def settle(first: TextReading, second: TextReading) -> TextReading:
+def reconcile(first: TextReading, second: TextReading, agreement: Agreement) -> TextReading:
     """One reading of two of the same plate, whose confidences are probabilities."""
     if not second.text:
         return first
-    if canonical(first.text) == canonical(second.text):
-        return _told(first, second, AGREED.confidence(first.confidence, second.confidence))
     taken, other = sorted((first, second), key=lambda reading: -reading.confidence)
-    return _told(taken, other, DIFFERED.confidence(taken.confidence, other.confidence))
+    agree = canonical(first.text) == canonical(second.text)
+    return _told(
+        taken, other, agreement.confidence(taken.confidence, other.confidence, agree=agree)
+    )
 
 
 def _told(taken: TextReading, other: TextReading, confidence: float) -> TextReading:
-    """`taken` with this confidence, and what else either saw behind it."""
+    """`taken` with this confidence, and behind it what else either saw."""
     known = {canonical(taken.text)}
     behind = []
     for one in sorted((*taken.candidates[1:], *other.candidates), key=lambda c: -c.confidence):
         if canonical(one.text) not in known:
             known.add(canonical(one.text))
-            share = min(one.confidence, confidence, 1 - confidence)
-            behind.append(Candidate(one.text, share))
-    first = Candidate(taken.text, confidence)
-    return replace(taken, confidence=confidence, candidates=(first, *behind[: MOST_CANDIDATES - 1]))
+            behind.append(one)
+    behind = behind[: MOST_CANDIDATES - 1]
+    # All together have a probability of one: the others share what the first leaves.
+    left = (1 - confidence) / max(1e-9, sum(one.confidence for one in behind))
+    shares = [min(confidence, one.confidence * min(left, 1.0)) for one in behind]
+    others = [Candidate(one.text, share) for one, share in zip(behind, shares, strict=True)]
+    return replace(
+        taken,
+        confidence=confidence,
+        character_confidences=_scaled(taken.character_confidences, confidence),
+        candidates=(Candidate(taken.text, confidence), *others),
+    )
+
+
+def _scaled(characters: Sequence[float], confidence: float) -> tuple[float, ...]:
+    """Probabilities whose product is the confidence, the doubtful ones still the doubtful ones."""
+    logs = [math.log(min(max(one, 1e-6), 1 - 1e-6)) for one in characters]
+    power = math.log(max(confidence, 1e-6)) / sum(logs) if logs else 1.0
+    return tuple(math.exp(one * power) for one in logs)

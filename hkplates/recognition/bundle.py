@@ -23,6 +23,7 @@ from hkplates.recognition.choices import RuntimeName
 
 CONFIG = "config.json"
 REFINER = "refiner.tflite"
+LEAST_WARMTH = 0.05  # of the detector; below it nothing is a plate
 FORMAT = 1
 WEIGHTS: dict[RuntimeName, str] = {"litert": "model.tflite", "tensorflow": "saved_model/"}
 REMEDY = "Restore it from the repository, or train it again (models/README.md)."
@@ -58,7 +59,7 @@ class Bundle:
     @property
     def first_threshold(self) -> float:
         """Least warmth of a place that is looked at at all."""
-        return float(self.config.get("first_threshold", 0.05))
+        return float(self.config.get("first_threshold", LEAST_WARMTH))
 
     @property
     def refiner(self) -> Path | None:
@@ -69,7 +70,10 @@ class Bundle:
     def certainty(self) -> Certainty | None:
         """What makes the networks' answers a probability; None where warmth is the score."""
         value = self.config.get("certainty")
-        return None if value is None else Certainty(*(float(number) for number in value))
+        if value is None:
+            return None
+        warmth, lead, shift = (float(number) for number in value)
+        return Certainty(warmth, lead, shift)
 
 
 def open_bundle(folder: Path, runtime: RuntimeName = "litert") -> Bundle:

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hkplates.errors import BundleInvalid, RuntimeMissing
-from hkplates.recognition.bundle import REMEDY, Bundle, open_bundle
+from hkplates.recognition.bundle import LEAST_WARMTH, REMEDY, Bundle, open_bundle
 from hkplates.recognition.certainty import Certainty
 from hkplates.recognition.choices import RuntimeName
 from hkplates.recognition.images import letterbox
@@ -28,8 +28,6 @@ REGIONS: tuple[Region, Region] = ("HK", "other")  # of the network's classes, in
 # Pixels. Larger photographs mostly show more and smaller plates: of 29 on photographs of
 # 2,560 x 1,920 made of four, the small input finds 22 and the large one 27.
 LARGE_SIDE = 1800
-
-LEAST_WARMTH = 0.05  # below it nothing is a plate
 
 Answer = Callable[[Photo], Answers]
 """A fitted photograph (H, W, 3) to the network's answers (H/8, W/8, 10)."""

@@ -6,12 +6,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 import numpy.typing as npt
-from ai_edge_litert.interpreter import Interpreter
 
 from hkplates.errors import BundleInvalid
 from hkplates.recognition.bundle import REMEDY, Bundle, open_bundle
 from hkplates.recognition.decoding import Decoder, Heads
 from hkplates.recognition.images import CROP_MARGIN
+from hkplates.recognition.litert import open_interpreter
 from hkplates.recognition.straighten import straighten
 from hkplates.recognition.types import Crop, TextReading
 
@@ -59,8 +59,7 @@ class NeuralReader:
             calibration_of_views=_floats(config["decoder"]["calibration_of_views"]),
         )
         self._sure = float(config["decoder"]["sure"])
-        self._interpreter = Interpreter(str(bundle.folder / "model.tflite"), num_threads=1)
-        self._interpreter.allocate_tensors()
+        self._interpreter = open_interpreter(bundle.folder / "model.tflite")
         given, answer = (
             self._interpreter.get_input_details(),
             self._interpreter.get_output_details(),

@@ -25,7 +25,7 @@ BELIEVED = 0.5
 """From this confidence of the reader on, a mark of a known series outweighs other signs."""
 
 EVEN = 0.5
-"""The probability at which something is as likely as not."""
+"""Below this score of the detector it is rather no Hong Kong plate, unless a mark is believed."""
 
 LETTERED = frozenset({"usual", "government", "legislative", "zg", "vip", "cross_boundary"})
 """Series of two letters and up to four digits, which few other countries' marks look like."""
@@ -109,18 +109,7 @@ def _region(detection: Detection, paper: str, series: str, reading: TextReading)
     of_a_known_series = series not in ("personalised", "unknown") and believed
     if paper == "dark" and not of_a_known_series:
         return "other"
-    return "other" if _doubted(detection, reading) else detection.region
-
-
-def _doubted(detection: Detection, reading: TextReading) -> bool:
-    """Whether detector and reader together think it rather no Hong Kong plate than one.
-
-    Of two probabilities a sum of 1 is even odds. What has no text was perhaps not meant to be read,
-    so that there the detector decides alone.
-    """
-    if not reading.text:
-        return detection.score < EVEN
-    return detection.score + reading.confidence < 2 * EVEN
+    return "other" if detection.score < EVEN and not believed else detection.region
 
 
 class NoReader:
@@ -161,7 +150,10 @@ def open_reader(models: Path, name: ReaderName) -> Reader:
     if name == "none":
         return NoReader()
     if name == "both":
-        return BothReaders(open_reader(models, "neural"), open_reader(models, "tesseract"))
+        from hkplates.recognition.tesseract import TesseractReader
+
+        second = TesseractReader(models / "tesseract" / "bundle")
+        return BothReaders(open_reader(models, "neural"), second, second.agreement)
     if name == "tesseract":
         from hkplates.recognition.tesseract import TesseractReader
 

@@ -101,7 +101,7 @@ class Refiner:
             kinds.append(seen)
             if Refined(corners, seen).lead(KINDS.index("none")) > NO_PLATE:
                 break
-        return Refined(corners, np.mean(kinds, axis=0))
+        return Refined(corners, np.mean(kinds, axis=0)) if may_be_plate(corners) else None
 
     def _answer(self, pixels: Photo) -> tuple[Points, Points]:
         """How far the corners are off (4, 2), in pixels of the input, and logits (3,) of KINDS."""
@@ -113,11 +113,9 @@ class Refiner:
 
 def look(photo: Photo, corners: Points) -> Glimpse | None:
     """Turn a quad of the photograph upright into the network's input; None if it is no plate's."""
+    if not may_be_plate(corners):
+        return None
     width, height = plate_size(corners)
-    if not (np.isfinite(corners).all() and height >= LEAST_HEIGHT and width >= height / 2):
-        return None
-    if not cv2.isContourConvex(corners.astype(np.float32)):
-        return None
     down = HEIGHT / (1 + 2 * MARGIN)
     inner = _inner(min(width / height, 8.0))
     turn = np.asarray(
@@ -130,6 +128,13 @@ def look(photo: Photo, corners: Points) -> Glimpse | None:
     whole = _shift(-0.5) @ turn @ back @ _shift(0.5)
     pixels = cv2.warpPerspective(part, whole, (WIDTH, HEIGHT), borderValue=PADDING)
     return Glimpse(np.asarray(pixels, np.uint8), inner, turn)
+
+
+def may_be_plate(corners: Points) -> bool:
+    """Whether a quad is convex, not on end, and large enough to look at."""
+    width, height = plate_size(corners)
+    plausible = np.isfinite(corners).all() and height >= LEAST_HEIGHT and width >= height / 2
+    return bool(plausible) and cv2.isContourConvex(corners.astype(np.float32))
 
 
 def plate_size(corners: Points) -> tuple[float, float]:

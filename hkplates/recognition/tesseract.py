@@ -68,6 +68,7 @@ class TesseractReader:
         program = _program_version(seconds)
         self._data = open_data(folder)
         self.version = f"tesseract {program} {self._data.sha256}"
+        self.agreement = self._data.agreement
 
     def read(self, crops: Sequence[Crop]) -> list[TextReading]:
         """One reading for each crop, in order; all of them in one process call.
@@ -117,6 +118,10 @@ class TesseractReader:
                 ) from None
             raise ReaderFailed(
                 f"tesseract stopped with status {error.status}: {error.message:.200}"
+            ) from None
+        except FileNotFoundError:
+            raise BundleInvalid(
+                f"tesseract wrote no hOCR; {self._data.folder / 'configs' / 'hocr'} tells it to"
             ) from None
         except RuntimeError:  # pytesseract's word for a timeout
             raise ReaderFailed(

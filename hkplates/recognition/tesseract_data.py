@@ -3,21 +3,24 @@
 ::
 
     bundle/
-      config.json           weights of the decision, how it was trained, and "files": the SHA-256
-                            of every file beside it
+      config.json           weights of the decision, what it is worth where the neural reader doubts
+                            ("agreement"), how it was trained, and "files": the SHA-256 of every
+                            file beside it
       hkplates.traineddata  Tesseract's network and its characters
       configs/hocr          tells Tesseract to write hOCR
 """
 
 import json
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from hkplates.errors import BundleInvalid
+from hkplates.recognition.both import Agreement
 from hkplates.recognition.bundle import CONFIG, REMEDY, hash_of
-from hkplates.recognition.weighing import Weights
+from hkplates.recognition.weighing import EVIDENCE, Weights
 
 LANGUAGE = "hkplates"
 FORMAT = 1
@@ -30,6 +33,7 @@ class TesseractData:
 
     folder: Path
     weights: Weights
+    agreement: Agreement
     sha256: str
 
 
@@ -44,6 +48,7 @@ def open_data(folder: Path) -> TesseractData:
     try:
         config = json.loads(text)
         weights = _weights(config["weights"])
+        agreed, differed = (_numbers(config["agreement"][k], 3) for k in ("agreed", "differed"))
         files: Mapping[str, str] = {name: config["files"][name] for name in FILES}
         if config["format"] != FORMAT:
             raise ValueError(f"format {config['format']}")
@@ -54,12 +59,24 @@ def open_data(folder: Path) -> TesseractData:
     for name, expected in files.items():
         if hash_of(_read(folder / name)) != expected:
             raise BundleInvalid(f"{folder / name} is not the file that {CONFIG} names. {REMEDY}")
-    return TesseractData(folder, weights, hash_of(text))
+    agreement = Agreement(
+        (agreed[0], agreed[1], agreed[2]), (differed[0], differed[1], differed[2])
+    )
+    return TesseractData(folder, weights, agreement, hash_of(text))
 
 
 def _weights(values: Mapping[str, Any]) -> Weights:
-    numbers = {name: float(value) for name, value in values.items() if name != "calibration"}
-    return Weights(**numbers, calibration=tuple(float(value) for value in values["calibration"]))
+    names = [name for name in values if name != "calibration"]
+    numbers = dict(zip(names, _numbers([values[name] for name in names], 5), strict=True))
+    return Weights(**numbers, calibration=_numbers(values["calibration"], EVIDENCE))
+
+
+def _numbers(values: Sequence[Any], count: int) -> tuple[float, ...]:
+    """So many finite numbers."""
+    numbers = tuple(float(value) for value in values)
+    if len(numbers) != count or not all(math.isfinite(number) for number in numbers):
+        raise ValueError(f"expected {count} numbers, got {values}")
+    return numbers
 
 
 def _read(path: Path) -> bytes:

@@ -37,7 +37,7 @@ def config_of(runtime: RuntimeName, threshold: float | None) -> dict[str, object
 
 def both_of(first: str, second: str) -> str:
     """The version of two readers together."""
-    return f"both {first}, {second}"
+    return f"both {first} {second}"
 
 
 def _reader(models: Path, name: ReaderName) -> str:

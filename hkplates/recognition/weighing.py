@@ -19,6 +19,9 @@ from hkplates.recognition.types import Candidate, TextReading
 NO_ROW = "-"
 """What the network says of a line that is no row of a Hong Kong plate."""
 
+EVIDENCE = 6
+"""How many numbers a confidence follows from."""
+
 LEAST = 1e-4
 """No character is less likely than this."""
 
@@ -131,7 +134,7 @@ def rank(sights: Sequence[Sight], weights: Weights) -> list[Standing]:
 
 
 def evidence(standings: Sequence[Standing]) -> tuple[float, ...]:
-    """What the confidence follows from; the best standing is the first."""
+    """What the confidence follows from, (EVIDENCE,); the best standing is the first."""
     best = standings[0]
     chance = min(0.9999, best.sight.chance)
     weakest = min(0.9999, min(symbol.probability for symbol in best.sight.symbols))

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from hkplates.recognition.bundle import CONFIG as CONFIG_NAME
-from hkplates.recognition.bundle import FORMAT, hash_of, open_bundle
+from hkplates.recognition.bundle import FORMAT, REFINER, hash_of, open_bundle
 from hkplates.recognition.certainty import Certainty
 from hkplates.recognition.peaks import STRIDE
 from models.detector.evaluate import BUNDLE
@@ -27,6 +27,8 @@ FALLBACK_THRESHOLD = 0.35
 
 def export(out: Path, bundle: Path, config: dict[str, Any], threshold: float) -> None:
     """Write `bundle` from the averaged weights in `out`."""
+    if (bundle / REFINER).exists():
+        print(f"{bundle} loses its refiner, which knew another detector: train and export it next")
     if bundle.exists():
         shutil.rmtree(bundle)
     bundle.mkdir(parents=True)

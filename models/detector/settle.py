@@ -11,6 +11,7 @@ from hkplates.recognition.bundle import open_bundle
 from hkplates.recognition.certainty import Certainty, log_odds
 from hkplates.recognition.detector import LiteRTDetector, Sight
 from hkplates.recognition.types import Detection, Quad
+from models import regression
 from models.detector.album import HONG_KONG, Picture
 from models.detector.evaluate import bounds, count, iou
 from models.detector.transplant import make_yellow
@@ -93,12 +94,7 @@ def fit_certainty(held: Sequence[Picture], sights: Sequence[Sequence[Sight]]) ->
     right = np.array([ours for _, ours in claims], float)
     seen = np.array([[log_odds(s.warmth), s.lead or 0.0, 1.0] for s, _ in claims]).reshape(-1, 3)
     expected = np.array([0.3, 0.7, 0.0] if refined else [1.0, 0.0, 0.0])
-    line = expected
-    for _ in range(50):
-        told = 1 / (1 + np.exp(-(seen @ line).clip(-50, 50)))
-        slope = seen.T @ (right - told) - RIDGE * (line - expected)
-        bend = (seen * (told * (1 - told))[:, None]).T @ seen + RIDGE * np.eye(3)
-        line = line + np.linalg.solve(bend, slope)
+    line = regression.fit(seen, right, prior=expected, ridge=RIDGE)
     print(f"{int(right.sum())} of {len(claims)} that look like Hong Kong plates are")
     warmth, lead, shift = (round(float(value), 3) for value in line)
     return Certainty(max(warmth, LEAST_WEIGHT), max(lead, LEAST_WEIGHT if refined else 0.0), shift)

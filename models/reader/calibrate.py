@@ -16,6 +16,7 @@ from hkplates.recognition.decoding import Decoder, Scored, evidence
 from hkplates.recognition.images import rectify
 from hkplates.recognition.reader import NeuralReader
 from hkplates.recognition.types import Crop, Quad
+from models import regression
 from models.reader import evaluate
 from models.reader.dataset import Mixture, Samples
 from models.reader.network import SYMBOLS
@@ -77,12 +78,8 @@ def fit(real_ones: Sequence[Example], drawn_ones: Sequence[Example]) -> dict[str
 
 def photographed(reader: NeuralReader, plates: Sequence[RealPlate]) -> list[Example]:
     """Examples of real plates, which the reader must not have been trained on."""
-    rng = np.random.default_rng(7)
-    return [
-        _example(reader, crop, plate.label.text)
-        for plate in plates
-        for crop in evaluate.crops(plate, TIMES, evaluate.OFF, rng)
-    ]
+    pieces = evaluate.pieces(plates, TIMES, evaluate.OFF, seed=7)
+    return [_example(reader, crop, text) for crop, text in pieces]
 
 
 def drawn(reader: NeuralReader, data: Path, fonts: Sequence[Path], count: int) -> list[Example]:
@@ -132,15 +129,9 @@ def _right(examples: Sequence[Example], slot_share: float, personalised: float) 
 
 
 def _calibrate(pairs: Sequence[tuple[Sequence[Scored], Example]], decoder: Decoder) -> list[float]:
-    """A logistic regression of being right on the evidence, by Newton's method."""
+    """A logistic regression of being right on the evidence."""
     ranked = [decoder.order(candidates) for candidates, _ in pairs]
     seen = np.stack([evidence(scored) for scored in ranked])
     right = np.array([s[0].mark == e.mark for s, (_, e) in zip(ranked, pairs, strict=True)], float)
     weight = np.array([e.weight for _, e in pairs])
-    factors = np.zeros(seen.shape[1])
-    for _ in range(50):
-        told = 1 / (1 + np.exp(-seen @ factors))
-        slope = seen.T @ (weight * (right - told)) - factors
-        bend = (seen * (weight * told * (1 - told))[:, None]).T @ seen + np.eye(len(factors))
-        factors += np.linalg.solve(bend, slope)
-    return [round(float(f), 4) for f in factors]
+    return [round(float(f), 4) for f in regression.fit(seen, right, weight=weight)]

@@ -1,6 +1,6 @@
 """Measure what the reader reads of plates that it was not trained on, all of train/ in turn.
 
-    python -m models.reader.crossvalidate --data DATA [--start FOLDER] [--folds 4]
+    python -m models.reader.crossvalidate --data DATA [--start FOLDER] [--folds 3]
 
 The plates of train/ are parted into folds by their texts. For each fold a second training
 (finetune.yaml) without it begins where the first one, which saw no Hong Kong plate at all, ended.
@@ -70,7 +70,7 @@ def main() -> None:
     cli.add_argument("--folder", type=Path, default=Path(".train/reader-folds"))
     cli.add_argument("--config", type=Path, default=FINETUNE)
     cli.add_argument("--fonts", type=Path, action="append", help="further typeface folders")
-    cli.add_argument("--folds", type=int, default=4)
+    cli.add_argument("--folds", type=int, default=3)
     cli.add_argument("--samples", type=int)
     cli.add_argument("--drawn", type=int, default=calibrate.DRAWN, help="plates to calibrate on")
     given = cli.parse_args()

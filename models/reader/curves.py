@@ -22,7 +22,7 @@ def draw(folder: Path) -> Path:
         shares = np.array([row["held_out"].get(name, np.nan) for row in rows])
         curves.append(Curve(f"{name}: {shares[-1]:.0%} exact", samples, shares))
     minutes = rows[-1]["minutes"]
-    title = f"{samples[-1]} samples in {minutes:.0f} minutes; plates held out of training"
+    title = f"{samples[-1]} samples in {minutes:.0f} minutes; plates held out, if any were"
     draw_curves(folder / "curves.png", title, curves)
     return folder / "curves.png"
 

@@ -113,6 +113,14 @@ def crops(plate: RealPlate, times: int, off: float, rng: np.random.Generator) ->
     return [rectify(photo, Quad.from_array(corners)) for corners in shaken]
 
 
+def pieces(
+    plates: Sequence[RealPlate], times: int, off: float, seed: int
+) -> list[tuple[Crop, str]]:
+    """Each plate cut out `times` times along shaken corners, and its text."""
+    rng = np.random.default_rng(seed)
+    return [(crop, p.label.text) for p in plates for crop in crops(p, times, off, rng)]
+
+
 def outcomes(
     reader: NeuralReader, plates: Sequence[RealPlate], times: int, off: float
 ) -> list[Outcome]:

@@ -51,6 +51,7 @@ def export(trainer: Trainer, bundle: Path) -> dict[str, Any]:
             "seed": trainer.seed,
             "samples": trainer.samples,
             "minutes": round(float(trainer.spent.numpy()) / 60, 1),
+            "held_out": trainer.held_out,
         },
     }
     write_config(bundle, described)

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from hkplates.recognition.bundle import open_bundle
 from hkplates.recognition.reader import open_reader
 from models.reader import calibrate, evaluate, real
 from models.reader.calibrate import Example
@@ -15,9 +16,11 @@ FOLDERS = "fold-{}"  # in the folder of a cross-validation
 class Fold:
     """A reader, and the plates that it was not trained on."""
 
-    def __init__(self, bundle: Path, held: HeldOut, plates: Sequence[RealPlate]) -> None:
+    def __init__(self, bundle: Path, plates: Sequence[RealPlate]) -> None:
+        """`bundle` tells in its config which of the `plates` it was kept from."""
         self.bundle = bundle
-        self.plates = [plate for plate in plates if plate.label in held]
+        self.held = HeldOut(*open_bundle(bundle).config["training"]["held_out"])
+        self.plates = [plate for plate in plates if plate.label in self.held]
 
     def examples(self) -> list[Example]:
         """What its reader, without a decoder of its own, makes of its plates."""
@@ -32,13 +35,15 @@ def open_folds(folder: Path, data: Path) -> list[Fold]:
     """The folds that were trained into a folder.
 
     Raises:
-        FileNotFoundError: there are none.
+        FileNotFoundError: there are none, or not all of them.
     """
-    bundles = sorted(folder.glob(f"{FOLDERS.format('*')}/bundle"))
-    if not bundles:
-        raise FileNotFoundError(f"No folds in {folder}: run models.reader.crossvalidate first.")
     plates = real.hong_kong(data / "train")
-    return [
-        Fold(bundle, HeldOut.fold(number, len(bundles)), plates)
-        for number, bundle in enumerate(bundles)
-    ]
+    folds = [Fold(bundle, plates) for bundle in folder.glob(f"{FOLDERS.format('*')}/bundle")]
+    folds.sort(key=lambda fold: fold.held.start)
+    edges = [0.0, *(fold.held.stop for fold in folds)]
+    if edges[-1] != 1.0 or [fold.held.start for fold in folds] != edges[:-1]:
+        raise FileNotFoundError(
+            f"{folder} has not all folds of one cross-validation: run models.reader.crossvalidate, "
+            "in an empty folder if their number changed."
+        )
+    return folds

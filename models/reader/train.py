@@ -61,6 +61,11 @@ class Trainer:
         return int(self._config["seed"])
 
     @property
+    def held_out(self) -> list[float]:
+        """Which of train's plates it was kept from (models/reader/real.py)."""
+        return list(self._config["held_out"])
+
+    @property
     def samples(self) -> int:
         """How many were seen."""
         return int(self.steps.numpy()) * int(self._config["batch"])

@@ -5,6 +5,7 @@ detector look at them; the training cuts parts out of those it keeps, along corn
 The process is forked before TensorFlow is imported: a child forked after it may hang.
 """
 
+import itertools
 import multiprocessing
 import queue
 import signal
@@ -28,6 +29,7 @@ from models.detector.views import View, ViewMaker
 NONE = KINDS.index("none")
 SAME = 0.3  # intersection over union from which a find is the labelled plate
 TOUCHES = 0.08  # from which it is neither that plate nor nothing
+MOST_TRIES = 40  # views that are looked through for one of a kind
 BOX_COUNTS = 0.1  # how much the corners of an upright box count: they are a poor guess
 
 Batch = tuple[np.ndarray, ...]
@@ -107,9 +109,10 @@ class Pool:
         """`size` parts: kinds by their shares, then views by chance."""
         parts = []
         while len(parts) < size:
-            part = self._part(int(self._rng.choice(len(KINDS), p=self._shares)))
-            if part is not None:
-                parts.append(part)
+            kind = int(self._rng.choice(len(KINDS), p=self._shares))
+            # Another view where one has nothing of this kind; few kinds are in no view at all.
+            tries = (self._part(kind) for _ in range(MOST_TRIES))
+            parts += itertools.islice((part for part in tries if part is not None), 1)
         pixels, moves, weights, kinds = zip(*parts, strict=True)
         return (
             np.stack(pixels),

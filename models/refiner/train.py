@@ -13,6 +13,7 @@ import math
 import signal
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -159,11 +160,20 @@ def _say(training: Training, config: Options, figures: Sequence[tuple[float, ...
 
 def hard_spots(bundle: Path, learn: Sequence[Any], config: Options) -> list[Any]:
     """What the detector takes for plates in the photographs it learned from, and is none."""
-    from hkplates.recognition.bundle import open_bundle
+    from hkplates.recognition.bundle import REFINER, open_bundle
     from hkplates.recognition.detector import LiteRTDetector
 
-    detector = LiteRTDetector(open_bundle(bundle), LEAST_FALSE)
+    opened = open_bundle(bundle)
+    alone = {**opened.config, "files": {**opened.config["files"]}, "certainty": None}
+    alone["files"].pop(REFINER, None)  # an older refiner's opinion is not asked
+    detector = LiteRTDetector(replace(opened, config=alone), LEAST_FALSE)
     return find_spots(detector.detect, learn, np.random.default_rng(config["seed"]))
+
+
+def steps_done(out: Path) -> int:
+    """Of the training in a folder, before it is resumed."""
+    state = out / "state.json"
+    return int(json.loads(state.read_text(encoding="utf-8"))["step"]) if state.exists() else 0
 
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -191,7 +201,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         write_spots(options.out / SPOTS, hard_spots(options.detector, learn, config))
     fonts = [*options.fonts, *(f for f in data_folders(options.data)[2:] if f.is_dir())]
     maker = ViewMaker(learn, fonts, config["view"], Mixture(**config["mixture"]))
-    with Feed.of(maker, options.detector, config, options.out) as feed:
+    # Other views after a pause, not the first ones once more.
+    later = {**config, "seed": config["seed"] + steps_done(options.out)}
+    with Feed.of(maker, options.detector, later, options.out) as feed:
         training = Training(options.out, config)
         if training.resume():
             print(f"resumed at step {training.step}", flush=True)

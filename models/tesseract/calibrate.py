@@ -4,7 +4,6 @@ Real plates held out are few, so that drawn ones are added; both weigh the same.
 """
 
 import dataclasses
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ from hkplates.recognition import marks
 from hkplates.recognition.tesseract import TesseractReader
 from hkplates.recognition.types import Crop
 from hkplates.recognition.weighing import Sight, Weights, evidence, rank
+from models import regression
 from models.reader import evaluate, real
 from models.reader.dataset import Mixture
 from models.reader.real import HeldOut
@@ -96,13 +96,8 @@ def _read(example: Example, weights: Weights) -> str:
 
 
 def _real(reader: TesseractReader, data: Path, held: HeldOut, drawn: int) -> list[Example]:
-    rng = np.random.default_rng(7)
     plates = [p for p in real.hong_kong(data / "train") if p.label in held]
-    pairs = [
-        (crop, plate.label.text)
-        for plate in plates
-        for crop in evaluate.crops(plate, TIMES, evaluate.OFF, rng)
-    ]
+    pairs = evaluate.pieces(plates, TIMES, evaluate.OFF, seed=7)
     return _examples(reader, pairs, drawn / max(1, len(pairs)))
 
 
@@ -127,17 +122,12 @@ def _examples(
 
 
 def _calibrate(examples: Sequence[Example], chosen: Weights) -> tuple[float, ...]:
-    """A logistic regression of being right on the evidence, by Newton's method."""
+    """A logistic regression of being right on the evidence."""
     read = [(standings, e) for e in examples if (standings := rank(e.sights, chosen))]
     if not read:
         return chosen.calibration
     seen = np.array([evidence(standings) for standings, _ in read])
     true = np.array([standings[0].mark == e.mark for standings, e in read], float)
     weight = np.array([e.weight for _, e in read])
-    factors = np.zeros(seen.shape[1])
-    for _ in range(50):
-        told = 1 / (1 + np.exp(-seen @ factors))
-        slope = seen.T @ (weight * (true - told)) - factors
-        bend = (seen * (weight * told * (1 - told))[:, None]).T @ seen + np.eye(len(factors))
-        factors += np.linalg.solve(bend, slope)
-    return tuple(round(float(factor), 4) for factor in factors if math.isfinite(factor))
+    factors = regression.fit(seen, true, weight=weight)
+    return tuple(round(float(factor), 4) for factor in factors)

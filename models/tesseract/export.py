@@ -17,6 +17,7 @@ import cv2
 import yaml
 
 from hkplates.recognition.tesseract_data import FORMAT, LANGUAGE
+from models.agreement import EXPECTED
 from models.reader.export import write_config
 from models.reader.real import HeldOut
 from models.tesseract import calibrate
@@ -41,6 +42,7 @@ def export(folder: Path, bundle: Path, checkpoint: Path | None = None) -> dict[s
         "format": FORMAT,
         "input": "lines of hkplates/recognition/rows.py, 36 pixels high, each read with --psm 13",
         "weights": dataclasses.asdict(calibrate.UNFITTED),
+        "agreement": dataclasses.asdict(EXPECTED),
         "training": {**lines[-1], "minutes": round(sum(line["minutes"] for line in lines), 1)},
     }
     write_config(bundle, described)

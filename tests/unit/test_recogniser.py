@@ -207,7 +207,7 @@ def test_a_drawing_has_the_same_name_each_time() -> None:
         pytest.param(0.4, "", 0.0, "other", id="no text, rather none"),
     ],
 )
-def test_what_detector_and_reader_doubt_together_is_none_of_hong_kongs(
+def test_what_is_doubted_and_not_plainly_read_is_none_of_hong_kongs(
     score: float, text: str, confidence: float, region: Region
 ) -> None:
     detector = Finds(Detection(quad(100, 100), score, "HK"))

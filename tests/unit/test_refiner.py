@@ -176,3 +176,15 @@ def test_without_a_refiner_the_network_is_believed(photo):
 
     assert found.score == pytest.approx(0.6)
     assert plate_size(found.quad.to_array()) == pytest.approx((100, 24), abs=0.1)
+
+
+def test_corners_that_end_as_no_plates_are_no_find(photo):
+    """At the second pass the upper corners change places."""
+
+    class Crosses(Tells):
+        def _answer(self, pixels):
+            moves, kinds = super()._answer(pixels)
+            crossed = np.array([[150, 0], [-150, 0], [0, 0], [0, 0]], float)
+            return (moves if self.asked == 1 else crossed), kinds
+
+    assert Crosses(HONG_KONG).refine(photo, PLATE) is None
