@@ -1,5 +1,6 @@
 """The real tesseract program on plates drawn here; and what is said when it is not in order."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -15,6 +16,7 @@ from hkplates.errors import BundleInvalid, ReaderFailed, TesseractMissing
 from hkplates.recognition.bundle import hash_of
 from hkplates.recognition.images import rectify
 from hkplates.recognition.marks import canonical
+from hkplates.recognition.recogniser import open_reader
 from hkplates.recognition.tesseract import TesseractReader
 from hkplates.recognition.types import Crop, Quad
 from hkplates.settings import PROJECT
@@ -167,6 +169,43 @@ def test_a_config_of_another_form_is_named(tmp_path: Path, text: str) -> None:
     (folder / "config.json").write_text(text)
     with pytest.raises(BundleInvalid, match=r"config\.json is not of format 1"):
         TesseractReader(folder)
+
+
+@needs_tesseract
+@pytest.mark.parametrize(
+    ("place", "values"),
+    [
+        (("weights", "calibration"), [1.0] * 5),
+        (("weights", "calibration"), [1.0] * 5 + [float("nan")]),
+        (("agreement", "agreed"), [1.0, 2.0]),
+    ],
+    ids=["too few", "no number", "an agreement of two"],
+)
+def test_numbers_that_cannot_be_counted_with_are_named(
+    tmp_path: Path, place: tuple[str, str], values: list[float]
+) -> None:
+    folder = shutil.copytree(BUNDLE, tmp_path / "bundle")
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    config[place[0]][place[1]] = values
+    (folder / "config.json").write_text(json.dumps(config), encoding="utf-8")
+    with pytest.raises(BundleInvalid, match=r"config\.json is not of format 1.*expected"):
+        TesseractReader(folder)
+
+
+@needs_tesseract
+def test_a_wish_for_hocr_that_vanishes_is_named(tmp_path: Path) -> None:
+    folder = shutil.copytree(BUNDLE, tmp_path / "bundle")
+    reader = TesseractReader(folder)
+    (folder / "configs" / "hocr").unlink()
+    with pytest.raises(BundleInvalid, match="hocr"):
+        reader.read([plate("AG 5555")])
+
+
+@needs_tesseract
+def test_both_readers_read_a_plate_together() -> None:
+    reader = open_reader(BUNDLE.parents[1], "both")
+    (reading,) = reader.read([plate("AG 5555")])
+    assert (canonical(reading.text), reader.name) == ("AG5555", "both")
 
 
 @needs_tesseract

@@ -50,7 +50,9 @@ def test_a_long_plate_is_seen_as_one_row_alone() -> None:
 def test_a_squarish_plate_is_seen_as_two_rows_too() -> None:
     found = views(crop("AB", "1234"))
     assert all(view.squarish for view in found)
-    for view in seen(found, 2, "clean"):
+    two_rows = seen(found, 2, "clean")
+    assert two_rows
+    for view in two_rows:
         upper, lower = view.lines
         assert columns_with_ink(upper) < columns_with_ink(lower)
 
