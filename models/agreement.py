@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from hkplates.recognition.both import DOUBT, Agreement, Line, reconcile
+from hkplates.recognition.both import DOUBT, Agreement, Line
 from hkplates.recognition.bundle import CONFIG
 from hkplates.recognition.certainty import log_odds
 from hkplates.recognition.marks import canonical
@@ -54,25 +54,22 @@ class Pair(NamedTuple):
         return canonical(self.neural.text) == canonical(self.tesseract.text)
 
     @property
-    def surer_first(self) -> list[TextReading]:
-        """The reading that is taken, and the other one."""
-        return sorted((self.neural, self.tesseract), key=lambda reading: -reading.confidence)
-
-    @property
-    def read(self) -> str:
-        """The mark by both."""
-        if not self.asked:
-            return canonical(self.neural.text)
-        return canonical(reconcile(self.neural, self.tesseract, EXPECTED).text)
+    def right(self) -> tuple[bool, bool]:
+        """Whether the neural reader is, and whether Tesseract is."""
+        read = (self.neural, self.tesseract)
+        return canonical(read[0].text) == self.mark, canonical(read[1].text) == self.mark
 
 
 def fit(pairs: Sequence[Pair], expected: Line) -> Line:
-    """A logistic regression of being right, on the log-odds of the reading taken and the other."""
-    seen = [[*(log_odds(r.confidence) for r in pair.surer_first), 1.0] for pair in pairs]
-    right = [canonical(pair.surer_first[0].text) == pair.mark for pair in pairs]
-    told = np.array(seen).reshape(-1, 3), np.array(right, float)
-    line = regression.fit(*told, prior=np.array(expected), ridge=RIDGE)
-    print(f"{sum(right)} of {len(right)} right, {line.round(2)}")
+    """A logistic regression of the neural reader's being right, on the log-odds of both."""
+    odds = [[log_odds(p.neural.confidence), log_odds(p.tesseract.confidence), 1.0] for p in pairs]
+    right = np.array([p.right for p in pairs], float).reshape(-1, 2)
+    seen = np.array(odds).reshape(-1, 3)
+    line = regression.fit(seen, right[:, 0], prior=np.array(expected), ridge=RIDGE)
+    neural, tesseract = right.sum(axis=0)
+    print(
+        f"of {len(pairs)} the neural reader {neural:.0f}, Tesseract {tesseract:.0f} right; {line}"
+    )
     first, second, shift = (round(float(value), 2) for value in line)
     return first, second, shift
 
@@ -87,12 +84,11 @@ def read(pieces: Sequence[tuple[Crop, str]], neural: Reader, tesseract: Reader) 
 
 
 def _tell(name: str, pairs: Sequence[Pair]) -> None:
-    alone = np.mean([canonical(p.neural.text) == p.mark for p in pairs])
-    other = np.mean([canonical(p.tesseract.text) == p.mark for p in pairs])
-    both, asked = np.mean([p.read == p.mark for p in pairs]), np.mean([p.asked for p in pairs])
+    neural, tesseract = np.mean([p.right for p in pairs], axis=0)
+    asked = np.mean([p.asked for p in pairs])
     print(
-        f"{name}, {len(pairs)} crops: exact by the neural reader {alone:.3f}, by Tesseract "
-        f"{other:.3f}, by both {both:.3f}; Tesseract asked of {asked:.2f}"
+        f"{name}, {len(pairs)} crops: exact by the neural reader {neural:.3f}, by Tesseract "
+        f"{tesseract:.3f}; Tesseract asked of {asked:.2f}"
     )
 
 

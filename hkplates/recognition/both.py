@@ -1,7 +1,8 @@
 """Two readers together: the neural one reads all, Tesseract is asked where that one doubts.
 
-They fail differently, so that where they agree a plate is hardly misread, and where they differ the
-surer one is believed, less than alone.
+They fail differently, so that a plate on which they agree is hardly misread. Where they differ the
+neural reading stays, less believed, and Tesseract's stands among the candidates: on plates that
+neither was trained on Tesseract was right too seldom there to be followed.
 """
 
 import math
@@ -26,17 +27,20 @@ Line = tuple[float, float, float]
 class Agreement:
     """What a second opinion does to a confidence, fitted on plates that neither was trained on.
 
-    Log-odds are those of the reading that is taken and of the other one (models/agreement.py).
+    Log-odds are those of the first reader and of the second (models/agreement.py).
     """
 
     agreed: Line
     differed: Line
 
-    def confidence(self, taken: float, other: float, *, agree: bool) -> float:
-        """How likely the reading that is taken is right: no less than before where they agree."""
-        first, second, shift = self.agreed if agree else self.differed
-        told = share_of(first * log_odds(taken) + second * log_odds(other) + shift)
-        return max(told, taken) if agree else min(told, taken)
+    def confidence(self, first: float, second: float, *, agree: bool) -> float:
+        """How likely the first reading is right: no less than alone where they agree, else no more.
+
+        Both are probabilities.
+        """
+        mine, others, shift = self.agreed if agree else self.differed
+        told = share_of(mine * log_odds(first) + others * log_odds(second) + shift)
+        return max(told, first, second) if agree else min(told, first)
 
 
 class BothReaders:
@@ -63,18 +67,16 @@ def reconcile(first: TextReading, second: TextReading, agreement: Agreement) -> 
     """One reading of two of the same plate, whose confidences are probabilities."""
     if not second.text:
         return first
-    taken, other = sorted((first, second), key=lambda reading: -reading.confidence)
     agree = canonical(first.text) == canonical(second.text)
-    return _told(
-        taken, other, agreement.confidence(taken.confidence, other.confidence, agree=agree)
-    )
+    confidence = agreement.confidence(first.confidence, second.confidence, agree=agree)
+    return _told(first, second, confidence)
 
 
-def _told(taken: TextReading, other: TextReading, confidence: float) -> TextReading:
-    """`taken` with this confidence, and behind it what else either saw."""
-    known = {canonical(taken.text)}
+def _told(first: TextReading, second: TextReading, confidence: float) -> TextReading:
+    """The first reading with this confidence, and behind it what else either saw."""
+    known = {canonical(first.text)}
     behind = []
-    for one in sorted((*taken.candidates[1:], *other.candidates), key=lambda c: -c.confidence):
+    for one in sorted((*first.candidates[1:], *second.candidates), key=lambda c: -c.confidence):
         if canonical(one.text) not in known:
             known.add(canonical(one.text))
             behind.append(one)
@@ -84,10 +86,10 @@ def _told(taken: TextReading, other: TextReading, confidence: float) -> TextRead
     shares = [min(confidence, one.confidence * min(left, 1.0)) for one in behind]
     others = [Candidate(one.text, share) for one, share in zip(behind, shares, strict=True)]
     return replace(
-        taken,
+        first,
         confidence=confidence,
-        character_confidences=_scaled(taken.character_confidences, confidence),
-        candidates=(Candidate(taken.text, confidence), *others),
+        character_confidences=_scaled(first.character_confidences, confidence),
+        candidates=(Candidate(first.text, confidence), *others),
     )
 
 
