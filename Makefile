@@ -100,10 +100,13 @@ train-refiner: install-train ## Train the refiner of the detector's finds: DATA=
 
 .PHONY: train-reader
 train-reader: install-train ## Train the neural reader: DATA=../shared/data (hours; resumes where it stopped)
-	@$(BIN)/python -m models.reader.train --data "$(DATA)" --folder .train/reader $(ARGS)
-	@$(BIN)/python -m models.reader.crossvalidate --data "$(DATA)"
+	@$(BIN)/python -m models.reader.train --data "$(DATA)" $(ARGS)
+
+.PHONY: train-reader-fine
+train-reader-fine: install-train ## After train-reader, with photographs: the reader, and folds to calibrate on (half an hour)
 	@$(BIN)/python -m models.reader.train --data "$(DATA)" --folder .train/reader-fine \
 	  --config models/reader/finetune.yaml --start .train/reader
+	@$(BIN)/python -m models.reader.crossvalidate --data "$(DATA)" $(ARGS)
 
 .PHONY: train-tesseract
 train-tesseract: install-train ## Train Tesseract's network: DATA=../shared/data (hours; resumes where it stopped)

@@ -2,10 +2,13 @@
 
     python -m benchmarks.ablations FOLDER [--drawn BUNDLE] [--sharp BUNDLE]
 
-FOLDER is labelled as benchmarks/accuracy.py says, whose figures these are. `--drawn` is the bundle
-of a reader that saw drawn plates only, `--sharp` of one whose drawn plates were never blurred
-(models/README.md tells how to train them). Each row is a copy of the shipped bundles with something
-changed in its config.json, so that what is measured is what hkplates would do with such bundles.
+FOLDER is labelled as benchmarks/accuracy.py says, whose figures these are. Each row is a copy of the
+shipped bundles with something changed in its config.json, so that what is measured is what hkplates
+would do with such bundles. `--drawn` is the folder of the reader's first training, which saw no
+photograph of a Hong Kong plate (.train/reader), `--sharp` that of a second training without blur::
+
+    python -m models.reader.train --data DATA --start .train/reader --folder .train/reader-sharp
+        --config models/reader/sharp.yaml
 """
 
 import argparse
@@ -25,7 +28,7 @@ from hkplates.settings import read_settings
 from producer.reading import plate_fields
 
 Config = dict[str, Any]
-WARMTH = 0.45  # threshold of a detector that is alone, as chosen before it had a refiner
+WARMTH = 0.45  # threshold of a detector that is alone: as chosen before it had a refiner
 SHOWN = ("found", "exact", "wrong", "false", "precision", "foreign")
 
 
