@@ -1,10 +1,10 @@
 """What each part of the recogniser is worth: the figures with it left out, one at a time.
 
-    python -m benchmarks.ablations FOLDER [--drawn BUNDLE] [--sharp BUNDLE]
+    python -m benchmarks.ablations FOLDER [--drawn TRAINING] [--sharp TRAINING]
 
-FOLDER is labelled as benchmarks/accuracy.py says, whose figures these are. Each row is a copy of the
-shipped bundles with something changed in its config.json, so that what is measured is what hkplates
-would do with such bundles. `--drawn` is the folder of the reader's first training, which saw no
+FOLDER is labelled as benchmarks/accuracy.py says, whose figures these are. Each row is a copy of
+the shipped bundles with something changed in its config.json, so that what is measured is what
+hkplates would do with such bundles. `--drawn` is the folder of the reader's first training, which saw no
 photograph of a Hong Kong plate (.train/reader), `--sharp` that of a second training without blur::
 
     python -m models.reader.train --data DATA --start .train/reader --folder .train/reader-sharp
@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.accuracy import measure, read_labels
-from hkplates.recognition.bundle import CONFIG, REFINER
+from hkplates.recognition.bundle import CONFIG, REFINER, hash_of
 from hkplates.recognition.images import decode
 from hkplates.recognition.recogniser import Recogniser, open_recogniser
 from hkplates.settings import read_settings
@@ -64,8 +64,8 @@ class Variant:
     name: str
     detector: Callable[[Config], None] = _same
     reader: Callable[[Config], None] = _same
-    weights: Path | None = None
-    """The reader's bundle, if not the shipped one."""
+    training: Path | None = None
+    """That of the reader's weights, if not the shipped ones; the decoder stays."""
 
 
 VARIANTS = (
@@ -82,22 +82,33 @@ def variants(drawn: Path | None, sharp: Path | None) -> Iterator[Variant]:
     """All that can be measured with what is given."""
     yield from VARIANTS
     if drawn:
-        yield Variant("no real crops", weights=drawn)
+        yield Variant("no real crops", training=drawn)
     if sharp:
-        yield Variant("no blur", weights=sharp)
+        yield Variant("no blur", training=sharp)
 
 
 def build(variant: Variant, shipped: Path, folder: Path) -> Recogniser:
     """The recogniser of a variant, its bundles written into `folder`."""
     shutil.copytree(shipped / "detector" / "bundle", folder / "detector" / "bundle")
-    weights = variant.weights or shipped / "reader" / "bundle"
-    shutil.copytree(weights, folder / "reader" / "bundle")
+    shutil.copytree(shipped / "reader" / "bundle", folder / "reader" / "bundle")
+    if variant.training:
+        _replace_weights(folder / "reader" / "bundle", variant.training)
     for name, change in (("detector", variant.detector), ("reader", variant.reader)):
         path = folder / name / "bundle" / CONFIG
         config = json.loads(path.read_text(encoding="utf-8"))
         change(config)
         path.write_text(json.dumps(config), encoding="utf-8")
     return open_recogniser(folder, "litert", None, "neural")
+
+
+def _replace_weights(bundle: Path, training: Path) -> None:
+    from models.reader.export import weights_of  # only here: it needs TensorFlow
+
+    weights = weights_of(training)
+    (bundle / "model.tflite").write_bytes(weights)
+    config = json.loads((bundle / CONFIG).read_text(encoding="utf-8"))
+    config["files"]["model.tflite"] = hash_of(weights)
+    (bundle / CONFIG).write_text(json.dumps(config), encoding="utf-8")
 
 
 def figures(
@@ -117,8 +128,8 @@ def main() -> None:
     """Measure and print."""
     cli = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     cli.add_argument("folder", type=Path)
-    cli.add_argument("--drawn", type=Path, help="bundle of a reader without real crops")
-    cli.add_argument("--sharp", type=Path, help="bundle of a reader without blur")
+    cli.add_argument("--drawn", type=Path, help="folder of a training without real crops")
+    cli.add_argument("--sharp", type=Path, help="folder of a training without blur")
     given = cli.parse_args()
     labels, shipped = read_labels(given.folder), read_settings().models
     print(f"{'':22}" + "".join(f"{name:>11}" for name in SHOWN))

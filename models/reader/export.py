@@ -58,6 +58,18 @@ def export(trainer: Trainer, bundle: Path) -> dict[str, Any]:
     return described
 
 
+def weights_of(folder: Path) -> bytes:
+    """The network of a training's folder for LiteRT.
+
+    Raises:
+        SystemExit: there is no training in it.
+    """
+    trainer = Trainer(yaml.safe_load(FINETUNE.read_text(encoding="utf-8")), folder)
+    if not trainer.resume():
+        raise SystemExit(f"No training state in {folder}; train first (models/README.md).")
+    return _convert(trainer)
+
+
 def fit(bundle: Path, folds: Path, data: Path, fonts: Sequence[Path], drawn: int) -> dict[str, Any]:
     """The decoder's figures, on every fold's plates and on those that `bundle` reads of `drawn`."""
     photographed = [example for fold in open_folds(folds, data) for example in fold.examples()]
