@@ -5,7 +5,7 @@
 FOLDER is labelled as benchmarks/accuracy.py says, whose figures these are. Each row is a copy of
 the shipped bundles with something changed in its config.json, so that what is measured is what
 hkplates would do with such bundles. `--drawn` is the folder of the reader's first training, which
-saw no photograph of a Hong Kong plate (.train/reader), `--sharp` that of a second one without blur::
+saw no photograph of a Hong Kong plate (.train/reader), `--sharp` that of one without blur::
 
     python -m models.reader.train --data DATA --start .train/reader --folder .train/reader-sharp
         --config models/reader/sharp.yaml

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from hkplates.recognition.bundle import open_bundle
-from hkplates.recognition.detector import LiteRTDetector
+from hkplates.recognition.detector import TensorFlowDetector
 from hkplates.recognition.reader import open_reader
 
 pytest.importorskip("tensorflow", reason="training needs TensorFlow: pip install '.[tensorflow]'")
@@ -26,7 +26,7 @@ def test_a_detector_started_with_a_bundle_answers_as_the_bundle():
     photo = np.random.default_rng(0).integers(0, 255, (224, 224, 3), dtype=np.uint8)
 
     told = ServingDetector(network).answer(tf.constant(photo[None])).numpy()[0]
-    expected = LiteRTDetector(open_bundle(bundle))._run(photo)
+    expected = TensorFlowDetector(open_bundle(bundle, "tensorflow"))._run(photo)
     np.testing.assert_allclose(told, expected, atol=2e-3)
 
 
@@ -66,8 +66,10 @@ def test_a_reader_started_with_a_bundle_answers_as_the_bundle_and_can_go_on_lear
 
     expected = open_reader(bundle).look_at(pixels[0, :, :, 0])
     told = model(pixels[:1], training=False)
-    np.testing.assert_allclose(told["slots"].numpy()[0], expected.slots, atol=2e-3)
-    np.testing.assert_allclose(told["ctc"].numpy()[0], expected.steps, atol=2e-3)
+    # LiteRT brings what goes into each layer to 8 bits; the weights are the same.
+    for own, told_by_litert in (("slots", expected.slots), ("ctc", expected.steps)):
+        off = np.abs(told[own].numpy()[0] - told_by_litert)
+        assert off.mean() < 0.05 * told_by_litert.std()
     # Normalised by the batch itself, as in training, the same samples give nearly the same answer.
     learning = answer_as_in_training(model, pixels)
     np.testing.assert_allclose(learning[0], told["slots"].numpy()[0], atol=0.05)
