@@ -78,6 +78,10 @@ class Decoder:
             candidates=_candidates(shown, scored, confidence),
         )
 
+    def nothing(self, view: Heads) -> float:
+        """The probability by the slots that no character is printed."""
+        return float(np.exp(_Seen.of(view, self.symbols).slot_scores([""])[0]))
+
     def rank(self, views: Sequence[Heads]) -> list["Scored"]:
         """Every candidate of every view, scored over all views, the best first."""
         return self._score([_Seen.of(view, self.symbols) for view in views])

@@ -15,6 +15,9 @@ from hkplates.recognition.litert import open_interpreter
 from hkplates.recognition.straighten import straighten
 from hkplates.recognition.types import Crop, TextReading
 
+PLAINLY = 0.5
+"""Over this probability of nothing, as most plates of other places have, one look will do."""
+
 MOVES = ((0.04, 0.04), (-0.04, -0.04), (0.04, -0.04), (-0.04, 0.04))
 """How a doubtful plate is moved to be looked at again, across and down, in heights of the plate.
 
@@ -81,7 +84,7 @@ class NeuralReader:
     def _read(self, crop: Crop) -> TextReading:
         first = self.look(crop)
         reading = self._decoder.decode([first])
-        if reading.confidence >= self._sure:
+        if reading.confidence >= self._sure or self._decoder.nothing(first) > PLAINLY:
             return reading
         # Further looks cost as much as the first one each: only where they may change something.
         straight = straighten(crop)

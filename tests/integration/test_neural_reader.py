@@ -126,7 +126,7 @@ def another(tmp_path):
     ],
 )
 def test_a_bundle_that_is_whole_and_no_reader_is_refused(another, change):
-    with pytest.raises(BundleInvalid, match="holds no reader|LiteRT cannot load"):
+    with pytest.raises(BundleInvalid, match=r"holds no reader|LiteRT cannot load"):
         open_reader(another(**change))
 
 
