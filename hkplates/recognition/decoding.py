@@ -23,6 +23,7 @@ LEAST = 1e-6
 """No symbol is less likely than this: one blind look must not veto the other head."""
 
 WIDTH_OF_SEARCH = 8
+MOST_CANDIDATES = 5
 LETTERS_OF = {"1": "I", "0": "O"}
 
 
@@ -68,7 +69,7 @@ class Decoder:
         weights = self.calibration if len(views) == 1 else self.calibration_of_views
         confidence = _probability(evidence(scored), weights)
         split = _split(views, len(best.mark)) if rows == 2 else None
-        texts = [_printed(seen, scored_one.mark) for scored_one in scored]
+        texts = [_printed(seen, one.mark) for one in scored[:MOST_CANDIDATES]]
         shown = [_parted(text, split if i == 0 else None) for i, text in enumerate(texts)]
         return TextReading(
             text=shown[0],
@@ -316,7 +317,7 @@ def _candidates(
     texts: Sequence[str], scored: Sequence[Scored], confidence: float
 ) -> tuple[Candidate, ...]:
     """The five best; what the first leaves is shared by the others as their scores say."""
-    totals = np.array([one.total for one in scored[:5]])
+    totals = np.array([one.total for one in scored[:MOST_CANDIDATES]])
     shares = np.exp(totals - totals.max())
     shares[1:] *= (1 - confidence) / max(float(shares[1:].sum()), 1e-9)
     shares[0] = confidence
