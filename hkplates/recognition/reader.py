@@ -9,7 +9,8 @@ import numpy.typing as npt
 
 from hkplates.errors import BundleInvalid
 from hkplates.recognition.bundle import REMEDY, Bundle, open_bundle
-from hkplates.recognition.decoding import Decoder, Heads
+from hkplates.recognition.decoding import Decoder
+from hkplates.recognition.heads import Heads
 from hkplates.recognition.images import CROP_MARGIN
 from hkplates.recognition.litert import open_interpreter
 from hkplates.recognition.straighten import straighten

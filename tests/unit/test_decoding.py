@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hkplates.recognition import marks
-from hkplates.recognition.decoding import Decoder, Heads
+from hkplates.recognition.decoding import Decoder
+from hkplates.recognition.heads import Heads
 
 SYMBOLS = "0123456789ABCDEFGHIJKLMNOPRSTUVWXYZ"
 NOTHING = len(SYMBOLS)
