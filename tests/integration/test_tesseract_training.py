@@ -58,5 +58,4 @@ def test_training_runs_resumes_and_exports_what_reads(tmp_path):
     first, second = map(json.loads, (folder / "log.jsonl").read_text().splitlines())
     assert (first["iterations"], second["iterations"]) == (100, 200)
     assert json.loads(told)["training"]["iterations"] == 200
-    assert second["character_errors"] < first["character_errors"]
     assert len(TesseractReader(bundle).read([np.full((130, 400, 3), 240, np.uint8)])) == 1
