@@ -57,10 +57,7 @@ def main() -> None:
     crops = [crop for plate in plates for crop in evaluate.crops(plate, 1, OFF, rng)]
     told = ", ".join(f"{cost:.1f} in calls of {n}" for n, cost in costs(reader, crops).items())
     print(f"\nCPU ms a crop: {told}")
-    for outcome in true:
-        if not outcome.right:
-            said = f"{outcome.truth} read {outcome.mark or 'nothing'}"
-            print(f"{outcome.plate.file}: {said} ({outcome.reading.confidence:.2f})")
+    print(evaluate.misread(true))
 
 
 if __name__ == "__main__":

@@ -1,12 +1,32 @@
-"""Labelled photographs for trainings of some seconds."""
+"""Labelled photographs for trainings of some seconds, and their commands."""
 
 import json
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import cv2
 import numpy as np
 
 from models.synthesis.faces import Faces
 from models.synthesis.plates import draw_plate
+
+ROOT = Path(__file__).parents[2]
+
+
+def call(module, *arguments):
+    """Run a command of the project on the CPU; what it printed."""
+    done = subprocess.run(
+        [sys.executable, "-m", module, *map(str, arguments)],
+        cwd=ROOT,
+        env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "2", "CUDA_VISIBLE_DEVICES": ""},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    return done.stdout
 
 
 def labelled_photos(folder, count=6):

@@ -1,34 +1,18 @@
 """The reader's training, for some seconds: it runs, goes on where it stopped, and exports."""
 
 import json
-import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
-from labelled import labelled_photos
+from labelled import call, labelled_photos
 
 from hkplates.recognition.reader import open_reader
 
 pytest.importorskip("tensorflow", reason="training needs the extra `tensorflow`")
 
 ROOT = Path(__file__).parents[2]
-
-
-def call(module, *arguments):
-    done = subprocess.run(
-        [sys.executable, "-m", module, *map(str, arguments)],
-        cwd=ROOT,
-        env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "2", "CUDA_VISIBLE_DEVICES": ""},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr[-2000:]
-    return done.stdout
 
 
 @pytest.mark.timeout(400)

@@ -1,16 +1,12 @@
 """Tesseract's training, for some seconds: it runs, goes on where it stopped, and exports."""
 
 import json
-import os
 import shutil
-import subprocess
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 import yaml
-from labelled import labelled_photos
+from labelled import call, labelled_photos
 
 from hkplates.recognition.tesseract import TesseractReader
 from models.tesseract.train import CONFIG
@@ -19,21 +15,6 @@ pytest.importorskip("tensorflow", reason="training needs the extra `tensorflow`"
 pytestmark = pytest.mark.skipif(
     shutil.which("lstmtraining") is None, reason="Tesseract's trainer is not installed"
 )
-
-ROOT = Path(__file__).parents[2]
-
-
-def call(module, *arguments):
-    done = subprocess.run(
-        [sys.executable, "-m", module, *map(str, arguments)],
-        cwd=ROOT,
-        env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "2", "CUDA_VISIBLE_DEVICES": ""},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr[-2000:]
-    return done.stdout
 
 
 def small_config(path):
