@@ -167,8 +167,7 @@ class Pipeline:
         except Exception as error:  # noqa: BLE001  (kept, and raised when the others are through)
             if alone:
                 self._blame(seen[0].image, error)
-            run.errors.append(error)
-            run.struck = run.struck or is_time_up(error)
+            run.keep(error)
         self._keep(outcomes, run)
         return waiting
 
@@ -195,8 +194,7 @@ class Pipeline:
                     break
                 begun += 1
                 if isinstance(look, Broken):
-                    run.errors.append(look.error)
-                    run.struck = is_time_up(look.error)
+                    run.keep(look.error)
                 else:
                     looks.append(look)
                 if run.struck or self._signs.ending():

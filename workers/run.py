@@ -1,6 +1,7 @@
 """What the pipeline knows while it works one chunk, and what it is told from outside."""
 
 import time
+import traceback
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -9,6 +10,7 @@ from datetime import datetime
 from hkplates.errors import SetupError, TemporaryFault
 from hkplates.jobs import ImageRef
 from hkplates.recognition.types import Found
+from workers.troubles import is_time_up
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +84,13 @@ class Run:
     @property
     def until(self) -> float:
         return self.began + self.seconds
+
+    def keep(self, error: Exception) -> None:
+        """Note what an image broke us with, but let go of what its frames hold: one that took all
+        memory would leave none to its mates."""
+        traceback.clear_frames(error.__traceback__)
+        self.errors.append(error)
+        self.struck = self.struck or is_time_up(error)
 
     @property
     def away(self) -> bool:

@@ -99,8 +99,9 @@ WEBP_SHARE = 0.6
 """libwebp and Pillow hold a WebP picture four times."""
 
 
-def _webp(data: bytes, max_pixels: int) -> None:
-    kind = data[12:16]
+def webp_size(data: bytes) -> tuple[int, int] | None:
+    """Width and height of a WebP picture; None where its first bytes do not tell."""
+    kind = data[12:16] if len(data) >= 30 else b""
     if kind == b"VP8X":
         wide, high = (1 + int.from_bytes(data[at : at + 3], "little") for at in (24, 27))
     elif kind == b"VP8L":
@@ -109,8 +110,14 @@ def _webp(data: bytes, max_pixels: int) -> None:
     elif kind == b"VP8 ":
         wide, high = (side & 0x3FFF for side in struct.unpack_from("<HH", data, 26))
     else:
-        return
-    require_room(wide, high, max_pixels=max_pixels, share=WEBP_SHARE)
+        return None
+    return wide, high
+
+
+def _webp(data: bytes, max_pixels: int) -> None:
+    size = webp_size(data)
+    if size is not None:
+        require_room(*size, max_pixels=max_pixels, share=WEBP_SHARE)
 
 
 def _bmp(data: bytes) -> None:

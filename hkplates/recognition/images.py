@@ -34,6 +34,9 @@ Enough to find the plate's edges again where a detector's corners are off.
 TWO_ROWS_ASPECT = 2.6
 """Plates no wider than this many heights are cut out twice as high."""
 
+# Not at the first picture: a format that is loaded while memory is short is lost to the process.
+Image.init()
+
 # What a damaged file makes Pillow raise.
 _DAMAGE = (
     *(OSError, SyntaxError, ValueError, TypeError, IndexError, KeyError, EOFError),
@@ -45,6 +48,9 @@ _CMYK_SHARE = 0.75
 
 # So is one that holds more than four bytes a pixel, beside Pillow's four.
 _DEEP_SHARE = 0.75
+
+# Bytes a pixel that the hungriest decoder takes to open a picture, and with what follows then.
+_OPENING, _LOADING = 16, 8
 
 _BAND = 256  # rows turned into RGB at a time: a whole second picture would double the memory
 
@@ -125,6 +131,7 @@ def _decode_with_pillow(data: bytes, max_pixels: int) -> tuple[Photo, exif.Tags]
         damage = str(error)
     if "memory" in damage.lower():
         raise MemoryError(f"not enough memory for the {picture.format} picture")
+    _require_memory(picture.size, _LOADING)
     if "truncated" in damage.lower() or "not enough" in damage.lower():
         raise ImageTruncated(f"the {picture.format} data ends before the picture does")
     raise ImageUndecodable(f"the {picture.format} data is damaged: {damage:.200}")
@@ -140,16 +147,29 @@ def _open(data: bytes) -> Image.Image:
     try:
         picture = Image.open(io.BytesIO(data), formats=FORMATS)
     except _DAMAGE:
-        raise _unreadable(data) from None
-    _refuse_raw(picture)
-    return picture
+        pass  # what it held is freed before memory is asked for
+    else:
+        _refuse_raw(picture)
+        return picture
+    raise _unreadable(data)
 
 
 def _unreadable(data: bytes) -> ImageTruncated | ImageUndecodable:
     name = name_of(data)
     if guards.is_cut_off(data, name):
         return ImageTruncated(f"a {name} file of {len(data)} bytes without a whole header")
+    if name == "WEBP":
+        _require_memory(guards.webp_size(data) or (0, 0), _OPENING)
     return ImageUndecodable(f"a {name} file whose header is damaged, or of a kind that is not read")
+
+
+def _require_memory(size: tuple[int, int], bytes_a_pixel: int) -> None:
+    """Of a decoder that was given no memory libwebp says only that it failed, as of damage.
+
+    Raises:
+        MemoryError: this process may not take that much, so that it may have been for this.
+    """
+    np.empty(size[0] * size[1] * bytes_a_pixel, np.uint8)
 
 
 def _refuse_raw(picture: Image.Image) -> None:

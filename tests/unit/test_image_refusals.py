@@ -1,7 +1,11 @@
 """Files that are cut off, damaged, of other formats, or made to cost much."""
 
+import os
 import struct
+import subprocess
+import sys
 import zlib
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -172,3 +176,42 @@ def test_whatever_is_damaged_is_read_or_rejected(kind: str) -> None:
         except ImageRejected:
             continue
         assert pixels.ndim == 3
+
+
+SHORT_OF_MEMORY = """
+import resource, sys
+from pathlib import Path
+
+from hkplates.errors import ImageRejected
+from hkplates.recognition.images import decode
+
+data = Path(sys.argv[1]).read_bytes()
+hardest = resource.getrlimit(resource.RLIMIT_DATA)[1]
+for spare in range(0, int(sys.argv[2]), 4 * 2**20):
+    status = Path("/proc/self/status").read_text().partition("VmData:")[2].split()
+    resource.setrlimit(resource.RLIMIT_DATA, (int(status[0]) * 1024 + spare, hardest))
+    try:
+        decode(data, max_pixels=10**7)
+        print("read")
+    except MemoryError:
+        print("no memory")
+    except ImageRejected as error:
+        print("rejected:", error)
+    resource.setrlimit(resource.RLIMIT_DATA, (hardest, hardest))
+"""
+
+
+@pytest.mark.parametrize("options", [{}, {"lossless": True}], ids=["lossy", "lossless"])
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_a_sound_webp_is_not_called_damaged_where_memory_is_short(
+    tmp_path: Path, options: dict[str, bool]
+) -> None:
+    file = tmp_path / "sound.webp"
+    file.write_bytes(encoded(noise().resize((1960, 1720)), "WEBP", **options))
+    command = [sys.executable, "-c", SHORT_OF_MEMORY, file, str(100 * 2**20)]
+    # Whatever is freed goes back at once, so that each decoding has to ask for its memory.
+    environment = {**os.environ, "MALLOC_MMAP_THRESHOLD_": "60000", "MALLOC_TRIM_THRESHOLD_": "0"}
+    said = subprocess.run(
+        command, capture_output=True, text=True, check=True, timeout=120, env=environment
+    )
+    assert set(said.stdout.splitlines()) == {"read", "no memory"}

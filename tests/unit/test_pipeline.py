@@ -1,6 +1,7 @@
 """What becomes of the images of a chunk, with every room beside the pipeline replaced by a fake."""
 
 import threading
+import weakref
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -409,6 +410,34 @@ def test_the_mates_of_an_image_that_breaks_us_are_done_in_the_same_pass() -> Non
     with pytest.raises(RuntimeError):
         world.process(1, 2, 3)
     assert world.ends() == {1: ["S10"], 3: ["S20", "S20"]}
+
+
+class Hoard:
+    """Memory taken, which can be seen to be given back."""
+
+
+@dataclass
+class Hoards(AlwaysReads):
+    """Is out of memory at a picture, which it still holds when the next one comes, or not."""
+
+    taken: "list[weakref.ref[Hoard]]" = field(default_factory=list)
+    held: list[bool] = field(default_factory=list)
+
+    def find(self, picture: Photo) -> list[Found]:
+        self.held += [hoard() is not None for hoard in self.taken]
+        hoard = Hoard()
+        if int(picture[0, 0, 0]) == self.breaks_at:
+            self.taken.append(weakref.ref(hoard))
+            raise MemoryError
+        return super().find(picture)
+
+
+def test_what_an_image_took_until_it_broke_us_is_given_back_before_the_next_one() -> None:
+    recogniser = Hoards(breaks_at=70)
+    world = World({"1.png": photo(70), "2.png": photo(10)}, recogniser)
+    with pytest.raises(MemoryError):
+        world.process(1, 2)
+    assert recogniser.held == [False]
 
 
 def test_an_image_that_breaks_us_ends_after_three_tries() -> None:
