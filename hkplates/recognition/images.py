@@ -52,6 +52,9 @@ _DEEP_SHARE = 0.75
 # Bytes a pixel that the hungriest decoder takes to open a picture, and with what follows then.
 _OPENING, _LOADING = 16, 8
 
+_HALVED = 0.6  # what is to be scaled by this or less is halved first
+_LEAST_HALVED = 32  # pixels; a row of fewer would be missed
+
 _BAND = 256  # rows turned into RGB at a time: a whole second picture would double the memory
 
 # `warnings.catch_warnings` changes the whole process, so that two threads may not overlap in it.
@@ -232,13 +235,24 @@ def letterbox(photo: Photo, width: int, height: int) -> tuple[Photo, float, floa
     high, wide = photo.shape[:2]
     scale = min(width / wide, height / high)
     inner = max(1, min(width, round(wide * scale))), max(1, min(height, round(high * scale)))
-    way = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
     left, top = (width - inner[0]) // 2, (height - inner[1]) // 2
     boxed = np.full((height, width, 3), 114, np.uint8)
-    boxed[top : top + inner[1], left : left + inner[0]] = cv2.resize(
-        photo, inner, interpolation=way
-    )
+    boxed[top : top + inner[1], left : left + inner[0]] = _scaled(photo, *inner)
     return boxed, scale, float(left), float(top)
+
+
+def _scaled(photo: Photo, width: int, height: int) -> Photo:
+    """A photograph in another size: by halves, which are exact and cheap, then interpolated.
+
+    By area in one go takes five times as long or more, and the detector finds the same. Of an odd
+    number of rows or columns the last one is left out, or halving would be as slow.
+    """
+    while width / photo.shape[1] <= _HALVED and min(photo.shape[:2]) >= _LEAST_HALVED:
+        high, wide = photo.shape[0] // 2, photo.shape[1] // 2
+        even = photo[: 2 * high, : 2 * wide]
+        photo = np.asarray(cv2.resize(even, (wide, high), interpolation=cv2.INTER_AREA), np.uint8)
+    scaled = cv2.resize(photo, (width, height), interpolation=cv2.INTER_LINEAR)
+    return np.asarray(scaled, np.uint8)
 
 
 def rectify(photo: Photo, quad: Quad) -> Crop:
@@ -257,7 +271,7 @@ def rectify(photo: Photo, quad: Quad) -> Crop:
     size = (wide + 2 * margin, high + 2 * margin)
     return np.asarray(
         cv2.warpPerspective(
-            photo, turn, size, flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE
+            photo, turn, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
         ),
         np.uint8,
     )

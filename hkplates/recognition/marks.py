@@ -12,6 +12,7 @@ NARITA is the mark NAR1TA. The grammar names what was read; it never changes or 
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 ALPHABET = "0123456789ABCDEFGHJKLMNPRSTUVWXYZ"
@@ -117,6 +118,7 @@ _AS_DIGIT = {"S": "5", "B": "8", "Z": "2", "G": "6", "D": "0", "A": "4", "Q": "0
 _AS_LETTER = {"5": "S", "8": "B", "2": "Z", "6": "G", "0": "D", "4": "A"}
 
 
+@lru_cache(maxsize=4096)  # a plate's candidates come again with each look at it
 def usual_spelling(mark: str) -> str | None:
     """The usual mark (two letters and a number) that may have been misread as `mark`.
 
