@@ -17,8 +17,8 @@ OTHER_SATURATION = 110
 DARK_PAPER = 0.5
 """Mean brightness, between the plate's own dark and light, below which the paper is dark.
 
-Chosen on the training plates: every readable Hong Kong plate but one lies above, 146 of 156 dark
-mainland and Macau plates below.
+Chosen on the training plates: of 183 Hong Kong plates all but one lie above, of 167 dark
+mainland and Macau plates 154 below.
 """
 
 
@@ -31,8 +31,10 @@ def colour_of(crop: Crop) -> Colour:
 def paper_of(crop: Crop) -> Paper:
     """The paper's colour, or "dark" where the characters are lighter than it."""
     edge = round(crop.shape[0] * (CROP_MARGIN + 0.06) / (1 + 2 * CROP_MARGIN))
-    plate = cv2.GaussianBlur(crop[edge:-edge, edge:-edge], (0, 0), 1)
-    tones = cv2.cvtColor(plate, cv2.COLOR_RGB2HSV)
+    plate = crop[edge:-edge, edge:-edge]
+    half = plate.shape[1] // 2, plate.shape[0] // 2  # without the noise of single pixels
+    small = cv2.resize(plate, half, interpolation=cv2.INTER_AREA)
+    tones = cv2.cvtColor(small, cv2.COLOR_RGB2HSV)
     light = tones[:, :, 2]  # the brightest channel: yellow paper is as bright there as white
     low, high = np.percentile(light, (5, 95))
     if (light.mean() - low) / max(high - low, 1.0) < DARK_PAPER:

@@ -237,12 +237,12 @@ def letterbox(photo: Photo, width: int, height: int) -> tuple[Photo, float, floa
     inner = max(1, min(width, round(wide * scale))), max(1, min(height, round(high * scale)))
     left, top = (width - inner[0]) // 2, (height - inner[1]) // 2
     boxed = np.full((height, width, 3), 114, np.uint8)
-    boxed[top : top + inner[1], left : left + inner[0]] = _scaled(photo, *inner)
+    boxed[top : top + inner[1], left : left + inner[0]] = scaled(photo, *inner)
     return boxed, scale, float(left), float(top)
 
 
-def _scaled(photo: Photo, width: int, height: int) -> Photo:
-    """A photograph in another size: by halves, which are exact and cheap, then interpolated.
+def scaled(photo: Photo, width: int, height: int) -> Photo:
+    """A picture in another size: by halves, which are exact and cheap, then interpolated.
 
     By area in one go takes five times as long or more, and the detector finds the same. Of an odd
     number of rows or columns the last one is left out, or halving would be as slow.
@@ -251,8 +251,8 @@ def _scaled(photo: Photo, width: int, height: int) -> Photo:
         high, wide = photo.shape[0] // 2, photo.shape[1] // 2
         even = photo[: 2 * high, : 2 * wide]
         photo = np.asarray(cv2.resize(even, (wide, high), interpolation=cv2.INTER_AREA), np.uint8)
-    scaled = cv2.resize(photo, (width, height), interpolation=cv2.INTER_LINEAR)
-    return np.asarray(scaled, np.uint8)
+    fitted = cv2.resize(photo, (width, height), interpolation=cv2.INTER_LINEAR)
+    return np.asarray(fitted, np.uint8)
 
 
 def rectify(photo: Photo, quad: Quad) -> Crop:

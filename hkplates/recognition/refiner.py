@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from hkplates.errors import BundleInvalid
 from hkplates.recognition.bundle import REMEDY
+from hkplates.recognition.images import scaled
 from hkplates.recognition.litert import open_interpreter
 from hkplates.recognition.types import Photo
 
@@ -33,7 +34,7 @@ PASSES = 2
 NO_PLATE = 2.0  # lead of "none" after the first pass, from which a place is not looked at again
 
 LEAST_HEIGHT = 3.0  # pixels; what is lower is not looked at
-SHARP = 1.6  # times the input's own scale: a sharper place is shrunk by area before it is turned
+SHARP = 1.6  # times the input's own scale: a sharper place is shrunk before it is turned
 PADDING = (114, 114, 114)  # beyond the photograph's edge
 
 Points = npt.NDArray[np.float64]
@@ -158,7 +159,7 @@ def _inner(aspect: float) -> Points:
 def _part(
     photo: Photo, corners: Points, height: float, shrink: float
 ) -> tuple[Photo, Points, Points]:
-    """The piece around a quad, shrunk by area; its origin in the photograph, and its scale."""
+    """The piece around a quad, shrunk; its origin in the photograph, and its scale."""
     spare = 1.5 * MARGIN * height + 2 / shrink
     low = np.clip(np.floor(corners.min(axis=0) - spare).astype(int), 0, photo.shape[1::-1])
     high = np.clip(np.ceil(corners.max(axis=0) + spare).astype(int), 0, photo.shape[1::-1])
@@ -168,8 +169,7 @@ def _part(
     if shrink == 1.0:
         return part, low.astype(float), np.ones(2)
     size = np.maximum(np.round(np.array(part.shape[1::-1]) * shrink).astype(int), 1)
-    small = cv2.resize(part, size.tolist(), interpolation=cv2.INTER_AREA)
-    return np.asarray(small, np.uint8), low.astype(float), size / part.shape[1::-1]
+    return scaled(part, *size.tolist()), low.astype(float), size / part.shape[1::-1]
 
 
 def _shift(by: float) -> Points:
