@@ -21,6 +21,18 @@ def test_a_letterbox_tells_where_each_point_went(wide: int, high: int) -> None:
     assert boxed[int(middle_of_black[1]), int(middle_of_black[0]), 0] < 50
 
 
+@pytest.mark.parametrize("size", [(1200, 900), (1333, 901), (4032, 3024), (200, 3001)])
+def test_what_is_halved_first_stays_where_it_was(size: tuple[int, int]) -> None:
+    wide, high = size
+    photo = np.zeros((high, wide, 3), np.uint8)
+    left, top = round(wide * 0.8), round(high * 0.7)
+    photo[top:, left:] = 255
+    boxed, scale, beside, above = letterbox(photo, 640, 480)
+    white = np.argwhere(boxed[:, :, 0] > 127)
+    assert white.min(axis=0)[1] == pytest.approx(left * scale + beside, abs=1.5)
+    assert white.min(axis=0)[0] == pytest.approx(top * scale + above, abs=1.5)
+
+
 def test_a_letterbox_does_not_stretch() -> None:
     _, scale, left, top = letterbox(np.zeros((100, 400, 3), np.uint8), 640, 480)
     assert (scale, left, top) == (1.6, 0.0, 160.0)
