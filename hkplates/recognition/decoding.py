@@ -13,6 +13,7 @@ from typing import Literal
 import numpy as np
 
 from hkplates.recognition import marks
+from hkplates.recognition.certainty import share_of
 from hkplates.recognition.heads import LETTERS_OF, Floats, Heads, Seen
 from hkplates.recognition.types import Candidate, TextReading
 
@@ -44,7 +45,7 @@ class Decoder:
         if not best.mark:
             return TextReading("", 0.0, (), rows)
         weights = self.calibration if len(views) == 1 else self.calibration_of_views
-        confidence = _probability(evidence(scored), weights)
+        confidence = share_of(float(evidence(scored) @ np.asarray(weights)))
         split = _split(views, len(best.mark)) if rows == 2 else None
         texts = [_printed(seen, one.mark) for one in scored[:MOST_CANDIDATES]]
         shown = [_parted(text, split if i == 0 else None) for i, text in enumerate(texts)]
@@ -111,10 +112,6 @@ def evidence(scored: Sequence[Scored]) -> Floats:
     return np.array(
         [max(best.slots, -12.0), max(best.steps, -12.0), min(lead, 10.0), float(agree), 1.0]
     )
-
-
-def _probability(seen: Floats, weights: Sequence[float]) -> float:
-    return float(1 / (1 + np.exp(-float(seen @ np.asarray(weights)))))
 
 
 @lru_cache(maxsize=4096)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from hkplates.recognition import marks
+from hkplates.recognition.certainty import share_of
 from hkplates.recognition.rows import Way
 from hkplates.recognition.types import Candidate, TextReading
 
@@ -96,7 +97,8 @@ def weigh(sights: Sequence[Sight], weights: Weights) -> TextReading:
     if not standings:
         return UNREAD
     best = standings[0]
-    confidence = _probability(evidence(standings), weights.calibration)
+    seen = zip(evidence(standings), weights.calibration, strict=True)
+    confidence = share_of(sum(value * weight for value, weight in seen))
     texts = [_printed(standing) for standing in standings]
     left = (1 - confidence) / max(1e-9, 1 - best.share)
     shares = [confidence] + [min(confidence, left * other.share) for other in standings[1:]]
@@ -193,7 +195,3 @@ def _printed(standing: Standing) -> str:
 
 def _count(sight: Sight) -> Literal[1, 2]:
     return 2 if len(sight.rows) == 2 else 1
-
-
-def _probability(seen: Sequence[float], weights: Sequence[float]) -> float:
-    return 1 / (1 + math.exp(-sum(a * b for a, b in zip(seen, weights, strict=True))))
