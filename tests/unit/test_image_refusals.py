@@ -207,8 +207,8 @@ def test_a_sound_webp_is_not_called_damaged_where_memory_is_short(
     tmp_path: Path, options: dict[str, bool]
 ) -> None:
     file = tmp_path / "sound.webp"
-    file.write_bytes(encoded(noise().resize((1960, 1720)), "WEBP", **options))
-    command = [sys.executable, "-c", SHORT_OF_MEMORY, file, str(100 * 2**20)]
+    file.write_bytes(encoded(noise().resize((1200, 900)), "WEBP", **options))
+    command = [sys.executable, "-c", SHORT_OF_MEMORY, file, str(48 * 2**20)]
     # Whatever is freed goes back at once, so that each decoding has to ask for its memory.
     environment = {**os.environ, "MALLOC_MMAP_THRESHOLD_": "60000", "MALLOC_TRIM_THRESHOLD_": "0"}
     said = subprocess.run(
