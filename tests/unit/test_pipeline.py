@@ -246,7 +246,8 @@ def test_a_store_that_is_away_for_a_moment_is_waited_for() -> None:
 
 
 def test_an_image_that_came_back_often_fails_where_its_store_serves_another() -> None:
-    world = World({"1.png": photo(10), "2.png": StoreUnreachable("busy"), "99.png": photo(10)})
+    photos = {"1.png": photo(10), "2.png": StoreUnreachable("busy"), "99.png": photo(10)}
+    world = World(photos, patience=0)
     world.ledger.often = {2}
     world.process(1, 2, 3)
     assert world.ends() == {1: ["S10"], 2: "unavailable", 3: "missing"}
