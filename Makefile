@@ -95,8 +95,9 @@ train-detector: install-train ## Train the detector: DATA=../shared/data (hours;
 	@$(BIN)/python -m models.detector.train --data "$(DATA)" $(ARGS)
 
 .PHONY: train-refiner
-train-refiner: install-train ## Train the refiner of the detector's finds: DATA=../shared/data (an hour; resumes)
+train-refiner: install-train ## Train two refiners of the detector's finds: DATA=../shared/data (two hours; resumes)
 	@$(BIN)/python -m models.refiner.train --data "$(DATA)" $(ARGS)
+	@$(BIN)/python -m models.refiner.train --data "$(DATA)" --seed 20261128 --out .train/refiner-2 $(ARGS)
 
 .PHONY: train-reader
 train-reader: install-train ## Train the neural reader: DATA=../shared/data (hours; resumes where it stopped)

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from hkplates.errors import BundleInvalid
+from hkplates.recognition.belief import Belief
 from hkplates.recognition.certainty import Certainty
 from hkplates.recognition.choices import RuntimeName
 
@@ -53,7 +54,7 @@ class Bundle:
 
     @property
     def threshold(self) -> float:
-        """Least score of a reported plate."""
+        """Least score of what is reported at all."""
         return float(self.config["threshold"])
 
     @property
@@ -74,6 +75,15 @@ class Bundle:
             return None
         warmth, lead, shift = (float(number) for number in value)
         return Certainty(warmth, lead, shift)
+
+    @property
+    def belief(self) -> Belief:
+        """What is made of a detector's score and what was read; the score alone without one."""
+        value = self.config.get("belief")
+        if value is None:
+            return Belief()
+        score, reading, lettered, shift, threshold = (float(number) for number in value)
+        return Belief(score, reading, lettered, shift, threshold)
 
 
 def open_bundle(folder: Path, runtime: RuntimeName = "litert") -> Bundle:
@@ -105,7 +115,7 @@ def _check_values(bundle: Bundle) -> None:
     """A value of the wrong form is named now, and not in the middle of the work."""
     try:
         inputs = bundle.inputs, bundle.large_inputs
-        _ = bundle.threshold, bundle.first_threshold, bundle.certainty
+        _ = bundle.threshold, bundle.first_threshold, bundle.certainty, bundle.belief
     except (TypeError, ValueError):
         inputs = ((), ())
     if not inputs[0]:

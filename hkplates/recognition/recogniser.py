@@ -4,7 +4,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from hkplates.recognition import marks
+from hkplates.recognition.belief import LETTERED, Belief
 from hkplates.recognition.both import BothReaders
+from hkplates.recognition.bundle import open_bundle
 from hkplates.recognition.choices import ReaderName, RuntimeName
 from hkplates.recognition.colour import paper_of
 from hkplates.recognition.images import rectify
@@ -22,24 +24,27 @@ from hkplates.recognition.types import (
 from hkplates.recognition.version import Version, config_of
 
 BELIEVED = 0.5
-"""From this confidence of the reader on, a mark of a known series outweighs other signs."""
-
-EVEN = 0.5
-"""Below this score of the detector it is rather no Hong Kong plate, unless a mark is believed."""
-
-LETTERED = frozenset({"usual", "government", "legislative", "zg", "vip", "cross_boundary"})
-"""Series of two letters and up to four digits, which few other countries' marks look like."""
+"""From this confidence of the reader on, a mark outweighs what the detector says."""
 
 
 class Recogniser:
     """Finds and reads the plates of photographs; the one class a caller needs."""
 
     def __init__(
-        self, detector: Detector, reader: Reader, config: Mapping[str, object] | None = None
+        self,
+        detector: Detector,
+        reader: Reader,
+        config: Mapping[str, object] | None = None,
+        belief: Belief | None = None,
     ) -> None:
-        """`config` is what else the readings depend on, kept in `version`."""
+        """`config` is what else the readings depend on, kept in `version`.
+
+        `belief` says which finds are Hong Kong plates once they are read; the detector's word
+        counts without one.
+        """
         self._detector = detector
         self._reader = reader
+        self._belief = belief or Belief()
         self.version = Version(detector.sha256, reader.version, dict(config or {}))
 
     def recognise(self, photos: Sequence[Photo]) -> list[list[PlateReading]]:
@@ -60,9 +65,9 @@ class Recogniser:
     def read(self, found: Sequence[Found]) -> list[PlateReading]:
         """One reading for each plate, in order, in one call of the reader.
 
-        A plate that cannot be read is reported with an empty mark: nothing found is hidden. Its
-        `confidence` is the detector's score times the reader's confidence: how likely there is a
-        plate, and all of its mark is right.
+        A plate that cannot be read is reported with an empty mark: nothing found is hidden. A
+        `confidence` is the probability of such a plate times the reader's confidence: how likely
+        there is one, and all of its mark is right.
         """
         readings = self._reader.read([plate.crop for plate in found])
         return [
@@ -74,14 +79,18 @@ class Recogniser:
         mark = marks.canonical(reading.text)
         series = marks.series(mark)
         paper = paper_of(crop)
+        score = detection.score
+        if detection.region == "HK":
+            score = self._belief.probability(score, reading)
+        region = self._region(detection.region, score, paper, series, reading)
         return PlateReading(
             mark=mark,
             text=reading.text,
-            region=_region(detection, paper, series, reading),
+            region=region,
             series=series,
             rows=reading.rows,
             colour="other" if paper == "dark" else paper,
-            confidence=detection.score * reading.confidence,
+            confidence=score * reading.confidence,
             character_confidences=reading.character_confidences,
             candidates=reading.candidates,
             quad=detection.quad,
@@ -89,27 +98,25 @@ class Recogniser:
             reader=self._reader.name,
         )
 
+    def _region(
+        self, found: Region, probability: float, paper: str, series: str, reading: TextReading
+    ) -> Region:
+        """The detector's, corrected where what is read tells better.
+
+        Another plate whose mark is two letters and a number is Hong Kong's unless its paper is
+        dark, as mainland's and Macau's are: of 925 plates that the detector called others' on the
+        510 photographs of other countries in the training data, none was read so with a confidence
+        of BELIEVED. "CN" and "MO" are not told apart here: that needs their characters read.
+        """
+        if found == "HK":
+            return "HK" if probability >= self._belief.threshold else "other"
+        believed = reading.confidence >= BELIEVED and series in LETTERED
+        return "HK" if believed and paper != "dark" else found
+
 
 def _place(detection: Detection) -> tuple[float, float]:
     box = detection.quad.bounds()
     return (box.left, box.top)
-
-
-def _region(detection: Detection, paper: str, series: str, reading: TextReading) -> Region:
-    """The detector's, corrected where paper and mark tell better.
-
-    Dark plates are mainland's, Macau's, or of the past; "CN" and "MO" are not told apart here:
-    that needs the light characters read. Another plate whose mark is two letters and a number is
-    Hong Kong's: of 925 plates that the detector called others' on the 510 photographs of other
-    countries in the training data, none was read so with a confidence of BELIEVED.
-    """
-    believed = reading.confidence >= BELIEVED
-    if paper != "dark" and believed and series in LETTERED:
-        return "HK"
-    of_a_known_series = series not in ("personalised", "unknown") and believed
-    if paper == "dark" and not of_a_known_series:
-        return "other"
-    return "other" if detection.score < EVEN and not believed else detection.region
 
 
 class NoReader:
@@ -137,8 +144,11 @@ def open_recogniser(
     # Here and not above, so that a caller with a detector of its own need not have LiteRT.
     from hkplates.recognition.detector import open_detector
 
-    detector = open_detector(models / "detector" / "bundle", runtime, threshold)
-    return Recogniser(detector, open_reader(models, reader), config_of(runtime, threshold))
+    folder = models / "detector" / "bundle"
+    detector = open_detector(folder, runtime, threshold)
+    belief = open_bundle(folder, runtime).belief
+    config = config_of(runtime, threshold)
+    return Recogniser(detector, open_reader(models, reader), config, belief)
 
 
 def open_reader(models: Path, name: ReaderName) -> Reader:

@@ -1,5 +1,7 @@
 """The refiner's network: one plate, cut out along loose corners, to firmer corners and its kind."""
 
+from collections.abc import Sequence
+
 import keras
 import tensorflow as tf
 from keras import layers
@@ -27,15 +29,21 @@ def build_network() -> keras.Model:
 
 
 class ServingRefiner(tf.Module):
-    """What is exported: uint8 RGB in, pixels and logits out; all scaling inside."""
+    """What is exported: uint8 RGB in, pixels and logits out; all scaling inside.
 
-    def __init__(self, network: keras.Model) -> None:
+    The answer is the mean of the networks'. They differ in their seeds alone, and err at other
+    places: there is little to learn from, and each makes something else of it.
+    """
+
+    def __init__(self, networks: Sequence[keras.Model]) -> None:
         super().__init__()
-        self.network = network
+        self.networks = list(networks)
 
     def answer(self, pixels: tf.Tensor) -> tf.Tensor:
         """(n, HEIGHT, WIDTH, 3) uint8 to (n, 8 + kinds): x, y of four moves, then logits."""
-        out = self.network(scaled(pixels), training=False)
+        picture = scaled(pixels)
+        answers = [network(picture, training=False) for network in self.networks]
+        out = tf.add_n(answers) / len(answers)
         return tf.concat([out[:, :8] * MOVE_SCALE, out[:, 8:]], -1)
 
 

@@ -10,8 +10,11 @@ from pathlib import Path
 import pytest
 import yaml
 
+from hkplates.recognition.belief import Belief
 from hkplates.recognition.bundle import open_bundle
 from hkplates.recognition.detector import open_detector
+from models.belief import READ_FROM
+from models.detector.train import CONFIG as DETECTOR_CONFIG
 from models.refiner.train import CONFIG
 from models.synthesis.faces import Faces
 from models.synthesis.samples import sample, write_samples
@@ -81,5 +84,27 @@ def test_the_export_goes_into_the_detectors_bundle(trained, tmp_path):
     opened = open_bundle(bundle)
     assert opened.sha256 != before
     assert opened.sha256 in printed
-    assert opened.config["refiner"]["samples"] == 40 * SMALL["batch"]
+    assert opened.config["refiner"]["samples"] == [40 * SMALL["batch"]]
     open_detector(bundle, "litert", 0.0).detect(sample(0, 11, Faces(system=False)).pixels)
+
+
+@pytest.mark.timeout(300)
+def test_what_finds_and_readings_are_worth_is_settled_in_the_bundle(trained, tmp_path):
+    folder, _, _ = trained
+    bundle = tmp_path / "bundle"
+    shutil.copytree(DETECTOR, bundle)
+    held = {"held_back": 1.0}  # all photographs: there are three
+    config = yaml.safe_load(DETECTOR_CONFIG.read_text(encoding="utf-8")) | held
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
+
+    printed = run(
+        *("models.belief", "--data", folder / "data", "--bundle", bundle),
+        *("--config", tmp_path / "config.yaml"),
+    )
+
+    before, opened = open_bundle(DETECTOR), open_bundle(bundle)
+    assert opened.sha256 in printed
+    assert opened.belief not in (before.belief, Belief())
+    assert opened.threshold == READ_FROM
+    assert 0 < opened.belief.threshold < 1
+    assert opened.belief.reading > 0

@@ -144,6 +144,8 @@ def test_a_config_without_inputs_is_refused(folder):
         pytest.param({"certainty": "sure"}, id="a certainty in words"),
         pytest.param({"certainty": [1.0, 0.0]}, id="a certainty of two numbers"),
         pytest.param({"certainty": [-1.0, 0.0, 0.0]}, id="a certainty that falls"),
+        pytest.param({"belief": "firm"}, id="a belief in words"),
+        pytest.param({"belief": [1.0, 0.0]}, id="a belief of two numbers"),
         pytest.param({"files": ["model.tflite"]}, id="files without hashes"),
         pytest.param({"files": None}, id="no files"),
     ],

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from hkplates.recognition.belief import Belief
 from hkplates.recognition.drawing import draw_plates, drawing_name, save_drawing
 from hkplates.recognition.recogniser import Recogniser
 from hkplates.recognition.types import (
@@ -130,12 +131,8 @@ def test_the_papers_colour_is_told(paper: tuple[int, int, int], colour: str) -> 
     assert one("AB1234", paper).colour == colour
 
 
-def test_a_dark_plate_is_not_taken_for_hong_kongs() -> None:
-    assert one("Z50Q1G", BLACK).region == "other"
-    assert one("Z50Q1G", WHITE).region == "HK"
-
-
-def test_a_dark_plate_with_a_sure_mark_stays_what_the_detector_says() -> None:
+def test_a_plate_in_shadow_stays_what_the_detector_says() -> None:
+    assert one("LOVE B", BLACK).region == "HK"
     assert one("AB 1234", BLACK).region == "HK"
 
 
@@ -196,22 +193,46 @@ def test_a_drawing_has_the_same_name_each_time() -> None:
     assert drawing_name("a/gate.jpg").startswith("gate-")
 
 
+BELIEF = Belief(score=0.4, reading=0.4, lettered=1.4, shift=-0.6, threshold=0.3)
+
+
 @pytest.mark.parametrize(
     ("score", "text", "confidence", "region"),
     [
         pytest.param(0.4, "AUDREY", 0.9, "HK", id="doubted where it is, plainly read"),
         pytest.param(0.9, "AUDREY", 0.2, "HK", id="plain where it is, hardly read"),
-        pytest.param(0.4, "UUUT", 0.3, "other", id="neither"),
+        pytest.param(0.4, "UUUT", 0.2, "other", id="neither"),
         pytest.param(0.2, "NR 6232", 0.7, "HK", id="a usual mark, read rather than not"),
-        pytest.param(0.6, "", 0.0, "HK", id="no text, rather a plate"),
-        pytest.param(0.4, "", 0.0, "other", id="no text, rather none"),
+        pytest.param(0.6, "JJ 71", 0.02, "other", id="a usual mark, guessed"),
+        pytest.param(0.4, "", 0.0, "HK", id="no text, and the score is enough"),
+        pytest.param(0.2, "", 0.0, "other", id="no text, and the score is not"),
     ],
 )
-def test_what_is_doubted_and_not_plainly_read_is_none_of_hong_kongs(
+def test_what_is_read_helps_to_tell_what_was_found(
     score: float, text: str, confidence: float, region: Region
 ) -> None:
     detector = Finds(Detection(quad(100, 100), score, "HK"))
+    recogniser = Recogniser(detector, Reads(text, confidence=confidence), belief=BELIEF)
 
-    ((plate,),) = Recogniser(detector, Reads(text, confidence=confidence)).recognise([photo()])
+    ((plate,),) = recogniser.recognise([photo()])
 
     assert plate.region == region
+    assert plate.detector_score == score
+
+
+def test_the_confidence_is_that_of_a_plate_which_reads_so() -> None:
+    detector = Finds(Detection(quad(100, 100), 0.4, "HK"))
+    recogniser = Recogniser(detector, Reads("AB 1234", confidence=0.9), belief=BELIEF)
+
+    ((plate,),) = recogniser.recognise([photo()])
+
+    assert 0.4 * 0.9 < plate.confidence < 0.9
+
+
+def test_of_another_countrys_plate_the_score_stays_as_it_is() -> None:
+    detector = Finds(Detection(quad(100, 100), 0.4, "other"))
+    recogniser = Recogniser(detector, Reads("AB 123 C", confidence=0.9), belief=BELIEF)
+
+    ((plate,),) = recogniser.recognise([photo()])
+
+    assert plate.confidence == pytest.approx(0.4 * 0.9)
