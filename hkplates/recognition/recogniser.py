@@ -66,8 +66,9 @@ class Recogniser:
         """One reading for each plate, in order, in one call of the reader.
 
         A plate that cannot be read is reported with an empty mark: nothing found is hidden. A
-        `confidence` is the probability of such a plate times the reader's confidence: how likely
-        there is one, and all of its mark is right.
+        `detector_score` is how likely there is such a plate, of a Hong Kong one with what was read
+        taken into account; times the reader's confidence it is the `confidence` that all of the
+        mark is right.
         """
         readings = self._reader.read([plate.crop for plate in found])
         return [
@@ -94,7 +95,7 @@ class Recogniser:
             character_confidences=reading.character_confidences,
             candidates=reading.candidates,
             quad=detection.quad,
-            detector_score=detection.score,
+            detector_score=score,
             reader=self._reader.name,
         )
 

@@ -70,21 +70,21 @@ def test_a_second_run_goes_on_from_the_checkpoint(trained):
     assert (folder / "out" / "curves.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_the_export_goes_into_the_detectors_bundle(trained, tmp_path):
+def test_an_export_of_two_goes_into_the_detectors_bundle(trained, tmp_path):
     folder, _, _ = trained
     bundle = tmp_path / "bundle"
     shutil.copytree(DETECTOR, bundle)
     before = open_bundle(bundle).sha256
 
     printed = run(
-        *("models.refiner.export", "--data", folder / "data", "--out", folder / "out"),
-        *("--bundle", bundle, "--config", folder / "config.yaml"),
+        *("models.refiner.export", "--data", folder / "data", "--bundle", bundle),
+        *("--out", folder / "out", folder / "out", "--config", folder / "config.yaml"),
     )
 
     opened = open_bundle(bundle)
     assert opened.sha256 != before
     assert opened.sha256 in printed
-    assert opened.config["refiner"]["samples"] == [40 * SMALL["batch"]]
+    assert opened.config["refiner"]["samples"] == [40 * SMALL["batch"]] * 2
     open_detector(bundle, "litert", 0.0).detect(sample(0, 11, Faces(system=False)).pixels)
 
 
