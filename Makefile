@@ -96,8 +96,8 @@ train-detector: install-train ## Train the detector: DATA=../shared/data (hours;
 
 .PHONY: train-refiner
 train-refiner: install-train ## Train two refiners of the detector's finds: DATA=../shared/data (two hours; resumes)
-	@$(BIN)/python -m models.refiner.train --data "$(DATA)" $(ARGS)
-	@$(BIN)/python -m models.refiner.train --data "$(DATA)" --seed 20261128 --out .train/refiner-2 $(ARGS)
+	@$(BIN)/python -m models.refiner.train --data "$(DATA)" $(ARGS) --out .train/refiner
+	@$(BIN)/python -m models.refiner.train --data "$(DATA)" $(ARGS) --seed 20261128 --out .train/refiner-2
 
 .PHONY: train-reader
 train-reader: install-train ## Train the neural reader: DATA=../shared/data (hours; resumes where it stopped)

@@ -38,7 +38,11 @@ def _same(config: Config) -> None:
 
 def _without_refiner(config: Config) -> None:
     del config["files"][REFINER]
-    config["certainty"], config["threshold"] = None, WARMTH
+    config["certainty"], config["threshold"], config["belief"] = None, WARMTH, None
+
+
+def _without_belief(config: Config) -> None:
+    config["belief"] = None
 
 
 def _one_look(config: Config) -> None:
@@ -71,6 +75,7 @@ class Variant:
 VARIANTS = (
     Variant("as shipped"),
     Variant("no refiner", detector=_without_refiner),
+    Variant("what is read is no evidence", detector=_without_belief),
     Variant("one look, no vote", reader=_one_look),
     Variant("no prior of series", reader=_without_prior),
     Variant("the slot head alone", reader=_slots_alone),

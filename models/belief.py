@@ -27,14 +27,14 @@ from hkplates.recognition.types import Detector, Reader, TextReading
 from models import regression
 from models.detector.album import HONG_KONG, Picture
 from models.detector.evaluate import BUNDLE, bounds, iou
-from models.detector.settle import ON_IT, harder, settle
+from models.detector.settle import ON_IT, THRESHOLDS, fit_certainty, harder, with_fewest
 from models.detector.train import CONFIG, read_config, read_data
+from models.reader.export import write_config
 
 READER = Path(__file__).parent / "reader" / "bundle"
 READ_FROM = 0.15  # score of what is read at all: below it hardly a plate is left
 RIDGE = 0.5
 PARTS = 8  # of the pictures, each judged by what was fitted on the others
-THRESHOLDS = np.arange(0.1, 0.91, 0.05).round(2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,10 +62,12 @@ def finds(pictures: Sequence[Picture], detector: Detector, reader: Reader) -> li
 
 def fit(found: Sequence[Find]) -> Belief:
     """The regression, with the threshold still to be chosen."""
-    seen = np.array([evidence(find.score, find.reading) for find in found])
-    right = np.array([find.right for find in found], float)
+    read = [find for find in found if find.reading.text]  # it is asked of no others
+    seen = np.array([evidence(find.score, find.reading) for find in read]).reshape(-1, 4)
+    right = np.array([find.right for find in read], float)
     line = regression.fit(seen, right, prior=np.array([1.0, 0.0, 0.0, 0.0]), ridge=RIDGE)
-    return Belief(*(round(float(value), 3) for value in line))
+    score, reading, lettered, shift = (round(float(value), 3) for value in line)
+    return Belief(max(score, 0.0), max(reading, 0.0), lettered, shift)
 
 
 def judge_in_parts(found: Sequence[Find]) -> list[float]:
@@ -79,14 +81,14 @@ def judge_in_parts(found: Sequence[Find]) -> list[float]:
 
 def choose_threshold(found: Sequence[Find], told: Sequence[float]) -> float:
     """The probability with the fewest faults; a plate left out counts as much as two too many."""
+    pairs = [(f, p) for f, p in zip(found, told, strict=True) if f.reading.text]
     faults = {}
     for threshold in THRESHOLDS.tolist():
-        missed = sum(f.right and p < threshold for f, p in zip(found, told, strict=True))
-        wrong = sum(not f.right and p >= threshold for f, p in zip(found, told, strict=True))
+        missed = sum(f.right and p < threshold for f, p in pairs)
+        wrong = sum(not f.right and p >= threshold for f, p in pairs)
         faults[threshold] = 2 * missed + wrong
         print(f"{threshold:.2f}: {missed} missed, {wrong} too many", flush=True)
-    best = [t for t, number in faults.items() if number == min(faults.values())]
-    return best[len(best) // 2]
+    return with_fewest(faults)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -99,10 +101,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     given = cli.parse_args(arguments)
     cv2.setNumThreads(1)
     held = read_data(given.data, read_config(given.config))[1]
-    certainty, _ = settle(given.bundle, held)
+    every = [*held, *harder(held)]
+    seeing = LiteRTDetector(open_bundle(given.bundle))
+    certainty = fit_certainty(every, [seeing.sights(picture.pixels) for picture in every])
     _write(given.bundle, {"certainty": list(astuple(certainty)), "threshold": READ_FROM})
     detector = LiteRTDetector(open_bundle(given.bundle))
-    found = finds([*held, *harder(held)], detector, open_reader(given.reader))
+    found = finds(every, detector, open_reader(given.reader))
     print(f"{sum(find.right for find in found)} of {len(found)} are Hong Kong plates")
     threshold = choose_threshold(found, judge_in_parts(found))
     belief = replace(fit(found), threshold=threshold)
@@ -111,9 +115,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _write(bundle: Path, values: dict[str, object]) -> None:
-    path = bundle / CONFIG_NAME
-    described = {**json.loads(path.read_text(encoding="utf-8")), **values}
-    path.write_text(json.dumps(described, indent=2) + "\n", encoding="utf-8")
+    described = json.loads((bundle / CONFIG_NAME).read_text(encoding="utf-8"))
+    write_config(bundle, {**described, **values})
 
 
 if __name__ == "__main__":

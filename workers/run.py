@@ -86,9 +86,12 @@ class Run:
         return self.began + self.seconds
 
     def keep(self, error: Exception) -> None:
-        """Note what an image broke us with, but let go of what its frames hold: one that took all
-        memory would leave none to its mates."""
-        traceback.clear_frames(error.__traceback__)
+        """Note what an image broke us with, but let go of what its frames hold, and those of the
+        errors that led to it: one that took all memory would leave none to its mates."""
+        led: BaseException | None = error
+        while led is not None:
+            traceback.clear_frames(led.__traceback__)
+            led = led.__cause__ or led.__context__
         self.errors.append(error)
         self.struck = self.struck or is_time_up(error)
 

@@ -101,7 +101,9 @@ WEBP_SHARE = 0.6
 
 def webp_size(data: bytes) -> tuple[int, int] | None:
     """Width and height of a WebP picture; None where its first bytes do not tell."""
-    kind = data[12:16] if len(data) >= 30 else b""
+    kind = data[12:16]
+    if len(data) < (25 if kind == b"VP8L" else 30):
+        return None
     if kind == b"VP8X":
         wide, high = (1 + int.from_bytes(data[at : at + 3], "little") for at in (24, 27))
     elif kind == b"VP8L":

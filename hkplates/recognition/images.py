@@ -49,7 +49,7 @@ _CMYK_SHARE = 0.75
 # So is one that holds more than four bytes a pixel, beside Pillow's four.
 _DEEP_SHARE = 0.75
 
-# Bytes a pixel that the hungriest decoder takes to open a picture, and with what follows then.
+# Bytes a pixel that libwebp takes to open a picture, and with what follows then.
 _OPENING, _LOADING = 16, 8
 
 _HALVED = 0.6  # what is to be scaled by this or less is halved first
@@ -134,7 +134,8 @@ def _decode_with_pillow(data: bytes, max_pixels: int) -> tuple[Photo, exif.Tags]
         damage = str(error)
     if "memory" in damage.lower():
         raise MemoryError(f"not enough memory for the {picture.format} picture")
-    _require_memory(picture.size, _LOADING)
+    if picture.format == "WEBP":
+        _require_memory(picture.size, _LOADING)
     if "truncated" in damage.lower() or "not enough" in damage.lower():
         raise ImageTruncated(f"the {picture.format} data ends before the picture does")
     raise ImageUndecodable(f"the {picture.format} data is damaged: {damage:.200}")
@@ -167,7 +168,7 @@ def _unreadable(data: bytes) -> ImageTruncated | ImageUndecodable:
 
 
 def _require_memory(size: tuple[int, int], bytes_a_pixel: int) -> None:
-    """Of a decoder that was given no memory libwebp says only that it failed, as of damage.
+    """Where libwebp was given no memory it says only that it failed, as of a damaged picture.
 
     Raises:
         MemoryError: this process may not take that much, so that it may have been for this.
@@ -237,22 +238,25 @@ def letterbox(photo: Photo, width: int, height: int) -> tuple[Photo, float, floa
     inner = max(1, min(width, round(wide * scale))), max(1, min(height, round(high * scale)))
     left, top = (width - inner[0]) // 2, (height - inner[1]) // 2
     boxed = np.full((height, width, 3), 114, np.uint8)
-    boxed[top : top + inner[1], left : left + inner[0]] = scaled(photo, *inner)
+    # By area in one go takes five times as long or more, and the detector finds the same.
+    boxed[top : top + inner[1], left : left + inner[0]] = cv2.resize(halved(photo, scale)[0], inner)
     return boxed, scale, float(left), float(top)
 
 
-def scaled(photo: Photo, width: int, height: int) -> Photo:
-    """A picture in another size: by halves, which are exact and cheap, then interpolated.
+def halved(photo: Photo, scale: float) -> tuple[Photo, int]:
+    """A picture that is to be shrunk to `scale`, halved as long as that leaves enough of it.
 
-    By area in one go takes five times as long or more, and the detector finds the same. Of an odd
-    number of rows or columns the last one is left out, or halving would be as slow.
+    Returns:
+        The picture, and how many of the photograph's pixels one of its own is wide. Halves are
+        exact and cheap; of an odd number of rows or columns the last one is left out.
     """
-    while width / photo.shape[1] <= _HALVED and min(photo.shape[:2]) >= _LEAST_HALVED:
+    times = 1
+    while scale * times <= _HALVED and min(photo.shape[:2]) >= _LEAST_HALVED:
         high, wide = photo.shape[0] // 2, photo.shape[1] // 2
         even = photo[: 2 * high, : 2 * wide]
         photo = np.asarray(cv2.resize(even, (wide, high), interpolation=cv2.INTER_AREA), np.uint8)
-    fitted = cv2.resize(photo, (width, height), interpolation=cv2.INTER_LINEAR)
-    return np.asarray(fitted, np.uint8)
+        times *= 2
+    return photo, times
 
 
 def rectify(photo: Photo, quad: Quad) -> Crop:

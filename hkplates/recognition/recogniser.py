@@ -44,7 +44,7 @@ class Recogniser:
         """
         self._detector = detector
         self._reader = reader
-        self._belief = belief or Belief()
+        self.belief = belief or Belief()
         self.version = Version(detector.sha256, reader.version, dict(config or {}))
 
     def recognise(self, photos: Sequence[Photo]) -> list[list[PlateReading]]:
@@ -66,9 +66,9 @@ class Recogniser:
         """One reading for each plate, in order, in one call of the reader.
 
         A plate that cannot be read is reported with an empty mark: nothing found is hidden. A
-        `detector_score` is how likely there is such a plate, of a Hong Kong one with what was read
-        taken into account; times the reader's confidence it is the `confidence` that all of the
-        mark is right.
+        `detector_score` is how likely it is what the detector took it for, a Hong Kong plate (then
+        what was read is taken into account) or another place's; times the reader's confidence it is
+        the `confidence` that all of the mark is right.
         """
         readings = self._reader.read([plate.crop for plate in found])
         return [
@@ -82,12 +82,11 @@ class Recogniser:
         paper = paper_of(crop)
         score = detection.score
         if detection.region == "HK":
-            score = self._belief.probability(score, reading)
-        region = self._region(detection.region, score, paper, series, reading)
+            score = self.belief.probability(score, reading)
         return PlateReading(
             mark=mark,
             text=reading.text,
-            region=region,
+            region=self._region(detection, paper, series, reading),
             series=series,
             rows=reading.rows,
             colour="other" if paper == "dark" else paper,
@@ -100,7 +99,7 @@ class Recogniser:
         )
 
     def _region(
-        self, found: Region, probability: float, paper: str, series: str, reading: TextReading
+        self, detection: Detection, paper: str, series: str, reading: TextReading
     ) -> Region:
         """The detector's, corrected where what is read tells better.
 
@@ -109,10 +108,10 @@ class Recogniser:
         510 photographs of other countries in the training data, none was read so with a confidence
         of BELIEVED. "CN" and "MO" are not told apart here: that needs their characters read.
         """
-        if found == "HK":
-            return "HK" if probability >= self._belief.threshold else "other"
+        if detection.region == "HK":
+            return "HK" if self.belief.holds(detection.score, reading) else "other"
         believed = reading.confidence >= BELIEVED and series in LETTERED
-        return "HK" if believed and paper != "dark" else found
+        return "HK" if believed and paper != "dark" else detection.region
 
 
 def _place(detection: Detection) -> tuple[float, float]:

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from hkplates.errors import BundleInvalid
 from hkplates.recognition.bundle import REMEDY
-from hkplates.recognition.images import scaled
+from hkplates.recognition.images import halved
 from hkplates.recognition.litert import open_interpreter
 from hkplates.recognition.types import Photo
 
@@ -168,8 +168,11 @@ def _part(
         return np.full((1, 1, 3), PADDING, np.uint8), low.astype(float), np.ones(2)
     if shrink == 1.0:
         return part, low.astype(float), np.ones(2)
-    size = np.maximum(np.round(np.array(part.shape[1::-1]) * shrink).astype(int), 1)
-    return scaled(part, *size.tolist()), low.astype(float), size / part.shape[1::-1]
+    part, times = halved(part, shrink)
+    whole = times * np.array(part.shape[1::-1])
+    size = np.maximum(np.round(whole * shrink).astype(int), 1)
+    small = cv2.resize(part, size.tolist())
+    return np.asarray(small, np.uint8), low.astype(float), size / whole
 
 
 def _shift(by: float) -> Points:

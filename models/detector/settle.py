@@ -1,6 +1,6 @@
 """What makes a bundle's answers probabilities, and the threshold: both from what was held back."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -78,6 +78,11 @@ def choose_threshold(held: Sequence[Picture], answers: Sequence[Sequence[Detecti
         wrong = len(report.false) + len(report.foreign)
         faults[threshold] = 2 * len(report.missed) + wrong
         print(f"{threshold:.2f}: {len(report.missed)} missed, {wrong} false or foreign", flush=True)
+    return with_fewest(faults)
+
+
+def with_fewest(faults: Mapping[float, int]) -> float:
+    """The threshold with the fewest faults; of equals the middle one."""
     best = [t for t, number in faults.items() if number == min(faults.values())]
     return best[len(best) // 2]
 

@@ -30,8 +30,7 @@ def export(outs: Sequence[Path], bundle: Path, config: dict[str, Any]) -> None:
     networks = [build_network() for _ in outs]
     for network, out in zip(networks, outs, strict=True):
         network.load_weights(out / "averaged.weights.h5")
-    answer = ServingRefiner(networks).answer
-    (bundle / REFINER).write_bytes(convert(answer, (1, HEIGHT, WIDTH, 3)))
+    converted = convert(ServingRefiner(networks).answer, (1, HEIGHT, WIDTH, 3))
     states = [json.loads((out / "state.json").read_text(encoding="utf-8")) for out in outs]
     about = {
         "input": "uint8 (1, height, width, 3) RGB: a plate cut out along its corners; all scaling "
@@ -43,7 +42,8 @@ def export(outs: Sequence[Path], bundle: Path, config: dict[str, Any]) -> None:
         "samples": [state["step"] * config["batch"] for state in states],
         "minutes": [round(state["seconds"] / 60, 1) for state in states],
     }
-    _change(bundle, {"refiner": about})
+    (bundle / REFINER).write_bytes(converted)
+    _change(bundle, {"refiner": about, "belief": None})
 
 
 def _change(bundle: Path, values: dict[str, Any]) -> None:
@@ -69,6 +69,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     _change(options.bundle, {"certainty": weights, "threshold": threshold})
     opened = open_bundle(options.bundle)
     print(f"{options.bundle}: certainty {weights}, threshold {threshold}, {opened.sha256}")
+    print("Next: python -m models.belief, once there is a reader")
 
 
 if __name__ == "__main__":

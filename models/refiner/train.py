@@ -195,7 +195,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     cv2.setNumThreads(0)  # before the feed forks: OpenCV's threads do not survive that
     config = read_config(options.config)
     config["samples"] = options.samples or config["samples"]
-    config["seed"] = options.seed or config["seed"]
+    if options.seed is not None:
+        config["seed"] = options.seed
     learn, _ = read_data(options.data, config)
     learn += draw_pictures(config["drawn_scenes"], config["seed"])
     options.out.mkdir(parents=True, exist_ok=True)

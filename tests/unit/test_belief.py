@@ -39,5 +39,19 @@ def test_two_letters_and_a_number_speak_for_hong_kong(score: float, confidence: 
     assert mark > word
 
 
+@pytest.mark.parametrize(
+    "values", [{"score": -0.1}, {"reading": -0.1}, {"threshold": 7.0}, {"shift": float("nan")}]
+)
+def test_a_belief_that_cannot_be_one_is_refused(values: dict[str, float]) -> None:
+    with pytest.raises(ValueError, match="rises"):
+        Belief(**values)
+
+
+@pytest.mark.parametrize(("score", "holds"), [(0.45, False), (0.55, True)])
+def test_what_shows_no_text_is_held_for_a_plate_from_even_on(score: float, holds: bool) -> None:
+    belief = Belief(score=0.4, reading=0.4, lettered=1.4, shift=-0.6, threshold=0.3)
+    assert belief.holds(score, read("", 0.0)) is holds
+
+
 def test_a_guess_is_worth_nothing_however_unsure() -> None:
     assert BELIEF.probability(0.5, read("LOVE", 0.0)) == BELIEF.probability(0.5, read("LOVE", 0.01))

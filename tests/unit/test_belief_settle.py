@@ -38,6 +38,17 @@ def test_the_reading_tells_what_the_score_does_not():
     assert np.mean([(p > 0.5) == f.right for p, f in zip(told, found, strict=True)]) > 0.95
 
 
+def test_what_shows_no_text_is_left_out():
+    found = finds_of()
+    unread = [Find(f"far{n}", 0.9, TextReading("", 0.0, (), 1), True) for n in range(30)]
+    assert fit([*found, *unread]) == fit(found)
+
+
+def test_where_nothing_was_found_the_score_stays_what_it_is():
+    belief = fit([])
+    assert (belief.score, belief.reading, belief.shift) == (1.0, 0.0, 0.0)
+
+
 def test_a_find_is_judged_by_what_was_fitted_on_other_pictures():
     found = finds_of()
     odd = Find("odd", 0.7, read("AB 12", 0.9), False)

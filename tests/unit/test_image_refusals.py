@@ -178,6 +178,16 @@ def test_whatever_is_damaged_is_read_or_rejected(kind: str) -> None:
         assert pixels.ndim == 3
 
 
+def test_a_webp_of_very_few_bytes_is_measured_before_it_is_opened() -> None:
+    # One colour needs no more: signature, 14 bits less one of width and of height, five codes.
+    payload = b"\x2f" + struct.pack("<L", 1399 | 1399 << 14) + b"\x88\x00\x00"
+    chunk = b"VP8L" + struct.pack("<L", len(payload)) + payload
+    data = b"RIFF" + struct.pack("<L", 4 + len(chunk)) + b"WEBP" + chunk
+    assert len(data) < 30
+    with pytest.raises(ImageTooLarge, match="of its kind"):
+        decode(data, max_pixels=2_000_000)
+
+
 SHORT_OF_MEMORY = """
 import resource, sys
 from pathlib import Path

@@ -33,6 +33,13 @@ def test_what_is_halved_first_stays_where_it_was(size: tuple[int, int]) -> None:
     assert white.min(axis=0)[0] == pytest.approx(top * scale + above, abs=1.5)
 
 
+def test_what_is_shrunk_far_is_the_mean_of_its_pixels() -> None:
+    photo = np.zeros((1920, 2560, 3), np.uint8)
+    photo[:, ::4] = photo[:, 1::4] = 255
+    boxed, *_ = letterbox(photo, 640, 480)
+    assert np.abs(boxed.astype(int) - 128).max() <= 2
+
+
 def test_a_letterbox_does_not_stretch() -> None:
     _, scale, left, top = letterbox(np.zeros((100, 400, 3), np.uint8), 640, 480)
     assert (scale, left, top) == (1.6, 0.0, 160.0)

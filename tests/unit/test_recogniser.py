@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from hkplates.recognition.belief import Belief
+from hkplates.recognition.bundle import open_bundle
 from hkplates.recognition.drawing import draw_plates, drawing_name, save_drawing
-from hkplates.recognition.recogniser import Recogniser
+from hkplates.recognition.recogniser import Recogniser, open_recogniser
 from hkplates.recognition.types import (
     Candidate,
     Crop,
@@ -204,8 +205,8 @@ BELIEF = Belief(score=0.4, reading=0.4, lettered=1.4, shift=-0.6, threshold=0.3)
         pytest.param(0.4, "UUUT", 0.2, "other", id="neither"),
         pytest.param(0.2, "NR 6232", 0.7, "HK", id="a usual mark, read rather than not"),
         pytest.param(0.6, "JJ 71", 0.02, "other", id="a usual mark, guessed"),
-        pytest.param(0.4, "", 0.0, "HK", id="no text, and the score is enough"),
-        pytest.param(0.2, "", 0.0, "other", id="no text, and the score is not"),
+        pytest.param(0.6, "", 0.0, "HK", id="no text, rather a plate"),
+        pytest.param(0.4, "", 0.0, "other", id="no text, rather none"),
     ],
 )
 def test_what_is_read_helps_to_tell_what_was_found(
@@ -217,6 +218,13 @@ def test_what_is_read_helps_to_tell_what_was_found(
     ((plate,),) = recogniser.recognise([photo()])
 
     assert plate.region == region
+
+
+def test_the_bundles_belief_is_the_one_that_counts() -> None:
+    models = Path(__file__).parents[2] / "models"
+    recogniser = open_recogniser(models, "litert", None, "none")
+    assert recogniser.belief == open_bundle(models / "detector" / "bundle").belief
+    assert recogniser.belief != Belief()
 
 
 def test_the_confidence_is_that_of_a_plate_which_reads_so() -> None:
