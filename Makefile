@@ -95,9 +95,8 @@ train-detector: install-train ## Train the detector: DATA=../shared/data (hours;
 	@$(BIN)/python -m models.detector.train --data "$(DATA)" $(ARGS)
 
 .PHONY: train-refiner
-train-refiner: install-train ## Train two refiners of the detector's finds: DATA=../shared/data (two hours; resumes)
-	@$(BIN)/python -m models.refiner.train --data "$(DATA)" $(ARGS) --out .train/refiner
-	@$(BIN)/python -m models.refiner.train --data "$(DATA)" $(ARGS) --seed 20261128 --out .train/refiner-2
+train-refiner: install-train ## Train the refiner of the detector's finds: DATA=../shared/data (an hour; resumes)
+	@$(BIN)/python -m models.refiner.train --data "$(DATA)" $(ARGS)
 
 .PHONY: train-reader
 train-reader: install-train ## Train the neural reader: DATA=../shared/data (hours; resumes where it stopped)

@@ -11,7 +11,7 @@ are as hard for it as new ones.
 import argparse
 import json
 from collections.abc import Sequence
-from dataclasses import astuple, dataclass, replace
+from dataclasses import astuple, dataclass
 from pathlib import Path
 
 import cv2
@@ -25,14 +25,16 @@ from hkplates.recognition.images import rectify
 from hkplates.recognition.reader import open_reader
 from hkplates.recognition.types import Detector, Reader, TextReading
 from models import regression
-from models.detector.album import HONG_KONG, Picture
-from models.detector.evaluate import BUNDLE, bounds, iou
-from models.detector.settle import ON_IT, THRESHOLDS, fit_certainty, harder, with_fewest
+from models.detector.album import Picture
+from models.detector.evaluate import BUNDLE
+from models.detector.settle import fit_certainty, harder, is_ours
 from models.detector.train import CONFIG, read_config, read_data
 from models.reader.export import write_config
 
 READER = Path(__file__).parent / "reader" / "bundle"
 READ_FROM = 0.15  # score of what is read at all: below it hardly a plate is left
+LEARN_FROM = 0.03  # score of what is learned from: what is no plate is rare among the others
+LEAST = 0.33  # probability of a Hong Kong plate: one missed is as bad as two too many
 RIDGE = 0.5
 PARTS = 8  # of the pictures, each judged by what was fitted on the others
 
@@ -51,44 +53,47 @@ def finds(pictures: Sequence[Picture], detector: Detector, reader: Reader) -> li
     """All that is taken for Hong Kong plates on pictures whose plates are known."""
     found = []
     for picture in pictures:
-        ours = [bounds(plate) for plate in picture.plates if plate.label == HONG_KONG]
         claims = [d for d in detector.detect(picture.pixels) if d.region == "HK"]
         readings = reader.read([rectify(picture.pixels, claim.quad) for claim in claims])
         for claim, reading in zip(claims, readings, strict=True):
-            right = any(iou(claim.quad.bounds(), box) >= ON_IT for box in ours)
-            found.append(Find(picture.file, claim.score, reading, right))
+            right = is_ours(picture, claim.quad.bounds())
+            if right is not None:
+                found.append(Find(picture.file, claim.score, reading, right))
     return found
 
 
 def fit(found: Sequence[Find]) -> Belief:
-    """The regression, with the threshold still to be chosen."""
-    read = [find for find in found if find.reading.text]  # it is asked of no others
+    """The regression on all that shows text: it is asked of nothing else."""
+    read = [find for find in found if find.reading.text]
     seen = np.array([evidence(find.score, find.reading) for find in read]).reshape(-1, 4)
     right = np.array([find.right for find in read], float)
     line = regression.fit(seen, right, prior=np.array([1.0, 0.0, 0.0, 0.0]), ridge=RIDGE)
     score, reading, lettered, shift = (round(float(value), 3) for value in line)
-    return Belief(max(score, 0.0), max(reading, 0.0), lettered, shift)
+    return Belief(max(score, 0.0), max(reading, 0.0), lettered, shift, LEAST)
 
 
-def judge_in_parts(found: Sequence[Find]) -> list[float]:
-    """The probability of each find, by what was fitted on the other pictures."""
+def judge_in_parts(asked: Sequence[Find], found: Sequence[Find]) -> list[float]:
+    """The probability of each that is asked, by what was `found` on the other pictures."""
     names = sorted({find.picture for find in found})
     part_of = {name: number % PARTS for number, name in enumerate(names)}
     others = [[f for f in found if part_of[f.picture] != part] for part in range(PARTS)]
     beliefs = [fit(some) for some in others]
-    return [beliefs[part_of[f.picture]].probability(f.score, f.reading) for f in found]
+    return [beliefs[part_of[f.picture]].probability(f.score, f.reading) for f in asked]
 
 
-def choose_threshold(found: Sequence[Find], told: Sequence[float]) -> float:
-    """The probability with the fewest faults; a plate left out counts as much as two too many."""
-    pairs = [(f, p) for f, p in zip(found, told, strict=True) if f.reading.text]
-    faults = {}
-    for threshold in THRESHOLDS.tolist():
-        missed = sum(f.right and p < threshold for f, p in pairs)
-        wrong = sum(not f.right and p >= threshold for f, p in pairs)
-        faults[threshold] = 2 * missed + wrong
-        print(f"{threshold:.2f}: {missed} missed, {wrong} too many", flush=True)
-    return with_fewest(faults)
+def tell(found: Sequence[Find]) -> None:
+    """Print what the belief is worth on pictures that it was not fitted on."""
+    read = [find for find in found if find.reading.text and find.score >= READ_FROM]
+    right = np.array([find.right for find in read])
+    told = {
+        "score alone": [f.score for f in read],
+        "with what is read": judge_in_parts(read, found),
+    }
+    for name, shares in told.items():
+        share = np.clip(shares, 1e-4, 1 - 1e-4)
+        loss = -np.log(np.where(right, share, 1 - share)).mean()
+        missed, wrong = int((right & (share < LEAST)).sum()), int((~right & (share >= LEAST)).sum())
+        print(f"{name}: loss {loss:.3f}, from {LEAST} on {missed} missed and {wrong} too many")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -105,11 +110,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     seeing = LiteRTDetector(open_bundle(given.bundle))
     certainty = fit_certainty(every, [seeing.sights(picture.pixels) for picture in every])
     _write(given.bundle, {"certainty": list(astuple(certainty)), "threshold": READ_FROM})
-    detector = LiteRTDetector(open_bundle(given.bundle))
+    detector = LiteRTDetector(open_bundle(given.bundle), LEARN_FROM)
     found = finds(every, detector, open_reader(given.reader))
     print(f"{sum(find.right for find in found)} of {len(found)} are Hong Kong plates")
-    threshold = choose_threshold(found, judge_in_parts(found))
-    belief = replace(fit(found), threshold=threshold)
+    tell(found)
+    belief = fit(found)
     _write(given.bundle, {"belief": list(astuple(belief))})
     print(f"{given.bundle}: {certainty}, {belief}, {open_bundle(given.bundle).sha256}")
 

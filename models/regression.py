@@ -3,6 +3,7 @@
 import numpy as np
 
 STEPS = 50
+SMALLEST = 1e-9  # step worth taking
 FURTHEST = 50.0  # log-odds; beyond it nothing changes
 
 
@@ -25,11 +26,20 @@ def fit(
     counted = np.ones(len(seen)) if weight is None else weight
     start = np.zeros(seen.shape[1]) if prior is None else prior
     factors = start
+
+    def cost(factors: np.ndarray) -> float:
+        odds = (2 * right - 1) * (seen @ factors)
+        return float(counted @ np.logaddexp(0, -odds) + ridge / 2 * ((factors - start) ** 2).sum())
+
     for _ in range(STEPS):
         told = 1 / (1 + np.exp(-(seen @ factors).clip(-FURTHEST, FURTHEST)))
         slope = seen.T @ (counted * (right - told)) - ridge * (factors - start)
         bend = (seen * (counted * told * (1 - told))[:, None]).T @ seen
-        factors = factors + np.linalg.solve(bend + ridge * np.eye(len(start)), slope)
+        step = np.linalg.solve(bend + ridge * np.eye(len(start)), slope)
+        # A whole step from where hardly anything is left to learn may lead far away.
+        while cost(factors + step) > cost(factors) and np.abs(step).max() > SMALLEST:
+            step = step / 2
+        factors = factors + step
     if not np.isfinite(factors).all():
         raise ValueError(f"the regression on {len(seen)} examples does not settle")
     return factors

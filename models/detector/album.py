@@ -9,6 +9,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from hkplates.recognition import marks
+from hkplates.recognition.belief import LETTERED
+
 HONG_KONG, OTHER, UNCERTAIN = 0, 1, -1
 """Classes of a labelled plate; an uncertain one is neither asked for nor punished."""
 
@@ -79,12 +82,21 @@ def _picture(folder: Path, record: dict) -> Picture:
     return Picture(record["file"], record.get("country", "unknown"), pixels, plates)
 
 
+def _label(fields: dict) -> int:
+    """Whose plate it is; open where it is said not to be Hong Kong's and bears such a mark."""
+    if fields["hk"]:
+        return HONG_KONG
+    series = marks.series(marks.canonical(fields.get("raw_text") or ""))
+    contradicts = series in LETTERED and fields.get("color") in ("white", "yellow")
+    return UNCERTAIN if contradicts else OTHER
+
+
 def _plate(fields: dict) -> LabelledPlate:
     x, y, width, height = fields["box"]
     box = [[x, y], [x + width, y], [x + width, y + height], [x, y + height]]
     return LabelledPlate(
         quad=np.array(fields.get("quad") or box, np.float32),
-        label=HONG_KONG if fields["hk"] else OTHER,
+        label=_label(fields),
         exact=bool(fields.get("quad")),
         text=fields.get("text"),
         rows=fields.get("lines", 1),

@@ -1,6 +1,6 @@
 """What makes a bundle's answers probabilities, and the threshold: both from what was held back."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,9 +10,9 @@ import numpy as np
 from hkplates.recognition.bundle import open_bundle
 from hkplates.recognition.certainty import Certainty, log_odds
 from hkplates.recognition.detector import LiteRTDetector, Sight
-from hkplates.recognition.types import Detection, Quad
+from hkplates.recognition.types import Box, Detection, Quad
 from models import regression
-from models.detector.album import HONG_KONG, Picture
+from models.detector.album import HONG_KONG, UNCERTAIN, Picture
 from models.detector.evaluate import bounds, count, iou
 from models.detector.transplant import make_yellow
 from models.detector.views import PADDING
@@ -78,23 +78,19 @@ def choose_threshold(held: Sequence[Picture], answers: Sequence[Sequence[Detecti
         wrong = len(report.false) + len(report.foreign)
         faults[threshold] = 2 * len(report.missed) + wrong
         print(f"{threshold:.2f}: {len(report.missed)} missed, {wrong} false or foreign", flush=True)
-    return with_fewest(faults)
-
-
-def with_fewest(faults: Mapping[float, int]) -> float:
-    """The threshold with the fewest faults; of equals the middle one."""
     best = [t for t, number in faults.items() if number == min(faults.values())]
     return best[len(best) // 2]
 
 
 def fit_certainty(held: Sequence[Picture], sights: Sequence[Sequence[Sight]]) -> Certainty:
     """How likely what looks like a Hong Kong plate is one: a logistic regression."""
-    claims = [
-        (sight, _is_ours(picture, sight))
+    judged = [
+        (sight, is_ours(picture, Quad.from_array(sight.corners).bounds()))
         for picture, seen in zip(held, sights, strict=True)
         for sight in seen
         if sight.label == HONG_KONG
     ]
+    claims = [(sight, ours) for sight, ours in judged if ours is not None]
     refined = any(sight.lead is not None for sight, _ in claims)
     right = np.array([ours for _, ours in claims], float)
     seen = np.array([[log_odds(s.warmth), s.lead or 0.0, 1.0] for s, _ in claims]).reshape(-1, 3)
@@ -105,7 +101,7 @@ def fit_certainty(held: Sequence[Picture], sights: Sequence[Sequence[Sight]]) ->
     return Certainty(max(warmth, LEAST_WEIGHT), max(lead, LEAST_WEIGHT if refined else 0.0), shift)
 
 
-def _is_ours(picture: Picture, sight: Sight) -> bool:
-    box = Quad.from_array(sight.corners).bounds()
-    ours = [bounds(plate) for plate in picture.plates if plate.label == HONG_KONG]
-    return any(iou(box, other) >= ON_IT for other in ours)
+def is_ours(picture: Picture, box: Box) -> bool | None:
+    """Whether a Hong Kong plate is at this place; None where the labels leave it open."""
+    labels = {plate.label for plate in picture.plates if iou(box, bounds(plate)) >= ON_IT}
+    return None if UNCERTAIN in labels else HONG_KONG in labels

@@ -20,9 +20,9 @@ from models.synthesis.registrations import Rows
 
 PADDING = 114  # the grey around a photograph that is not as wide as the input, as at run time
 NARROWEST, WIDEST = 18.0, 200.0  # pixels; widths of plates in a view
-MADE_YELLOW = {HONG_KONG: 0.4, OTHER: 0.1}  # chance that a photographed white plate becomes yellow
-YELLOW = 0.5  # of drawn and moved Hong Kong plates: rears are rarer in the photographs than fronts
-ONE_ROW_ON_SQUARE = 0.25  # of plates of a two-row plate's shape: personalised marks, mostly
+MADE_YELLOW = {HONG_KONG: 0.25, OTHER: 0.1}  # chance that a photographed white plate becomes yellow
+YELLOW = 0.4  # of drawn and moved Hong Kong plates: rears are rarer in the photographs than fronts
+ONE_ROW_ON_SQUARE = 0.15  # of plates of a two-row plate's shape: personalised marks, mostly
 
 
 @dataclass(frozen=True, slots=True)

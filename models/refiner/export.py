@@ -1,6 +1,6 @@
-"""Put trained refiners into the detector's bundle as one, and settle what both say together.
+"""Put a trained refiner into the detector's bundle, and settle what both say together.
 
-    python -m models.refiner.export --data FOLDER [--out FOLDER ...] [--bundle FOLDER]
+    python -m models.refiner.export --data FOLDER [--out FOLDER] [--bundle FOLDER]
 
 The certainty and the threshold of the bundle are chosen anew on the photographs held back from both
 trainings.
@@ -22,25 +22,22 @@ from models.litert import convert
 from models.refiner.network import ServingRefiner, build_network
 from models.refiner.train import CONFIG
 
-TRAININGS = [Path(".train/refiner"), Path(".train/refiner-2")]
 
-
-def export(outs: Sequence[Path], bundle: Path, config: dict[str, Any]) -> None:
-    """Write the averaged weights in each of `outs` into the bundle, and name them in its config."""
-    networks = [build_network() for _ in outs]
-    for network, out in zip(networks, outs, strict=True):
-        network.load_weights(out / "averaged.weights.h5")
-    converted = convert(ServingRefiner(networks).answer, (1, HEIGHT, WIDTH, 3))
-    states = [json.loads((out / "state.json").read_text(encoding="utf-8")) for out in outs]
+def export(out: Path, bundle: Path, config: dict[str, Any]) -> None:
+    """Write the averaged weights in `out` into the bundle, and name them in its config."""
+    network = build_network()
+    network.load_weights(out / "averaged.weights.h5")
+    converted = convert(ServingRefiner(network).answer, (1, HEIGHT, WIDTH, 3))
+    state = json.loads((out / "state.json").read_text(encoding="utf-8"))
     about = {
         "input": "uint8 (1, height, width, 3) RGB: a plate cut out along its corners; all scaling "
         "is inside",
         "output": "float32 (1, 11): x, y of how far each corner is off in pixels of the input, "
         "logits of each kind",
         "kinds": list(KINDS),
-        "seeds": [state["seed"] for state in states],
-        "samples": [state["step"] * config["batch"] for state in states],
-        "minutes": [round(state["seconds"] / 60, 1) for state in states],
+        "seed": config["seed"],
+        "samples": state["step"] * config["batch"],
+        "minutes": round(state["seconds"] / 60, 1),
     }
     (bundle / REFINER).write_bytes(converted)
     _change(bundle, {"refiner": about, "belief": None})
@@ -58,7 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """The command line."""
     cli = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     cli.add_argument("--data", type=Path, required=True)
-    cli.add_argument("--out", type=Path, nargs="+", default=TRAININGS, help="of each training")
+    cli.add_argument("--out", type=Path, default=Path(".train/refiner"))
     cli.add_argument("--bundle", type=Path, default=BUNDLE, help="of the detector")
     cli.add_argument("--config", type=Path, default=CONFIG, help="that the training used")
     options = cli.parse_args(arguments)

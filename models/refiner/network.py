@@ -1,7 +1,5 @@
 """The refiner's network: one plate, cut out along loose corners, to firmer corners and its kind."""
 
-from collections.abc import Sequence
-
 import keras
 import tensorflow as tf
 from keras import layers
@@ -29,21 +27,15 @@ def build_network() -> keras.Model:
 
 
 class ServingRefiner(tf.Module):
-    """What is exported: uint8 RGB in, pixels and logits out; all scaling inside.
+    """What is exported: uint8 RGB in, pixels and logits out; all scaling inside."""
 
-    The answer is the mean of the networks'. They differ in their seeds alone, and err at other
-    places: there is little to learn from, and each makes something else of it.
-    """
-
-    def __init__(self, networks: Sequence[keras.Model]) -> None:
+    def __init__(self, network: keras.Model) -> None:
         super().__init__()
-        self.networks = list(networks)
+        self.network = network
 
     def answer(self, pixels: tf.Tensor) -> tf.Tensor:
         """(n, HEIGHT, WIDTH, 3) uint8 to (n, 8 + kinds): x, y of four moves, then logits."""
-        picture = scaled(pixels)
-        answers = [network(picture, training=False) for network in self.networks]
-        out = tf.add_n(answers) / len(answers)
+        out = self.network(scaled(pixels), training=False)
         return tf.concat([out[:, :8] * MOVE_SCALE, out[:, 8:]], -1)
 
 

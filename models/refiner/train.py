@@ -1,6 +1,6 @@
 """Train the refiner of a detector's finds.
 
-    python -m models.refiner.train --data FOLDER [--out FOLDER] [--samples N] [--seed N]
+    python -m models.refiner.train --data FOLDER [--out FOLDER] [--samples N] [--detector BUNDLE]
 
 The data is what the detector was trained on (models/detector/train.py), the views are made as for
 it; beside each labelled plate the refiner learns from what that detector finds in them. Stopped by
@@ -107,7 +107,7 @@ class Training:
         waiting = self.out / "averaged.new.weights.h5"
         self.averaged.save_weights(waiting)
         waiting.replace(self.out / "averaged.weights.h5")
-        state = {"step": self.step, "seconds": self.seconds, "seed": self._config["seed"]}
+        state = {"step": self.step, "seconds": self.seconds}
         (self.out / "state.json").write_text(json.dumps(state), encoding="utf-8")
 
     def resume(self) -> bool:
@@ -181,7 +181,6 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     cli.add_argument("--data", type=Path, required=True)
     cli.add_argument("--out", type=Path, default=Path(".train/refiner"))
     cli.add_argument("--samples", type=int)
-    cli.add_argument("--seed", type=int, help="another one for each refiner that votes")
     cli.add_argument("--detector", type=Path, default=BUNDLE, help="bundle whose finds to refine")
     cli.add_argument("--fonts", type=Path, action="append", default=[], help="folder of typefaces")
     cli.add_argument("--config", type=Path, default=CONFIG)
@@ -195,8 +194,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
     cv2.setNumThreads(0)  # before the feed forks: OpenCV's threads do not survive that
     config = read_config(options.config)
     config["samples"] = options.samples or config["samples"]
-    if options.seed is not None:
-        config["seed"] = options.seed
     learn, _ = read_data(options.data, config)
     learn += draw_pictures(config["drawn_scenes"], config["seed"])
     options.out.mkdir(parents=True, exist_ok=True)

@@ -7,14 +7,12 @@ import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
 import yaml
 
 from hkplates.recognition.belief import Belief
 from hkplates.recognition.bundle import open_bundle
 from hkplates.recognition.detector import open_detector
-from hkplates.recognition.refiner import HEIGHT, WIDTH
 from models.belief import READ_FROM
 from models.detector.train import CONFIG as DETECTOR_CONFIG
 from models.refiner.train import CONFIG
@@ -72,7 +70,7 @@ def test_a_second_run_goes_on_from_the_checkpoint(trained):
     assert (folder / "out" / "curves.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_an_export_of_two_goes_into_the_detectors_bundle(trained, tmp_path):
+def test_the_export_goes_into_the_detectors_bundle(trained, tmp_path):
     folder, _, _ = trained
     bundle = tmp_path / "bundle"
     shutil.copytree(DETECTOR, bundle)
@@ -80,13 +78,13 @@ def test_an_export_of_two_goes_into_the_detectors_bundle(trained, tmp_path):
 
     printed = run(
         *("models.refiner.export", "--data", folder / "data", "--bundle", bundle),
-        *("--out", folder / "out", folder / "out", "--config", folder / "config.yaml"),
+        *("--out", folder / "out", "--config", folder / "config.yaml"),
     )
 
     opened = open_bundle(bundle)
     assert opened.sha256 != before
     assert opened.sha256 in printed
-    assert opened.config["refiner"]["samples"] == [40 * SMALL["batch"]] * 2
+    assert opened.config["refiner"]["samples"] == 40 * SMALL["batch"]
     open_detector(bundle, "litert", 0.0).detect(sample(0, 11, Faces(system=False)).pixels)
 
 
@@ -110,16 +108,3 @@ def test_what_finds_and_readings_are_worth_is_settled_in_the_bundle(trained, tmp
     assert opened.threshold == READ_FROM
     assert 0 < opened.belief.threshold < 1
     assert opened.belief.reading > 0
-
-
-def test_the_answer_of_two_is_their_mean():
-    from models.refiner.network import ServingRefiner, build_network
-
-    networks = [build_network(), build_network()]
-    pixels = np.random.default_rng(1).integers(0, 256, (1, HEIGHT, WIDTH, 3)).astype(np.uint8)
-    one, other = (ServingRefiner([network]).answer(pixels).numpy() for network in networks)
-
-    both = ServingRefiner(networks).answer(pixels).numpy()
-
-    assert np.abs(one - other).max() > 0.01
-    assert np.allclose(both, (one + other) / 2, atol=1e-4)

@@ -1,10 +1,12 @@
 """What a score and a reading are worth is fitted on finds that are known."""
 
+import re
+
 import numpy as np
 import pytest
 
 from hkplates.recognition.types import Detection, Quad, TextReading
-from models.belief import Find, choose_threshold, finds, fit, judge_in_parts
+from models.belief import Find, finds, fit, judge_in_parts, tell
 from models.detector.album import HONG_KONG, LabelledPlate, Picture
 
 CORNERS = np.array([[10, 10], [110, 10], [110, 34], [10, 34]], np.float32)
@@ -34,7 +36,7 @@ def test_the_reading_tells_what_the_score_does_not():
     belief = fit(found)
     assert belief.reading > 0
     assert belief.lettered > 0
-    told = judge_in_parts(found)
+    told = judge_in_parts(found, found)
     assert np.mean([(p > 0.5) == f.right for p, f in zip(told, found, strict=True)]) > 0.95
 
 
@@ -52,14 +54,14 @@ def test_where_nothing_was_found_the_score_stays_what_it_is():
 def test_a_find_is_judged_by_what_was_fitted_on_other_pictures():
     found = finds_of()
     odd = Find("odd", 0.7, read("AB 12", 0.9), False)
-    alone, among = fit([*found, odd]), judge_in_parts([*found, odd])[-1]
-    assert among > alone.probability(odd.score, odd.reading)
+    (among,) = judge_in_parts([odd], [*found, odd])
+    assert among > fit([*found, odd]).probability(odd.score, odd.reading)
 
 
-def test_the_threshold_leaves_out_no_plate_for_one_sign():
-    found = [*finds_of(10)]
-    told = [0.6 if find.right else 0.2 for find in found]
-    assert 0.2 < choose_threshold(found, told) <= 0.6
+def test_it_is_told_what_the_reading_is_worth(capsys):
+    tell(finds_of())
+    losses = [float(loss) for loss in re.findall(r"loss ([\d.]+)", capsys.readouterr().out)]
+    assert losses[1] < losses[0] / 2
 
 
 class Finds:
