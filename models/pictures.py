@@ -37,10 +37,11 @@ COLOURS = 96  # of a picture: drawn streets need no more, and a quarter of the b
 def draw(folder: Path) -> None:
     """Write found.png, warmth.png and looks.png into `folder`."""
     folder.mkdir(parents=True, exist_ok=True)
-    detector = LiteRTDetector(open_bundle(BUNDLES / "detector" / "bundle"))
+    bundle = open_bundle(BUNDLES / "detector" / "bundle")
+    detector = LiteRTDetector(bundle)
     reader = open_reader(BUNDLES / "reader" / "bundle")
     photo = sample(SCENE, SEED, Faces(system=False)).pixels
-    recogniser = Recogniser(detector, reader)
+    recogniser = Recogniser(detector, reader, belief=bundle.belief)
     found = recogniser.find(photo)
     _save(draw_plates(photo, recogniser.read(found)), folder / "found.png")
     _save(_warmth(detector, photo), folder / "warmth.png")
