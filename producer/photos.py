@@ -31,7 +31,7 @@ def photographs(
             nothing = f"No photographs lie in the folder {name!r}"
             yield from _some(_below(name, leave_out), nothing, told)
         elif glob.has_magic(name) and not os.path.lexists(name):
-            matches = (path for path in glob.iglob(name, recursive=True) if os.path.isfile(path))
+            matches = sorted(filter(os.path.isfile, glob.iglob(name, recursive=True)))
             yield from _some(matches, f"No file matches {name!r}", told)
         else:
             yield name

@@ -1,14 +1,10 @@
 """The colour of a plate's paper, from a rectified crop."""
 
-from typing import Literal
-
 import cv2
 import numpy as np
 
 from hkplates.recognition.images import CROP_MARGIN
 from hkplates.recognition.types import Colour, Crop
-
-Paper = Literal["white", "yellow", "other", "dark"]
 
 # Of OpenCV's 180 steps of hue: orange-yellow to green-yellow.
 YELLOW_HUES = (8, 36)
@@ -24,12 +20,6 @@ mainland and Macau plates 154 below.
 
 def colour_of(crop: Crop) -> Colour:
     """White or yellow paper with dark characters; "other" for dark plates and other paper."""
-    paper = paper_of(crop)
-    return "other" if paper == "dark" else paper
-
-
-def paper_of(crop: Crop) -> Paper:
-    """The paper's colour, or "dark" where the characters are lighter than it."""
     edge = round(crop.shape[0] * (CROP_MARGIN + 0.06) / (1 + 2 * CROP_MARGIN))
     plate = crop[edge:-edge, edge:-edge]
     half = plate.shape[1] // 2, plate.shape[0] // 2  # without the noise of single pixels
@@ -38,7 +28,7 @@ def paper_of(crop: Crop) -> Paper:
     light = tones[:, :, 2]  # the brightest channel: yellow paper is as bright there as white
     low, high = np.percentile(light, (5, 95))
     if (light.mean() - low) / max(high - low, 1.0) < DARK_PAPER:
-        return "dark"
+        return "other"
     paper = tones[light >= (low + high) / 2]
     hue, saturation = np.median(paper[:, 0]), np.median(paper[:, 1])
     if saturation >= YELLOW_SATURATION and YELLOW_HUES[0] <= hue <= YELLOW_HUES[1]:

@@ -4,11 +4,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from hkplates.recognition import marks
-from hkplates.recognition.belief import LETTERED, Belief
+from hkplates.recognition.belief import Belief
 from hkplates.recognition.both import BothReaders
 from hkplates.recognition.bundle import open_bundle
 from hkplates.recognition.choices import ReaderName, RuntimeName
-from hkplates.recognition.colour import paper_of
+from hkplates.recognition.colour import colour_of
 from hkplates.recognition.images import rectify
 from hkplates.recognition.types import (
     Crop,
@@ -18,13 +18,9 @@ from hkplates.recognition.types import (
     Photo,
     PlateReading,
     Reader,
-    Region,
     TextReading,
 )
 from hkplates.recognition.version import Version, config_of
-
-BELIEVED = 0.5
-"""From this confidence of the reader on, a mark outweighs what the detector says."""
 
 
 class Recogniser:
@@ -78,18 +74,17 @@ class Recogniser:
 
     def _plate(self, detection: Detection, crop: Crop, reading: TextReading) -> PlateReading:
         mark = marks.canonical(reading.text)
-        series = marks.series(mark)
-        paper = paper_of(crop)
-        score = detection.score
-        if detection.region == "HK":
+        score, region = detection.score, detection.region
+        if region == "HK":
             score = self.belief.probability(score, reading)
+            region = "HK" if self.belief.holds(detection.score, reading) else "other"
         return PlateReading(
             mark=mark,
             text=reading.text,
-            region=self._region(detection, paper, series, reading),
-            series=series,
+            region=region,
+            series=marks.series(mark),
             rows=reading.rows,
-            colour="other" if paper == "dark" else paper,
+            colour=colour_of(crop),
             confidence=score * reading.confidence,
             character_confidences=reading.character_confidences,
             candidates=reading.candidates,
@@ -97,21 +92,6 @@ class Recogniser:
             detector_score=score,
             reader=self._reader.name,
         )
-
-    def _region(
-        self, detection: Detection, paper: str, series: str, reading: TextReading
-    ) -> Region:
-        """The detector's, corrected where what is read tells better.
-
-        Another plate whose mark is two letters and a number is Hong Kong's unless its paper is
-        dark, as mainland's and Macau's are: of 925 plates that the detector called others' on the
-        510 photographs of other countries in the training data, none was read so with a confidence
-        of BELIEVED. "CN" and "MO" are not told apart here: that needs their characters read.
-        """
-        if detection.region == "HK":
-            return "HK" if self.belief.holds(detection.score, reading) else "other"
-        believed = reading.confidence >= BELIEVED and series in LETTERED
-        return "HK" if believed and paper != "dark" else detection.region
 
 
 def _place(detection: Detection) -> tuple[float, float]:

@@ -143,11 +143,6 @@ def test_a_plate_of_elsewhere_stays_so_whatever_is_read() -> None:
     assert one("NARITA", YELLOW, "other").region == "other"
 
 
-def test_two_letters_and_a_number_darker_than_their_paper_are_hong_kongs() -> None:
-    assert one("AB 1234", YELLOW, "other").region == "HK"
-    assert one("AB 1234", BLACK, "other").region == "other"
-
-
 def test_the_version_names_all_that_the_readings_depend_on() -> None:
     version = Recogniser(Finds(), Reads(), {"threshold": 0.4}).version
     assert (version.detector, version.reader) == ("d" * 64, "fake 1")
