@@ -21,11 +21,11 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.accuracy import measure, read_labels
-from hkplates.recognition.bundle import CONFIG, REFINER, hash_of
-from hkplates.recognition.images import decode
+from cli.sightings.read import plate_fields
+from hkplates.recognition.bundles.bundle import CONFIG, REFINER, hash_of
+from hkplates.recognition.images.decode import decode
 from hkplates.recognition.recogniser import Recogniser, open_recogniser
 from hkplates.settings import read_settings
-from producer.reading import plate_fields
 
 Config = dict[str, Any]
 WARMTH = 0.45  # threshold of a detector that is alone: as chosen before it had a refiner

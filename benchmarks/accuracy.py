@@ -37,7 +37,7 @@ from typing import Any, NamedTuple
 
 from benchmarks.reliability import Judged, accepted, reliability
 from benchmarks.stages import measure_stages, some_of
-from hkplates.recognition.images import decode
+from hkplates.recognition.images.decode import decode
 from hkplates.recognition.marks import canonical
 from hkplates.recognition.recogniser import open_recogniser
 from hkplates.recognition.types import Photo
@@ -199,7 +199,7 @@ def read_folder(folder: Path, files: Iterable[str]) -> list[str]:
         SystemExit: the command failed for another reason than a photograph that cannot be read.
     """
     photographs = [str(folder / name) for name in files]
-    command = [sys.executable, "-m", "producer.cli", "read", "--json", "--", *photographs]
+    command = [sys.executable, "-m", "cli.main", "read", "--json", "--", *photographs]
     done = subprocess.run(command, stdout=subprocess.PIPE, check=False, text=True)
     if done.returncode not in (0, 1) or not done.stdout:
         sys.exit(done.returncode or 1)

@@ -17,9 +17,9 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from hkplates import embedded
-from hkplates.database.schema import migrate
-from hkplates.database.session import open_engine
+from hkplates.database.engine import open_engine
+from hkplates.database.schema.migrate import migrate
+from hkplates.embedded import servers as embedded
 
 FORMATS = ("csv", "jsonl", "parquet")
 TENTH, REST = 1, 2  # submissions
@@ -89,7 +89,7 @@ def measure(database_url: str, path: Path, sightings: int, *arguments: str) -> R
         RuntimeError: it did not end well.
     """
     began = time.monotonic()
-    program = [sys.executable, "-m", "producer.cli", "export", "--output", str(path), *arguments]
+    program = [sys.executable, "-m", "cli.main", "export", "--output", str(path), *arguments]
     environment = {**os.environ, "DATABASE_URL": database_url}
     process = os.posix_spawn(
         sys.executable,

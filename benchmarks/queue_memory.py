@@ -22,15 +22,15 @@ from pathlib import Path
 import psutil
 import redis
 
-from hkplates import embedded
-from hkplates.database.ledger import Ledger
-from hkplates.database.results import ImageDone, ModelVersion, Results
-from hkplates.database.schema import migrate
-from hkplates.database.session import open_engine
+from hkplates.database.engine import open_engine
+from hkplates.database.ledger.intake import Ledger
+from hkplates.database.results.save import ImageDone, ModelVersion, Results
+from hkplates.database.schema.migrate import migrate
+from hkplates.embedded import servers as embedded
 from hkplates.jobs import QUEUE, Chunk
 from hkplates.storage.base import Entry
 from producer.broker import RedisBroker
-from producer.dispatch import Dispatcher
+from producer.dispatcher import Dispatcher
 from producer.listing import Batches
 from producer.progress import Standing
 from producer.sources import Source

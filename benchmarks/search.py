@@ -26,9 +26,9 @@ from typing import Any
 import psycopg
 
 from benchmarks import search_data, search_plans
-from hkplates.database.schema import migrate
-from hkplates.database.session import open_engine
-from hkplates.servers import postgres
+from hkplates.database.engine import open_engine
+from hkplates.database.schema.migrate import migrate
+from hkplates.embedded import postgres
 
 DAY = {"since": "2026-05-05 00:00+08", "until": "2026-05-06 00:00+08"}
 MONTH = {"since": "2026-05-01 00:00+08", "until": "2026-06-01 00:00+08"}

@@ -166,10 +166,10 @@ def _serve(url: str, folder: str, told: "multiprocessing.connection.Connection")
 
     from hkplates.settings import read_settings
     from web.app import create_app
-    from web.security.access import local_access
-    from web.security.limits import Window
-    from web.security.sessions import Sessions
-    from web.security.state import Limits, Security
+    from web.auth.config import local_access
+    from web.auth.rate_limit import Window
+    from web.auth.sessions import Sessions
+    from web.auth.state import Limits, Security
     from web.services import opened_services
 
     access = local_access()

@@ -17,8 +17,8 @@ from rich.console import Console
 
 from demo import answers, pictures
 from demo.processes import INTERRUPTED, python, undisturbed, watched, worker
-from hkplates import embedded
-from hkplates.database.session import open_engine
+from hkplates.database.engine import open_engine
+from hkplates.embedded import servers as embedded
 from hkplates.errors import HkplatesError
 from hkplates.settings import Settings, read_settings
 from hkplates.storage.stores import open_stores
@@ -57,11 +57,11 @@ def _run(source_text: str | None, seed: int) -> int:
     source = parse_source(source_text or str(_samples(settings, seed)))
     with _servers(settings):
         database_url, _ = embedded.resolve_urls(settings)
-        python("-m", "producer.cli", "migrate")
+        python("-m", "cli.main", "migrate")
         log = settings.data_folder / "worker.log"
         with worker(log) as running:
             console.print(f"A worker started; its log: {_short(log)}")
-            status = watched(running, log, "-m", "producer.cli", "submit", str(source))
+            status = watched(running, log, "-m", "cli.main", "submit", str(source))
         if status > 1:  # 1: some images failed, and the rest is worth seeing
             return status
         _show(source, database_url, settings)

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from hkplates.recognition.drawing import save_drawing
-from hkplates.recognition.images import decode
+from hkplates.recognition.images.annotate import save_drawing
+from hkplates.recognition.images.decode import decode
 from hkplates.recognition.types import Box, Quad, Region
 from hkplates.settings import Settings
 from hkplates.storage.base import Store

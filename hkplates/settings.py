@@ -13,7 +13,7 @@ from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from hkplates.errors import SettingInvalid
-from hkplates.recognition.choices import ReaderName, RuntimeName
+from hkplates.recognition.bundles.choices import ReaderName, RuntimeName
 
 PROJECT = Path(__file__).resolve().parents[1]  # the checkout, or site-packages where installed
 

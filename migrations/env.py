@@ -3,8 +3,8 @@
 import sqlalchemy as sa
 from alembic import context
 
-from hkplates.database.review_tables import Base
-from hkplates.database.session import open_engine
+from hkplates.database.engine import open_engine
+from hkplates.database.schema.reviews import Base
 from hkplates.settings import read_settings
 
 ONE_AT_A_TIME = 7_305_219_854_113_001  # any number, as long as nothing else here locks on it
@@ -18,7 +18,7 @@ def run() -> None:
     if connection is not None:
         migrate(connection)
         return
-    from hkplates.embedded import resolve_database_url
+    from hkplates.embedded.servers import resolve_database_url
 
     with open_engine(resolve_database_url(read_settings())).connect() as connection:
         migrate(connection)

@@ -9,7 +9,7 @@ nullable or have a default, indexes (CREATE INDEX CONCURRENTLY on a large table,
 Renaming, dropping or tightening waits for the migration after the release that stopped using the
 old form. Columns of the view sightings are added at its end, never moved or renamed.
 
-Then set REVISION in hkplates/database/revision.py, and run `alembic check`.
+Then set REVISION in hkplates/database/schema/revision.py, and run `alembic check`.
 """
 
 from collections.abc import Sequence

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from hkplates.errors import SourceEmpty, StoreUnreachable
-from hkplates.recognition.formats import SUFFIXES, looks_like_image
+from hkplates.recognition.images.formats import SUFFIXES, looks_like_image
 from hkplates.storage.base import Entry, Store
 from producer.sources import Source
 

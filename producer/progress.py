@@ -12,7 +12,7 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.text import Text
 
-from hkplates.database.queries import Counts
+from hkplates.database.queries.submissions import Counts
 
 LINE_EVERY_SECONDS = 5.0
 BAR_EVERY_SECONDS = 0.5

@@ -9,20 +9,21 @@ from typing import Any
 import sqlalchemy as sa
 import typer
 
-from hkplates import embedded
-from hkplates.database import queries, versions
-from hkplates.database.checkpoint import is_unfinished
-from hkplates.database.ledger import Added, Ledger, Submission
-from hkplates.database.queries import Counts
-from hkplates.database.reprocess import Reprocessing, Wanted
-from hkplates.database.results import ModelVersion, Results
-from hkplates.database.session import require_current_schema
+from cli.context import INTERRUPTED, opened_engine, reasons_in_words
+from hkplates.database.engine import require_current_schema
+from hkplates.database.ledger.intake import Added, Ledger, Submission
+from hkplates.database.ledger.listing_checkpoint import is_unfinished
+from hkplates.database.ledger.reprocess import Reprocessing, Wanted
+from hkplates.database.queries import submissions as queries
+from hkplates.database.queries.submissions import Counts
+from hkplates.database.results import model_versions as versions
+from hkplates.database.results.save import ModelVersion, Results
+from hkplates.embedded import servers as embedded
 from hkplates.errors import TemporaryFault
-from hkplates.recognition.version import version_of
+from hkplates.formatting import counted
+from hkplates.recognition.model_version import version_of
 from hkplates.settings import Settings
-from hkplates.words import counted
-from producer.commands import INTERRUPTED, opened_engine, reasons_in_words
-from producer.run import Run, opened_run
+from producer.submission_run import Run, opened_run
 
 WHICH = (
     "say which images: --below 0.8, --model, --mark, --submission or --prefix; --limit 500 for a "

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from hkplates.database.work import Work
+from hkplates.database.queries.backlog import Work
 
 NO_WORKER = "no worker takes work; start one with: celery -A workers.app worker"
 CANNOT_LOAD = "workers begin and do not end, or cannot load their models; see their logs"

@@ -6,13 +6,13 @@ from functools import partial
 from itertools import chain, islice
 from typing import Any
 
-from hkplates.database import queries
-from hkplates.database.checkpoint import is_unfinished, listed_before
-from hkplates.database.ledger import Added, Ledger, Submission
-from hkplates.database.queries import Counts
+from hkplates.database.ledger.intake import Added, Ledger, Submission
+from hkplates.database.ledger.listing_checkpoint import is_unfinished, listed_before
+from hkplates.database.queries import submissions as queries
+from hkplates.database.queries.submissions import Counts
 from producer.listing import Batch
-from producer.run import Run
 from producer.sources import Source
+from producer.submission_run import Run
 
 ListAfter = Callable[[str | None], Iterator[Batch]]
 """Lists the source past a key, or all of it for None."""

@@ -8,9 +8,9 @@ from pathlib import Path
 from alembic import command
 from alembic.util.exc import CommandError
 
-from hkplates import embedded
-from hkplates.database.schema import config, migrate
-from hkplates.database.session import open_engine
+from hkplates.database.engine import open_engine
+from hkplates.database.schema.migrate import config, migrate
+from hkplates.embedded import servers as embedded
 
 
 def main() -> int:

@@ -21,8 +21,8 @@ import redis
 import sqlalchemy as sa
 from psycopg import sql
 
-from hkplates import embedded
-from hkplates.database.session import open_engine
+from hkplates.database.engine import open_engine
+from hkplates.embedded import servers as embedded
 
 if TYPE_CHECKING:
     from servers.s3 import S3
@@ -89,7 +89,9 @@ def database_server(request: pytest.FixtureRequest) -> str:
 @pytest.fixture(scope="session")
 def template_database(database_server: str) -> Iterator[str]:
     """Name of a migrated, empty database: cloning it is quicker than migrating each."""
-    from hkplates.database.schema import migrate  # here, so that unit tests do not wait for alembic
+    from hkplates.database.schema.migrate import (
+        migrate,  # here, so that unit tests do not wait for alembic
+    )
 
     name = f"hkplates_template_{secrets.token_hex(4)}"
     _command(database_server, "CREATE DATABASE {}", name)

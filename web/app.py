@@ -7,10 +7,10 @@ from anyio import CapacityLimiter
 from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
 
-from web.api import room
+from web.api import router as room
+from web.auth.state import Security, local_security
+from web.middleware.stack import protect
 from web.pages import photos, review, search, sighting, submissions
-from web.security.around import protect
-from web.security.state import Security, local_security
 from web.services import Services
 
 STATIC = Path(__file__).parent / "static"
@@ -26,8 +26,9 @@ def create_app(services: Services, security: Security | None = None) -> FastAPI:
         title="hkplates",
         version=version("hkplates"),
         description=room.DESCRIPTION,
-        openapi_url=None,  # web/api/room.py has it, and no page of it, which would need strangers'
-        docs_url=None,  # scripts
+        # web/api/router.py serves it, and no page of it: that would need other hosts' scripts.
+        openapi_url=None,
+        docs_url=None,
         redoc_url=None,
     )
     app.state.services = services

@@ -10,14 +10,14 @@ import sqlalchemy as sa
 from fastapi import Depends, Request
 from sqlalchemy import event
 
-from hkplates import embedded
-from hkplates.database.session import open_engine, require_current_schema
+from hkplates.database.engine import open_engine, require_current_schema
+from hkplates.embedded import servers as embedded
 from hkplates.jobs import StoreKind
 from hkplates.settings import Settings
 from hkplates.storage.base import Store
 from hkplates.storage.stores import open_stores
-from web.pictures import Pictures
-from web.statuses import Statuses
+from web.pictures.render import Pictures
+from web.status_cache import Statuses
 
 STATEMENT_SECONDS = 12.0
 """How long a page's statement may take, or wait for a lock: its thread waits as well."""

@@ -8,8 +8,8 @@ from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.templating import Jinja2Templates
 
-from web import words
-from web.security.people import csrf_token_of, person_of
+from web import display as words
+from web.auth.principal import csrf_token_of, person_of
 
 FOLDER = Path(__file__).parent / "templates"
 

@@ -22,10 +22,12 @@ from celery.signals import (
 )
 
 from hkplates import jobs, logs
-from hkplates.embedded import resolve_urls
+from hkplates.embedded.servers import resolve_urls
 from hkplates.errors import HkplatesError, SetupError, TemporaryFault
 from hkplates.settings import Settings, read_settings
-from workers import heartbeat, stopping, transport
+from workers.broker import transport
+from workers.lifecycle import heartbeat
+from workers.lifecycle import shutdown as stopping
 
 TRANSPORT_OPTIONS = {
     # Look for messages of workers that vanished every second. By default every hundredth: they

@@ -13,17 +13,18 @@ from functools import partial
 
 import structlog
 
-from hkplates.database.ledger import Ledger
-from hkplates.database.results import ModelVersion, Results
-from hkplates.database.session import open_engine, require_current_schema
-from hkplates.embedded import resolve_urls
+from hkplates.database.engine import open_engine, require_current_schema
+from hkplates.database.ledger.intake import Ledger
+from hkplates.database.results.save import ModelVersion, Results
+from hkplates.embedded.servers import resolve_urls
 from hkplates.errors import TemporaryFault
-from hkplates.recognition.version import version_of
+from hkplates.recognition.model_version import version_of
+from hkplates.retry import Patience
 from hkplates.settings import Settings, read_settings
-from workers import at_hand, stopping
-from workers.patience import Patience
-from workers.pipeline import Pipeline
-from workers.run import Limits, Signs
+from workers.chunk.pipeline import Pipeline
+from workers.chunk.state import Limits, Signs
+from workers.lifecycle import current_image as at_hand
+from workers.lifecycle import shutdown as stopping
 
 log = structlog.get_logger()
 MOST_FAILURES = 3

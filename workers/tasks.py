@@ -9,7 +9,7 @@ from celery.exceptions import Reject
 
 from hkplates.jobs import TASK_RECOGNISE_CHUNK, Chunk, MessageInvalid
 from workers.app import app
-from workers.requests import ChunkRequest
+from workers.lifecycle.chunk_request import ChunkRequest
 from workers.services import pipeline
 
 log = structlog.get_logger()
@@ -38,8 +38,8 @@ def _work(chunk: Chunk, *, redelivered: bool) -> None:
     try:
         pipeline().process(chunk, one_at_a_time=redelivered)
     except Exception as error:
-        # Back into the queue, to be worked one image at a time; workers/pipeline.py says why that
-        # ends. Also MemoryError, which Celery would take as a reason to end the whole worker.
+        # Back into the queue, to be worked one image at a time; workers/chunk/pipeline.py says why
+        # that ends. Also MemoryError, which Celery would take as a reason to end the whole worker.
         log.exception("chunk_broken", images=len(chunk.images), alone=redelivered)
         pause()
         raise Reject(type(error).__name__, requeue=True) from None

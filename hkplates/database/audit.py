@@ -7,7 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from hkplates.database.review_tables import Audit
+from hkplates.database.schema.reviews import Audit
 from hkplates.database.text import storable
 
 

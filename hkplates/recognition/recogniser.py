@@ -4,12 +4,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from hkplates.recognition import marks
-from hkplates.recognition.belief import Belief
-from hkplates.recognition.both import BothReaders
-from hkplates.recognition.bundle import open_bundle
-from hkplates.recognition.choices import ReaderName, RuntimeName
-from hkplates.recognition.colour import colour_of
-from hkplates.recognition.images import rectify
+from hkplates.recognition.bundles.bundle import open_bundle
+from hkplates.recognition.bundles.choices import ReaderName, RuntimeName
+from hkplates.recognition.detection.plate_colour import colour_of
+from hkplates.recognition.images.decode import rectify
+from hkplates.recognition.model_version import Version, config_of
+from hkplates.recognition.reading.ensemble import BothReaders
+from hkplates.recognition.score_fusion import Belief
 from hkplates.recognition.types import (
     Crop,
     Detection,
@@ -20,7 +21,6 @@ from hkplates.recognition.types import (
     Reader,
     TextReading,
 )
-from hkplates.recognition.version import Version, config_of
 
 
 class Recogniser:
@@ -122,7 +122,7 @@ def open_recogniser(
         BundleInvalid, RuntimeMissing, TesseractMissing: the installation lacks something.
     """
     # Here and not above, so that a caller with a detector of its own need not have LiteRT.
-    from hkplates.recognition.detector import open_detector
+    from hkplates.recognition.detection.detector import open_detector
 
     folder = models / "detector" / "bundle"
     detector = open_detector(folder, runtime, threshold)
@@ -140,14 +140,14 @@ def open_reader(models: Path, name: ReaderName) -> Reader:
     if name == "none":
         return NoReader()
     if name == "both":
-        from hkplates.recognition.tesseract import TesseractReader
+        from hkplates.recognition.reading.tesseract.reader import TesseractReader
 
         second = TesseractReader(models / "tesseract" / "bundle")
         return BothReaders(open_reader(models, "neural"), second, second.agreement)
     if name == "tesseract":
-        from hkplates.recognition.tesseract import TesseractReader
+        from hkplates.recognition.reading.tesseract.reader import TesseractReader
 
         return TesseractReader(models / "tesseract" / "bundle")
-    from hkplates.recognition import reader
+    from hkplates.recognition.reading import neural as reader
 
     return reader.open_reader(models / "reader" / "bundle")

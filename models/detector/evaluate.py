@@ -21,9 +21,9 @@ from typing import Any
 
 import numpy as np
 
-from hkplates.recognition.detector import open_detector
+from hkplates.recognition.detection.detector import open_detector
 from hkplates.recognition.types import Box, Detection, Photo, Quad
-from models.detector.album import HONG_KONG, LabelledPlate, Picture, read_album
+from models.detector.dataset import HONG_KONG, LabelledPlate, Picture, read_album
 from models.detector.targets import plate_size
 
 Detect = Callable[[Photo], list[Detection]]

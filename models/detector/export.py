@@ -13,12 +13,12 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from hkplates.recognition.bundle import CONFIG as CONFIG_NAME
-from hkplates.recognition.bundle import FORMAT, REFINER, hash_of, open_bundle
-from hkplates.recognition.certainty import Certainty
-from hkplates.recognition.peaks import STRIDE
+from hkplates.recognition.bundles.bundle import CONFIG as CONFIG_NAME
+from hkplates.recognition.bundles.bundle import FORMAT, REFINER, hash_of, open_bundle
+from hkplates.recognition.calibration import Certainty
+from hkplates.recognition.detection.heatmap import STRIDE
+from models.detector.calibrate import settle
 from models.detector.evaluate import BUNDLE
-from models.detector.settle import settle
 from models.detector.targets import CLASSES
 from models.detector.train import CONFIG, read_config, read_data
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from models.detector.album import UNCERTAIN, LabelledPlate
+from models.detector.dataset import UNCERTAIN, LabelledPlate
 
 STRIDE = 8
 CLASSES = ("hong_kong", "other")

@@ -22,16 +22,16 @@ import cv2
 import numpy as np
 import yaml
 
-from hkplates.recognition.bundle import open_bundle
-from hkplates.recognition.detector import NetworkDetector
+from hkplates.recognition.bundles.bundle import open_bundle
+from hkplates.recognition.detection.detector import NetworkDetector
 from hkplates.recognition.types import Photo
-from models.detector.album import HONG_KONG, OTHER, LabelledPlate, Picture, read_album, split
+from models.detector.augmentation import Mixture, ViewMaker
+from models.detector.batches import SPOTS, Batch, Feed, write_spots
 from models.detector.curves import draw_training
+from models.detector.dataset import HONG_KONG, OTHER, LabelledPlate, Picture, read_album, split
 from models.detector.evaluate import measure
-from models.detector.feed import SPOTS, Batch, Feed, write_spots
-from models.detector.mining import LEAST_FALSE, find_spots
-from models.detector.views import Mixture, ViewMaker
-from models.synthesis.faces import Faces
+from models.detector.hard_negatives import LEAST_FALSE, find_spots
+from models.synthesis.fonts import Faces
 from models.synthesis.samples import sample
 
 CONFIG = Path(__file__).parent / "config.yaml"
@@ -121,7 +121,7 @@ class Training:
 
     def start_with(self, bundle: Path) -> None:
         """Begin with a bundle's weights."""
-        from models.detector.start import load_bundle
+        from models.detector.warm_start import load_bundle
 
         load_bundle(self.network, bundle)
         self.averaged.set_weights(self.network.get_weights())

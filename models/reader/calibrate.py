@@ -12,15 +12,15 @@ from typing import Any
 import numpy as np
 
 from hkplates.recognition import marks
-from hkplates.recognition.decoding import Decoder, Scored, evidence
-from hkplates.recognition.images import rectify
-from hkplates.recognition.reader import NeuralReader
+from hkplates.recognition.images.decode import rectify
+from hkplates.recognition.reading.decoding import Decoder, Scored, evidence
+from hkplates.recognition.reading.neural import NeuralReader
 from hkplates.recognition.types import Crop, Quad
-from models import regression
+from models import logistic_regression as regression
 from models.reader import evaluate
 from models.reader.dataset import Mixture, Samples
 from models.reader.network import SYMBOLS
-from models.reader.real import HeldOut, RealPlate
+from models.reader.photo_crops import HeldOut, RealPlate
 
 DRAWN = 600
 TIMES = 6  # crops of each real plate

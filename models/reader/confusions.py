@@ -17,11 +17,11 @@ from pathlib import Path
 import numpy as np
 
 from hkplates.recognition import marks
-from hkplates.recognition.images import rectify
-from hkplates.recognition.reader import open_reader
+from hkplates.recognition.images.decode import rectify
+from hkplates.recognition.reading.neural import open_reader
 from hkplates.recognition.types import Quad
 from models.reader.dataset import Mixture, Samples
-from models.reader.real import HeldOut
+from models.reader.photo_crops import HeldOut
 
 BUNDLE = Path(__file__).with_name("bundle")
 # Smaller and further off their corners than most plates: what is read well teaches nothing here.

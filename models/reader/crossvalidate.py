@@ -17,13 +17,13 @@ from typing import Any
 
 import yaml
 
-from hkplates.recognition.reader import open_reader
+from hkplates.recognition.reading.neural import open_reader
 from models.reader import calibrate, evaluate
 from models.reader.calibrate import Example
 from models.reader.evaluate import Outcome
 from models.reader.export import export, write_config
 from models.reader.folds import FOLDERS, Fold, open_folds
-from models.reader.real import HeldOut
+from models.reader.photo_crops import HeldOut
 from models.reader.train import FINETUNE, train
 
 

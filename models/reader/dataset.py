@@ -7,13 +7,15 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from models.reader import camera, lettering, real
-from models.reader.lettering import Label
+from models.reader import augmentation as camera
+from models.reader import photo_crops as real
+from models.reader import text_rendering as lettering
 from models.reader.network import BLANK, HEIGHT, SLOTS, SYMBOLS, WIDTH
-from models.reader.real import HeldOut, RealPlate
-from models.synthesis.faces import Faces
-from models.synthesis.neighbours import draw_macau, draw_mainland
-from models.synthesis.registrations import draw_registration
+from models.reader.photo_crops import HeldOut, RealPlate
+from models.reader.text_rendering import Label
+from models.synthesis.distractors import draw_macau, draw_mainland
+from models.synthesis.fonts import Faces
+from models.synthesis.marks import draw_registration
 
 
 @dataclass(frozen=True, slots=True, eq=False)

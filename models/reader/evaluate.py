@@ -16,12 +16,13 @@ import keras
 import numpy as np
 
 from hkplates.recognition import marks
-from hkplates.recognition.images import rectify
-from hkplates.recognition.reader import NeuralReader, open_reader
+from hkplates.recognition.images.decode import rectify
+from hkplates.recognition.reading.neural import NeuralReader, open_reader
 from hkplates.recognition.types import Crop, Quad, TextReading
-from models.reader import camera, real
+from models.reader import augmentation as camera
+from models.reader import photo_crops as real
 from models.reader.network import BLANK, SYMBOLS
-from models.reader.real import HeldOut, RealPlate
+from models.reader.photo_crops import HeldOut, RealPlate
 
 BUNDLE = Path(__file__).with_name("bundle")
 OFF = 0.04

@@ -17,9 +17,9 @@ import numpy as np
 import tensorflow as tf
 import yaml
 
-from hkplates.recognition.bundle import CONFIG as CONFIG_NAME
-from hkplates.recognition.bundle import FORMAT, hash_of
-from hkplates.recognition.reader import open_reader
+from hkplates.recognition.bundles.bundle import CONFIG as CONFIG_NAME
+from hkplates.recognition.bundles.bundle import FORMAT, hash_of
+from hkplates.recognition.reading.neural import open_reader
 from models.litert import convert
 from models.reader import calibrate
 from models.reader.evaluate import BUNDLE

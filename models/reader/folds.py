@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from hkplates.recognition.bundle import open_bundle
-from hkplates.recognition.reader import open_reader
-from models.reader import calibrate, evaluate, real
+from hkplates.recognition.bundles.bundle import open_bundle
+from hkplates.recognition.reading.neural import open_reader
+from models.reader import calibrate, evaluate
+from models.reader import photo_crops as real
 from models.reader.calibrate import Example
 from models.reader.evaluate import Outcome
-from models.reader.real import HeldOut, RealPlate
+from models.reader.photo_crops import HeldOut, RealPlate
 
 FOLDERS = "fold-{}"  # in the folder of a cross-validation
 

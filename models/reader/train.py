@@ -26,8 +26,8 @@ from models.reader import evaluate
 from models.reader.curves import draw
 from models.reader.dataset import Batch, Samples, mixture
 from models.reader.network import BLANK, STEPS, build
-from models.reader.real import HeldOut
-from models.reader.start import load_bundle
+from models.reader.photo_crops import HeldOut
+from models.reader.warm_start import load_bundle
 
 Config = Mapping[str, Any]
 CONFIG = Path(__file__).with_name("config.yaml")
@@ -62,7 +62,7 @@ class Trainer:
 
     @property
     def held_out(self) -> list[float]:
-        """Which of train's plates it was kept from (models/reader/real.py)."""
+        """Which of train's plates it was kept from (models/reader/photo_crops.py)."""
         return list(self._config["held_out"])
 
     @property
@@ -80,7 +80,7 @@ class Trainer:
     def start_with(self, source: Path, pixels: np.ndarray) -> None:
         """Begin with the weights of a training's folder, or of a bundle.
 
-        `pixels` are samples, to take a bundle apart with (models/reader/start.py).
+        `pixels` are samples, to take a bundle apart with (models/reader/warm_start.py).
         """
         saved = tf.train.latest_checkpoint(str(source / "state"))
         if saved is None:

@@ -12,11 +12,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from hkplates.recognition.bundle import CONFIG as CONFIG_NAME
-from hkplates.recognition.bundle import REFINER, hash_of, open_bundle
-from hkplates.recognition.refiner import HEIGHT, KINDS, WIDTH
+from hkplates.recognition.bundles.bundle import CONFIG as CONFIG_NAME
+from hkplates.recognition.bundles.bundle import REFINER, hash_of, open_bundle
+from hkplates.recognition.detection.refiner import HEIGHT, KINDS, WIDTH
+from models.detector.calibrate import settle
 from models.detector.evaluate import BUNDLE
-from models.detector.settle import settle
 from models.detector.train import read_config, read_data
 from models.litert import convert
 from models.refiner.network import ServingRefiner, build_network
@@ -66,7 +66,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     _change(options.bundle, {"certainty": weights, "threshold": threshold})
     opened = open_bundle(options.bundle)
     print(f"{options.bundle}: certainty {weights}, threshold {threshold}, {opened.sha256}")
-    print("Next: python -m models.belief, once there is a reader")
+    print("Next: python -m models.score_fusion, once there is a reader")
 
 
 if __name__ == "__main__":

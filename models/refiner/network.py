@@ -4,7 +4,7 @@ import keras
 import tensorflow as tf
 from keras import layers
 
-from hkplates.recognition.refiner import HEIGHT, KINDS, WIDTH
+from hkplates.recognition.detection.refiner import HEIGHT, KINDS, WIDTH
 
 MOVE_SCALE = 8.0  # pixels of the input per unit of a corner output, so that outputs stay near one
 

@@ -1,6 +1,6 @@
 """What the refiner learns from: places that the detector finds in its own views, and what they are.
 
-A process of its own makes views as for the detector (models/detector/views.py) and lets the
+A process of its own makes views as for the detector (models/detector/augmentation.py) and lets the
 detector look at them; the training cuts parts out of those it keeps, along corners moved by chance.
 The process is forked before TensorFlow is imported: a child forked after it may hang.
 """
@@ -17,14 +17,14 @@ from typing import Any
 
 import numpy as np
 
-from hkplates.recognition.bundle import open_bundle
-from hkplates.recognition.detector import LiteRTDetector
-from hkplates.recognition.peaks import Peak, find_peaks, overlap
-from hkplates.recognition.refiner import KINDS, look, plate_size, units
-from models.detector.album import UNCERTAIN, LabelledPlate
-from models.detector.feed import LOOK_FOR_SPOTS, SPOTS, read_spots
+from hkplates.recognition.bundles.bundle import open_bundle
+from hkplates.recognition.detection.detector import LiteRTDetector
+from hkplates.recognition.detection.heatmap import Peak, find_peaks, overlap
+from hkplates.recognition.detection.refiner import KINDS, look, plate_size, units
+from models.detector.augmentation import View, ViewMaker
+from models.detector.batches import LOOK_FOR_SPOTS, SPOTS, read_spots
+from models.detector.dataset import UNCERTAIN, LabelledPlate
 from models.detector.targets import SMALLEST_WIDTH
-from models.detector.views import View, ViewMaker
 
 NONE = KINDS.index("none")
 SAME = 0.3  # intersection over union from which a find is the labelled plate

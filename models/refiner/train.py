@@ -20,11 +20,11 @@ from typing import Any
 import cv2
 import numpy as np
 
+from models.detector.augmentation import Mixture, ViewMaker
+from models.detector.batches import SPOTS, write_spots
 from models.detector.evaluate import BUNDLE
-from models.detector.feed import SPOTS, write_spots
-from models.detector.mining import LEAST_FALSE, find_spots
+from models.detector.hard_negatives import LEAST_FALSE, find_spots
 from models.detector.train import append, data_folders, draw_pictures, read_config, read_data
-from models.detector.views import Mixture, ViewMaker
 from models.refiner.curves import draw_training
 from models.refiner.samples import Batch, Feed, Pool
 
@@ -160,8 +160,8 @@ def _say(training: Training, config: Options, figures: Sequence[tuple[float, ...
 
 def hard_spots(bundle: Path, learn: Sequence[Any], config: Options) -> list[Any]:
     """What the detector takes for plates in the photographs it learned from, and is none."""
-    from hkplates.recognition.bundle import REFINER, open_bundle
-    from hkplates.recognition.detector import LiteRTDetector
+    from hkplates.recognition.bundles.bundle import REFINER, open_bundle
+    from hkplates.recognition.detection.detector import LiteRTDetector
 
     opened = open_bundle(bundle)
     alone = {**opened.config, "files": {**opened.config["files"]}, "certainty": None}

@@ -10,7 +10,7 @@ from typing import Literal
 
 import numpy as np
 
-from models.synthesis.faces import Faces
+from models.synthesis.fonts import Faces
 from models.synthesis.layers import Layer
 
 Kind = Literal["saloon", "van", "taxi", "minibus"]

@@ -10,8 +10,8 @@ from typing import Literal
 import cv2
 import numpy as np
 
-from models.synthesis.faces import Face, Faces, Mask
-from models.synthesis.registrations import Registration, Rows, draw_registration
+from models.synthesis.fonts import Face, Faces, Mask
+from models.synthesis.marks import Registration, Rows, draw_registration
 
 HEIGHT_ONE_ROW = 72  # pixels; drawn large enough for the largest plate of a training view
 HEIGHT_TWO_ROWS = 116

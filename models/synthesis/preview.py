@@ -13,10 +13,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from models.synthesis.degrade import degrade
-from models.synthesis.faces import Faces
-from models.synthesis.neighbours import KINDS, draw_neighbour, draw_sign
-from models.synthesis.paste import paste_plate, perspective_quad
+from models.synthesis.camera_noise import degrade
+from models.synthesis.distractors import KINDS, draw_neighbour, draw_sign
+from models.synthesis.fonts import Faces
+from models.synthesis.perspective import paste_plate, perspective_quad
 from models.synthesis.plates import Plate, draw_plate
 from models.synthesis.samples import sample
 

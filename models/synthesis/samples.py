@@ -15,7 +15,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from models.synthesis.faces import Faces
+from models.synthesis.fonts import Faces
 from models.synthesis.scenes import Scene, ScenePlate, draw_scene, plan_scene
 
 QUALITY = 90

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from models.synthesis.camera_noise import add_noise, compress
 from models.synthesis.cars import PLATE_WIDTHS, Car, Kind, draw_car
-from models.synthesis.degrade import add_noise, compress
-from models.synthesis.faces import Faces
-from models.synthesis.neighbours import draw_mainland
-from models.synthesis.paste import below, paste_plate
+from models.synthesis.distractors import draw_mainland
+from models.synthesis.fonts import Faces
+from models.synthesis.marks import Registration, Rows, draw_registration
+from models.synthesis.perspective import below, paste_plate
 from models.synthesis.plates import Plate, draw_plate
-from models.synthesis.registrations import Registration, Rows, draw_registration
 from models.synthesis.street import draw_street
 
 WIDTH, HEIGHT = 1280, 853

@@ -3,10 +3,10 @@
 import cv2
 import numpy as np
 
-from models.synthesis.faces import Faces
+from models.synthesis.distractors import draw_sign
+from models.synthesis.fonts import Faces
 from models.synthesis.layers import shade
-from models.synthesis.neighbours import draw_sign
-from models.synthesis.paste import paste, perspective_quad
+from models.synthesis.perspective import paste, perspective_quad
 
 HORIZON = 0.44  # of the height
 SKIES = (

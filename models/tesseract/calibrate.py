@@ -11,13 +11,14 @@ from pathlib import Path
 import numpy as np
 
 from hkplates.recognition import marks
-from hkplates.recognition.tesseract import TesseractReader
+from hkplates.recognition.reading.tesseract.reader import TesseractReader
+from hkplates.recognition.reading.tesseract.voting import Sight, Weights, evidence, rank
 from hkplates.recognition.types import Crop
-from hkplates.recognition.weighing import Sight, Weights, evidence, rank
-from models import regression
-from models.reader import evaluate, real
+from models import logistic_regression as regression
+from models.reader import evaluate
+from models.reader import photo_crops as real
 from models.reader.dataset import Mixture
-from models.reader.real import HeldOut
+from models.reader.photo_crops import HeldOut
 from models.tesseract.samples import Rows
 
 DRAWN = 600

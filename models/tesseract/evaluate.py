@@ -14,9 +14,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from hkplates.recognition.tesseract import TesseractReader
+from hkplates.recognition.reading.tesseract.reader import TesseractReader
 from hkplates.recognition.types import Crop
-from models.reader import evaluate, real
+from models.reader import evaluate
+from models.reader import photo_crops as real
 from models.reader.evaluate import OFF
 
 BUNDLE = Path(__file__).with_name("bundle")

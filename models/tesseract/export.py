@@ -16,14 +16,14 @@ from typing import Any
 import cv2
 import yaml
 
-from hkplates.recognition.tesseract_data import FORMAT, LANGUAGE
-from models.agreement import EXPECTED
+from hkplates.recognition.reading.tesseract.bundle import FORMAT, LANGUAGE
+from models.ensemble import EXPECTED
 from models.reader.export import write_config
-from models.reader.real import HeldOut
+from models.reader.photo_crops import HeldOut
 from models.tesseract import calibrate
 from models.tesseract.evaluate import BUNDLE
-from models.tesseract.language import call
 from models.tesseract.train import CONFIG, history
+from models.tesseract.traineddata import call
 
 HOCR = "tessedit_create_hocr 1\nhocr_font_info 0\n"
 
@@ -40,7 +40,7 @@ def export(folder: Path, bundle: Path, checkpoint: Path | None = None) -> dict[s
          "--traineddata", start, "--model_output", bundle / f"{LANGUAGE}.traineddata")  # fmt: skip
     described = {
         "format": FORMAT,
-        "input": "lines of hkplates/recognition/rows.py, 36 pixels high, each read with --psm 13",
+        "input": "lines of hkplates.recognition.reading.tesseract.lines, 36 px high, --psm 13",
         "weights": dataclasses.asdict(calibrate.UNFITTED),
         "agreement": dataclasses.asdict(EXPECTED),
         "training": {**lines[-1], "minutes": round(sum(line["minutes"] for line in lines), 1)},

@@ -6,15 +6,16 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from hkplates.recognition.images import rectify
-from hkplates.recognition.rows import View, views
+from hkplates.recognition.images.decode import rectify
+from hkplates.recognition.reading.tesseract.lines import View, views
+from hkplates.recognition.reading.tesseract.voting import NO_ROW
 from hkplates.recognition.types import Crop, Quad
-from hkplates.recognition.weighing import NO_ROW
-from models.reader import camera, real
+from models.reader import augmentation as camera
+from models.reader import photo_crops as real
 from models.reader.dataset import Mixture, Samples
-from models.reader.lettering import Label
-from models.reader.real import HeldOut, RealPlate
-from models.tesseract.pages import Page
+from models.reader.photo_crops import HeldOut, RealPlate
+from models.reader.text_rendering import Label
+from models.tesseract.lstmf import Page
 
 
 class Rows:

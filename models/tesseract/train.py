@@ -21,8 +21,9 @@ import cv2
 import yaml
 
 from models.reader.dataset import Mixture, mixture
-from models.reader.real import HeldOut
-from models.tesseract import language, pages
+from models.reader.photo_crops import HeldOut
+from models.tesseract import lstmf as pages
+from models.tesseract import traineddata as language
 from models.tesseract.samples import Rows
 
 CONFIG = Path(__file__).with_name("config.yaml")

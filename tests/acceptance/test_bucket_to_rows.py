@@ -19,8 +19,8 @@ from celery import Celery
 from servers.processes import eventually, hkplates, variables, worker
 from servers.s3 import S3
 
+from hkplates.embedded import valkey
 from hkplates.jobs import QUEUE, TASK_RECOGNISE_CHUNK
-from hkplates.servers import valkey
 
 SCENES = 6
 COPIES = 6

@@ -12,7 +12,7 @@ from servers.chunks import draw
 from servers.ledgers import column, state_of, states
 from servers.processes import eventually, hkplates, variables, worker
 
-from hkplates.database.session import open_engine
+from hkplates.database.engine import open_engine
 from hkplates.jobs import QUEUE
 
 SERVERS = Path(__file__).parents[1] / "servers"

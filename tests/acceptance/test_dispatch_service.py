@@ -15,10 +15,10 @@ import sqlalchemy as sa
 from psycopg import sql
 from servers.processes import PROGRAMS, eventually, hkplates, variables
 
-from hkplates.database.ledger import Ledger
-from hkplates.database.session import open_engine
+from hkplates.database.engine import open_engine
+from hkplates.database.ledger.intake import Ledger
+from hkplates.embedded import valkey
 from hkplates.jobs import QUEUE
-from hkplates.servers import valkey
 from hkplates.storage.base import Entry
 
 IMAGES = 30

@@ -11,7 +11,7 @@ import signal
 import sys
 
 from faults import schedule, table
-from faults.proof import Task, prove
+from faults.end_to_end import Task, prove
 from faults.run import Plan
 from rich.console import Console
 

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
-from faults.judgement import End, Name, Plates
+from faults.expectations import End, Name, Plates
 from faults.pictures import POISON, Picture, replacement
 from servers.s3 import S3
 

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from . import bombs, strangers
+from . import bombs, unsupported_files
 
 SEED = 4
 
@@ -181,7 +181,7 @@ _MAKERS: dict[str, Maker] = {
     "renamed": _renamed,
     "magic": _behind_magic,
     "bomb": lambda *_: bombs.bombs(),
-    "stranger": lambda originals, _: strangers.strangers(originals["plain.jpg"]),
+    "stranger": lambda originals, _: unsupported_files.strangers(originals["plain.jpg"]),
 }
 
 

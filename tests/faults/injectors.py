@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from faults import messages
+from faults.poller import CLAIMED, QUEUED, Watch
 from faults.programs import Program
 from faults.schedule import Fault, Kind
 from faults.services import Services
-from faults.watch import CLAIMED, QUEUED, Watch
 
 
 @dataclass(frozen=True)

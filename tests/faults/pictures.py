@@ -77,7 +77,7 @@ class Picture:
 def draw_scenes(folder: Path, count: int, seed: int) -> list[np.ndarray]:
     """Small street scenes, drawn once and kept in a folder."""
     # Here, so that those who only plan need not wait for what draws.
-    from models.synthesis.faces import Faces
+    from models.synthesis.fonts import Faces
     from models.synthesis.samples import sample
 
     folder.mkdir(parents=True, exist_ok=True)

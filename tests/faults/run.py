@@ -9,11 +9,11 @@ from pathlib import Path
 from faults import messages
 from faults.archive import Archive
 from faults.injectors import INJECTORS, Stage, in_hand
+from faults.poller import LISTED, SUBMISSIONS, Standing, Watch
 from faults.programs import Program
 from faults.recovery import Strike
 from faults.schedule import Fault
 from faults.services import Services
-from faults.watch import LISTED, SUBMISSIONS, Standing, Watch
 
 from producer.listing import BATCH
 

@@ -21,9 +21,9 @@ from servers.fault_proxy import FaultProxy, proxied
 from servers.processes import variables
 from servers.s3 import S3
 
-from hkplates.database.schema import migrate
-from hkplates.database.session import open_engine
-from hkplates.servers import postgres, valkey
+from hkplates.database.engine import open_engine
+from hkplates.database.schema.migrate import migrate
+from hkplates.embedded import postgres, valkey
 
 END_SECONDS = 30.0
 TESTS = Path(__file__).parents[1]

@@ -95,7 +95,7 @@ def main(folder: Path | None, seed: int) -> None:
 
 def _decode_each(folder: Path) -> None:
     from hkplates.errors import ImageRejected
-    from hkplates.recognition.images import decode
+    from hkplates.recognition.images.decode import decode
 
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     for path in sorted(path for path in folder.rglob("*") if path.is_file()):

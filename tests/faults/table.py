@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-from faults.judgement import shortened
-from faults.proof import Task, Verdict
+from faults.end_to_end import Task, Verdict
+from faults.expectations import shortened
 from rich.console import Console, RenderableType
 from rich.table import Table
 

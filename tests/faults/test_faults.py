@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from faults import schedule, table
-from faults.proof import Task, prove
+from faults.end_to_end import Task, prove
 from faults.run import Plan
 from rich.console import Console
 

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 import psycopg
 import pytest
 import sqlalchemy as sa
-from planted import plant
 from servers.ledgers import keys, submit
+from support.seeded_rows import plant
 
-from hkplates.database.ledger import Ledger
-from hkplates.database.session import open_engine
+from hkplates.database.engine import open_engine
+from hkplates.database.ledger.intake import Ledger
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -50,7 +50,10 @@ def planted_url(database_server: str, template_database: str) -> Iterator[str]:
 @pytest.fixture
 def app(engine: sa.Engine, tmp_path: Path) -> Iterator["FastAPI"]:
     """The page with its users and tokens (guarded.py)."""
-    from guarded import application, guards  # here, so that nobody else waits for it
+    from support.page_with_users import (  # here, so that nobody else waits for it
+        application,
+        guards,
+    )
 
     with application(engine, tmp_path, guards()) as made:
         yield made
@@ -59,7 +62,7 @@ def app(engine: sa.Engine, tmp_path: Path) -> Iterator["FastAPI"]:
 @pytest.fixture
 def local(engine: sa.Engine, tmp_path: Path) -> Iterator["FastAPI"]:
     """The page as `hkplates web` serves it on one's own machine."""
-    from guarded import application
+    from support.page_with_users import application
 
     with application(engine, tmp_path, None) as made:
         yield made
@@ -81,7 +84,7 @@ def planted(engine: sa.Engine) -> sa.Engine:
 @pytest.fixture
 def api(app: "FastAPI") -> "TestClient":
     """A program with a reader's token."""
-    from guarded import READER_TOKEN, program
+    from support.page_with_users import READER_TOKEN, program
 
     return program(app, READER_TOKEN)
 
@@ -89,6 +92,6 @@ def api(app: "FastAPI") -> "TestClient":
 @pytest.fixture
 def reviewer(app: "FastAPI") -> "TestClient":
     """A program with a reviewer's token."""
-    from guarded import REVIEWER_TOKEN, program
+    from support.page_with_users import REVIEWER_TOKEN, program
 
     return program(app, REVIEWER_TOKEN)

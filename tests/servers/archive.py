@@ -5,9 +5,9 @@ from dataclasses import replace
 
 import sqlalchemy as sa
 
-from hkplates.database.ledger import Ledger
-from hkplates.database.reprocess import Reprocessing, Wanted
-from hkplates.database.results import ImageDone, ImageFailed, ModelVersion, Outcome, Results
+from hkplates.database.ledger.intake import Ledger
+from hkplates.database.ledger.reprocess import Reprocessing, Wanted
+from hkplates.database.results.save import ImageDone, ImageFailed, ModelVersion, Outcome, Results
 from hkplates.jobs import ImageRef
 from hkplates.recognition.types import PlateReading, Quad
 from hkplates.storage.base import Entry

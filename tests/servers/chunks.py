@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 from celery import Celery
 
-from hkplates.database.ledger import Ledger
-from hkplates.database.session import open_engine
+from hkplates.database.engine import open_engine
+from hkplates.database.ledger.intake import Ledger
 from hkplates.jobs import QUEUE, TASK_RECOGNISE_CHUNK, Chunk
 from hkplates.storage.folder import FolderStore
 

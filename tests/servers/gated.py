@@ -10,8 +10,8 @@ from pathlib import Path
 
 from hkplates.recognition import recogniser
 from hkplates.recognition.types import Detection, Photo
-from workers import stopping
 from workers.app import app
+from workers.lifecycle import shutdown as stopping
 
 __all__ = ["app"]
 

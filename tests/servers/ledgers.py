@@ -7,8 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import sqlalchemy as sa
 
-from hkplates.database.ledger import Added, Ledger
-from hkplates.database.results import ImageDone, ImageFailed, ModelVersion, Results
+from hkplates.database.ledger.intake import Added, Ledger
+from hkplates.database.results.save import ImageDone, ImageFailed, ModelVersion, Results
 from hkplates.jobs import ImageRef
 from hkplates.storage.base import Entry
 

@@ -12,10 +12,10 @@ import time
 
 from servers.poison import HANG, MEMORY, SEGFAULT
 
-from hkplates.database import returns
-from hkplates.recognition.images import Photograph, decode
-from workers import pipeline
+from hkplates.database.ledger import hand_back as returns
+from hkplates.recognition.images.decode import Photograph, decode
 from workers.app import app
+from workers.chunk import pipeline
 
 __all__ = ["app"]
 

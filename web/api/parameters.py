@@ -5,10 +5,10 @@ from typing import Annotated, Any
 
 from fastapi import HTTPException, Path, Query
 
-from hkplates import times
-from hkplates.times import TIMES, TimeInvalid
+from hkplates import time_ranges as times
+from hkplates.time_ranges import TIMES, TimeInvalid
+from web.auth.audit_trail import LONGEST_PURPOSE
 from web.errors import PROBLEM, WHAT_TO_DO
-from web.security.trail import LONGEST_PURPOSE
 
 LARGEST = 2**63 - 1
 """Number that the database has."""

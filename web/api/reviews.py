@@ -4,11 +4,11 @@ from typing import Annotated
 
 from fastapi import APIRouter, HTTPException, Query, Request
 
-from hkplates.database import reviews
-from hkplates.database.doubtful import doubtful, doubtful_left
-from hkplates.database.sighting import sighting
+from hkplates.database.queries.sightings import sighting
+from hkplates.database.reviews import reviews
+from hkplates.database.reviews.queue import doubtful, doubtful_left
 from hkplates.database.text import beginning
-from web import cursors
+from web import pagination as cursors
 from web.api import models
 from web.api.parameters import (
     LARGEST,
@@ -22,9 +22,9 @@ from web.api.parameters import (
     answers,
     moments,
 )
-from web.security.pace import UNHURRIED
-from web.security.people import Reviewer
-from web.security.trail import note
+from web.auth.audit_trail import note
+from web.auth.principal import Reviewer
+from web.auth.throttle import UNHURRIED
 from web.services import Held
 
 router = APIRouter(tags=["Reviews"])

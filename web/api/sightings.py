@@ -6,14 +6,14 @@ from typing import Annotated
 from anyio import CapacityLimiter, to_thread
 from fastapi import APIRouter, HTTPException, Path, Query, Request, Response
 
-from hkplates.database import reviews
-from hkplates.database import search as asking
-from hkplates.database import sighting as sightings
-from hkplates.database.search import Asked, PatternInvalid
+from hkplates.database.queries import mark_search as asking
+from hkplates.database.queries import sightings
+from hkplates.database.queries.mark_search import Asked, PatternInvalid
+from hkplates.database.reviews import reviews
 from hkplates.database.text import beginning
 from hkplates.errors import ImageRejected, SourceError
 from hkplates.recognition.marks import canonical
-from web import cursors
+from web import pagination as cursors
 from web.api import models
 from web.api.parameters import (
     Limit,
@@ -26,12 +26,12 @@ from web.api.parameters import (
     answers,
     moments,
 )
+from web.auth.audit_trail import note
+from web.auth.throttle import UNHURRIED
+from web.display import REASONS
 from web.pages.photos import KEEP, STATUSES, UNREADABLE, note_photograph
-from web.pictures import Pictures, Size, Wanted
-from web.security.pace import UNHURRIED
-from web.security.trail import note
+from web.pictures.render import Pictures, Size, Wanted
 from web.services import Held
-from web.words import REASONS
 
 router = APIRouter(tags=["Sightings"])
 

@@ -12,11 +12,11 @@ from fastapi import APIRouter, Header, Path, Request
 from fastapi.responses import Response
 
 from hkplates.errors import ImageRejected, TemporaryFault
-from web.pictures import Pictures, Size, Wanted
-from web.security.trail import note
+from web.auth.audit_trail import note
+from web.display import REASONS
+from web.pictures.render import Pictures, Size, Wanted
 from web.services import Held
 from web.templating import rendered
-from web.words import REASONS
 
 router = APIRouter(include_in_schema=False)
 log = structlog.get_logger()

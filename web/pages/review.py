@@ -9,19 +9,19 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Depends, Form, HTTPException, Path, Query, Request
 from fastapi.responses import RedirectResponse, Response, StreamingResponse
 
-from hkplates import times
-from hkplates.database import reviews
-from hkplates.database.corrections import photographs
-from hkplates.database.doubtful import doubtful, doubtful_left
-from hkplates.database.labels import label, line
-from hkplates.database.sighting import Sighting
+from hkplates import time_ranges as times
+from hkplates.database.queries.sightings import Sighting
+from hkplates.database.reviews import reviews
+from hkplates.database.reviews.corrections import photographs
+from hkplates.database.reviews.queue import doubtful, doubtful_left
 from hkplates.database.text import beginning
 from hkplates.recognition.marks import canonical
-from web import cursors
+from hkplates.reporting.training_labels import label, line
+from web import pagination as cursors
+from web.auth.audit_trail import note
+from web.auth.principal import Reviewer
+from web.auth.throttle import UNHURRIED
 from web.pages.sighting import require_sighting, shown
-from web.security.pace import UNHURRIED
-from web.security.people import Reviewer
-from web.security.trail import note
 from web.services import Held
 from web.templating import page
 

@@ -7,12 +7,12 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse
 
-from hkplates import times
-from hkplates.database.search import Asked, PatternInvalid, search
-from hkplates.database.sighting import Look, looks
+from hkplates import time_ranges as times
+from hkplates.database.queries.mark_search import Asked, PatternInvalid, search
+from hkplates.database.queries.sightings import Look, looks
 from hkplates.database.text import beginning
-from web.security.pace import UNHURRIED
-from web.security.trail import note
+from web.auth.audit_trail import note
+from web.auth.throttle import UNHURRIED
 from web.services import Held
 from web.templating import page
 

@@ -8,13 +8,14 @@ from typing import Annotated, Any
 from fastapi import APIRouter, HTTPException, Path, Query, Request
 from fastapi.responses import HTMLResponse
 
-from hkplates.database import reviews
-from hkplates.database import sighting as sightings
-from hkplates.database.sighting import Sighting
+from hkplates.database.queries import sightings
+from hkplates.database.queries.sightings import Sighting
+from hkplates.database.reviews import reviews
 from hkplates.recognition.marks import canonical
-from web import cursors, drawing
-from web.security.pace import UNHURRIED
-from web.security.trail import note
+from web import pagination as cursors
+from web.auth.audit_trail import note
+from web.auth.throttle import UNHURRIED
+from web.pictures import overlay as drawing
 from web.services import Held, Services
 from web.templating import page
 

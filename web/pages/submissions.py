@@ -8,17 +8,17 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Form, HTTPException, Path, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
 
-from hkplates.database import queries
-from hkplates.database.control import Change
-from hkplates.database.failures import REASONS, failures
-from hkplates.database.ledger import Ledger
-from hkplates.database.progress import Status
-from hkplates.database.queries import SubmissionRow
+from hkplates.database.ledger.control import Change
+from hkplates.database.ledger.intake import Ledger
+from hkplates.database.queries import submissions as queries
+from hkplates.database.queries.failures import REASONS, failures
+from hkplates.database.queries.submissions import SubmissionRow
+from hkplates.reporting.status import Status
+from web.auth.audit_trail import note
+from web.auth.principal import Reviewer
 from web.background import Background
-from web.security.people import Reviewer
-from web.security.trail import note
 from web.services import Held, Services
-from web.statuses import is_old
+from web.status_cache import is_old
 from web.templating import page
 
 router = APIRouter(include_in_schema=False)

@@ -1,0 +1,70 @@
+"""What narrows sightings on the command line: the same options, read the same way, by every command
+that asks (`search`, `export`, `reprocess`).
+
+`--since` begins with a time, and `--until` includes the whole of it: `--since 2026-07 --until
+2026-07` is July.
+"""
+
+import re
+from datetime import datetime
+from typing import Annotated
+
+import typer
+
+from hkplates.database import text as database_text
+from hkplates.recognition.marks import canonical
+from hkplates.time_ranges import TimeInvalid, span
+
+Since = Annotated[
+    str | None, typer.Option(metavar="TIME", help="Taken then or later: 2026, 2026-07-15 ...")
+]
+Until = Annotated[
+    str | None, typer.Option(metavar="TIME", help="Taken up to the end of it: 2026-07-15 ...")
+]
+Prefix = Annotated[
+    str | None,
+    typer.Option(help="What the key begins with, or s3://bucket/prefix, or a folder's path."),
+]
+
+
+def since(text: str | None) -> datetime | None:
+    """The first moment (UTC) that `--since` lets through."""
+    return None if text is None else _bounds(text, "--since")[0]
+
+
+def until(text: str | None) -> datetime | None:
+    """The first moment (UTC) that `--until` does not let through any more."""
+    return None if text is None else _bounds(text, "--until")[1]
+
+
+def prefix(text: str | None) -> str | None:
+    """What `--prefix` means in SQL."""
+    return database_text.beginning(text)
+
+
+def mark(text: str | None) -> str | None:
+    """A mark as it is stored, `?` for any one character and `*` for any number kept.
+
+    `mark("ab o?23") == "AB0?23"`
+
+    Raises:
+        typer.BadParameter: no character of a mark is in it.
+    """
+    if text is None:
+        return None
+    found = re.sub("[^?*]+", lambda part: canonical(part[0]), text)
+    if not found:
+        raise typer.BadParameter(f"--mark expected a mark like AB1234 or AB?2*, got {text!r}")
+    return found
+
+
+def _bounds(text: str, option: str) -> tuple[datetime, datetime]:
+    """The first moment of the time, and the first after it.
+
+    Raises:
+        typer.BadParameter: it is no time.
+    """
+    try:
+        return span(text)
+    except TimeInvalid as error:
+        raise typer.BadParameter(f"{option} {error}") from None

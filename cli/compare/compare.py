@@ -1,0 +1,134 @@
+"""`hkplates compare`: what changes from one model version to another, before anyone switches."""
+
+import json
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from typing import Any, Literal
+
+import sqlalchemy as sa
+import typer
+from rich.console import Console
+
+from cli.compare.comparison import compare
+from cli.compare.report import show_csv, show_json, show_text, write_csv
+from cli.context import INTERRUPTED, opened_engine
+from hkplates.database.engine import require_current_schema
+from hkplates.database.queries import submissions as queries
+from hkplates.database.queries.version_pairs import TwiceRead, read_by_both
+from hkplates.database.results import model_versions as versions
+from hkplates.database.results.model_versions import Used
+from hkplates.embedded import servers as embedded
+from hkplates.settings import Settings
+
+Form = Literal["text", "json", "csv"]
+LISTED: dict[Form, int] = {"text": 20, "json": 1000, "csv": 1000}
+"""Changes that are listed where nothing is said."""
+
+
+def run_compare(
+    old: int | None,
+    new: int | None,
+    settings: Settings,
+    *,
+    submission: int | None,
+    limit: int | None,
+    form: Form,
+) -> int:
+    """`hkplates compare`; the exit status."""
+    with opened_engine(embedded.resolve_database_url(settings)) as engine:
+        require_current_schema(engine)
+        if old is None:
+            show_versions(versions.versions(engine), form)
+            return 0
+        if new is None:
+            raise typer.BadParameter("compare takes two versions, OLD and NEW, or none to list all")
+        _check(engine, old, new, submission)
+        images = read_by_both(engine, old, new, submission)
+        most = LISTED[form] if limit is None else limit
+        try:
+            with _progress() as watched:
+                counted, surest = compare(watched(images), old, new, most)
+        except KeyboardInterrupt:
+            return INTERRUPTED
+    show = {"text": show_text, "json": show_json, "csv": show_csv}[form]
+    show(counted, surest)
+    return 0
+
+
+def _check(engine: sa.Engine, old: int, new: int, submission: int | None) -> None:
+    if old == new:
+        raise typer.BadParameter("OLD and NEW are the same version")
+    for number in (old, new):
+        if not versions.exists(engine, number):
+            raise typer.BadParameter(f"there is no model version {number}; see: hkplates compare")
+    if submission is not None and queries.submission(engine, submission) is None:
+        raise typer.BadParameter(f"there is no submission {submission}; see: hkplates status")
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[Iterator[TwiceRead]], Iterator[TwiceRead]]]:
+    """Counts the images that go by, in a line that is drawn anew while a person looks on."""
+    if not sys.stderr.isatty():
+        yield lambda images: images
+        return
+    with Console(stderr=True).status("Asking Postgres ...") as status:
+
+        def watched(images: Iterator[TwiceRead]) -> Iterator[TwiceRead]:
+            shown = time.monotonic()
+            for number, image in enumerate(images, 1):
+                if time.monotonic() - shown > 0.2:
+                    status.update(f"{number:,} images compared")
+                    shown = time.monotonic()
+                yield image
+
+        yield watched
+
+
+def show_versions(found: list[Used], form: Form) -> None:
+    """All model versions, and how to compare two."""
+    rows = [_version_as_json(version) for version in found]
+    if form == "json":
+        typer.echo(json.dumps({"versions": rows}))
+    elif form == "csv":
+        write_csv(list(rows[0]) if rows else ["version"], [list(row.values()) for row in rows])
+    elif not found:
+        typer.echo("No model version was used yet. Try: hkplates submit FOLDER")
+    else:
+        typer.echo("\n".join(map(_in_lines, found)))
+        typer.echo(
+            "What changes from one to another: hkplates compare OLD NEW\n"
+            "Read images again with this machine's version: hkplates reprocess"
+        )
+
+
+def _version_as_json(version: Used) -> dict[str, Any]:
+    """What `--json` prints: a contract. `images` were read by it to the end; sightings shows its
+    reading of `current` ones."""
+    fields = asdict(version)
+    for name in ("first_used", "last_used"):
+        fields[name] = fields[name].isoformat() if fields[name] else None
+    return {"version": fields.pop("id"), **fields}
+
+
+def _in_lines(one: Used) -> str:
+    """What it is, and what it has read."""
+    known = {name: value for name, value in one.config.items() if value is not None}
+    settings = "".join(f", {name} {value}" for name, value in known.items())
+    what = f"{one.id:>4}  {shortened(one.reader)}, detector {shortened(one.detector)}{settings}"
+    if one.first_used is None or one.last_used is None:
+        return f"{what}\n      {one.images:,} images read"
+    return (
+        f"{what}\n      {one.images:,} images read, {one.current:,} of them shown in sightings; "
+        f"{one.first_used:%Y-%m-%d} to {one.last_used:%Y-%m-%d}"
+    )
+
+
+def shortened(name: str) -> str:
+    """A name whose hashes are cut to what a person compares: `neural 4a1f09c2`."""
+    return " ".join(
+        word[:8] if len(word) == 64 and set(word) <= set("0123456789abcdef") else word
+        for word in name.split()
+    )

@@ -1,0 +1,158 @@
+"""How a comparison is shown: a sentence and tables, one JSON object, or the changes as CSV."""
+
+import csv
+import json
+import sys
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from cli.compare.comparison import NOTICED, Change, Comparison, Tally
+from hkplates.database.queries.version_pairs import Reading
+from hkplates.formatting import counted as counted_as
+from hkplates.formatting import shown
+
+LABELS = (
+    "Which version is right it cannot say: that takes photographs whose plates are known (make "
+    "accuracy), or a person who looks at the changes."
+)
+COLUMNS = ("mark", "text", "region", "rows", "colour", "confidence")
+TITLES = {
+    "read_differently": "read differently",
+    "only_in_old": "only in {old}",
+    "only_in_new": "only in {new}",
+}
+
+
+def in_a_sentence(counted: Comparison) -> str:
+    """What helps to decide."""
+    old, new, total = counted.old, counted.new, counted.total
+    if not counted.images:
+        return (
+            f"No image was read by version {old} and by version {new}. Read some again with the "
+            "newer one first: hkplates reprocess --limit 500"
+        )
+    parts = [
+        f"On {counted.images:,} images, version {new} reads {total.read_differently:,} of "
+        f"{total.by_both:,} plates differently from version {old}, finds {total.only_in_new:,} "
+        f"that {old} did not, and misses {total.only_in_old:,} that {old} found."
+    ]
+    if total.read_differently:
+        parts.append(
+            f"It is surer than {old} of {counted.better_sure:,} of the "
+            f"{total.read_differently:,}; {counted.unread_in_old:,} had no mark under {old}, and "
+            f"{counted.unread_in_new:,} have none under {new}."
+        )
+    if total.same:
+        parts.append(
+            f"Where both read the same it is surer of {total.surer:,} and less sure of "
+            f"{total.less_sure:,} (by {NOTICED} or more)."
+        )
+    return " ".join([*parts, LABELS])
+
+
+def show_text(counted: Comparison, surest: list[Change]) -> None:
+    """The summary, the table of groups, and the surest changes."""
+    typer.echo(in_a_sentence(counted))
+    if not counted.images:
+        return
+    console = Console(markup=False, emoji=False)  # keys may hold anything
+    console.print(_table_of_groups(counted))
+    if surest:
+        console.print(_table_of_changes(counted, surest))
+    if left := _left_out(counted, surest):
+        typer.echo(f"{counted_as(left, 'more change')}; list them with --limit, or --csv.")
+
+
+def show_json(counted: Comparison, surest: list[Change]) -> None:
+    """One object, the surest changes within."""
+    typer.echo(
+        json.dumps(
+            {
+                **counted.as_json(),
+                "changes": [change.as_json() for change in surest],
+                "changes_left_out": _left_out(counted, surest),
+            }
+        )
+    )
+
+
+def show_csv(counted: Comparison, surest: list[Change]) -> None:
+    """The changes alone, a line for each; the summary goes to standard error."""
+    names = [f"{side}_{column}" for side in ("old", "new") for column in COLUMNS]
+    rows = [[c.kind, c.image_id, c.uri, *_cells(c.old), *_cells(c.new)] for c in surest]
+    write_csv(["change", "image_id", "uri", *names], rows)
+    typer.echo(in_a_sentence(counted), err=True)
+    if left := _left_out(counted, surest):
+        typer.echo(f"{counted_as(left, 'more change')}; list them with --limit.", err=True)
+
+
+def _left_out(counted: Comparison, surest: list[Change]) -> int:
+    total = counted.total
+    return total.read_differently + total.only_in_old + total.only_in_new - len(surest)
+
+
+def _table_of_groups(counted: Comparison) -> Table:
+    old, new = counted.old, counted.new
+    table = Table("plates", box=None, title_justify="left")
+    for column in ("same", "read differently", f"only in {old}", f"only in {new}"):
+        table.add_column(column, justify="right")
+    table.add_column("confidence of the same")
+    rows = [("all", counted.total)]
+    for name, group in counted.groups.items():
+        if len(group) > 1:
+            titles = ((_group_title(name, value), tally) for value, tally in group.items())
+            rows += sorted(titles)
+    for title, tally in rows:
+        numbers = (tally.same, tally.read_differently, tally.only_in_old, tally.only_in_new)
+        table.add_row(title, *(f"{number:,}" for number in numbers), _confidence(tally))
+    return table
+
+
+def _group_title(name: str, value: str) -> str:
+    if name == "rows":
+        return "one row" if value == "1" else "two rows"
+    return f"{name} {value}"
+
+
+def _confidence(tally: Tally) -> str:
+    if not tally.same:
+        return ""
+    return f"{tally.old_sum / tally.same:.2f} -> {tally.new_sum / tally.same:.2f}"
+
+
+def _table_of_changes(counted: Comparison, surest: list[Change]) -> Table:
+    table = Table("change", f"version {counted.old}", f"version {counted.new}", box=None)
+    table.add_column("photograph", overflow="fold")
+    for change in surest:
+        title = TITLES[change.kind].format(old=counted.old, new=counted.new)
+        table.add_row(title, _in_words(change.old), _in_words(change.new), shown(change.uri))
+    return table
+
+
+def _in_words(reading: Reading | None) -> str:
+    """AB 1234 0.98"""
+    if reading is None:
+        return ""
+    whose = "" if reading.region == "HK" else f" ({reading.region})"
+    return f"{shown(reading.text) or '(not read)'}{whose} {reading.confidence:.2f}"
+
+
+def _cells(reading: Reading | None) -> list[object]:
+    return [None if reading is None else getattr(reading, column) for column in COLUMNS]
+
+
+def write_csv(names: list[str], rows: list[list[object]]) -> None:
+    """A line of names, then RFC 4180, to standard output."""
+    writer = csv.writer(sys.stdout)
+    writer.writerow(names)
+    writer.writerows([_harmless(value) for value in row] for row in rows)
+
+
+def _harmless(value: object) -> object:
+    """A text that a spreadsheet would take for a formula is led by an apostrophe."""
+    if isinstance(value, dict):
+        return json.dumps(value, ensure_ascii=False)
+    dangerous = isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r"))
+    return f"'{value}" if dangerous else value

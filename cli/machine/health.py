@@ -1,0 +1,148 @@
+"""`hkplates health`: whether the servers answer and work goes on, for people and for containers."""
+
+import json
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import typer
+
+from cli.context import opened_engine
+from hkplates.database.engine import require_current_schema
+from hkplates.database.queries.backlog import Work, read_work
+from hkplates.database.schema.revision import REVISION
+from hkplates.embedded import servers as embedded
+from hkplates.errors import HkplatesError, SetupError, TemporaryFault
+from hkplates.formatting import counted
+from hkplates.settings import Settings
+from producer.redis_queue import RedisQueue
+from producer.stall import Stall, find_stall
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Queue:
+    """Redis as it is now. `workers` are those that are connected, whether they take work or not;
+    None where Redis does not tell."""
+
+    waiting: int
+    workers: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """What each server says, or what is wrong with it, and whether work goes on."""
+
+    work: Work | HkplatesError
+    queue: Queue | HkplatesError
+    stall: Stall | None
+
+    @property
+    def faults(self) -> list[HkplatesError]:
+        return [part for part in (self.work, self.queue) if isinstance(part, HkplatesError)]
+
+    @property
+    def exit_code(self) -> int:
+        """0 in health, 5 where somebody must set something up, else 4."""
+        if any(isinstance(fault, SetupError) for fault in self.faults):
+            return SetupError.exit_code
+        return TemporaryFault.exit_code if self.faults or self.stall else 0
+
+    def as_json(self) -> dict[str, Any]:
+        """What `--json` prints: a contract. What is not known is null."""
+        work = self.work if isinstance(self.work, Work) else None
+        queue = self.queue if isinstance(self.queue, Queue) else None
+        last = work.last_ended if work else None
+        return {
+            "healthy": self.exit_code == 0,
+            "postgres": work is not None,
+            "redis": queue is not None,
+            "messages_waiting": queue.waiting if queue else None,
+            "workers": queue.workers if queue else None,
+            "images_left": work.left if work else None,
+            "images_left_is_exact": work.is_counted if work else None,
+            "images_queued": work.queued if work else None,
+            "last_finished": last.isoformat() if last else None,
+            "stalled": None if work is None else self.stall is not None,
+            "idle_seconds": round(work.idle_seconds, 1) if work else None,
+            "problems": [str(fault) for fault in self.faults]
+            + ([str(self.stall)] if self.stall else []),
+        }
+
+    def in_words(self) -> str:
+        """One line for each."""
+        lines = [_of_postgres(self.work), _of_redis(self.queue)]
+        if isinstance(self.work, Work):
+            lines += [_of_work(self.work), _of_the_last(self.work)]
+            lines.append(f"Stalled: {self.stall}" if self.stall else "Stalled: no")
+        return "\n".join(lines)
+
+
+def show_health(settings: Settings, *, as_json: bool) -> int:
+    """`hkplates health`; the exit status."""
+    health = look(settings)
+    typer.echo(json.dumps(health.as_json()) if as_json else health.in_words())
+    return health.exit_code
+
+
+def look(settings: Settings) -> Health:
+    """Ask both servers once, waiting for none.
+
+    Raises:
+        SetupError: a server is not named, and the embedded ones do not run; or a setting is wrong.
+    """
+    database_url, broker_url = embedded.resolve_urls(settings)
+    work = _or_fault(lambda: _work(database_url))
+    queue = _or_fault(lambda: _queue(broker_url))
+    stall = find_stall(work, settings.stall_minutes) if isinstance(work, Work) else None
+    return Health(work, queue, stall)
+
+
+def _work(url: str) -> Work:
+    with opened_engine(url) as engine:
+        require_current_schema(engine)
+        return read_work(engine)
+
+
+def _queue(url: str) -> Queue:
+    with closing(RedisQueue(url)) as queue:
+        return Queue(queue.waiting(), queue.workers())
+
+
+def _or_fault(look: Callable[[], T]) -> T | HkplatesError:
+    """What it found, or why it could not; the other server is asked all the same."""
+    try:
+        return look()
+    except (TemporaryFault, SetupError) as fault:
+        return fault
+
+
+def _of_postgres(work: Work | HkplatesError) -> str:
+    if isinstance(work, Work):
+        return f"Postgres: answers, at migration {REVISION}"
+    return f"Postgres: {'away' if isinstance(work, TemporaryFault) else 'not ready'}. {work}"
+
+
+def _of_redis(queue: Queue | HkplatesError) -> str:
+    if isinstance(queue, Queue):
+        workers = (
+            f", {counted(queue.workers, 'worker')} connected" if queue.workers is not None else ""
+        )
+        return f"Redis: answers, {counted(queue.waiting, 'message')} waiting{workers}"
+    return f"Redis: {'away' if isinstance(queue, TemporaryFault) else 'not ready'}. {queue}"
+
+
+def _of_work(work: Work) -> str:
+    more = "" if work.is_counted else " or more"
+    return (
+        f"Images left: {work.left:,}{more}, {work.queued:,} of them sent; "
+        f"{counted(work.submissions, 'submission')} open"
+    )
+
+
+def _of_the_last(work: Work) -> str:
+    if work.seconds_since_ended is None:
+        return "Last finished: none yet"
+    return f"Last finished: {max(0, round(work.seconds_since_ended)):,} s ago"

@@ -1,0 +1,97 @@
+"""`hkplates web`, and who may log in there: `web-password` and `web-token`."""
+
+import signal
+import sys
+from importlib.util import find_spec
+from typing import TYPE_CHECKING
+
+import typer
+
+from cli.context import INTERRUPTED
+from hkplates import logs
+from hkplates.errors import RuntimeMissing
+from hkplates.settings import Settings
+from hkplates.signals import Stop
+
+if TYPE_CHECKING:
+    from web.auth.principal import Role
+    from web.listen_address import Place
+
+NEEDED = ("argon2", "fastapi", "itsdangerous", "jinja2", "uvicorn")
+WHERE = (
+    "Put this line into {variable}, beside what stands there already: entries are parted by commas "
+    "or lines. In a file, in single quotes."
+)
+
+
+def run_web(settings: Settings, place: "Place") -> int:
+    """Serve the page until it is stopped; the exit status.
+
+    Raises:
+        RuntimeMissing: the extra `web` is not installed.
+    """
+    require_web()
+    from web.server import serve
+
+    logs.configure(settings.log_level)
+    stop = Stop()
+    stop.listen()  # the server ends by itself, and then asks as it was asked
+    serve(settings, place, lambda line: typer.echo(line, err=True), lambda: stop.asked)
+    return INTERRUPTED if stop.signal == signal.SIGINT else 0
+
+
+def make_password(name: str, role: "Role", *, from_stdin: bool) -> int:
+    """`hkplates web-password`; the exit status.
+
+    Raises:
+        typer.BadParameter: the name or the password cannot be used.
+    """
+    require_web()
+    from web.auth.credentials import USERS, user_entry
+
+    password = sys.stdin.readline().rstrip("\r\n") if from_stdin else _asked()
+    try:
+        entry = user_entry(name, role, password)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
+    typer.echo(WHERE.format(variable=USERS), err=True)
+    typer.echo(entry)
+    return 0
+
+
+def make_token(name: str, role: "Role") -> int:
+    """`hkplates web-token`; the exit status.
+
+    Raises:
+        typer.BadParameter: the name cannot be used.
+    """
+    require_web()
+    from web.auth.credentials import TOKENS, token_entry
+
+    try:
+        token, entry = token_entry(name, role)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
+    typer.echo(f"The token, which is shown this once: give it to {name}, and to nobody else.")
+    typer.echo(f"  {token}")
+    typer.echo(WHERE.format(variable=TOKENS))
+    typer.echo(f"  {entry}")
+    return 0
+
+
+def require_web() -> None:
+    """Make sure that what the page needs is installed.
+
+    Raises:
+        RuntimeMissing: it is not.
+    """
+    for name in NEEDED:
+        if find_spec(name) is None:
+            raise RuntimeMissing(
+                f"The page needs {name}, which is not installed. Run: pip install 'hkplates[web]'"
+            )
+
+
+def _asked() -> str:
+    """A password typed twice, and not shown."""
+    return str(typer.prompt("Password", hide_input=True, confirmation_prompt=True, err=True))

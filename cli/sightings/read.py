@@ -1,0 +1,239 @@
+"""`hkplates read`: photographs of this machine, read at once, without queue or database.
+
+One JSON object a line and a photograph, in the order named::
+
+    {"image": "gate.jpg", "width": 1280, "height": 960, "error": null, "plates": [{
+        "mark": "AG5555", "text": "AG 5555", "region": "HK", "series": "usual", "rows": 1,
+        "colour": "white", "confidence": 0.93, "box": [x, y, width, height],
+        "quad": [[x, y], [x, y], [x, y], [x, y]], "reader": "neural", "detector_score": 0.98,
+        "character_confidences": [...], "candidates": [{"text": "AG 5555", "confidence": 0.95}]}]}
+
+Boxes are in pixels of the upright photograph. Of one that cannot be read width and height are
+null, and "error" holds {"reason", "detail"}.
+"""
+
+import json
+import os
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cli.sightings.photo_files import photographs, read_file
+from hkplates.errors import ImageRejected, SettingInvalid, SourceEmpty
+from hkplates.formatting import shown
+from hkplates.recognition.marks import printed_differently
+from hkplates.settings import Settings
+
+if TYPE_CHECKING:
+    from hkplates.recognition.images.decode import Photograph
+    from hkplates.recognition.recogniser import Recogniser
+    from hkplates.recognition.types import Found, PlateReading
+
+BATCH = 16  # photographs whose plates are read in one call: more gains little and answers later
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """A photograph whose plates were found, or why it was not read."""
+
+    path: str
+    size: tuple[int, int] | None
+    found: "tuple[Found, ...]"
+    error: ImageRejected | None
+
+
+def read_photos(paths: Sequence[str], as_json: bool, draw: Path | None, settings: Settings) -> int:
+    """Read the photographs named and print what is on them; the exit status.
+
+    `paths` are files, folders and patterns. With `draw` a marked copy of each photograph is
+    written into that folder.
+
+    Returns:
+        0, or 1 where a photograph could not be read or drawn, or a folder or pattern had none.
+
+    Raises:
+        SourceError, SetupError, TemporaryFault: nothing more can be read; the message says why.
+    """
+    # Heavy, so loaded only by the command that needs it.
+    from hkplates.recognition.recogniser import open_recogniser
+
+    if draw is not None:
+        _make_folder(draw)
+    recogniser = open_recogniser(
+        settings.models, settings.runtime, settings.detector_threshold, settings.reader
+    )
+    nothing: list[SourceEmpty] = []
+    try:
+        named = photographs(paths, nothing.append, leave_out=draw)
+        status = _read_all(named, as_json, draw, settings, recogniser)
+    except BrokenPipeError:
+        # The reader of our output has seen enough, as `head` does. Python must not flush into it.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    if nothing and len(nothing) == len(paths):
+        raise nothing[0]
+    for error in nothing:
+        _warn(str(error))
+    return 1 if nothing else status
+
+
+def _read_all(
+    paths: Iterable[str],
+    as_json: bool,
+    draw: Path | None,
+    settings: Settings,
+    recogniser: "Recogniser",
+) -> int:
+    status = 0
+    with _progress() as advance:
+        for batch in _batches(paths):
+            seen = [_see(path, recogniser, settings) for path in batch]
+            for photo, plates in _read(seen, recogniser):
+                _print(_as_json(photo, plates) if as_json else _as_line(photo, plates))
+                status = status if photo.error is None else 1
+                if draw is not None and photo.error is None:
+                    status |= _draw(photo.path, plates, draw, settings)
+            advance(len(batch))
+    return status
+
+
+def _batches(paths: Iterable[str]) -> Iterator[list[str]]:
+    iterator = iter(paths)
+    while batch := list(islice(iterator, BATCH)):
+        yield batch
+
+
+def _see(path: str, recogniser: "Recogniser", settings: Settings) -> _Seen:
+    try:
+        pixels = _open(path, settings).pixels
+    except ImageRejected as error:
+        return _Seen(path, None, (), error)
+    height, width = pixels.shape[:2]
+    return _Seen(path, (width, height), tuple(recogniser.find(pixels)), None)
+
+
+def _open(path: str, settings: Settings) -> "Photograph":
+    from hkplates.recognition.images.decode import decode
+
+    data = read_file(path, limit=settings.max_image_bytes)
+    return decode(data, max_pixels=settings.max_image_pixels)
+
+
+def _read(
+    seen: Sequence[_Seen], recogniser: "Recogniser"
+) -> Iterator[tuple[_Seen, "list[PlateReading]"]]:
+    """Each photograph with its plates, all read in one call."""
+    readings = iter(recogniser.read([plate for photo in seen for plate in photo.found]))
+    for photo in seen:
+        yield photo, list(islice(readings, len(photo.found)))
+
+
+def _as_json(photo: _Seen, plates: "Sequence[PlateReading]") -> str:
+    width, height = photo.size or (None, None)
+    error = photo.error and {"reason": photo.error.reason, "detail": str(photo.error)}
+    report = {"image": photo.path, "width": width, "height": height, "error": error}
+    return json.dumps({**report, "plates": [plate_fields(plate) for plate in plates]})
+
+
+def plate_fields(plate: "PlateReading") -> dict[str, Any]:
+    """A plate as `--json` prints it."""
+    box = plate.box
+    return {
+        "mark": plate.mark,
+        "text": plate.text,
+        "region": plate.region,
+        "series": plate.series,
+        "rows": plate.rows,
+        "colour": plate.colour,
+        "confidence": round(plate.confidence, 4),
+        "box": [round(side, 1) for side in (box.left, box.top, box.width, box.height)],
+        "quad": [[round(float(x), 1), round(float(y), 1)] for x, y in plate.quad.to_array()],
+        "reader": plate.reader,
+        "detector_score": round(plate.detector_score, 4),
+        "character_confidences": [round(number, 4) for number in plate.character_confidences],
+        "candidates": [
+            {"text": candidate.text, "confidence": round(candidate.confidence, 4)}
+            for candidate in plate.candidates
+        ],
+    }
+
+
+def _as_line(photo: _Seen, plates: "Sequence[PlateReading]") -> str:
+    if photo.error is not None:
+        return f"{shown(photo.path)}: not read ({photo.error.reason}): {photo.error}"
+    told = ", ".join(_in_words(plate) for plate in plates)
+    return f"{shown(photo.path)}: {told or 'no plate'}"
+
+
+def _in_words(plate: "PlateReading") -> str:
+    told = [plate.region, plate.colour, f"{plate.confidence:.0%}"]
+    # Blanks need no words: nobody takes them for part of the mark.
+    told += printed_differently(plate.text.replace(" ", ""))
+    return f"{plate.mark or 'a plate, not read'} ({', '.join(told)})"
+
+
+def _print(line: str) -> None:
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
+def _warn(words: str) -> None:
+    sys.stderr.write(f"hkplates: {shown(words)}\n")
+
+
+def _draw(path: str, plates: "Sequence[PlateReading]", folder: Path, settings: Settings) -> int:
+    """Decode once more: to keep a batch of large photographs would take a gigabyte.
+
+    1 where the file is not what it was a moment ago, else 0.
+    """
+    from hkplates.recognition.images.annotate import save_drawing
+
+    try:
+        pixels = _open(path, settings).pixels
+    except ImageRejected as error:
+        _warn(f"{path} changed while it was read and was not drawn: {error}")
+        return 1
+    try:
+        save_drawing(pixels, plates, path, folder)
+    except OSError as error:
+        raise SettingInvalid(
+            f"--draw {folder} cannot be written: {error.strerror}; make room or name another folder"
+        ) from None
+    return 0
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SettingInvalid(
+            f"--draw {folder} cannot be made: {error.strerror}; name a folder that may be written"
+        ) from None
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[int], None]]:
+    """What to call when so many more photographs were read.
+
+    Shown on standard error where that is a terminal; not where the results go to it as well.
+    """
+    if not sys.stderr.isatty() or sys.stdout.isatty():
+        yield lambda photos: None
+        return
+    from rich.console import Console
+    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    told = TextColumn("{task.completed} photographs read, {task.fields[speed]:.1f} a second")
+    columns = (SpinnerColumn(), told, TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("", total=None, speed=0.0)
+
+        def advance(photos: int) -> None:
+            read, elapsed = bar.tasks[0].completed + photos, bar.tasks[0].elapsed or 1.0
+            bar.update(task, completed=read, speed=read / elapsed)
+
+        yield advance

@@ -1,0 +1,96 @@
+"""`hkplates search`: a mark, half a mark or a misread one, with the reason for each answer."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+import typer
+
+from cli.context import opened_engine
+from hkplates.database.engine import require_current_schema
+from hkplates.database.queries.mark_search import (
+    Asked,
+    Match,
+    Matches,
+    PatternInvalid,
+    misread,
+    search,
+)
+from hkplates.embedded import servers as embedded
+from hkplates.formatting import shown
+from hkplates.settings import Settings
+from hkplates.time_ranges import HONG_KONG
+
+HEAD = f"{'mark':<9} {'score':>6} {'read':>5}  {'taken (Hong Kong)':<17} why"
+
+
+def run_search(asked: Asked, settings: Settings, *, as_json: bool) -> int:
+    """Print what was found; the exit status.
+
+    Raises:
+        typer.BadParameter: the pattern is no mark, or too loose.
+    """
+    with opened_engine(embedded.resolve_database_url(settings)) as engine:
+        require_current_schema(engine)
+        try:
+            matches = search(engine, asked)
+        except PatternInvalid as error:
+            raise typer.BadParameter(str(error)) from None
+        corrected = [] if as_json or matches.found else misread(engine, asked)
+    typer.echo(
+        json.dumps(as_document(asked, matches)) if as_json else in_words(asked, matches, corrected)
+    )
+    return 0
+
+
+def as_document(asked: Asked, matches: Matches) -> dict[str, Any]:
+    """What `--json` prints: a contract."""
+    return {
+        "pattern": asked.pattern,
+        "limit": asked.most,
+        "note": matches.note,
+        "sightings": [_plain(match) for match in matches.found],
+    }
+
+
+def _plain(match: Match) -> dict[str, Any]:
+    fields = asdict(match)
+    fields["taken_at"] = match.taken_at.isoformat() if match.taken_at else None
+    return fields
+
+
+def in_words(asked: Asked, matches: Matches, corrected: Sequence[tuple[str, str]] = ()) -> str:
+    """Two lines for each sighting, the likeliest first: what was read and why, and the photo.
+
+    `corrected` is told where nothing was found: what was read so, and what it bears in truth.
+    """
+    lines = [HEAD, *(line for match in matches.found for line in _lines(match))]
+    if not matches.found:
+        lines = [
+            _nothing(asked),
+            *(f"One was read as {read}; a person corrected it to {it}." for read, it in corrected),
+        ]
+    if len(matches.found) == asked.most:
+        lines.append(f"The first {asked.most}; more with --limit.")
+    if matches.note:
+        lines.append(f"Note: {matches.note}")
+    return "\n".join(lines)
+
+
+def _lines(match: Match) -> list[str]:
+    taken = match.taken_at.astimezone(HONG_KONG) if match.taken_at else None
+    when = f"{taken:%Y-%m-%d %H:%M}" if taken else ""
+    numbers = f"{match.score:6.3f} {match.confidence:5.2f}"
+    return [f"{match.mark:<9} {numbers}  {when:<17} {match.why}", f"  {shown(match.uri)}"]
+
+
+def _nothing(asked: Asked) -> str:
+    narrowed = any(one is not None for one in (asked.since, asked.until, asked.prefix))
+    hint = (
+        "ask without --since, --until and --prefix"
+        if narrowed
+        else "put ? for a character you are not sure of, or * for any number of them"
+    )
+    like = " or anything like it" if asked.look_alikes else ""
+    return f"No plate bears {asked.pattern}{like}. You may {hint}."

@@ -1,0 +1,147 @@
+"""`hkplates sql`: psql on the results, with the address and the password handed over in silence."""
+
+import os
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psycopg
+import redis
+import typer
+
+from hkplates.database.engine import connection_arguments
+from hkplates.embedded import postgres
+from hkplates.embedded import servers as embedded
+from hkplates.errors import ServersNotRunning, SetupError
+from hkplates.settings import Settings
+
+LEAVING_SECONDS = 1.0
+BY_AND_BY = ("--set", "FETCH_COUNT=2000")
+"""Has psql print millions of rows without holding them."""
+
+# libpq's variables, by the names that connection strings use.
+_VARIABLES = {
+    "host": "PGHOST",
+    "port": "PGPORT",
+    "user": "PGUSER",
+    "password": "PGPASSWORD",
+    "dbname": "PGDATABASE",
+    "sslmode": "PGSSLMODE",
+    "sslrootcert": "PGSSLROOTCERT",
+    "sslcert": "PGSSLCERT",
+    "sslkey": "PGSSLKEY",
+    "sslcrl": "PGSSLCRL",
+    "channel_binding": "PGCHANNELBINDING",
+    "gssencmode": "PGGSSENCMODE",
+    "target_session_attrs": "PGTARGETSESSIONATTRS",
+    "connect_timeout": "PGCONNECT_TIMEOUT",
+    "application_name": "PGAPPNAME",
+    "client_encoding": "PGCLIENTENCODING",
+    "passfile": "PGPASSFILE",
+    "service": "PGSERVICE",
+    "options": "PGOPTIONS",
+}
+
+
+def run_psql(
+    query: str | None, settings: Settings, *, as_csv: bool = False, as_json: bool = False
+) -> int:
+    """Run one query, or give a prompt where there is none; psql's exit status.
+
+    The embedded servers are started for as long as it takes, where no other database is named;
+    they run on where somebody else has come to use them meanwhile.
+
+    Raises:
+        SetupError: there is no psql.
+    """
+    if (as_csv or as_json) and not query:
+        raise typer.BadParameter("--csv and --json print the answer to a query; name one")
+    if as_csv and as_json:
+        raise typer.BadParameter("either --csv or --json")
+    arguments = _arguments(query, as_csv, as_json) if query else []
+    with _database(settings) as url:
+        return subprocess.run(
+            [_program(), "--no-psqlrc", "--set", "ON_ERROR_STOP=1", *arguments],
+            env={**os.environ, **_environment(url)},
+            check=False,
+        ).returncode
+
+
+def _arguments(query: str, as_csv: bool, as_json: bool) -> list[str]:
+    # One answer is printed whole; at the prompt a pager is welcome.
+    asked = ["--pset=pager=off", "--command"]
+    if as_csv:
+        return ["--csv", *BY_AND_BY, *asked, query]
+    if as_json:
+        return ["--no-align", "--tuples-only", *BY_AND_BY, *asked, _one_object_a_line(query)]
+    return [*asked, query]
+
+
+def _one_object_a_line(query: str) -> str:
+    # Postgres itself writes the JSON: numbers, lists and moments as they are. The line's end keeps
+    # a comment at the end of the query from taking the bracket with it.
+    inner = query.rstrip().rstrip(";")
+    return f"SELECT to_json(answer.*) FROM ({inner}\n) AS answer"  # noqa: S608 - it is their SQL
+
+
+@contextmanager
+def _database(settings: Settings) -> Iterator[str]:
+    try:
+        url = embedded.resolve_database_url(settings)
+    except ServersNotRunning:
+        started = embedded.start(settings.data_folder)
+    else:
+        yield url
+        return
+    try:
+        yield started.database_url
+    finally:
+        if not _used_by_others(started):
+            embedded.stop(settings.data_folder)
+
+
+def _used_by_others(servers: embedded.Servers) -> bool:
+    """Whether anybody stays connected to either server: a worker is to both, all the time."""
+    until = time.monotonic() + LEAVING_SECONDS
+    try:
+        while used := _has_clients(servers):
+            if time.monotonic() > until:
+                break
+            time.sleep(0.1)  # our own psql's connection may still be closing
+    except (psycopg.Error, redis.RedisError):
+        return False  # one has stopped; so may the other
+    return used
+
+
+def _has_clients(servers: embedded.Servers) -> bool:
+    query = (
+        "SELECT EXISTS (SELECT FROM pg_stat_activity "
+        "WHERE backend_type = 'client backend' AND pid <> pg_backend_pid())"
+    )
+    with psycopg.connect(servers.database_url, connect_timeout=5) as connection:
+        [database] = connection.execute(query).fetchone() or [False]
+    with redis.Redis.from_url(servers.broker_url, socket_timeout=5) as client:
+        return bool(database) or len(client.client_list()) > 1
+
+
+def _environment(url: str) -> dict[str, str]:
+    """In the environment and not among the arguments, which every user of the machine can read."""
+    parts = connection_arguments(url)
+    return {variable: parts[name] for name, variable in _VARIABLES.items() if name in parts}
+
+
+def _program() -> str:
+    """The machine's own psql, else the one that comes with the embedded PostgreSQL."""
+    found = shutil.which("psql")
+    if found:
+        return found
+    try:
+        return str(Path(postgres.programs_folder()) / "psql")
+    except SetupError:
+        raise SetupError(
+            "There is no psql here; install it (Debian: postgresql-client), "
+            "or run: pip install 'hkplates[local]'"
+        ) from None

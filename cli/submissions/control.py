@@ -1,0 +1,159 @@
+"""`hkplates pause`, `resume`, `cancel` and `retry`: steer submissions that others work on."""
+
+import json
+from collections import Counter
+from dataclasses import asdict
+from typing import Literal
+
+import sqlalchemy as sa
+import typer
+
+from cli.context import opened_engine, reasons_in_words
+from cli.submissions.failures import require_reason
+from cli.submissions.status import require_submission
+from hkplates.database.engine import require_current_schema
+from hkplates.database.ledger.control import Change, Retried
+from hkplates.database.ledger.intake import Ledger
+from hkplates.database.queries import submissions as queries
+from hkplates.database.queries.submissions import SubmissionRow
+from hkplates.embedded import servers as embedded
+from hkplates.formatting import counted, titled
+from hkplates.reporting.next_steps import same_command, sends
+from hkplates.settings import Settings
+
+Verb = Literal["pause", "resume", "cancel"]
+
+
+def steer(verb: Verb, submission_id: int, settings: Settings, *, as_json: bool) -> int:
+    """`hkplates pause`, `resume` or `cancel`; the exit status."""
+    with opened_engine(embedded.resolve_database_url(settings)) as engine:
+        require_current_schema(engine)
+        require_submission(engine, submission_id)
+        ledger = Ledger(engine)
+        acts = {"pause": ledger.pause, "resume": ledger.resume, "cancel": ledger.cancel}
+        change = acts[verb](submission_id)
+        row = require_submission(engine, submission_id)
+        if change is not None and not as_json:
+            cancelled = queries.counts(engine, submission_id).cancelled if verb == "cancel" else 0
+            typer.echo(in_words(verb, change, row, cancelled))
+    if change is not None and as_json:
+        typer.echo(json.dumps(asdict(change)))
+    return 0
+
+
+def in_words(verb: Verb, change: Change, row: SubmissionRow, cancelled: int) -> str:
+    """What was done, or that it was so already, and what now. `cancelled`: its images that are."""
+    told = _told(row)
+    if verb == "cancel" and change.after == "cancelled":
+        return f"{told} {_cancelled(change, cancelled)}. {_anew(row)}".rstrip()
+    if change.before == change.after:
+        return f"{told} {_unchanged(verb, change.after, row)}".rstrip()
+    if verb == "pause":
+        return (
+            f"{told} is paused: workers finish what they have begun. "
+            f"To let it go on: hkplates resume {change.submission}"
+        )
+    if change.after == "finished":
+        return f"{told} goes on, and has finished: nothing was left to do."
+    return f"{told} goes on; {sends(row)}"
+
+
+def _told(row: SubmissionRow) -> str:
+    return f"Submission {row.id} of {titled(row.source, row.name)}"
+
+
+def _cancelled(change: Change, cancelled: int) -> str:
+    parts = []
+    if cancelled:
+        parts.append(f"{counted(cancelled, 'image')} will not be read")
+    if change.kept:
+        kept = counted(change.kept, "image stays as it was", "images stay as they were")
+        parts.append(f"{kept} read before")
+    verb = "was cancelled already" if change.before == change.after else "is cancelled"
+    return f"{verb}: {', '.join(parts) or 'no image was left to read'}"
+
+
+def _anew(row: SubmissionRow) -> str:
+    again = same_command(row)
+    return f"To read them after all: {again}" if again else ""
+
+
+def _unchanged(verb: Verb, state: str, row: SubmissionRow) -> str:
+    """Why nothing was done."""
+    if state == "finished":
+        return f"has finished; there is nothing to {verb}."
+    if state == "cancelled":
+        return f"was cancelled. {_anew(row)}"
+    if state == "paused":
+        return f"is paused already. To let it go on: hkplates resume {row.id}"
+    return f"is not paused; it is {state} already."
+
+
+def retry(
+    submission_id: int | None, reason: str | None, settings: Settings, *, as_json: bool
+) -> int:
+    """`hkplates retry`; the exit status."""
+    require_reason(reason)
+    with opened_engine(embedded.resolve_database_url(settings)) as engine:
+        require_current_schema(engine)
+        if submission_id is not None:
+            require_submission(engine, submission_id)
+        retried = Ledger(engine).retry(submission_id, reason)
+        if as_json:
+            typer.echo(_as_json(retried))
+            return 0
+        if not retried and submission_id is not None:
+            # Nothing has failed in it: that it was cancelled is told all the same.
+            row = require_submission(engine, submission_id)
+            retried = [Retried(row.id, row.source, row.state)]
+        typer.echo(_retried_in_words(engine, retried))
+    return 0
+
+
+def _as_json(retried: list[Retried]) -> str:
+    """What `--json` prints: a contract."""
+    reasons = _reasons(retried)
+    submissions = [
+        {"submission": one.submission, "state": one.state, "reasons": dict(one.reasons)}
+        for one in retried
+    ]
+    return json.dumps(
+        {"images": sum(reasons.values()), "reasons": reasons, "submissions": submissions}
+    )
+
+
+def _retried_in_words(engine: sa.Engine, retried: list[Retried]) -> str:
+    reasons = _reasons(retried)
+    if not reasons:
+        lines = ["No image is to be tried again."]
+    else:
+        images = counted(sum(reasons.values()), "image waits", "images wait")
+        lines = [f"{images} to be tried again: {reasons_in_words(reasons)}."]
+    for one in retried:
+        if row := queries.submission(engine, one.submission):
+            lines += _where(one, row)
+    return "\n".join(lines)
+
+
+def _where(one: Retried, row: SubmissionRow) -> list[str]:
+    """What sends the images of one submission, or why they are left alone."""
+    told = _told(row)
+    if one.state == "cancelled":
+        again = same_command(row)
+        return [f"{told} was cancelled; to read its images: {again}"] if again else []
+    if not one.images:
+        return []
+    if one.state == "paused":
+        return [
+            f"{told}: {counted(one.images, 'image')}; it is paused, to let it go on: "
+            f"hkplates resume {one.submission}"
+        ]
+    return [f"{told}: {counted(one.images, 'image')}; {sends(row)}"]
+
+
+def _reasons(retried: list[Retried]) -> dict[str, int]:
+    """Over all submissions, the most frequent first."""
+    total: Counter[str] = Counter()
+    for one in retried:
+        total.update(one.reasons)
+    return dict(total.most_common())

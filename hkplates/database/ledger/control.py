@@ -1,0 +1,169 @@
+"""What people do to submissions: pause, resume, cancel, and try failed images again.
+
+Each may be repeated: what holds already is left alone and told as it is. Cancelling and trying
+again change many images, some thousands in a transaction, so that no worker waits long for a row;
+broken off in the middle, the same call does the rest.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import chain
+
+import sqlalchemy as sa
+
+from hkplates.database.ledger import control_sql as sql
+from hkplates.database.ledger import intake_sql as ledger_sql
+
+BATCH = 5000
+"""Images that are changed in one transaction."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What became of a submission: its state before and after, and images that were changed.
+
+    `cancelled` images were never looked at to the end; `kept` ones had been, under an earlier model
+    version, and are done as they were.
+    """
+
+    submission: int
+    source: str
+    before: str
+    after: str
+    cancelled: int = 0
+    kept: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Retried:
+    """Images of one submission that wait again, by the reason they had, and its state now."""
+
+    submission: int
+    source: str
+    state: str
+    reasons: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def images(self) -> int:
+        return sum(self.reasons.values())
+
+
+class Control:
+    """The part of the ledger that people steer; usable from several threads.
+
+    All methods raise DatabaseUnreachable where Postgres is away.
+    """
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self._engine = engine
+
+    def pause(self, submission_id: int) -> Change | None:
+        """Send no more of a submission, until it is resumed or submitted again.
+
+        What workers have in hand they finish; what waits in the queue comes back to the ledger when
+        a worker looks at it. Only what is listed or worked on can be paused. None: no such
+        submission.
+        """
+        return self._change(submission_id, ("listing", "running"), sql.PAUSE)
+
+    def resume(self, submission_id: int) -> Change | None:
+        """Let a paused submission go on; one with nothing left to do has finished.
+
+        None: no such submission.
+        """
+        change = self._change(submission_id, ("paused",), sql.RESUME)
+        if change is None or (change.before, change.after) != ("paused", "running"):
+            return change
+        with self._engine.begin() as connection:
+            connection.execute(sql.LOCK_SUBMISSION, {"id": submission_id})
+            ended = {"ids": [submission_id]}
+            finished = connection.execute(ledger_sql.FINISH_SUBMISSIONS, ended).one_or_none()
+        after = change.after if finished is None else "finished"
+        return Change(change.submission, change.source, change.before, after)
+
+    def cancel(self, submission_id: int) -> Change | None:
+        """End a submission: its images that wait or are queued will not be read.
+
+        What a worker finds out about them later changes nothing. A finished submission stays so.
+        None: no such submission.
+        """
+        unfinished = ("listing", "running", "paused")
+        change = self._change(submission_id, unfinished, sql.CANCEL)
+        if change is None or change.after != "cancelled":
+            return change
+        # Also where it was cancelled before: that may have been broken off.
+        states: Counter[str] = Counter()
+        for ids in self._chosen(sql.CHOOSE_UNFINISHED, id=submission_id):
+            with self._engine.begin() as connection:
+                values = {"id": submission_id, "ids": ids}
+                states.update(connection.execute(sql.CANCEL_IMAGES, values).scalars())
+        return Change(
+            change.submission,
+            change.source,
+            change.before,
+            change.after,
+            states["cancelled"],
+            states["done"],
+        )
+
+    def retry(self, submission_id: int | None = None, reason: str | None = None) -> list[Retried]:
+        """Make failed and quarantined images pending, as if they had never been begun.
+
+        Of one submission or all, of one reason or all. A finished submission is running again; a
+        paused one stays paused, with its images waiting. A cancelled one is left alone (its
+        `reasons` are empty): submitting its source again takes its images.
+        """
+        with self._engine.connect() as connection:
+            began = connection.execute(sql.NOW).scalar_one()
+            found = connection.execute(sql.SUBMISSIONS_TO_RETRY, {"id": submission_id})
+            numbers = found.scalars().all()
+        retried = [self._retry(number, reason, began) for number in numbers]
+        return [one for one in retried if one is not None]
+
+    def _retry(self, submission_id: int, reason: str | None, began: datetime) -> Retried | None:
+        values = {"id": submission_id, "reason": reason, "began": began}
+        reasons: Counter[str] = Counter()
+        for ids in chain(self._chosen(sql.CHOOSE_REJECTED, **values), [[]]):
+            with self._engine.begin() as connection:
+                row = connection.execute(sql.LOCK_SUBMISSION, {"id": submission_id}).one_or_none()
+                if row is None:
+                    break
+                if not ids or row.state == "cancelled":
+                    return Retried(row.id, row.source, row.state, dict(reasons.most_common()))
+                reasons += _retry_batch(connection, submission_id, ids)
+        return None
+
+    def _change(
+        self, submission_id: int, changing: tuple[str, ...], statement: sa.TextClause
+    ) -> Change | None:
+        """Bring a submission that is in one of some states to another state."""
+        with self._engine.begin() as connection:
+            row = connection.execute(sql.LOCK_SUBMISSION, {"id": submission_id}).one_or_none()
+            if row is None:
+                return None
+            after = row.state
+            if row.state in changing:
+                after = connection.execute(statement, {"id": submission_id}).scalar_one()
+            return Change(row.id, row.source, row.state, after)
+
+    def _chosen(self, statement: sa.TextClause, **values: object) -> Iterator[list[int]]:
+        """Numbers of images in batches, in their order; nothing is held open between two."""
+        after = 0
+        while ids := self._choose(statement, {**values, "after": after, "limit": BATCH}):
+            yield ids
+            after = ids[-1]
+
+    def _choose(self, statement: sa.TextClause, values: Mapping[str, object]) -> list[int]:
+        with self._engine.connect() as connection:
+            return list(connection.execute(statement, values).scalars())
+
+
+def _retry_batch(connection: sa.Connection, submission_id: int, ids: list[int]) -> Counter[str]:
+    """Images that are still at their end, pending again, and the submission open; by reason."""
+    rows = connection.execute(sql.LOCK_REJECTED, {"id": submission_id, "ids": ids}).all()
+    if rows:
+        connection.execute(sql.RETRY_IMAGES, {"ids": [row.id for row in rows]})
+        connection.execute(sql.REOPEN_SUBMISSION, {"id": submission_id})
+    return Counter(row.reason for row in rows)

@@ -1,0 +1,209 @@
+"""Images that were read to the end, made to wait for another model version.
+
+What was read on them before stays, and sightings shows it, until the new reading is whole.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import JSONB
+
+from hkplates.database.ledger import intake_sql as ledger_sql
+from hkplates.database.ledger.intake import Added, Ledger
+from hkplates.database.ledger.intake import Submission as Opened
+from hkplates.database.schema.images import Image, Plate, Submission
+from hkplates.database.schema.sightings_view import SHOWN, begins, mark
+from hkplates.database.text import like
+
+BATCH = 1000
+"""Images that are changed in one transaction."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which images; what is None narrows nothing, and what is not narrows together.
+
+    `below`: a plate of region HK is read with less confidence. `mark`: a plate has it, in the
+    registry's form and as a person corrected it, where one did; with `?` for one character and `*`
+    for any number; with `below` the same plate. What a person found to be no plate is none.
+    `model`: the version whose reading is the current one. `submission`: the one that last asked for
+    the image. `prefix` with `://` is the beginning of the URI, else of the key. `limit`: so many of
+    them at most, from all over the archive.
+    """
+
+    below: float | None = None
+    mark: str | None = None
+    model: int | None = None
+    submission: int | None = None
+    prefix: str | None = None
+    limit: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reprocessing:
+    """Chooses images to be read again by the model version `target`, and makes them wait.
+
+    An image is chosen where it was read to the end by another version, and ended as done or failed
+    since, or waits. One that is set aside is left alone, as one whose content was replaced.
+    All methods raise DatabaseUnreachable where Postgres is away.
+    """
+
+    engine: sa.Engine
+    wanted: Wanted
+    target: int | None
+
+    def count(self) -> dict[int, int]:
+        """How many images there are to choose, by the version that read them last."""
+        chosen = self._query(None, self.wanted.limit).subquery()
+        query = sa.select(chosen.c.model_version_id, sa.func.count()).group_by(
+            chosen.c.model_version_id
+        )
+        with self.engine.connect() as connection:
+            rows = connection.execute(query.order_by(chosen.c.model_version_id))
+            return {int(number or 0): count for number, count in rows}
+
+    def is_any(self) -> bool:
+        """Whether there is anything to choose."""
+        with self.engine.connect() as connection:
+            return connection.execute(self._query(None, 1)).first() is not None
+
+    def batches(self, submission_id: int | None) -> Iterator[Sequence[int]]:
+        """Numbers of images to choose, as they stood at one moment, a thousand at a time.
+
+        Those that this submission has already are left out, and count towards the limit.
+        """
+        limit = self.wanted.limit
+        if limit is not None and submission_id is not None:
+            limit = max(0, limit - self.owned(submission_id))
+        with self.engine.connect() as connection:
+            connection = connection.execution_options(
+                isolation_level="REPEATABLE READ", postgresql_readonly=True
+            )
+            # Postgres plans a cursor for its first rows unless told that all will be read.
+            connection.execute(sa.text("SET LOCAL cursor_tuple_fraction = 1"))
+            options = {"stream_results": True, "max_row_buffer": BATCH}
+            query = self._query(submission_id, limit)
+            with connection.execute(query, execution_options=options) as result:
+                for rows in result.partitions(BATCH):
+                    yield [row.id for row in rows]
+
+    def take(self, submission_id: int, image_ids: Sequence[int]) -> Added:
+        """Make chosen images pending under the submission, where they still are to be chosen.
+
+        `retried` are those that had ended, `taken_over` those that waited to be read again under
+        another submission. A submission that was cancelled meanwhile takes none.
+        """
+        with self.engine.begin() as connection:
+            values = {"id": submission_id}
+            state = connection.execute(ledger_sql.LOCK_SUBMISSION, values).scalar_one()
+            if state == "cancelled":
+                return Added()
+            connection.execute(ledger_sql.REOPEN_SUBMISSION, values)
+            query = self._query(submission_id, None).where(Image.id.in_(image_ids))
+            rows = connection.execute(query.order_by(Image.id).with_for_update(of=Image)).all()
+            ended = [row.id for row in rows if row.state not in _WAITING]
+            waiting = [row.id for row in rows if row.state in _WAITING]
+            for statement, ids in ((_READ_AGAIN, ended), (_TAKE_OVER, waiting)):
+                if ids:
+                    connection.execute(statement, {"ids": ids, **values})
+        return Added(retried=len(ended), taken_over=len(waiting))
+
+    def open(self, source: str, options: Mapping[str, Any]) -> Opened:
+        """The unfinished submission of this source, else a new one; with these options."""
+        submission = Ledger(self.engine).open_submission(source, options=options)
+        if submission.resumed:
+            statement = sa.text("UPDATE submissions SET options = :options WHERE id = :id")
+            with self.engine.begin() as connection:
+                connection.execute(
+                    statement.bindparams(sa.bindparam("options", type_=JSONB)),
+                    {"id": submission.id, "options": dict(options)},
+                )
+        return submission
+
+    def owned(self, submission_id: int) -> int:
+        """Images of a submission, whatever became of them."""
+        query = sa.select(sa.func.count()).where(Image.submission_id == submission_id)
+        with self.engine.connect() as connection:
+            return connection.execute(query).scalar_one()
+
+    def versions_of(self, submission_id: int) -> dict[int, int]:
+        """Images of a submission that were done since it began, by the version that read them."""
+        query = (
+            sa.select(Image.model_version_id, sa.func.count())
+            .join(Submission, Submission.id == Image.submission_id)
+            .where(Submission.id == submission_id, Image.state == "done")
+            # Where it was cancelled, those that waited are done as they were long before.
+            .where(Image.processed_at >= Submission.created_at)
+            .group_by(Image.model_version_id)
+            .order_by(Image.model_version_id)
+        )
+        with self.engine.connect() as connection:
+            return {int(number or 0): count for number, count in connection.execute(query)}
+
+    def mostly_before(self, submission_id: int) -> int | None:
+        """The version that read most images of a submission before the target did."""
+        with self.engine.connect() as connection:
+            values = {"id": submission_id, "target": self.target}
+            found: int | None = connection.execute(_MOSTLY_BEFORE, values).scalar()
+            return found
+
+    def _query(
+        self, submission_id: int | None, limit: int | None
+    ) -> sa.Select[int, str, int | None]:
+        query = sa.select(Image.id, Image.state, Image.model_version_id).where(
+            Image.model_version_id.is_not(None),
+            Image.state.in_((*_ENDED, *_WAITING)),
+            ~Image.superseded,
+            *_conditions(self.wanted),
+        )
+        if self.target is not None:
+            query = query.where(Image.model_version_id != self.target)
+        if submission_id is not None:
+            query = query.where(Image.submission_id != submission_id)
+        if limit is None:
+            return query
+        # From all over the archive, and the same ones each time: a sample to compare by.
+        return query.order_by(sa.func.hashint8(Image.id), Image.id).limit(limit)
+
+
+_ENDED = ("done", "failed")
+_WAITING = ("pending", "queued")
+
+_READ_AGAIN = sa.text(f"""
+    UPDATE images SET submission_id = :id, {ledger_sql.AGAIN}
+     WHERE id = ANY(CAST(:ids AS bigint[]))
+""")  # noqa: S608  (a constant of ours)
+
+_TAKE_OVER = sa.text("""
+    UPDATE images SET submission_id = :id WHERE id = ANY(CAST(:ids AS bigint[]))
+""")
+
+_MOSTLY_BEFORE = sa.text("""
+    SELECT earlier_versions.model_version_id
+      FROM images JOIN earlier_versions ON image_id = images.id
+     WHERE submission_id = :id AND images.model_version_id = :target
+     GROUP BY 1 ORDER BY count(*) DESC, 1 DESC LIMIT 1
+""")
+
+
+def _conditions(wanted: Wanted) -> Iterator[sa.ColumnElement[bool]]:
+    if wanted.model is not None:
+        yield Image.model_version_id == wanted.model
+    if wanted.submission is not None:
+        yield Image.submission_id == wanted.submission
+    if wanted.prefix is not None:
+        yield begins(wanted.prefix)
+    if of_plate := list(_plate_conditions(wanted)):
+        yield sa.exists().where(*SHOWN, *of_plate)
+
+
+def _plate_conditions(wanted: Wanted) -> Iterator[sa.ColumnElement[bool]]:
+    if wanted.mark is not None:
+        yield mark.like(like(wanted.mark))
+    if wanted.below is not None:
+        # As it is stored: 0.9 has more digits than a REAL, and would take in the 0.9 there.
+        yield Plate.confidence < sa.cast(wanted.below, sa.REAL)
+        # Other countries' plates are read badly on any day; this reader never learned them.
+        yield Plate.region == "HK"

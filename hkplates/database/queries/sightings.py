@@ -1,0 +1,196 @@
+"""Everything about one plate, and what stands beside it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from hkplates.database.reviews.reviews import Review
+from hkplates.database.row_ids import numbered
+from hkplates.database.schema import sightings_view as shown
+from hkplates.database.schema.images import Image, ModelVersion, Plate
+from hkplates.database.schema.reviews import Review as ReviewRow
+from hkplates.database.schema.sightings_view import SHOWN
+from hkplates.recognition import marks
+from hkplates.recognition.geometry import LEAST_OVERLAP, overlap
+
+Seen = tuple[datetime | None, int]
+"""When a plate was photographed, and the plate's number: where a page of a timeline ends."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """A plate on its photograph.
+
+    `mark`, `text` and `series` are as a person corrected them, where one did; `read_mark` and
+    `read_text` as they were read. `quad` has four corners (x, y), clockwise from the plate's own
+    top left, and `box` left, top, width and height, in pixels of the upright photograph, which is
+    `width` by `height`. `candidates` are dictionaries of text and confidence, the likeliest first;
+    confidences and scores 0 to 1. `shown`: it is one of the view sightings; else another model
+    version has read the photograph since, it was replaced, or a person found no plate there.
+    """
+
+    plate_id: int
+    mark: str
+    text: str
+    series: str
+    read_mark: str
+    read_text: str
+    region: str
+    rows: int
+    colour: str
+    confidence: float
+    character_confidences: list[float]
+    candidates: list[dict[str, Any]]
+    box: list[float]
+    quad: list[list[float]]
+    detector_score: float
+    reader: str
+    position: int
+    model_version_id: int
+    model_detector: str
+    model_reader: str
+    image_id: int
+    submission_id: int
+    store: str
+    bucket: str
+    key: str
+    etag: str
+    uri: str
+    width: int | None
+    height: int | None
+    taken_at: datetime | None
+    processed_at: datetime | None
+    milliseconds: int | None
+    shown: bool
+    review: Review | None
+
+    @property
+    def seen(self) -> Seen:
+        """What `of_mark` takes as `before`, for the page that follows this sighting."""
+        return self.taken_at, self.plate_id
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What a plate looks like: its colour (white, yellow or other), and in how many rows it is."""
+
+    colour: str = "white"
+    rows: int = 1
+
+
+def sighting(engine: sa.Engine, plate_id: int) -> Sighting | None:
+    """One plate, of whichever model version; None where there is none of this number."""
+    found = _found(engine, _EVERY.where(numbered(Plate.id, plate_id)))
+    return found[0] if found else None
+
+
+def looks(engine: sa.Engine, plate_ids: Sequence[int]) -> dict[int, Look]:
+    """How each of these plates looks; those that are not there any more are left out."""
+    query = sa.select(Plate.id, Plate.colour, Plate.rows).where(Plate.id.in_(plate_ids))
+    with engine.connect() as connection:
+        return {row.id: Look(row.colour, row.rows) for row in connection.execute(query)}
+
+
+def neighbours(engine: sa.Engine, plate_id: int) -> list[Sighting]:
+    """The other sightings on the same photograph, from left to right."""
+    others = ~numbered(Plate.id, plate_id)
+    query = _EVERY.where(Image.id == _image_of(plate_id), others, *SHOWN)
+    return _found(engine, query.order_by(Plate.position))
+
+
+def other_readings(engine: sa.Engine, plate_id: int) -> list[Sighting]:
+    """What other model versions read at the place of a plate, the newest version first."""
+    query = _EVERY.where(Image.id == _image_of(plate_id))
+    found = _found(engine, query.order_by(Plate.model_version_id.desc(), Plate.position))
+    here = next((one for one in found if one.plate_id == plate_id), None)
+    if here is None:
+        return []
+    return [
+        one
+        for one in found
+        if one.model_version_id != here.model_version_id
+        and overlap(_corners(one), _corners(here)) >= LEAST_OVERLAP
+    ]
+
+
+def of_mark(
+    engine: sa.Engine, mark: str, *, before: Seen | None = None, limit: int = 50
+) -> list[Sighting]:
+    """The sightings of one mark (blanks and case do not count, I is 1), the latest first.
+
+    Those without a time come last. With `before`, those that follow that one.
+    """
+    when = Image.taken_at.desc().nulls_last()
+    query = _EVERY.where(shown.mark == marks.canonical(mark), *SHOWN).order_by(
+        when, Plate.id.desc()
+    )
+    if before is not None:
+        query = query.where(_after(before))
+    return _found(engine, query.limit(limit))
+
+
+def _after(seen: Seen) -> sa.ColumnElement[bool]:
+    moment, plate_id = seen
+    if moment is None:
+        return sa.and_(Image.taken_at.is_(None), Plate.id < plate_id)
+    return sa.or_(
+        sa.tuple_(Image.taken_at, Plate.id) < sa.tuple_(moment, plate_id),
+        Image.taken_at.is_(None),
+    )
+
+
+def _image_of(plate_id: int) -> sa.ScalarSelect[int]:
+    return sa.select(Plate.image_id).where(numbered(Plate.id, plate_id)).scalar_subquery()
+
+
+def _found(engine: sa.Engine, query: sa.Select[Any]) -> list[Sighting]:
+    with engine.connect() as connection:
+        return [_sighting(row._mapping) for row in connection.execute(query)]
+
+
+def _sighting(row: Mapping[Any, Any]) -> Sighting:
+    plain = {name: row[name] for name in _PLAIN}
+    said = {field.name: row[f"review_{field.name}"] for field in fields(Review)}
+    return Sighting(**plain, review=None if said["id"] is None else Review(**said))
+
+
+def _corners(one: Sighting) -> list[tuple[float, float]]:
+    return [(x, y) for x, y in one.quad]
+
+
+_PLAIN = tuple(field.name for field in fields(Sighting) if field.name != "review")
+_NAMED: dict[str, sa.ColumnElement[Any]] = {
+    "plate_id": Plate.__table__.c.id,
+    "mark": shown.mark,
+    "text": shown.text,
+    "series": shown.series,
+    "read_mark": Plate.__table__.c.mark,
+    "read_text": Plate.__table__.c.text,
+    "model_detector": ModelVersion.__table__.c.detector,
+    "model_reader": ModelVersion.__table__.c.reader,
+    "image_id": Image.__table__.c.id,
+    "uri": shown.uri,
+    "shown": sa.and_(*SHOWN),
+}
+
+
+def _column(name: str) -> sa.ColumnElement[Any]:
+    if name in _NAMED:
+        return _NAMED[name].label(name)
+    table = Plate if name in Plate.__table__.c else Image
+    return table.__table__.c[name]
+
+
+_EVERY = (
+    sa.select(
+        *(_column(name) for name in _PLAIN),
+        *(column.label(f"review_{column.name}") for column in ReviewRow.__table__.c),
+    )
+    .select_from(Plate)
+    .join(Image, Image.id == Plate.image_id)
+    .join(ModelVersion, ModelVersion.id == Plate.model_version_id)
+    .outerjoin(ReviewRow, sa.and_(ReviewRow.plate_id == Plate.id, ReviewRow.current))
+)

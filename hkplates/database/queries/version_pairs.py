@@ -1,0 +1,93 @@
+"""What two model versions read on the same images, side by side, in constant memory."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import groupby
+from operator import attrgetter
+from typing import Any
+
+import sqlalchemy as sa
+
+from hkplates.recognition.geometry import Corners
+
+BATCH_ROWS = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A plate as one version read it; `corners` in pixels of the upright photograph."""
+
+    mark: str
+    text: str
+    region: str
+    rows: int
+    colour: str
+    confidence: float
+    corners: Corners
+
+
+@dataclass(frozen=True, slots=True)
+class TwiceRead:
+    """An image that both versions looked at to the end; no plates are a result too."""
+
+    image_id: int
+    uri: str
+    old: list[Reading] = field(default_factory=list)
+    new: list[Reading] = field(default_factory=list)
+
+
+def read_by_both(
+    engine: sa.Engine, old: int, new: int, submission: int | None = None
+) -> Iterator[TwiceRead]:
+    """The images that both versions have read, of one submission or all, in the order of their
+    numbers and as they stand at one moment. Replaced contents are left out.
+
+    Raises:
+        DatabaseUnreachable: Postgres went away.
+    """
+    values = {"old": old, "new": new, "submission": submission}
+    with engine.connect() as connection:
+        connection = connection.execution_options(
+            isolation_level="REPEATABLE READ", postgresql_readonly=True
+        )
+        # Postgres plans a cursor for its first rows unless told that all will be read.
+        connection.execute(sa.text("SET LOCAL cursor_tuple_fraction = 1"))
+        options = {"stream_results": True, "max_row_buffer": BATCH_ROWS}
+        with connection.execute(_READ_BY_BOTH, values, execution_options=options) as rows:
+            for _, of_image in groupby(rows, attrgetter("id")):
+                yield _image(list(of_image))
+
+
+def _image(rows: list[sa.Row[Any]]) -> TwiceRead:
+    image = TwiceRead(rows[0].id, rows[0].uri)
+    for row in rows:
+        if row.is_new is not None:
+            (image.new if row.is_new else image.old).append(_reading(row))
+    return image
+
+
+def _reading(row: sa.Row[Any]) -> Reading:
+    corners = tuple((x, y) for x, y in row.quad)
+    return Reading(
+        row.mark, row.text, row.region, row.plate_rows, row.colour, row.confidence, corners
+    )
+
+
+# A version that read an image is either its current one or one of the earlier ones, never both: of
+# two, one at least is noted as earlier, and those may be few.
+_READ_BY_BOTH = sa.text("""
+    WITH noted AS (
+        SELECT image_id, count(*) AS versions FROM earlier_versions
+         WHERE model_version_id IN (:old, :new) GROUP BY image_id)
+    SELECT images.id,
+           CASE images.store WHEN 's3' THEN 's3://' || images.bucket || '/' || images.key
+                ELSE 'file://' || rtrim(images.bucket, '/') || '/' || images.key END AS uri,
+           plates.model_version_id = :new AS is_new,
+           mark, text, region, plates.rows AS plate_rows, colour, confidence, quad
+      FROM noted JOIN images ON images.id = noted.image_id
+      LEFT JOIN plates ON plates.image_id = images.id AND plates.model_version_id IN (:old, :new)
+     WHERE NOT images.superseded
+       AND (versions = 2 OR images.model_version_id IN (:old, :new))
+       AND (CAST(:submission AS bigint) IS NULL OR images.submission_id = :submission)
+     ORDER BY images.id, plates.position
+""")

@@ -1,0 +1,50 @@
+"""What the view sightings shows of a plate, in SQLAlchemy, for those who also ask for what it hides
+or need other columns."""
+
+import re
+
+import sqlalchemy as sa
+
+from hkplates.database.schema.images import Image, Plate
+from hkplates.database.text import storable
+
+uri = sa.case(
+    (Image.store == "s3", "s3://" + Image.bucket + "/" + Image.key),
+    else_="file://" + sa.func.rtrim(Image.bucket, "/") + "/" + Image.key,
+)
+mark = sa.func.coalesce(Plate.corrected_mark, Plate.mark)
+text = sa.func.coalesce(Plate.corrected_text, Plate.text)
+series = sa.func.coalesce(Plate.corrected_series, Plate.series)
+
+CURRENT = (
+    Image.id == Plate.image_id,
+    Image.model_version_id == Plate.model_version_id,
+    ~Image.superseded,
+)
+"""The plate is of its image's current model version, and the image of its key's content."""
+SHOWN = (*CURRENT, Plate.review.is_distinct_from("not_a_plate"))
+
+
+_KEY = re.compile(r"s3://[^/]*/(.*)", re.DOTALL)
+INDEXED: sa.ColumnElement[int] = sa.literal_column("64")
+"""Characters of a key that its index knows."""
+
+
+def begins(
+    prefix: str,
+    key: sa.ColumnElement[str] = Image.__table__.c.key,
+    uri: sa.ColumnElement[str] = uri,
+) -> sa.ColumnElement[bool]:
+    """That an image's URI (where the prefix has `://`), else its key, begins so."""
+    prefix = storable(prefix)
+    if "://" not in prefix:
+        return _begins(key, prefix)
+    found = _KEY.fullmatch(prefix)
+    whole = sa.func.starts_with(uri, prefix)
+    return whole if found is None else sa.and_(whole, _begins(key, found[1]))
+
+
+def _begins(key: sa.ColumnElement[str], prefix: str) -> sa.ColumnElement[bool]:
+    """Said twice: as the index on the keys' beginnings has it, and of the whole key."""
+    beginning = sa.func.starts_with(sa.func.left(key, INDEXED), sa.func.left(prefix, INDEXED))
+    return sa.and_(beginning, sa.func.starts_with(key, prefix))

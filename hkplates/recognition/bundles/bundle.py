@@ -1,0 +1,155 @@
+"""A trained model as a folder that explains itself: weights, config.json, and their hashes.
+
+::
+
+    bundle/
+      config.json     input sizes, colour order, classes, threshold, how it was trained,
+                      and "files": the SHA-256 of every file beside it
+      model.tflite    for LiteRT
+      refiner.tflite  for LiteRT: the detector's second network, if it has one
+      saved_model/    for TensorFlow; an installation without TensorFlow may leave it out
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hkplates.errors import BundleInvalid
+from hkplates.recognition.bundles.choices import RuntimeName
+from hkplates.recognition.calibration import Certainty
+from hkplates.recognition.score_fusion import Belief
+
+CONFIG = "config.json"
+REFINER = "refiner.tflite"
+LEAST_WARMTH = 0.05  # of the detector; below it nothing is a plate
+FORMAT = 1
+WEIGHTS: dict[RuntimeName, str] = {"litert": "model.tflite", "tensorflow": "saved_model/"}
+REMEDY = "Restore it from the repository, or train it again (models/README.md)."
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """An opened model folder, whose files are what its config says.
+
+    `sha256` names the whole: the hash of config.json, which holds the hashes of all other files,
+    whether or not they were needed and lie there.
+    """
+
+    folder: Path
+    config: Mapping[str, Any]
+    sha256: str
+
+    @property
+    def inputs(self) -> tuple[tuple[int, int], ...]:
+        """Heights and widths, in pixels, of the inputs to choose from."""
+        return _sizes(self.config["inputs"])
+
+    @property
+    def large_inputs(self) -> tuple[tuple[int, int], ...]:
+        """Those for large photographs; none where they go into the others."""
+        return _sizes(self.config.get("large_inputs", ()))
+
+    @property
+    def threshold(self) -> float:
+        """Least score of what is reported at all."""
+        return float(self.config["threshold"])
+
+    @property
+    def first_threshold(self) -> float:
+        """Least warmth of a place that is looked at at all."""
+        return float(self.config.get("first_threshold", LEAST_WARMTH))
+
+    @property
+    def refiner(self) -> Path | None:
+        """The network that looks at each find again; None where the detector is alone."""
+        return self.folder / REFINER if REFINER in self.config["files"] else None
+
+    @property
+    def certainty(self) -> Certainty | None:
+        """What makes the networks' answers a probability; None where warmth is the score."""
+        value = self.config.get("certainty")
+        if value is None:
+            return None
+        warmth, lead, shift = (float(number) for number in value)
+        return Certainty(warmth, lead, shift)
+
+    @property
+    def belief(self) -> Belief:
+        """What is made of a detector's score and what was read; the score alone without one."""
+        value = self.config.get("belief")
+        if value is None:
+            return Belief()
+        score, reading, lettered, shift, threshold = (float(number) for number in value)
+        return Belief(score, reading, lettered, shift, threshold)
+
+
+def open_bundle(folder: Path, runtime: RuntimeName = "litert") -> Bundle:
+    """Open a model folder and check every file that this runtime needs against its hash.
+
+    Raises:
+        BundleInvalid: naming the file that is missing, unreadable or not what it should be.
+    """
+    data = _read(folder / CONFIG)
+    try:
+        config = json.loads(data)
+    except ValueError:
+        raise BundleInvalid(f"{folder / CONFIG} is not JSON. {REMEDY}") from None
+    _check_config(folder, config)
+    bundle = Bundle(folder, config, hash_of(data))
+    _check_values(bundle)
+    for name, expected in _needed(folder, config["files"], runtime).items():
+        if hash_of(_read(folder / name)) != expected:
+            raise BundleInvalid(f"{folder / name} is not the file that {CONFIG} names. {REMEDY}")
+    return bundle
+
+
+def hash_of(data: bytes) -> str:
+    """SHA-256 in hexadecimal."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def _check_values(bundle: Bundle) -> None:
+    """A value of the wrong form is named now, and not in the middle of the work."""
+    try:
+        inputs = bundle.inputs, bundle.large_inputs
+        _ = bundle.threshold, bundle.first_threshold, bundle.certainty, bundle.belief
+    except (TypeError, ValueError):
+        inputs = ((), ())
+    if not inputs[0]:
+        path = bundle.folder / CONFIG
+        raise BundleInvalid(f"{path} has sizes or thresholds of the wrong form. {REMEDY}")
+
+
+def _needed(folder: Path, files: Mapping[str, str], runtime: RuntimeName) -> Mapping[str, str]:
+    """All files but the weights of other runtimes."""
+    if not any(name.startswith(WEIGHTS[runtime]) for name in files):
+        raise BundleInvalid(f"{folder / CONFIG} names no {WEIGHTS[runtime]}. {REMEDY}")
+    others = tuple(weights for name, weights in WEIGHTS.items() if name != runtime)
+    return {name: expected for name, expected in files.items() if not name.startswith(others)}
+
+
+def _sizes(pairs: Iterable[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
+    return tuple((int(height), int(width)) for height, width in pairs)
+
+
+def _check_config(folder: Path, config: object) -> None:
+    if not isinstance(config, dict) or config.get("format") != FORMAT:
+        raise BundleInvalid(f"{folder / CONFIG} is not of format {FORMAT}. {REMEDY}")
+    absent = {"inputs", "threshold", "files", "colour_order", "classes"} - set(config)
+    if absent:
+        raise BundleInvalid(f"{folder / CONFIG} lacks {', '.join(sorted(absent))}. {REMEDY}")
+    if not isinstance(config["files"], dict):
+        raise BundleInvalid(f"{folder / CONFIG} does not name its files' hashes. {REMEDY}")
+    outside = [name for name in config["files"] if Path(name).is_absolute() or ".." in name]
+    if outside:
+        raise BundleInvalid(f"{folder / CONFIG} names {outside[0]!r}, outside its folder. {REMEDY}")
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise BundleInvalid(f"{path} cannot be read: {error.strerror}. {REMEDY}") from None

@@ -1,0 +1,219 @@
+"""Find plates in photographs with the trained network, in LiteRT or in TensorFlow.
+
+Both runtimes share what comes before (fit the photograph into the input) and after (peaks of the
+answers, the refiner's look at each); only the middle differs, and a test holds them to the same
+boxes.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from hkplates.errors import BundleInvalid, RuntimeMissing
+from hkplates.recognition.bundles.bundle import LEAST_WARMTH, REMEDY, Bundle, open_bundle
+from hkplates.recognition.bundles.choices import RuntimeName
+from hkplates.recognition.bundles.litert import open_interpreter
+from hkplates.recognition.calibration import Certainty
+from hkplates.recognition.detection.heatmap import Answers, Peak, drop_repeats, find_peaks
+from hkplates.recognition.detection.refiner import Refiner
+from hkplates.recognition.images.decode import letterbox
+from hkplates.recognition.types import Detection, Detector, Photo, Quad, Region
+
+REGIONS: tuple[Region, Region] = ("HK", "other")  # of the network's classes, in their order
+
+# Pixels. Larger photographs mostly show more and smaller plates: of 29 on photographs of
+# 2,560 x 1,920 made of four, the small input finds 22 and the large one 27.
+LARGE_SIDE = 1800
+
+Answer = Callable[[Photo], Answers]
+"""A fitted photograph (H, W, 3) to the network's answers (H/8, W/8, 10)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """A place that may be a plate: corners (4, 2) in pixels of the photograph, and its class.
+
+    `warmth` (0 to 1) is the detector's; `lead` the refiner's log-odds of that class.
+    """
+
+    corners: npt.NDArray[np.float32]
+    label: int
+    warmth: float
+    lead: float | None = None
+
+
+class NetworkDetector:
+    """A detector around anything that can run the network."""
+
+    def __init__(
+        self,
+        answer: Answer,
+        inputs: Sequence[tuple[int, int]],
+        threshold: float,
+        *,
+        large_inputs: Sequence[tuple[int, int]] = (),
+        first_threshold: float = LEAST_WARMTH,
+        refiner: Refiner | None = None,
+        certainty: Certainty | None = None,
+        sha256: str = "",
+    ) -> None:
+        """`inputs` are heights and widths to choose from; `sha256` names the model.
+
+        Photographs of more than LARGE_SIDE pixels go into the `large_inputs`, if there are any.
+        Whatever has a warmth of `first_threshold` is looked at by the `refiner`; `certainty` makes
+        what both say the score that `threshold` is about.
+        """
+        self.answer = answer
+        self._inputs = tuple(inputs)
+        self._large_inputs = tuple(large_inputs) or self._inputs
+        self._first_threshold = first_threshold
+        self._refiner = refiner
+        self._certainty = certainty or Certainty()
+        self.threshold = threshold
+        self.sha256 = sha256
+
+    def detect(self, photo: Photo) -> list[Detection]:
+        """Every plate found, the surest first.
+
+        `photo` is (height, width, 3) uint8 RGB; quads are in its pixels.
+        """
+        return self.reports(self.sights(photo), self._certainty, self.threshold)
+
+    def reports(
+        self, sights: Sequence[Sight], certainty: Certainty, threshold: float
+    ) -> list[Detection]:
+        """Those sights that are plates with a probability of `threshold`, none of them twice."""
+        peaks = [
+            Peak(s.corners, certainty.probability(s.warmth, s.lead or 0.0), s.label) for s in sights
+        ]
+        return [
+            Detection(Quad.from_array(peak.corners), peak.score, REGIONS[peak.label])
+            for peak in drop_repeats([peak for peak in peaks if peak.score >= threshold])
+        ]
+
+    def sights(self, photo: Photo) -> list[Sight]:
+        """What may be a plate, as the refiner sees it, if there is one."""
+        seen = [self._look_at(photo, peak) for peak in self.first_look(photo)]
+        return [sight for sight in seen if sight is not None]
+
+    def first_look(self, photo: Photo) -> list[Peak]:
+        """What may be a plate, before the refiner looks at it; in pixels of the photograph."""
+        inputs = self._large_inputs if max(photo.shape[:2]) > LARGE_SIDE else self._inputs
+        height, width = best_input(photo.shape[1] / photo.shape[0], inputs)
+        fitted, scale, left, top = letterbox(photo, width, height)
+        offset = np.array([left, top], np.float32)
+        peaks = find_peaks(self.answer(fitted), self._first_threshold)
+        return [replace(p, corners=(p.corners - offset) / np.float32(scale)) for p in peaks]
+
+    def _look_at(self, photo: Photo, peak: Peak) -> Sight | None:
+        if self._refiner is None:
+            return Sight(peak.corners, peak.label, peak.score)
+        refined = self._refiner.refine(photo, peak.corners.astype(np.float64))
+        if refined is None:
+            return None
+        label = int(refined.kinds[: len(REGIONS)].argmax())
+        return Sight(
+            refined.corners.astype(np.float32), label, peak.score, lead=refined.lead(label)
+        )
+
+
+class LiteRTDetector(NetworkDetector):
+    """The network in LiteRT on one core: many worker processes share a machine.
+
+    Safe to build before or after a fork; not to be used by two threads at once.
+    """
+
+    def __init__(self, bundle: Bundle, threshold: float | None = None) -> None:
+        """`threshold` replaces the bundle's own.
+
+        Raises:
+            BundleInvalid: where LiteRT cannot load the model.
+        """
+        self._model = bundle.folder / "model.tflite"
+        self._interpreters: dict[tuple[int, ...], Any] = {}
+        super().__init__(self._run, **_settings(bundle, threshold))
+        self._interpreter(bundle.inputs[0])
+
+    def _run(self, photo: Photo) -> Answers:
+        interpreter = self._interpreter(photo.shape[:2])
+        interpreter.set_tensor(interpreter.get_input_details()[0]["index"], photo[None])
+        interpreter.invoke()
+        answers: Answers = interpreter.get_tensor(interpreter.get_output_details()[0]["index"])[0]
+        return answers
+
+    def _interpreter(self, size: tuple[int, ...]) -> Any:
+        """One interpreter for each input size: to resize one costs more than a photograph."""
+        if size not in self._interpreters:
+            self._interpreters[size] = open_interpreter(self._model, (1, *size, 3))
+        return self._interpreters[size]
+
+
+class TensorFlowDetector(NetworkDetector):
+    """The network in TensorFlow, on a GPU where it finds one.
+
+    To be built in the process that uses it: a child forked afterwards hangs.
+    """
+
+    def __init__(self, bundle: Bundle, threshold: float | None = None) -> None:
+        """`threshold` replaces the bundle's own.
+
+        Raises:
+            RuntimeMissing: where TensorFlow is not installed.
+            BundleInvalid: where TensorFlow cannot load the model.
+        """
+        try:
+            import tensorflow as tf
+        except ImportError:
+            raise RuntimeMissing(
+                "TensorFlow is not installed. Run `pip install 'hkplates[tensorflow]'`, or set "
+                "HKPLATES_RUNTIME=litert."
+            ) from None
+        folder = bundle.folder / "saved_model"
+        try:
+            self._loaded = tf.saved_model.load(str(folder))
+        except (OSError, ValueError) as error:
+            raise BundleInvalid(f"TensorFlow cannot load {folder}: {error}. {REMEDY}") from None
+        self._to_tensor = tf.constant
+        super().__init__(self._run, **_settings(bundle, threshold))
+
+    def _run(self, photo: Photo) -> Answers:
+        answers: Answers = self._loaded.answer(self._to_tensor(photo[None])).numpy()[0]
+        return answers
+
+
+def _settings(bundle: Bundle, threshold: float | None) -> dict[str, Any]:
+    """What a bundle says of how its network is used, whatever runs it."""
+    return {
+        "inputs": bundle.inputs,
+        "threshold": bundle.threshold if threshold is None else threshold,
+        "large_inputs": bundle.large_inputs,
+        "first_threshold": bundle.first_threshold,
+        "refiner": bundle.refiner and Refiner(bundle.refiner),
+        "certainty": bundle.certainty,
+        "sha256": bundle.sha256,
+    }
+
+
+def open_detector(folder: Path, runtime: RuntimeName, threshold: float | None = None) -> Detector:
+    """The detector in a bundle's folder, in the runtime named "litert" or "tensorflow".
+
+    Raises:
+        BundleInvalid, RuntimeMissing: see above.
+        ValueError: for another runtime.
+    """
+    runtimes: dict[RuntimeName, Callable[[Bundle, float | None], Detector]] = {
+        "litert": LiteRTDetector,
+        "tensorflow": TensorFlowDetector,
+    }
+    if runtime not in runtimes:
+        raise ValueError(f"expected runtime to be one of {', '.join(runtimes)}, got {runtime!r}")
+    return runtimes[runtime](open_bundle(folder, runtime), threshold)
+
+
+def best_input(aspect: float, inputs: Sequence[tuple[int, int]]) -> tuple[int, int]:
+    """The height and width in which a photograph of width / height `aspect` is shown largest."""
+    return max(inputs, key=lambda size: min(size[1] / aspect, size[0]))

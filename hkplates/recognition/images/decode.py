@@ -1,0 +1,290 @@
+"""From the bytes of a file to upright pixels, and from a photograph to a plate seen straight on.
+
+The header is read first, so that a hostile or huge file costs nothing: JPEG's in jpeg.py, which
+decodes it too; of the others in guards.py, then by Pillow, which decodes them. Pillow knows
+palettes, 16 bits and the many kinds of TIFF.
+"""
+
+import io
+import struct
+import threading
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+from PIL.TiffImagePlugin import TiffImageFile
+
+from hkplates.errors import ImageEmpty, ImageTruncated, ImageUndecodable, ImageUnsupported
+from hkplates.recognition.images import cost_limits as guards
+from hkplates.recognition.images import exif, jpeg
+from hkplates.recognition.images.formats import FORMATS, name_of, unsupported_name
+from hkplates.recognition.types import Crop, Photo, Quad
+
+CROP_MARGIN = 0.4
+"""What a crop shows around its plate on each side, as a share of the plate's height.
+
+Enough to find the plate's edges again where a detector's corners are off.
+"""
+
+TWO_ROWS_ASPECT = 2.6
+"""Plates no wider than this many heights are cut out twice as high."""
+
+# Not at the first picture: a format that is loaded while memory is short is lost to the process.
+Image.init()
+
+# What a damaged file makes Pillow raise.
+_DAMAGE = (
+    *(OSError, SyntaxError, ValueError, TypeError, IndexError, KeyError, EOFError),
+    *(struct.error, OverflowError, NotImplementedError, AttributeError, ZeroDivisionError),
+)
+
+# A decoder that keeps the whole picture as coefficients, of four inks, is given less room.
+_CMYK_SHARE = 0.75
+
+# So is one that holds more than four bytes a pixel, beside Pillow's four.
+_DEEP_SHARE = 0.75
+
+# Bytes a pixel that libwebp takes to open a picture, and with what follows then.
+_OPENING, _LOADING = 16, 8
+
+_HALVED = 0.6  # what is to be scaled by this or less is halved first
+_LEAST_HALVED = 32  # pixels; a row of fewer would be missed
+
+_BAND = 256  # rows turned into RGB at a time: a whole second picture would double the memory
+
+# `warnings.catch_warnings` changes the whole process, so that two threads may not overlap in it.
+_quiet = threading.Lock()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Photograph:
+    """A decoded file: upright RGB pixels, and when it was taken where EXIF tells."""
+
+    pixels: Photo
+    taken_at: datetime | None
+
+
+def decode(data: bytes, *, max_pixels: int) -> Photograph:
+    """Decode JPEG, PNG, WebP, TIFF or BMP to (height, width, 3) uint8 RGB, EXIF turn applied.
+
+    `taken_at` is EXIF's DateTimeOriginal and carries a time zone: EXIF's own offset, else Hong
+    Kong time. Of a file with several pictures the first is taken; transparency is dropped; of
+    16 bits the upper 8 are kept.
+
+    Raises:
+        ImageEmpty, ImageUnsupported, ImageUndecodable: no bytes; another known format; neither.
+        ImageTooLarge: more than `max_pixels`; told from the header, before anything is decoded.
+        ImageTruncated: the file ends before its picture does.
+        MemoryError: this process may not take as much memory as it needs.
+    """
+    if not data:
+        raise ImageEmpty("the file has no bytes")
+    name = _require_format(data)
+    if name == "JPEG":
+        header = jpeg.read_header(data)
+        share = _CMYK_SHARE if header.whole and header.channels == 4 else 1.0
+        guards.require_room(header.width, header.height, max_pixels=max_pixels, share=share)
+        pixels, tags = jpeg.decode(data, header), exif.read_tags(header.exif)
+    else:
+        guards.require_cheap(data, name, max_pixels=max_pixels)
+        with _pillow():
+            pixels, tags = _decode_with_pillow(data, max_pixels)
+    # Pillow turns TIFF itself while it loads.
+    turn = 1 if name == "TIFF" else exif.turn_of(tags)
+    return Photograph(_upright(pixels, turn), exif.taken_at(tags))
+
+
+def _require_format(data: bytes) -> str:
+    unsupported = unsupported_name(data)
+    if unsupported:
+        raise ImageUnsupported(
+            f"{unsupported}; convert it to JPEG, PNG, WebP, TIFF or BMP to have it read"
+        )
+    name = name_of(data)
+    if name not in FORMATS:
+        raise ImageUndecodable(f"not an image but {name}")
+    return name
+
+
+@contextmanager
+def _pillow() -> Iterator[None]:
+    """Pillow without its warnings and its own limit of pixels, in place of which ours stands."""
+    with _quiet, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+        try:
+            yield
+        finally:
+            Image.MAX_IMAGE_PIXELS = limit
+
+
+def _decode_with_pillow(data: bytes, max_pixels: int) -> tuple[Photo, exif.Tags]:
+    picture = _open(data)
+    guards.require_room(*picture.size, max_pixels=max_pixels, share=_share(picture))
+    try:
+        picture.load()
+        tags = exif.read_tags(data if picture.format == "TIFF" else _exif_block(picture))
+        return _as_rgb(picture), tags
+    except _DAMAGE as error:
+        damage = str(error)
+    if "memory" in damage.lower():
+        raise MemoryError(f"not enough memory for the {picture.format} picture")
+    if picture.format == "WEBP":
+        _require_memory(picture.size, _LOADING)
+    if "truncated" in damage.lower() or "not enough" in damage.lower():
+        raise ImageTruncated(f"the {picture.format} data ends before the picture does")
+    raise ImageUndecodable(f"the {picture.format} data is damaged: {damage:.200}")
+
+
+def _share(picture: Image.Image) -> float:
+    """What of the limit a picture is given: less, where a strip of it may be twice as large."""
+    bits = picture.tag_v2.get(258, (8,)) if isinstance(picture, TiffImageFile) else (8,)
+    return _DEEP_SHARE if isinstance(bits, tuple) and sum(bits) > 32 else 1.0
+
+
+def _open(data: bytes) -> Image.Image:
+    try:
+        picture = Image.open(io.BytesIO(data), formats=FORMATS)
+    except _DAMAGE:
+        pass  # what it held is freed before memory is asked for
+    else:
+        _refuse_raw(picture)
+        return picture
+    raise _unreadable(data)
+
+
+def _unreadable(data: bytes) -> ImageTruncated | ImageUndecodable:
+    name = name_of(data)
+    if guards.is_cut_off(data, name):
+        return ImageTruncated(f"a {name} file of {len(data)} bytes without a whole header")
+    if name == "WEBP":
+        _require_memory(guards.webp_size(data) or (0, 0), _OPENING)
+    return ImageUndecodable(f"a {name} file whose header is damaged, or of a kind that is not read")
+
+
+def _require_memory(size: tuple[int, int], bytes_a_pixel: int) -> None:
+    """Where libwebp was given no memory it says only that it failed, as of a damaged picture.
+
+    Raises:
+        MemoryError: this process may not take that much, so that it may have been for this.
+    """
+    np.empty(size[0] * size[1] * bytes_a_pixel, np.uint8)
+
+
+def _refuse_raw(picture: Image.Image) -> None:
+    """Most cameras' raw files are TIFF whose first picture is a thumbnail: too small to read."""
+    tags = picture.tag_v2 if isinstance(picture, TiffImageFile) else {}
+    reduced = tags.get(254, 0)  # NewSubfileType; its lowest bit marks a smaller version
+    if 50706 in tags or (isinstance(reduced, int) and reduced & 1):  # 50706 is DNGVersion
+        raise ImageUnsupported("a camera's raw picture; convert it to JPEG to have it read")
+
+
+def _exif_block(picture: Image.Image) -> bytes:
+    block = picture.info.get("exif")
+    if isinstance(block, bytes):
+        return block
+    # As older ImageMagick writes it into PNG: name, length, then the bytes in hexadecimal.
+    text = picture.info.get("Raw profile type exif")
+    try:
+        return bytes.fromhex("".join(text.split()[2:])) if isinstance(text, str) else b""
+    except ValueError:
+        return b""
+
+
+def _as_rgb(picture: Image.Image) -> Photo:
+    if picture.mode in ("I", "F", "LAB"):
+        raise ImageUnsupported(f"{picture.format} with pixels of mode {picture.mode}")
+    width, height = picture.size
+    rgb = np.empty((height, width, 3), np.uint8)
+    for top in range(0, height, _BAND):
+        band = picture.crop((0, top, width, min(top + _BAND, height)))
+        rgb[top : top + _BAND] = _band_as_rgb(band)
+    return rgb
+
+
+def _band_as_rgb(band: Image.Image) -> Photo:
+    if band.mode.startswith("I;16"):
+        gray = (np.asarray(band) >> 8).astype(np.uint8)
+        return np.repeat(gray[:, :, None], 3, axis=2)
+    return np.asarray(band.convert("RGB"))
+
+
+def _upright(pixels: Photo, turn: int) -> Photo:
+    """Undo the camera's turn; `turn` is EXIF's Orientation, 1 to 8."""
+    turned: npt.NDArray[np.uint8] = pixels
+    if turn in (5, 6, 7, 8):
+        turned = turned.transpose(1, 0, 2)
+    if turn in (2, 3, 6, 7):
+        turned = turned[:, ::-1]
+    if turn in (3, 4, 7, 8):
+        turned = turned[::-1]
+    return np.ascontiguousarray(turned)
+
+
+def letterbox(photo: Photo, width: int, height: int) -> tuple[Photo, float, float, float]:
+    """Scale a photograph into width x height without stretching it, gray around.
+
+    Returns:
+        The (height, width, 3) uint8 picture, and scale, offset_x, offset_y: a point (x, y) of the
+        photograph lies at (x * scale + offset_x, y * scale + offset_y).
+    """
+    high, wide = photo.shape[:2]
+    scale = min(width / wide, height / high)
+    inner = max(1, min(width, round(wide * scale))), max(1, min(height, round(high * scale)))
+    left, top = (width - inner[0]) // 2, (height - inner[1]) // 2
+    boxed = np.full((height, width, 3), 114, np.uint8)
+    # By area in one go takes five times as long or more, and the detector finds the same.
+    boxed[top : top + inner[1], left : left + inner[0]] = cv2.resize(halved(photo, scale)[0], inner)
+    return boxed, scale, float(left), float(top)
+
+
+def halved(photo: Photo, scale: float) -> tuple[Photo, int]:
+    """A picture that is to be shrunk to `scale`, halved as long as that leaves enough of it.
+
+    Returns:
+        The picture, and how many of the photograph's pixels one of its own is wide. Halves are
+        exact and cheap; of an odd number of rows or columns the last one is left out.
+    """
+    times = 1
+    while scale * times <= _HALVED and min(photo.shape[:2]) >= _LEAST_HALVED:
+        high, wide = photo.shape[0] // 2, photo.shape[1] // 2
+        even = photo[: 2 * high, : 2 * wide]
+        photo = np.asarray(cv2.resize(even, (wide, high), interpolation=cv2.INTER_AREA), np.uint8)
+        times *= 2
+    return photo, times
+
+
+def rectify(photo: Photo, quad: Quad) -> Crop:
+    """Cut a plate out as if seen straight on, in its own proportions.
+
+    The plate is made 72 pixels high if it is wide (one row), else 144 (two rows), so that
+    characters are some 48 pixels high; CROP_MARGIN of its surroundings is kept on each side.
+    Beyond the photograph's edge its last pixels are repeated.
+    """
+    corners = quad.to_array()
+    wide, high = _plate_size(corners)
+    margin = round(high * CROP_MARGIN)
+    inner = np.array([[0, 0], [wide, 0], [wide, high], [0, high]], np.float32) + margin
+    # The outer corner of the top left pixel is the origin; OpenCV's is that pixel's middle.
+    turn = cv2.getPerspectiveTransform(corners - 0.5, inner - 0.5)
+    size = (wide + 2 * margin, high + 2 * margin)
+    return np.asarray(
+        cv2.warpPerspective(
+            photo, turn, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+        ),
+        np.uint8,
+    )
+
+
+def _plate_size(corners: npt.NDArray[np.float32]) -> tuple[int, int]:
+    sides = np.linalg.norm(corners - np.roll(corners, -1, axis=0), axis=1)
+    aspect = float((sides[0] + sides[2]) / max(sides[1] + sides[3], 1e-3))
+    aspect = min(max(aspect, 0.5), 8.0)  # A plate seen from the side, or no plate at all.
+    high = 72 if aspect > TWO_ROWS_ASPECT else 144
+    return round(high * aspect), high

@@ -1,0 +1,100 @@
+"""Two readers together: the neural one reads all, Tesseract is asked where that one doubts.
+
+They fail differently, so that a plate on which they agree is hardly misread. Where they differ the
+neural reading stays, less believed, and Tesseract's stands among the candidates: on plates that
+neither was trained on Tesseract was right too seldom there to be followed.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from hkplates.recognition.calibration import log_odds, share_of
+from hkplates.recognition.marks import canonical
+from hkplates.recognition.model_version import both_of
+from hkplates.recognition.types import Candidate, Crop, Reader, TextReading
+
+DOUBT = 0.95
+"""Under this confidence of the first reader the second one is asked."""
+
+MOST_CANDIDATES = 5
+
+Line = tuple[float, float, float]
+"""Weights of a logistic regression: of two log-odds, and a shift."""
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """What a second opinion does to a confidence, fitted on plates that neither was trained on.
+
+    Log-odds are those of the first reader and of the second (models/ensemble.py).
+    """
+
+    agreed: Line
+    differed: Line
+
+    def confidence(self, first: float, second: float, *, agree: bool) -> float:
+        """How likely the first reading is right: no less than alone where they agree, else no more.
+
+        Both are probabilities.
+        """
+        mine, others, shift = self.agreed if agree else self.differed
+        told = share_of(mine * log_odds(first) + others * log_odds(second) + shift)
+        return max(told, first, second) if agree else min(told, first)
+
+
+class BothReaders:
+    """A reader that asks another one where it doubts."""
+
+    name = "both"
+
+    def __init__(self, first: Reader, second: Reader, agreement: Agreement) -> None:
+        """`first` reads all plates, `second` those that `first` is less sure of than DOUBT."""
+        self._first, self._second, self._agreement = first, second, agreement
+        self.version = both_of(first.version, second.version)
+
+    def read(self, crops: Sequence[Crop]) -> list[TextReading]:
+        """One reading for each crop, in order; one call of each reader."""
+        readings = self._first.read(crops)
+        # Where the first one sees no text there is none: most are plates of other places.
+        doubtful = [i for i, r in enumerate(readings) if r.text and r.confidence < DOUBT]
+        for i, other in zip(doubtful, self._second.read([crops[i] for i in doubtful]), strict=True):
+            readings[i] = reconcile(readings[i], other, self._agreement)
+        return readings
+
+
+def reconcile(first: TextReading, second: TextReading, agreement: Agreement) -> TextReading:
+    """One reading of two of the same plate, whose confidences are probabilities."""
+    if not second.text:
+        return first
+    agree = canonical(first.text) == canonical(second.text)
+    confidence = agreement.confidence(first.confidence, second.confidence, agree=agree)
+    return _told(first, second, confidence)
+
+
+def _told(first: TextReading, second: TextReading, confidence: float) -> TextReading:
+    """The first reading with this confidence, and behind it what else either saw."""
+    known = {canonical(first.text)}
+    behind = []
+    for one in sorted((*first.candidates[1:], *second.candidates), key=lambda c: -c.confidence):
+        if canonical(one.text) not in known:
+            known.add(canonical(one.text))
+            behind.append(one)
+    behind = behind[: MOST_CANDIDATES - 1]
+    # All together have a probability of one: the others share what the first leaves.
+    left = (1 - confidence) / max(1e-9, sum(one.confidence for one in behind))
+    shares = [min(confidence, one.confidence * min(left, 1.0)) for one in behind]
+    others = [Candidate(one.text, share) for one, share in zip(behind, shares, strict=True)]
+    return replace(
+        first,
+        confidence=confidence,
+        character_confidences=_scaled(first.character_confidences, confidence),
+        candidates=(Candidate(first.text, confidence), *others),
+    )
+
+
+def _scaled(characters: Sequence[float], confidence: float) -> tuple[float, ...]:
+    """Probabilities whose product is the confidence, the doubtful ones still the doubtful ones."""
+    logs = [math.log(min(max(one, 1e-6), 1 - 1e-6)) for one in characters]
+    power = math.log(max(confidence, 1e-6)) / sum(logs) if logs else 1.0
+    return tuple(math.exp(one * power) for one in logs)

@@ -1,0 +1,86 @@
+"""Tesseract's data for plates: a folder with the network, and config.json, which names it.
+
+::
+
+    bundle/
+      config.json           weights of the decision, what it is worth where the neural reader doubts
+                            ("agreement"), how it was trained, and "files": the SHA-256 of every
+                            file beside it
+      hkplates.traineddata  Tesseract's network and its characters
+      configs/hocr          tells Tesseract to write hOCR
+"""
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hkplates.errors import BundleInvalid
+from hkplates.recognition.bundles.bundle import CONFIG, REMEDY, hash_of
+from hkplates.recognition.reading.ensemble import Agreement
+from hkplates.recognition.reading.tesseract.voting import EVIDENCE, Weights
+
+LANGUAGE = "hkplates"
+FORMAT = 1
+FILES = (f"{LANGUAGE}.traineddata", "configs/hocr")
+
+
+@dataclass(frozen=True, slots=True)
+class TesseractData:
+    """An opened folder, whose files are what its config says; `sha256` is config.json's."""
+
+    folder: Path
+    weights: Weights
+    agreement: Agreement
+    sha256: str
+
+
+def open_data(folder: Path) -> TesseractData:
+    """Open the folder and check every file against its hash.
+
+    Raises:
+        BundleInvalid: naming the file that is missing, unreadable or not what it should be.
+    """
+    path = folder / CONFIG
+    text = _read(path)
+    try:
+        config = json.loads(text)
+        weights = _weights(config["weights"])
+        agreed, differed = (_numbers(config["agreement"][k], 3) for k in ("agreed", "differed"))
+        files: Mapping[str, str] = {name: config["files"][name] for name in FILES}
+        if config["format"] != FORMAT:
+            raise ValueError(f"format {config['format']}")
+    except (KeyError, TypeError, ValueError) as error:
+        raise BundleInvalid(
+            f"{path} is not of format {FORMAT} ({type(error).__name__}: {error}). {REMEDY}"
+        ) from None
+    for name, expected in files.items():
+        if hash_of(_read(folder / name)) != expected:
+            raise BundleInvalid(f"{folder / name} is not the file that {CONFIG} names. {REMEDY}")
+    agreement = Agreement(
+        (agreed[0], agreed[1], agreed[2]), (differed[0], differed[1], differed[2])
+    )
+    return TesseractData(folder, weights, agreement, hash_of(text))
+
+
+def _weights(values: Mapping[str, Any]) -> Weights:
+    names = [name for name in values if name != "calibration"]
+    numbers = dict(zip(names, _numbers([values[name] for name in names], 5), strict=True))
+    return Weights(**numbers, calibration=_numbers(values["calibration"], EVIDENCE))
+
+
+def _numbers(values: Sequence[Any], count: int) -> tuple[float, ...]:
+    """So many finite numbers."""
+    numbers = tuple(float(value) for value in values)
+    if len(numbers) != count or not all(math.isfinite(number) for number in numbers):
+        raise ValueError(f"expected {count} numbers, got {values}")
+    return numbers
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise BundleInvalid(f"{path} cannot be read: {error.strerror}. {REMEDY}") from None

@@ -1,0 +1,160 @@
+"""Tesseract as a reader: many plates in one process call, with a network of our own.
+
+Starting the program and loading its data costs more than reading a plate: so the rows of all
+plates go through one call, named in a list file.
+"""
+
+import html
+import math
+import os
+import re
+import shlex
+import subprocess
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from shutil import which
+
+import cv2
+import pytesseract
+from pytesseract import pytesseract as engine
+
+from hkplates.errors import BundleInvalid, ReaderFailed, TesseractMissing
+from hkplates.recognition.reading.tesseract.bundle import LANGUAGE, open_data
+from hkplates.recognition.reading.tesseract.lines import Gray, View, views
+from hkplates.recognition.reading.tesseract.voting import Sight, Symbol, weigh
+from hkplates.recognition.types import Crop, TextReading
+
+_CONFIG = (
+    "--psm 13"  # each image is one line, taken whole
+    " -c hocr_char_boxes=1"  # a confidence for each character
+    " -c tessedit_do_invert=0"  # what is doubtful is not read once more as white on black
+    " --tessdata-dir {}"
+)
+
+CERTAINTY = 35.0
+"""What Tesseract multiplies the logarithm of a probability by, and adds to 100.
+
+Products of the probabilities told so are right on average: of 481 views of plates that it was not
+trained on 68% were read exactly, and the mean product was 0.69.
+"""
+
+_TOKENS = re.compile(r"ppageno (?P<page>\d+)|x_conf (?P<confidence>[\d.]+)'>(?P<character>[^<]+)<")
+
+_INSTALL = (
+    "install it (Debian and Ubuntu: apt-get install tesseract-ocr; macOS: brew install tesseract)"
+)
+
+
+class TesseractReader:
+    """Reads plates with the `tesseract` program, version 5; see models/tesseract/CARD.md.
+
+    Plates with light characters on dark paper (mainland, Macau) are not read: what comes back for
+    them means nothing.
+    """
+
+    name = "tesseract"
+
+    def __init__(self, folder: Path, *, seconds: float = 60.0) -> None:
+        """`folder` holds Tesseract's data; one call of the program may take `seconds`.
+
+        Raises:
+            TesseractMissing: the program is not on PATH.
+            BundleInvalid: the folder is incomplete or altered.
+        """
+        if which(engine.tesseract_cmd) is None:
+            raise TesseractMissing(f"the tesseract program is not on PATH; {_INSTALL}")
+        self._seconds = seconds
+        program = _program_version(seconds)
+        self._data = open_data(folder)
+        self.version = f"tesseract {program} {self._data.sha256}"
+        self.agreement = self._data.agreement
+
+    def read(self, crops: Sequence[Crop]) -> list[TextReading]:
+        """One reading for each crop, in order; all of them in one process call.
+
+        Raises:
+            TesseractMissing: the program is gone.
+            BundleInvalid: its data is gone, or it cannot load them.
+            ReaderFailed: the program crashed, or did not finish in time.
+        """
+        return [weigh(sights, self._data.weights) for sights in self.sights(crops)]
+
+    def sights(self, crops: Sequence[Crop]) -> list[list[Sight]]:
+        """What is read in each view of each crop, not yet weighed."""
+        seen = [views(crop) for crop in crops]
+        lines = [line for found in seen for view in found for line in view.lines]
+        rows = iter(self._rows(lines))
+        return [[_sight(view, rows) for view in found] for found in seen]
+
+    def _rows(self, lines: Sequence[Gray]) -> list[tuple[Symbol, ...]]:
+        """What Tesseract saw in each line."""
+        if not lines:
+            return []
+        with tempfile.TemporaryDirectory(prefix="hkplates-") as folder:
+            names = [f"{folder}/{number}.png" for number in range(len(lines))]
+            for name, line in zip(names, lines, strict=True):
+                Path(name).write_bytes(cv2.imencode(".png", line)[1].tobytes())
+            listing = Path(folder) / "lines.txt"
+            listing.write_text("\n".join(names) + "\n", encoding="utf-8")
+            return _parse(self._run(str(listing)), len(lines))
+
+    def _run(self, listing: str) -> str:
+        """One call of the program; its hOCR."""
+        # What pytesseract gives the processes it starts. More threads than one only wait for each
+        # other on pictures this small.
+        engine.environ = {**os.environ, "OMP_THREAD_LIMIT": "1"}
+        config = _CONFIG.format(shlex.quote(str(self._data.folder.resolve())))
+        try:
+            output = engine.run_and_get_output(
+                listing, extension="hocr", lang=LANGUAGE, config=config, timeout=self._seconds
+            )
+        except pytesseract.TesseractNotFoundError:
+            raise TesseractMissing(f"the tesseract program is not on PATH; {_INSTALL}") from None
+        except pytesseract.TesseractError as error:
+            if f"{LANGUAGE}.traineddata" in error.message:
+                raise BundleInvalid(
+                    f"tesseract cannot load {self._data.folder}: {error.message:.200}"
+                ) from None
+            raise ReaderFailed(
+                f"tesseract stopped with status {error.status}: {error.message:.200}"
+            ) from None
+        except FileNotFoundError:
+            raise BundleInvalid(
+                f"tesseract wrote no hOCR; {self._data.folder / 'configs' / 'hocr'} tells it to"
+            ) from None
+        except RuntimeError:  # pytesseract's word for a timeout
+            raise ReaderFailed(
+                f"tesseract did not finish within {self._seconds:g} seconds and was stopped"
+            ) from None
+        return str(output)
+
+
+def _program_version(seconds: float) -> str:
+    """The program's own, "5.3.0"."""
+    try:
+        told = subprocess.run(
+            [engine.tesseract_cmd, "--version"], capture_output=True, check=True, timeout=seconds
+        ).stdout
+    except (OSError, subprocess.SubprocessError) as error:
+        raise TesseractMissing(
+            f"the tesseract program does not start ({error}); {_INSTALL}"
+        ) from None
+    return told.decode("utf-8", "replace").partition("\n")[0].removeprefix("tesseract ").strip()
+
+
+def _parse(hocr: str, count: int) -> list[tuple[Symbol, ...]]:
+    """The characters of each page; a page without text is empty."""
+    pages: list[list[Symbol]] = [[] for _ in range(count)]
+    page: list[Symbol] = []
+    for token in _TOKENS.finditer(hocr):
+        if token["page"]:
+            page = pages[int(token["page"])]
+        else:
+            probability = min(1.0, math.exp((float(token["confidence"]) - 100) / CERTAINTY))
+            page.append(Symbol(html.unescape(token["character"]), probability))
+    return [tuple(symbols) for symbols in pages]
+
+
+def _sight(view: View, rows: Iterator[tuple[Symbol, ...]]) -> Sight:
+    return Sight(tuple(next(rows) for _ in view.lines), view.way, view.squarish)

@@ -1,0 +1,70 @@
+"""What people said about plates as labels that models/ trains on, a photograph a line."""
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from hkplates.database.reviews.corrections import Correction
+from hkplates.database.text import image_digest
+from hkplates.jobs import ImageRef
+from hkplates.recognition.images.formats import looks_like_image
+
+LATIN = re.compile("[A-Z0-9]+")
+
+
+def line(row: dict[str, Any]) -> bytes:
+    """A label as it stands in a file of JSON lines."""
+    return json.dumps(row, ensure_ascii=False).encode() + b"\n"
+
+
+def file_name(image: ImageRef) -> str:
+    """The number of the image, whatever its key holds, and the beginning of its digest, with the
+    ending of a photograph: no other content, of another database neither, has this name."""
+    ending = image.key.rpartition(".")[2].lower() if looks_like_image(image.key) else "jpg"
+    digest = image_digest(image.store, image.bucket, image.key, image.etag).hex()
+    return f"{image.id}-{digest[:8]}.{ending}"
+
+
+def label(plates: Sequence[Correction]) -> dict[str, Any]:
+    """A photograph as models/ trains on it; what is no plate is not among its plates."""
+    image, seen = plates[0].image, [one for one in plates if one.verdict != "not_a_plate"]
+    return {
+        "file": file_name(image),
+        "width": plates[0].width,
+        "height": plates[0].height,
+        "source": _uri(image),
+        "country": "HK" if any(one.region == "HK" for one in seen) else "unknown",
+        "plates": [dict(_fields(one)) for one in seen],
+    }
+
+
+def _uri(image: ImageRef) -> str:
+    """As the view sightings writes it."""
+    place = f"s3://{image.bucket}" if image.store == "s3" else f"file://{image.bucket.rstrip('/')}"
+    return f"{place}/{image.key}"
+
+
+def _fields(plate: Correction) -> Iterator[tuple[str, Any]]:
+    printed = re.sub("[ .-]", "", plate.text or "")
+    text = printed if LATIN.fullmatch(printed) else None
+    yield "box", [round(side, 1) for side in plate.box]
+    yield "quad", [[round(x, 1), round(y, 1)] for x, y in plate.quad]
+    yield "text", text
+    yield "lines", plate.rows
+    yield "color", plate.colour
+    yield "hk", plate.region == "HK"
+    if plate.region == "HK" and text:
+        yield "mark", plate.mark
+    if plate.text and not text:
+        yield "raw_text", plate.text
+    if note := _note(plate):
+        yield "note", note
+
+
+def _note(plate: Correction) -> str | None:
+    if plate.verdict is None:
+        return "nobody has looked at it"
+    # As the reader's training asks for plates that it must not read.
+    elsewhere = {"CN": "mainland China", "MO": "Macau"}
+    return elsewhere.get(plate.region) or (None if plate.text else "not legible")

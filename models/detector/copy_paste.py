@@ -1,0 +1,95 @@
+"""Plates of photographs to put onto other cars, and white plates made yellow.
+
+Most Hong Kong plates that were photographed hang on the fronts of one bridge's vans, and most rears
+of cars are of other countries: a detector that learns from these alone goes by the car. Moved and
+recoloured, the plate itself has to tell.
+"""
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+
+from models.detector.dataset import HONG_KONG, OTHER, LabelledPlate, Picture
+from models.detector.targets import plate_size
+from models.synthesis.plates import Plate, Rows
+
+NARROWEST = 48.0  # pixels; a plate of fewer shows nothing when it is moved
+LIGHT = 210.0  # level (0 to 255) that a moved plate's ground is brought to, as a drawn one has it
+ALIKE = 0.35  # difference of log(width / height) up to which a plate may take another's place
+
+
+class Donors:
+    """The plates of an album, cut out flat."""
+
+    def __init__(self, album: Sequence[Picture]) -> None:
+        self._plates: dict[int, list[Plate]] = {HONG_KONG: [], OTHER: []}
+        self._aspects: dict[int, np.ndarray] = {}
+        for picture in album:
+            if not picture.file.startswith("drawn-"):
+                self._add(picture)
+        for label, plates in self._plates.items():
+            sizes = [plate_size(plate.corners) for plate in plates]
+            self._aspects[label] = np.log([width / height for width, height in sizes])
+
+    def _add(self, picture: Picture) -> None:
+        for plate in picture.plates:
+            if plate.label in self._plates and plate_size(plate.quad)[0] >= NARROWEST:
+                self._plates[plate.label].append(_cut_out(picture, plate))
+
+    def pick(
+        self, rng: np.random.Generator, label: int, aspect: float, yellow: float
+    ) -> Plate | None:
+        """A plate of about this width / height, made yellow at a chance of `yellow`; None without.
+
+        A yellow plate stays yellow; no black or blue one becomes it.
+        """
+        near = np.flatnonzero(np.abs(self._aspects[label] - np.log(aspect)) < ALIKE)
+        if not len(near):
+            return None
+        plate = self._plates[label][near[rng.integers(len(near))]]
+        pixels = plate.pixels
+        ground = max(float(np.percentile(pixels, 80)), 40.0)
+        # A dark ground is dark of itself, and does not tell how much light there was.
+        if ground > 110:
+            pixels = np.clip(pixels * (LIGHT / ground), 0, 255).astype(np.uint8)
+            if plate.colour == "white" and rng.random() < yellow:
+                pixels = (pixels * yellow_filter(rng)).clip(0, 255).astype(np.uint8)
+        return Plate(pixels, plate.corners, plate.text, plate.rows, plate.colour, plate.region)
+
+
+def yellow_filter(rng: np.random.Generator) -> np.ndarray:
+    """What turns white into the yellow of a rear plate: factors of red, green and blue.
+
+    From lemon to the deep orange of old plates under lamps.
+    """
+    green = rng.uniform(0.68, 0.95)
+    return np.array([rng.uniform(0.98, 1.12), green, green * rng.uniform(0.05, 0.6)])
+
+
+def make_yellow(rng: np.random.Generator, pixels: np.ndarray, quad: np.ndarray) -> None:
+    """Make the white plate inside `quad` yellow, in the picture itself (RGB uint8)."""
+    left, top = np.maximum(np.floor(quad.min(0)).astype(int) - 2, 0)
+    right, bottom = np.minimum(np.ceil(quad.max(0)).astype(int) + 2, pixels.shape[1::-1])
+    if right - left < 3 or bottom - top < 3:
+        return
+    area = pixels[top:bottom, left:right]
+    inside = np.zeros(area.shape[:2], np.float32)
+    outline = ((quad - (left, top) - 0.5) * 16).round().astype(int)
+    cv2.fillConvexPoly(inside, outline, 1.0, cv2.LINE_AA, shift=4)
+    factors = 1 + (yellow_filter(rng) - 1) * inside[..., None]
+    area[:] = (area * factors).clip(0, 255).astype(np.uint8)
+
+
+def _cut_out(picture: Picture, plate: LabelledPlate) -> Plate:
+    """The plate seen straight on, at its own size."""
+    width, height = (max(round(side), 2) for side in plate_size(plate.quad))
+    corners = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float32)
+    matrix = cv2.getPerspectiveTransform(plate.quad - np.float32(0.5), corners - np.float32(0.5))
+    flat = cv2.warpPerspective(
+        picture.pixels, matrix, (width, height), borderMode=cv2.BORDER_REPLICATE
+    )
+    colour = plate.colour if plate.colour in ("white", "yellow") else "other"
+    rows: Rows = 2 if plate.rows == 2 else 1
+    region = "HK" if plate.label == HONG_KONG else "other"
+    return Plate(flat, corners, plate.text or "", rows, colour, region)

@@ -1,0 +1,109 @@
+"""Draw the pictures of docs/recognition.md: what the models make of a drawn street.
+
+    python -m models.doc_figures [FOLDER]
+
+Nothing in them comes from a photograph. With other weights they come out otherwise.
+"""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+from PIL import Image
+
+from hkplates.recognition.bundles.bundle import open_bundle
+from hkplates.recognition.detection.detector import LiteRTDetector, best_input
+from hkplates.recognition.detection.refiner import look
+from hkplates.recognition.images.annotate import draw_plates
+from hkplates.recognition.images.decode import letterbox
+from hkplates.recognition.reading.neural import MOVES, NeuralReader, open_reader
+from hkplates.recognition.reading.realign import straighten
+from hkplates.recognition.recogniser import Recogniser
+from hkplates.recognition.types import Crop, Found
+from models.synthesis.fonts import Faces
+from models.synthesis.samples import sample
+
+FOLDER = Path("docs/pictures")
+BUNDLES = Path(__file__).parent
+SCENE, SEED = 3, 1  # of the generator: two vehicles by day, a white plate and a yellow one
+WIDTH = 800  # pixels of a picture
+HIGH = 110  # pixels of one row in the picture of looks
+PAPER = 255
+COLOURS = 96  # of a picture: drawn streets need no more, and a quarter of the bytes
+
+
+def draw(folder: Path) -> None:
+    """Write found.png, warmth.png and looks.png into `folder`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    bundle = open_bundle(BUNDLES / "detector" / "bundle")
+    detector = LiteRTDetector(bundle)
+    reader = open_reader(BUNDLES / "reader" / "bundle")
+    photo = sample(SCENE, SEED, Faces(system=False)).pixels
+    recogniser = Recogniser(detector, reader, belief=bundle.belief)
+    found = recogniser.find(photo)
+    _save(draw_plates(photo, recogniser.read(found)), folder / "found.png")
+    _save(_warmth(detector, photo), folder / "warmth.png")
+    rows = [_looks(detector, reader, photo, plate) for plate in found]
+    widest = max(row.shape[1] for row in rows)
+    _save(np.vstack([_padded(row, widest) for row in rows]), folder / "looks.png")
+
+
+def _save(picture: np.ndarray, path: Path) -> None:
+    scale = min(1.0, WIDTH / picture.shape[1])
+    small = cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    Image.fromarray(small).quantize(COLOURS, Image.Quantize.MAXCOVERAGE).save(path, optimize=True)
+    print(f"{path}: {path.stat().st_size // 1024} kB")
+
+
+def _warmth(detector: LiteRTDetector, photo: np.ndarray) -> np.ndarray:
+    """The fitted photograph, dark; cells orange where Hong Kong plates are seen, blue where others.
+
+    Warmth is shown by its square root: peaks are points, and their surroundings would not be seen.
+    """
+    height, width = best_input(photo.shape[1] / photo.shape[0], [(480, 640), (640, 480)])
+    fitted, *_ = letterbox(photo, width, height)
+    warmth = np.sqrt(detector.answer(fitted)[..., :2])
+    cells = cv2.resize(warmth, (width, height), interpolation=cv2.INTER_NEAREST)
+    gray = fitted.mean(axis=2, keepdims=True) * 0.3
+    colours = cells @ np.array([[255.0, 150.0, 0.0], [40.0, 130.0, 255.0]])
+    return np.maximum(gray, colours).clip(0, 255).astype(np.uint8)
+
+
+def _looks(
+    detector: LiteRTDetector, reader: NeuralReader, photo: np.ndarray, plate: Found
+) -> np.ndarray:
+    """What the refiner sees, the crop, that along the plate's edges, and what the reader sees."""
+    glimpse = look(photo, plate.detection.quad.to_array().astype(float))
+    straight = straighten(plate.crop)
+    shown: list[np.ndarray] = [] if glimpse is None else [glimpse.pixels]
+    shown += [plate.crop, plate.crop if straight is None else straight]
+    shown += [_gray(reader, plate.crop, *move) for move in ((0.0, 0.0), *MOVES[:2])]
+    return np.hstack([_framed(picture) for picture in shown])
+
+
+def _gray(reader: NeuralReader, crop: Crop, across: float, down: float) -> np.ndarray:
+    return np.repeat(reader.stretch(crop, across, down)[:, :, None], 3, axis=2)
+
+
+def _framed(picture: np.ndarray) -> np.ndarray:
+    wide = round(picture.shape[1] * HIGH / picture.shape[0])
+    fitted = cv2.resize(picture, (wide, HIGH), interpolation=cv2.INTER_AREA)
+    return cv2.copyMakeBorder(fitted, 4, 4, 4, 4, cv2.BORDER_CONSTANT, value=(PAPER,) * 3)
+
+
+def _padded(row: np.ndarray, width: int) -> np.ndarray:
+    spare = width - row.shape[1]
+    return cv2.copyMakeBorder(row, 0, 0, 0, spare, cv2.BORDER_CONSTANT, value=(PAPER,) * 3)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """The command line."""
+    cli = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    cli.add_argument("folder", type=Path, nargs="?", default=FOLDER)
+    draw(cli.parse_args(arguments).folder)
+
+
+if __name__ == "__main__":
+    main()

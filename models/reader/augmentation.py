@@ -1,0 +1,135 @@
+"""How a camera sees a plate and how a detector hands it on: gray pictures, fast.
+
+A plate is scaled to the pixels it would have in a photograph, blurred, given noise, compressed,
+and cut out again along corners that are a little wrong.
+"""
+
+import cv2
+import numpy as np
+
+from hkplates.recognition.images.decode import TWO_ROWS_ASPECT
+from models.reader.network import HEIGHT, MARGIN, WIDTH
+
+
+def photograph(
+    rng: np.random.Generator,
+    pixels: np.ndarray,
+    corners: np.ndarray,
+    rows: int,
+    smallest: float = 6.0,
+) -> tuple[np.ndarray, np.ndarray]:
+    """The plate as some pixels of a photograph, and where its corners lie in them.
+
+    Characters are `smallest` to 45 pixels high, the small ones as frequent as the large ones.
+    """
+    tall = float(np.exp(rng.uniform(np.log(smallest), np.log(45))))
+    height = tall / (0.72 if rows == 1 else 0.4)
+    scale_y = min(1.2, height / float(corners[2, 1] - corners[0, 1]))
+    scale_x = scale_y * rng.uniform(0.6, 1.05)
+    way = cv2.INTER_AREA if scale_y < 1 else cv2.INTER_LINEAR
+    size = max(8, round(pixels.shape[1] * scale_x)), max(8, round(pixels.shape[0] * scale_y))
+    small = cv2.resize(pixels, size, interpolation=way)
+    seen = corners * np.array([size[0] / pixels.shape[1], size[1] / pixels.shape[0]], np.float32)
+    return _turn(rng, small, seen.astype(np.float32)) if rng.random() < 0.6 else (small, seen)
+
+
+def _turn(
+    rng: np.random.Generator, pixels: np.ndarray, corners: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Seen a little from the side: pixels are then sampled along lines that slant."""
+    height = corners[2, 1] - corners[0, 1]
+    width = corners[1, 0] - corners[0, 0]
+    slope = rng.normal(0, 0.06) * width
+    moved = corners + rng.normal(0, 0.05, (4, 2)).astype(np.float32) * height
+    moved[1:3, 1] += slope / 2
+    moved[[0, 3], 1] -= slope / 2
+    moved -= moved.min(axis=0) - height * 0.3
+    away = cv2.getPerspectiveTransform(corners, moved.astype(np.float32))
+    size = (moved.max(axis=0) + height * 0.3).round().astype(int)
+    turned = cv2.warpPerspective(pixels, away, size, borderMode=cv2.BORDER_REPLICATE)
+    return turned, moved.astype(np.float32)
+
+
+def degrade(rng: np.random.Generator, pixels: np.ndarray, *, blur: bool = True) -> np.ndarray:
+    """Light, blur, noise and compression by chance; all but the blur without `blur`."""
+    chance = rng.random() if blur else 1.0
+    if chance < 0.42:
+        pixels = cv2.filter2D(pixels, -1, _motion(rng, pixels.shape[0]))
+    elif chance < 0.7:
+        most = min(1.3, max(0.5, pixels.shape[0] * 0.02))
+        pixels = cv2.GaussianBlur(pixels, (0, 0), rng.uniform(0.3, most))
+    pixels = _relight(rng, pixels)
+    if rng.random() < 0.5:
+        pixels = _noise(rng, pixels)
+    if rng.random() < 0.6:
+        quality = int(rng.integers(15, 86))
+        _, data = cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, quality])
+        pixels = cv2.imdecode(data, cv2.IMREAD_GRAYSCALE)
+    return pixels
+
+
+def _motion(rng: np.random.Generator, height: int) -> np.ndarray:
+    """A kernel of a straight movement, mostly near vertical as of cars under a bridge."""
+    length = max(1.2, min(rng.uniform(1.5, 10), height * rng.uniform(0.03, 0.14)))
+    angle = np.radians(rng.normal(90, 12) if rng.random() < 0.7 else rng.uniform(0, 180))
+    reach = np.array([np.cos(angle), np.sin(angle)]) * length / 2
+    size = 2 * int(np.ceil(length / 2)) + 1
+    kernel = np.zeros((size, size), np.float32)
+    for part in np.linspace(-1, 1, 2 * size + 1):
+        x, y = reach * part + size // 2
+        left, top = int(x), int(y)
+        for dx, dy in ((0, 0), (1, 0), (0, 1), (1, 1)):
+            if left + dx < size and top + dy < size:
+                share = (1 - abs(x - left - dx)) * (1 - abs(y - top - dy))
+                kernel[top + dy, left + dx] += share
+    return kernel / kernel.sum()
+
+
+def _relight(rng: np.random.Generator, pixels: np.ndarray) -> np.ndarray:
+    """Exposure, contrast and gamma; some overexposed, some by night."""
+    chance = rng.random()
+    if chance < 0.3:
+        return pixels
+    gain = rng.uniform(1.2, 1.6) if chance > 0.92 else rng.uniform(0.4, 1.15)
+    ramp = np.linspace(0, 1, 256) ** rng.uniform(0.7, 1.4) * 255 * gain + rng.uniform(-10, 50)
+    return cv2.LUT(pixels, np.clip(ramp, 0, 255).astype(np.uint8))
+
+
+def _noise(rng: np.random.Generator, pixels: np.ndarray) -> np.ndarray:
+    grain = np.empty(pixels.shape, np.int16)
+    cv2.setRNGSeed(int(rng.integers(1 << 30)))
+    # Grain that drowns the letters teaches nothing.
+    contrast = float(pixels.std())
+    cv2.randn(grain, 0, float(rng.uniform(0.03, 0.3)) * contrast + 1)
+    return cv2.add(pixels, grain, dtype=cv2.CV_8U)
+
+
+def jitter(rng: np.random.Generator, corners: np.ndarray, share: float) -> np.ndarray:
+    """Corners as a detector finds them: each off by `share` of the height, and all together."""
+    height = _height(corners)
+    apart = rng.normal(0, share, (4, 2)) * height
+    together = rng.normal(0, share * 0.6, 2) * height
+    return (corners + apart + together).astype(np.float32)
+
+
+def _height(corners: np.ndarray) -> float:
+    left, right = corners[3] - corners[0], corners[2] - corners[1]
+    return float(np.hypot(*left) + np.hypot(*right)) / 2
+
+
+def cut_out(pixels: np.ndarray, corners: np.ndarray) -> np.ndarray:
+    """The reader's input, (HEIGHT, WIDTH) uint8: the crop that `rectify` makes, stretched."""
+    top, bottom = corners[1] - corners[0], corners[2] - corners[3]
+    wide = float(np.hypot(*top) + np.hypot(*bottom)) / 2
+    high = max(_height(corners), 1e-3)
+    aspect = min(max(wide / high, 0.5), 8.0)
+    # As `rectify` does, finer than the input where a plate of its rows has more pixels.
+    width, height = (2 * WIDTH, HEIGHT) if aspect > TWO_ROWS_ASPECT else (WIDTH, 2 * HEIGHT)
+    y = height * MARGIN / (1 + 2 * MARGIN)
+    x = width * MARGIN / (aspect + 2 * MARGIN)
+    inner = np.array([[x, y], [width - x, y], [width - x, height - y], [x, height - y]], np.float32)
+    turn = cv2.getPerspectiveTransform(corners.astype(np.float32) - 0.5, inner - 0.5)
+    fine = cv2.warpPerspective(
+        pixels, turn, (width, height), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE
+    )
+    return cv2.resize(fine, (WIDTH, HEIGHT), interpolation=cv2.INTER_AREA)

@@ -1,0 +1,125 @@
+"""Plates of real photographs for the reader: Hong Kong's with text, others', and none at all."""
+
+import json
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from models.reader.network import SLOTS, SYMBOLS
+from models.reader.text_rendering import Label
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RealPlate:
+    """A piece of a photograph, gray uint8, the plate's corners (4, 2) in it, and what it says."""
+
+    pixels: np.ndarray
+    corners: np.ndarray
+    label: Label
+    file: str
+    colour: str
+
+    @property
+    def varied(self) -> bool:
+        """Not one of the many photographs from the one footbridge."""
+        return not self.file.startswith("hkb_")
+
+
+def read_rows(folder: Path) -> list[Row]:
+    """The lines of the folder's one .jsonl file."""
+    with (folder / f"{folder.name}.jsonl").open(encoding="utf-8") as lines:
+        return [json.loads(line) for line in lines]
+
+
+def hong_kong(folder: Path) -> list[RealPlate]:
+    """Every readable Hong Kong plate of a labelled folder that has corners."""
+    wanted = ((row, plate) for row, plate in _plates(folder) if plate["hk"] and plate["text"])
+    return [_cut(folder, row, plate, _label(plate)) for row, plate in wanted if plate["quad"]]
+
+
+def others(folder: Path) -> list[RealPlate]:
+    """Readable European and Brazilian plates: real print, though of other typefaces."""
+    return [
+        _cut(folder, row, plate, Label(plate["text"], plate.get("lines", 1), None))
+        for row, plate in _plates(folder)
+        if not plate["hk"] and _usable(plate["text"]) and row["file"].startswith(("oa_eu", "oa_br"))
+    ]
+
+
+def mainland(folder: Path) -> list[RealPlate]:
+    """Mainland and Macau plates, which a Hong Kong reader answers with nothing."""
+    nothing = Label("", 1, None)
+    return [
+        _cut(folder, row, plate, nothing)
+        for row, plate in _plates(folder)
+        if plate.get("note") in ("mainland China", "Macau") and plate["quad"]
+    ]
+
+
+def backgrounds(folder: Path, limit: int = 400) -> list[np.ndarray]:
+    """Photographs without plates, gray, at most 640 pixels on the long side."""
+    pictures = []
+    for path in sorted(folder.glob("*.jpg"))[:limit]:
+        picture = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
+        scale = min(1.0, 640 / max(picture.shape))
+        pictures.append(cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA))
+    return pictures
+
+
+@dataclass(frozen=True, slots=True)
+class HeldOut:
+    """Which plates are kept from training: by text, so that all photographs of a plate are.
+
+    A text's lot lies evenly between 0 and 1; those from `start` up to `stop` are kept.
+    """
+
+    start: float
+    stop: float
+
+    @classmethod
+    def fold(cls, number: int, folds: int) -> "HeldOut":
+        """One of so many equal parts, counted from 0."""
+        return cls(number / folds, (number + 1) / folds)
+
+    def __contains__(self, label: Label) -> bool:
+        return self.start <= zlib.crc32(label.text.encode()) % 1000 / 1000 < self.stop
+
+
+def _plates(folder: Path) -> Iterator[tuple[Row, Row]]:
+    return ((row, plate) for row in read_rows(folder) for plate in row["plates"])
+
+
+def _usable(text: str | None) -> bool:
+    return bool(text) and len(text) <= SLOTS and all(c in SYMBOLS for c in text)
+
+
+def _label(plate: Row) -> Label:
+    text, rows = plate["text"], plate["lines"]
+    if rows == 1:
+        return Label(text, 1, len(text))
+    head = len(text) - len(text.lstrip("ABCDEFGHIJKLMNOPRSTUVWXYZ"))
+    # Letters stand above digits; where a plate has only one kind its parting is not known.
+    return Label(text, 2, head if 0 < head < len(text) and text[head:].isdigit() else None)
+
+
+def _cut(folder: Path, row: Row, plate: Row, label: Label) -> RealPlate:
+    photo = cv2.imread(str(folder / row["file"]), cv2.IMREAD_GRAYSCALE)
+    corners = np.array(plate["quad"] or _box_corners(plate["box"]), np.float32)
+    spare = np.ptp(corners[:, 1]) * 0.7
+    left, top = np.maximum(corners.min(axis=0) - spare, 0).astype(int)
+    right, bottom = (corners.max(axis=0) + spare).astype(int)
+    piece = np.ascontiguousarray(photo[top:bottom, left:right])
+    moved = corners - np.array([left, top], np.float32)
+    return RealPlate(piece, moved, label, row["file"], plate["color"])
+
+
+def _box_corners(box: list[float]) -> list[list[float]]:
+    x, y, w, h = box
+    return [[x, y], [x + w, y], [x + w, y + h], [x, y + h]]

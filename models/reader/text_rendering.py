@@ -1,0 +1,295 @@
+"""Draws gray Hong Kong plates with the label a reader learns from.
+
+Colour does not matter to the reader and costs time, so that plates are drawn gray here, from the
+typefaces and marks of models/synthesis. What garages do to letters is drawn on purpose: a bare bar
+for 1, the letter O for 0, rows that touch, bolts and makers' marks beside the first letter.
+"""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from models.synthesis.fonts import Face, Faces, Mask
+from models.synthesis.marks import LETTERS, WORDS, Registration, letters, number
+
+ONE_ROW_HEIGHT = 64
+TWO_ROW_HEIGHT = 104
+MARGIN = 24  # pixels of surroundings drawn around a plate
+
+_VOWELS, _CONSONANTS = "AEIOU", "BCDFGHJKLMNPRSTVWXYZ"
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """Text as printed without blanks, top row first; `upper` characters stand in the top row.
+
+    `upper` is None where it is not known; `text` is empty for what is no Hong Kong plate.
+    """
+
+    text: str
+    rows: int
+    upper: int | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Drawing:
+    """`pixels` (height, width) uint8; `corners` (4, 2) of the plate in them, from top left."""
+
+    pixels: np.ndarray
+    corners: np.ndarray
+    label: Label
+
+
+def personalised(rng: np.random.Generator) -> Registration:
+    """A mark of somebody's choice: syllables, words, repeats, and anything else of 1 to 8."""
+    kind = rng.random()
+    if kind < 0.3:
+        text = _syllables(rng, int(rng.integers(2, 9)))
+    elif kind < 0.5:
+        text = WORDS[rng.integers(len(WORDS))] + _tail(rng)
+    elif kind < 0.75:
+        text = _repeats(rng)
+    else:
+        alphabet = LETTERS + "IO" + ("0123456789" if rng.random() < 0.5 else "")
+        text = letters(rng, int(rng.integers(1, 9)), alphabet)
+    text = text.replace("Q", "K")[:8]
+    return Registration(_groups(rng, text), "personalised")
+
+
+def _syllables(rng: np.random.Generator, length: int) -> str:
+    start = int(rng.integers(2))
+    kinds = (_CONSONANTS, _VOWELS)
+    return "".join(letters(rng, 1, kinds[(start + i) % 2]) for i in range(length))
+
+
+def _tail(rng: np.random.Generator) -> str:
+    return number(rng, 3) if rng.random() < 0.5 else WORDS[rng.integers(len(WORDS))]
+
+
+def _repeats(rng: np.random.Generator) -> str:
+    """Doubled and tripled characters and words said twice: where a count slips."""
+    if rng.random() < 0.35:
+        return _syllables(rng, int(rng.integers(2, 5))) * 2
+    alphabet = LETTERS + "IO" + "0123456789"
+    text = ""
+    while len(text) < rng.integers(3, 9):
+        text += letters(rng, 1, alphabet) * int(rng.choice([1, 1, 2, 3, 4], p=None))
+    return text
+
+
+def _groups(rng: np.random.Generator, text: str) -> tuple[str, ...]:
+    if len(text) < 3 or rng.random() < 0.5:
+        return (text,)
+    cut = int(rng.integers(1, len(text)))
+    return text[:cut], text[cut:]
+
+
+def draw(
+    rng: np.random.Generator, faces: Faces, registration: Registration, surroundings: np.ndarray
+) -> Drawing:
+    """A plate of the registration among `surroundings`, gray pixels of any size."""
+    lines = _lines(rng, registration)
+    height = ONE_ROW_HEIGHT if len(lines) == 1 else TWO_ROW_HEIGHT
+    width = round(height * _aspect(rng, len(lines)))
+    ink = _ink(rng, faces.pick(rng), lines, height, width)
+    plate = _paint(rng, faces, ink)
+    text = "".join(lines).replace(" ", "")
+    label = Label(text, len(lines), len(lines[0]) if len(lines) == 2 else len(text))
+    return _mount(rng, plate, surroundings, label)
+
+
+def _lines(rng: np.random.Generator, registration: Registration) -> tuple[str, ...]:
+    text, groups = registration.text, registration.groups
+    if len(text) < 3 or (len(groups) == 1 and len(text) < 5) or rng.random() < 0.55:
+        return (" ".join(groups),)
+    if len(groups) == 2:
+        return groups[0], groups[1]
+    cut = len(text) // 2 + int(rng.integers(0, 2))
+    return text[:cut], text[cut:]
+
+
+def _aspect(rng: np.random.Generator, rows: int) -> float:
+    # Some marks of few characters stand in one row on a plate made for two.
+    if rows == 2 or rng.random() < 0.06:
+        return rng.uniform(1.45, 2.1)
+    return rng.uniform(3.0, 4.2) if rng.random() < 0.3 else rng.uniform(4.0, 5.1)
+
+
+@dataclass(frozen=True, slots=True)
+class _Style:
+    """How one maker sets one plate; lengths in units of the characters' height."""
+
+    stretch: float
+    gap: float
+    blank: float
+    bare_one: bool
+    zero_as_o: bool
+    stroke: float
+
+
+def _style(rng: np.random.Generator, rows: int) -> _Style:
+    return _Style(
+        stretch=rng.uniform(0.75, 1.3) if rows == 1 else rng.uniform(0.8, 1.6),
+        gap=rng.uniform(0.03, 0.24),
+        blank=rng.uniform(0.1, 0.6),
+        bare_one=rng.random() < 0.6,
+        zero_as_o=rng.random() < 0.3,
+        stroke=rng.uniform(0.14, 0.22),
+    )
+
+
+def _ink(
+    rng: np.random.Generator, face: Face, lines: tuple[str, ...], height: int, width: int
+) -> Mask:
+    style = _style(rng, len(lines))
+    ink = np.zeros((height, width), np.uint8)
+    if len(lines) == 1:
+        tall, between = round(height * rng.uniform(0.5, 0.86)), 0
+    else:
+        tall = round(height * rng.uniform(0.35, 0.46))
+        between = round(height * rng.uniform(-0.03, 0.07))
+    total = tall * len(lines) + between * (len(lines) - 1)
+    top = (height - total) // 2 + round(rng.normal(0, 0.015) * height)
+    for line in lines:
+        row = _row(face, line, tall, style)
+        widest = round(width * rng.uniform(0.88, 0.97))
+        if row.shape[1] > widest:
+            row = cv2.resize(row, (widest, tall), interpolation=cv2.INTER_AREA)
+        free = width - row.shape[1]
+        left = round(free * np.clip(rng.normal(0.5, 0.1), 0, 1))
+        _stamp(ink, row, top, left)
+        top += tall + between
+    return _weigh(rng, ink)
+
+
+def _stamp(ink: Mask, row: Mask, top: int, left: int) -> None:
+    first = max(0, top)
+    area = ink[first : top + row.shape[0], left : left + row.shape[1]]
+    np.maximum(area, row[first - top : first - top + area.shape[0]], out=area)
+
+
+def _row(face: Face, text: str, height: int, style: _Style) -> Mask:
+    pieces: list[Mask] = []
+    space = np.zeros((height, max(1, round(height * style.gap))), np.uint8)
+    for character in text:
+        if character == " ":
+            pieces.append(np.zeros((height, round(height * style.blank)), np.uint8))
+        else:
+            pieces += [_character(face, character, height, style), space]
+    return np.hstack(pieces[:-1])
+
+
+def _character(face: Face, character: str, height: int, style: _Style) -> Mask:
+    if character == "1" and style.bare_one:
+        bar = max(2, round(height * style.stroke * style.stretch))
+        return np.full((height, bar), 255, np.uint8)
+    glyph = face.glyph("O" if character == "0" and style.zero_as_o else character)
+    width = max(2, round(glyph.shape[1] * height / glyph.shape[0] * style.stretch))
+    return cv2.resize(glyph, (min(width, 2 * height), height), interpolation=cv2.INTER_AREA)
+
+
+def _weigh(rng: np.random.Generator, ink: Mask) -> Mask:
+    chance = rng.random()
+    if chance < 0.2:
+        return cv2.dilate(ink, np.ones((3, 3), np.uint8))
+    if chance < 0.35:
+        return cv2.erode(ink, np.ones((3, 3), np.uint8))
+    return ink
+
+
+def _paint(rng: np.random.Generator, faces: Faces, ink: Mask) -> np.ndarray:
+    height, width = ink.shape
+    ground, dark = rng.uniform(140, 255), rng.uniform(5, 90)
+    alpha = ink.astype(np.float32) * np.float32(1 / 255)
+    plate = ground + (dark - ground) * alpha
+    if rng.random() < 0.35:  # pressed from behind: one side of each stroke catches the light
+        shift = (int(rng.integers(-2, 3)), int(rng.integers(-2, 3)))
+        plate += (alpha - np.roll(alpha, shift, (0, 1))) * np.float32(rng.uniform(-70, 70))
+    if rng.random() < 0.3:
+        cv2.rectangle(plate, (2, 2), (width - 3, height - 3), dark, int(rng.integers(1, 3)))
+    if rng.random() < 0.45:
+        _bolts(rng, plate)
+    if rng.random() < 0.15:
+        _screw(rng, plate, ink)
+    if rng.random() < 0.25:
+        _makers_mark(rng, faces, plate, dark)
+    if rng.random() < 0.3:
+        plate = _dirty(rng, plate)
+    return plate
+
+
+def _bolts(rng: np.random.Generator, plate: np.ndarray) -> None:
+    """Two or four heads, dark or bright, some with a rim; they may sit on a character."""
+    height, width = plate.shape
+    inset, level = rng.uniform(0.02, 0.3), rng.uniform(0.08, 0.92)
+    radius = max(2, round(min(height, 64) * rng.uniform(0.03, 0.075)))
+    value = float(rng.uniform(30, 240))
+    levels = (level, 1 - level) if rng.random() < 0.25 else (level,)
+    for x in (inset, 1 - inset):
+        for y in levels:
+            centre = (round(width * x), round(height * y))
+            cv2.circle(plate, centre, radius, value, -1, cv2.LINE_AA)
+            if rng.random() < 0.4:
+                cv2.circle(plate, centre, radius, 255.0 - value, 1, cv2.LINE_AA)
+
+
+def _screw(rng: np.random.Generator, plate: np.ndarray, ink: Mask) -> None:
+    """A head right on a stroke, where it closes a gap or cuts a bar: a D seen as a 0."""
+    rows, columns = np.nonzero(ink)
+    if not len(rows):
+        return
+    place = rng.integers(len(rows))
+    radius = max(2, round(min(plate.shape[0], 64) * rng.uniform(0.03, 0.07)))
+    centre = (int(columns[place]), int(rows[place]))
+    cv2.circle(plate, centre, radius, float(rng.uniform(20, 255)), -1, cv2.LINE_AA)
+
+
+def _makers_mark(rng: np.random.Generator, faces: Faces, plate: np.ndarray, dark: float) -> None:
+    """A badge at the plate's edge or small print along its foot."""
+    height, width = plate.shape
+    if rng.random() < 0.4:
+        side, y = (0.035 if rng.random() < 0.5 else 0.965), rng.uniform(0.15, 0.85)
+        axes = (round(height * rng.uniform(0.03, 0.08)), round(height * rng.uniform(0.03, 0.1)))
+        cv2.ellipse(plate, (round(width * side), round(height * y)), axes, 0, 0, 360, dark, -1)
+        return
+    word = WORDS[rng.integers(len(WORDS))] + " MOTORS"
+    ink = faces.pick(rng).row(word, max(4, height // 13))
+    top, left = height - ink.shape[0] - 2, round((width - ink.shape[1]) * rng.uniform(0.1, 0.9))
+    if left >= 0:
+        area = plate[top : top + ink.shape[0], left : left + ink.shape[1]]
+        area[ink > 100] = dark
+
+
+def _dirty(rng: np.random.Generator, plate: np.ndarray) -> np.ndarray:
+    small = rng.random((4, 10)).astype(np.float32)
+    cover = cv2.resize(small, plate.shape[::-1], interpolation=cv2.INTER_LINEAR)
+    cover = np.clip(cover - 0.4, 0, 1) * np.float32(rng.uniform(0.3, 1.2))
+    return plate + (np.float32(rng.uniform(60, 140)) - plate) * cover
+
+
+def _mount(
+    rng: np.random.Generator, plate: np.ndarray, surroundings: np.ndarray, label: Label
+) -> Drawing:
+    """The plate on a piece of car, in a frame if it has one, the light falling unevenly."""
+    height, width = plate.shape
+    size = (width + 2 * MARGIN, height + 2 * MARGIN)
+    scene = cv2.resize(surroundings, size, interpolation=cv2.INTER_LINEAR).astype(np.float32)
+    scene *= np.float32(rng.uniform(0.2, 1.1))
+    if rng.random() < 0.4:
+        _frame(rng, scene, height, width)
+    scene[MARGIN : MARGIN + height, MARGIN : MARGIN + width] = plate
+    across = np.linspace(rng.uniform(0.75, 1.0), rng.uniform(0.75, 1.0), size[0])
+    down = np.linspace(rng.uniform(0.75, 1.0), rng.uniform(0.75, 1.0), size[1])
+    scene *= (down[:, None] * across[None]).astype(np.float32)
+    corners = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float32) + MARGIN
+    return Drawing(np.clip(scene, 0, 255).astype(np.uint8), corners, label)
+
+
+def _frame(rng: np.random.Generator, scene: np.ndarray, height: int, width: int) -> None:
+    edges = rng.integers(2, 9, 4)
+    value = rng.uniform(5, 70) if rng.random() < 0.75 else rng.uniform(120, 230)
+    scene[
+        MARGIN - edges[0] : MARGIN + height + edges[1],
+        MARGIN - edges[2] : MARGIN + width + edges[3],
+    ] = value

@@ -1,0 +1,110 @@
+"""Begin a training with the weights of a bundle instead of chance ones.
+
+The bundle's weights have batch normalisation folded into the convolutions before it. Taken apart
+again: the convolutions keep what they are, and the normalisation gets the mean and the deviation
+that they have on training samples, with the scale and the shift that undo it. The network then
+answers as the bundle does, and goes on learning as if it had never been folded.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from hkplates.recognition.bundles.litert import open_interpreter
+from models.reader.network import Places
+
+Weighted = tuple[np.ndarray, np.ndarray]
+"""A kernel as Keras keeps it, and its bias."""
+
+_KERNELS = {
+    "CONV_2D": (1, 2, 3, 0),
+    "DEPTHWISE_CONV_2D": (1, 2, 3, 0),
+    "FULLY_CONNECTED": (1, 0),
+}
+"""LiteRT's operations that have weights, and where Keras has the axes of their kernels."""
+
+
+def load_bundle(model: keras.Model, bundle: Path, pixels: np.ndarray) -> None:
+    """Give `model` the weights of the bundle's network.
+
+    `pixels` (n, HEIGHT, WIDTH, 1) uint8 are training samples, some hundreds of them.
+
+    Raises:
+        ValueError: where the bundle is of another network.
+    """
+    weighted, table = _read(bundle / "model.tflite")
+    norms = [x for x in model.layers if isinstance(x, keras.layers.BatchNormalization)]
+    folded = {norm.input._keras_history.operation.name: norm for norm in norms}
+    for layer in model.layers:
+        if isinstance(layer, Places):
+            layer.table.assign(table)
+        elif isinstance(layer, keras.layers.Conv2D | keras.layers.DepthwiseConv2D):
+            kernel, bias = _take(weighted, tuple(layer.kernel.shape))
+            layer.set_weights([kernel])
+            _unfold(folded[layer.name], bias)
+        elif isinstance(layer, keras.layers.Dense):
+            layer.set_weights(list(_take(weighted, tuple(layer.kernel.shape))))
+    if weighted:
+        raise ValueError(f"{bundle} holds more weights than {model.name} has.")
+    _measure(model, norms, pixels)
+
+
+def _read(path: Path) -> tuple[list[Weighted], np.ndarray]:
+    """Kernels and biases in the order of the graph, and the table of places."""
+    network = open_interpreter(path)
+    weighted, tables = [], []
+    for operation in network._get_ops_details():
+        inputs = [int(i) for i in operation["inputs"]]
+        if operation["op_name"] in _KERNELS:
+            kernel = _kernel(network, inputs[1]).transpose(_KERNELS[operation["op_name"]])
+            weighted.append((kernel, network.get_tensor(inputs[2])))
+        elif operation["op_name"] == "ADD":
+            tables += list(_constants(network, inputs))
+    return weighted, tables[-1]
+
+
+def _kernel(network: Any, tensor: int) -> np.ndarray:
+    """A kernel as numbers; of 8 bits each has its channel's scale."""
+    kernel = network.get_tensor(tensor)
+    if kernel.dtype != np.int8:
+        return kernel
+    (about,) = [d for d in network.get_tensor_details() if d["index"] == tensor]
+    scales = about["quantization_parameters"]
+    shape = [1] * kernel.ndim
+    shape[scales["quantized_dimension"]] = len(scales["scales"])
+    return kernel.astype(np.float32) * scales["scales"].reshape(shape)
+
+
+def _constants(network: Any, tensors: list[int]) -> Iterator[np.ndarray]:
+    """Those tensors of an operation that no operation writes and that hold a map."""
+    written = {int(i) for o in network._get_ops_details() for i in o["outputs"]}
+    for tensor in tensors:
+        if tensor not in written and network.get_tensor(tensor).ndim == 4:
+            yield network.get_tensor(tensor)
+
+
+def _take(weighted: list[Weighted], shape: tuple[int, ...]) -> Weighted:
+    """The first of this shape, taken out of the list: layers of one shape come in one order."""
+    for place, (kernel, _) in enumerate(weighted):
+        if kernel.shape == shape:
+            return weighted.pop(place)
+    raise ValueError(f"The bundle has no weights of {shape}, or not enough of them.")
+
+
+def _unfold(norm: Any, bias: np.ndarray) -> None:
+    """A normalisation that adds `bias` and does nothing else."""
+    ones, zeros = np.ones_like(bias), np.zeros_like(bias)
+    norm.set_weights([ones, bias, zeros, ones - norm.epsilon])
+
+
+def _measure(model: keras.Model, norms: list[Any], pixels: np.ndarray) -> None:
+    """Give each normalisation the mean and deviation it sees, and what undoes them."""
+    probe = keras.Model(model.input, [norm.input for norm in norms])
+    for norm, seen in zip(norms, probe(pixels, training=False), strict=True):
+        seen = np.asarray(seen)
+        mean, variance = seen.mean(axis=(0, 1, 2)), seen.var(axis=(0, 1, 2))
+        _, bias, _, _ = norm.get_weights()
+        norm.set_weights([np.sqrt(variance + norm.epsilon), bias + mean, mean, variance])

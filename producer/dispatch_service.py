@@ -1,0 +1,204 @@
+"""`hkplates dispatch`: keep the queue filled for all submissions, for as long as it runs."""
+
+import json
+import random
+import signal
+import time
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass, field
+
+import structlog
+import typer
+
+from cli.context import INTERRUPTED, opened_engine
+from hkplates import logs
+from hkplates.database.engine import require_current_schema
+from hkplates.database.ledger.intake import Ledger
+from hkplates.database.queries.backlog import Work, read_work
+from hkplates.embedded import servers as embedded
+from hkplates.errors import TemporaryFault
+from hkplates.formatting import counted
+from hkplates.settings import Settings
+from hkplates.signals import Stop
+from producer.broker import RedisBroker
+from producer.dispatcher import Dispatcher, Filled
+from producer.stall import Stall, StallWatch
+
+log = structlog.get_logger()
+
+POLL_SECONDS = 0.5
+LONGEST_PAUSE_SECONDS = 15.0
+LOOK_EVERY_SECONDS = 10.0
+TELL_EVERY_SECONDS = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """What one round did: the window filled, submissions finished."""
+
+    filled: Filled
+    finished: tuple[int, ...]
+
+
+@dataclass
+class Outage:
+    """Services that are away, each told once, and the pauses between tries."""
+
+    clock: Callable[[], float] = time.monotonic
+    _began: float | None = None
+    _told: set[type[TemporaryFault]] = field(default_factory=set)
+    _pause: float = POLL_SECONDS
+
+    def pause(self, fault: TemporaryFault) -> float:
+        """Tell a fault that is new, and how long to wait before the next try: twice as long each
+        time, spread, so that several services do not knock at the same moment."""
+        if self._began is None:
+            self._began = self.clock()
+        if type(fault) not in self._told:
+            self._told.add(type(fault))
+            log.warning("service_away", fault=str(fault))
+        pause, self._pause = self._pause, min(2 * self._pause, LONGEST_PAUSE_SECONDS)
+        return pause * random.uniform(0.5, 1.0)  # noqa: S311  (no secret)
+
+    def over(self) -> None:
+        """A round went well."""
+        if self._began is not None:
+            log.info("service_back", seconds=round(self.clock() - self._began, 1))
+            self._began, self._pause = None, POLL_SECONDS
+            self._told.clear()
+
+
+@dataclass
+class Service:
+    """Rounds without end. `work` tells how the whole of the work stands."""
+
+    dispatcher: Dispatcher
+    finish: Callable[[], list[int]]
+    work: Callable[[], Work]
+    stalls: StallWatch
+    stop: Stop
+    clock: Callable[[], float] = time.monotonic
+    _outage: Outage = field(default_factory=Outage)
+    _sent: int = 0
+    _told_at: float = float("-inf")
+    _looked_at: float = float("-inf")
+
+    def run(self) -> None:
+        """Until asked to stop. Waits for whatever is away, however long it takes."""
+        log.info("dispatch_begins")
+        while not self.stop.asked:
+            try:
+                done = self.round()
+                self._look_for_stalls()
+            except TemporaryFault as fault:
+                self.stop.sleep(self._outage.pause(fault))
+            else:
+                self._outage.over()
+                self._tell(done)
+                self.stop.sleep(POLL_SECONDS)
+        log.info("dispatch_ends")
+
+    def round(self) -> Round:
+        """Do once what is to be done.
+
+        Raises:
+            DatabaseUnreachable, BrokerUnreachable: nothing is lost by it.
+        """
+        # What needs Postgres alone first: workers end images also while Redis is away.
+        finished = tuple(self.finish())
+        return Round(self.dispatcher.fill(), finished)
+
+    def _look_for_stalls(self) -> None:
+        if self.clock() - self._looked_at < LOOK_EVERY_SECONDS:
+            return
+        self._looked_at = self.clock()
+        news = self.stalls.look(self.work())
+        if isinstance(news, Stall):
+            log.error("stalled", seconds=round(news.seconds), likely=list(news.causes))
+        elif news is not None:
+            log.info("stall_over", seconds=round(news.seconds))
+
+    def _tell(self, done: Round) -> None:
+        """What is rare at once, and what is sent in sums."""
+        for number in done.finished:
+            log.info("submission_finished", submission=number)
+        if done.filled.expired:
+            log.warning("leases_expired", images=done.filled.expired)
+        if done.filled.lost:
+            log.warning("messages_lost", images=done.filled.lost)
+        self._sent += done.filled.images
+        if self._sent and self.clock() - self._told_at >= TELL_EVERY_SECONDS:
+            log.info("images_sent", images=self._sent)
+            self._sent, self._told_at = 0, self.clock()
+
+
+def run_dispatch(settings: Settings, *, once: bool, as_json: bool) -> int:
+    """`hkplates dispatch`; the exit status."""
+    stop = Stop()
+    stop.listen()
+    logs.configure(settings.log_level)
+    database_url, broker_url = embedded.resolve_urls(settings)
+    with opened_engine(database_url) as engine, closing(RedisBroker(broker_url)) as broker:
+        ledger = Ledger(engine)
+        dispatcher = Dispatcher(
+            ledger,
+            broker,
+            settings.chunk_images,
+            settings.window_chunks,
+            settings.lease_seconds,
+            settings.visibility_seconds,
+            stopped=lambda: stop.asked,
+        )
+        service = Service(
+            dispatcher,
+            ledger.finish_submissions,
+            lambda: read_work(engine),
+            StallWatch(settings.stall_minutes),
+            stop,
+        )
+        if once:
+            require_current_schema(engine)
+            _print(service.round(), as_json)
+            return 0
+        _begin(lambda: require_current_schema(engine), stop)
+        service.run()
+    return INTERRUPTED if stop.signal == signal.SIGINT else 0
+
+
+def _begin(check: Callable[[], None], stop: Stop) -> None:
+    """Check what must be in order, waiting for what is away."""
+    outage = Outage()
+    while not stop.asked:
+        try:
+            check()
+        except TemporaryFault as fault:
+            stop.sleep(outage.pause(fault))
+        else:
+            outage.over()
+            return
+
+
+def _print(done: Round, as_json: bool) -> None:
+    if as_json:
+        filled = done.filled
+        told = {
+            "images": filled.images,
+            "messages": filled.messages,
+            "leases_expired": filled.expired,
+            "messages_lost": filled.lost,
+            "finished": list(done.finished),
+        }
+        typer.echo(json.dumps(told))
+        return
+    typer.echo(in_words(done))
+
+
+def in_words(done: Round) -> str:
+    """What one round did."""
+    filled = done.filled
+    finished = ", ".join(map(str, done.finished)) or "none"
+    return (
+        f"{counted(filled.images, 'image')} sent in {counted(filled.messages, 'message')}; "
+        f"{counted(filled.expired, 'lease')} had run out; submissions finished: {finished}."
+    )

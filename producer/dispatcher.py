@@ -1,0 +1,123 @@
+"""Keeping a short queue: what waits, waits in Postgres, and Redis holds a rolling window."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from hkplates.jobs import Chunk, ImageRef
+from producer.broker import Broker
+
+LOOK_EVERY_SECONDS = 5.0
+MOST_IMAGES = 100_000
+"""Queued images that are looked for."""
+
+
+class Ledger(Protocol):
+    """What dispatching asks of hkplates.database.ledger.intake.Ledger."""
+
+    def take_chunks(
+        self, most: int, images: int, lease_seconds: float
+    ) -> list[tuple[ImageRef, ...]]: ...
+
+    def hand_back(self, image_ids: list[int], *, claimed: bool) -> int: ...
+
+    def expire_leases(self) -> int: ...
+
+    def queued(self, limit: int) -> list[int]: ...
+
+    def send_again(self, image_ids: Sequence[int], work_seconds: float) -> int: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Filled:
+    """What one filling did. `expired` images' leases had run out; `lost` ones had been sent, and no
+    message named them any more. Both are pending again."""
+
+    images: int = 0
+    messages: int = 0
+    expired: int = 0
+    lost: int = 0
+
+
+@dataclass
+class Dispatcher:
+    """Moves pending images into the queue, as many as fit; several may run at once.
+
+    A row is queued before its message is sent: a message that gets lost is noticed by looking
+    through the queue now and then, and at the latest when its lease expires. What could not be sent
+    is handed back at once.
+    """
+
+    ledger: Ledger
+    broker: Broker
+    chunk_images: int
+    window_chunks: int
+    lease_seconds: float
+    work_seconds: float
+    """No worker is at an image for longer."""
+    clock: Callable[[], float] = time.monotonic
+    stopped: Callable[[], bool] = lambda: False
+    """Asked before each message: whether to send no more."""
+    taken: int = 0
+    """Messages of ours that workers have taken, as far as the queue's length tells."""
+    _sent: int = 0
+    _looked_at: float = field(default=float("-inf"))
+    _missed: frozenset[int] = frozenset()
+    """Images that were queued when last looked, and that no message named."""
+
+    def fill(self) -> Filled:
+        """Fill the window.
+
+        Raises:
+            BrokerUnreachable, DatabaseUnreachable: what was not sent is pending again, or will be
+                when its lease expires.
+        """
+        expired, lost = self._look()
+        waiting = self.broker.waiting()
+        self.taken = max(self.taken, self._sent - waiting)
+        room = self.window_chunks - waiting
+        if room <= 0:
+            return Filled(0, 0, expired, lost)
+        chunks = self.ledger.take_chunks(room, self.chunk_images, self.lease_seconds)
+        images, messages = self._send(chunks)
+        return Filled(images, messages, expired, lost)
+
+    def _send(self, chunks: Sequence[tuple[ImageRef, ...]]) -> tuple[int, int]:
+        """Send them in turn; how many images and messages there were."""
+        images = messages = 0
+        try:
+            for chunk in chunks:
+                if self.stopped():
+                    break
+                self.broker.send(Chunk(chunk))
+                self._sent += 1
+                images, messages = images + len(chunk), messages + 1
+        finally:
+            if unsent := [image.id for chunk in chunks[messages:] for image in chunk]:
+                self.ledger.hand_back(unsent, claimed=False)
+        return images, messages
+
+    def _look(self) -> tuple[int, int]:
+        """Now and then: images that will not come back by themselves, made pending."""
+        if self.clock() - self._looked_at < LOOK_EVERY_SECONDS:
+            return 0, 0
+        expired, lost = self.ledger.expire_leases(), self._find_lost()
+        self._looked_at = self.clock()
+        return expired, lost
+
+    def _find_lost(self) -> int:
+        """Redis was flushed, or a producer died between the ledger and its message.
+
+        An image is lost when no message names it at two looks: another producer may be about to
+        send it, or a worker have taken its message at this moment. Should it not be lost after all,
+        it is sent twice, which does no harm.
+        """
+        queued = self.ledger.queued(MOST_IMAGES)  # before the messages: what is sent later is there
+        named = self.broker.images() if queued else set()
+        if named is None:  # too many to look through: their leases tell
+            self._missed = frozenset()
+            return 0
+        missing = frozenset(queued) - named
+        lost, self._missed = missing & self._missed, missing
+        return self.ledger.send_again(sorted(lost), self.work_seconds) if lost else 0

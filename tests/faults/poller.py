@@ -1,0 +1,98 @@
+"""What the tables say, asked by a bystander who may find the database away."""
+
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+from faults.expectations import End, Name
+
+COUNTS = "SELECT state, count(*) FROM images GROUP BY state"
+LISTED = "SELECT count(*) FROM submissions WHERE listed_at IS NOT NULL"
+CLAIMED = "SELECT id FROM images WHERE state = 'queued' AND attempts > 0"
+QUEUED = "SELECT id FROM images WHERE state = 'queued'"
+SUBMISSIONS = "SELECT state FROM submissions"
+TABLES = "SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY 1"
+# Of good images alone: bad ones are tried again by each producer that is started again, and poison
+# takes its three attempts.
+ENDED = """
+    SELECT id, extract(epoch FROM processed_at)::float8 FROM images WHERE state = 'done'
+"""
+ROWS = """
+    SELECT key, etag, state, reason, superseded,
+           (SELECT coalesce(jsonb_agg(to_jsonb(p) - 'id' - 'image_id' - 'model_version_id'
+                                      ORDER BY p.position, p.id), '[]')
+              FROM plates p WHERE p.image_id = images.id) AS plates
+      FROM images
+"""
+SHOWN = "SELECT count(*) FROM sightings"
+BEGUN_AGAIN = "SELECT coalesce(sum(attempts - 1) FILTER (WHERE attempts > 1), 0) FROM images"
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How many images are in which state."""
+
+    counts: Counter[str]
+
+    @property
+    def left(self) -> int:
+        return self.counts["pending"] + self.counts["queued"]
+
+    @property
+    def ended(self) -> int:
+        return self.counts.total() - self.left
+
+
+class Watch:
+    """Asks a database. What is asked while it is away gets no answer (None)."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._connection: psycopg.Connection[Any] | None = None
+
+    def ask(self, query: str) -> list[tuple[Any, ...]] | None:
+        """The rows, or None while the database is away."""
+        try:
+            if self._connection is None or self._connection.closed:
+                self._connection = psycopg.connect(self._url, autocommit=True, connect_timeout=3)
+            return self._connection.execute(query.encode()).fetchall()
+        except psycopg.OperationalError:
+            self.close()
+            return None
+
+    def insist(self, query: str) -> list[tuple[Any, ...]]:
+        """The rows; the database must be there."""
+        rows = self.ask(query)
+        if rows is None:
+            rows = self.ask(query)  # the connection had died since it was last asked
+        assert rows is not None, "the database is away"
+        return rows
+
+    def standing(self) -> Standing | None:
+        rows = self.ask(COUNTS)
+        return None if rows is None else Standing(Counter(dict(rows)))
+
+    def ids(self, query: str) -> frozenset[int]:
+        """Numbers of images; none while the database is away."""
+        return frozenset(row[0] for row in self.ask(query) or ())
+
+    def ends(self) -> Iterator[tuple[Name, End]]:
+        """How each image ended, with the plates of all model versions."""
+        for key, etag, state, reason, superseded, plates in self.insist(ROWS):
+            told = tuple(tuple(sorted(plate.items())) for plate in plates)
+            yield (key, etag), End(state, reason, superseded, told)
+
+    def texts(self) -> Iterator[tuple[str, str]]:
+        """Every table's rows as text."""
+        for (table,) in self.insist(TABLES):
+            rows = self.insist(f'SELECT t::text FROM "{table}" AS t')  # noqa: S608  (our own names)
+            yield f"table {table}", "\n".join(row[0] for row in rows)
+
+    def close(self) -> None:
+        if self._connection is not None:
+            with suppress(psycopg.Error):
+                self._connection.close()
+        self._connection = None

@@ -1,0 +1,46 @@
+"""The reader's training, for some seconds: it runs, goes on where it stopped, and exports."""
+
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from support.labelled_photos import call, labelled_photos
+
+from hkplates.recognition.reading.neural import open_reader
+
+pytest.importorskip("tensorflow", reason="training needs the extra `tensorflow`")
+
+ROOT = Path(__file__).parents[3]
+
+
+@pytest.mark.timeout(400)
+def test_training_learns_resumes_and_exports(tmp_path):
+    """Drawn plates first, then folds of the photographs, then all of them."""
+    data, folder, folds = tmp_path / "data", tmp_path / "run", tmp_path / "folds"
+    bundle = tmp_path / "bundle"
+    labelled_photos(data)
+    train = ("models.reader.train", "--data", data, "--threads", 1, "--batch", 8)
+    drawn = (*train, "--folder", folder)
+
+    call(*drawn, "--samples", 80)
+    call(*drawn, "--samples", 160)
+    fine = tmp_path / "fine"
+    finetune = ("--config", ROOT / "models" / "reader" / "finetune.yaml")
+    told = call(
+        *("models.reader.crossvalidate", "--data", data, "--start", folder, "--folder", folds),
+        *("--folds", 2, "--samples", 64, "--drawn", 20),
+    )
+    call(*train, "--folder", fine, *finetune, "--start", folder, "--samples", 64)
+    call(
+        *("models.reader.export", "--data", data, "--folder", fine, "--folds", folds),
+        *("--bundle", bundle, "--drawn", 20),
+    )
+
+    first, second = map(json.loads, (folder / "log.jsonl").read_text().splitlines())
+    assert (first["samples"], second["samples"]) == (80, 160)
+    assert second["losses"]["slots"] < first["losses"]["slots"]
+    assert re.search(r"^all +6 ", told, re.MULTILINE), "each plate is read by the fold without it"
+    reader = open_reader(bundle)
+    assert len(reader.read([np.zeros((90, 300, 3), np.uint8)])) == 1

@@ -1,0 +1,105 @@
+"""The search box: what is found and why, and what is said where nothing can be."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from support.browserless_client import Surfer, surfing
+from support.seeded_readings import Reading, plant
+
+
+@pytest.fixture
+def surfer(engine: sa.Engine, tmp_path: Path) -> Iterator[Surfer]:
+    with surfing(engine, tmp_path) as one:
+        yield one
+
+
+def test_without_a_question_it_explains_how_to_ask(surfer: Surfer) -> None:
+    page = surfer.open("/search")
+    assert "stands for one character you did not see" in page.text
+    assert "stands for any number of characters" in page.text
+
+
+def test_a_misread_mark_is_found_with_the_reason(engine: sa.Engine, surfer: Surfer) -> None:
+    plant(engine, [Reading("AB1234"), Reading("A81234", sure=0.6), Reading("XY999")])
+    surfer.open("/search").press("Search", mark="ab 1234")
+    assert "2 sightings" in surfer.text
+    assert "A8 1234" in surfer.text
+    assert "XY 999" not in surfer.text
+    assert "Read as asked" in surfer.text
+    assert "B read as 8 in place 2" in surfer.text
+
+
+def test_plates_are_drawn_as_they_look(engine: sa.Engine, surfer: Surfer) -> None:
+    plant(engine, [Reading("AB1234"), Reading("A81234", sure=0.6)])
+    with engine.begin() as connection:
+        connection.execute(sa.text("UPDATE plates SET colour = 'yellow', rows = 2 WHERE id = 2"))
+    surfer.open("/search?mark=AB1234")
+    drawn = surfer.page.xpath("//article//span[contains(@class, 'mark')]")
+    assert [(one.get("class").split(), one.text) for one in drawn] == [
+        (["mark", "white"], "AB 1234"),
+        (["mark", "yellow"], "A8\n1234"),
+    ]
+
+
+def test_only_what_was_read_just_so(engine: sa.Engine, surfer: Surfer) -> None:
+    plant(engine, [Reading("AB1234"), Reading("A81234", sure=0.6)])
+    surfer.open("/search").press("Search", mark="AB1234", exact="true")
+    assert "1 sighting" in surfer.text
+    assert "A8 1234" not in surfer.text
+
+
+def test_time_and_place_narrow_it(engine: sa.Engine, surfer: Surfer) -> None:
+    july, august = datetime(2026, 7, 1, tzinfo=UTC), datetime(2026, 8, 1, tzinfo=UTC)
+    plant(
+        engine,
+        [
+            Reading("AB1234", key="gate-1/a.jpg", taken_at=july),
+            Reading("AB1234", key="gate-2/b.jpg", taken_at=july),
+            Reading("AB1234", key="gate-1/c.jpg", taken_at=august),
+        ],
+    )
+    surfer.open("/search")
+    surfer.press("Search", mark="AB1234", since="2026-07", until="2026-07", prefix="gate-1/")
+    assert "gate-1/a.jpg" in surfer.text
+    assert "b.jpg" not in surfer.text
+    assert "c.jpg" not in surfer.text
+
+
+def test_nothing_found_says_what_to_try(engine: sa.Engine, surfer: Surfer) -> None:
+    plant(engine, [Reading("AB1234")])
+    assert "Nothing was found" in surfer.open("/search?mark=ZZ9999").text
+    assert "Try fewer characters" in surfer.text
+
+
+@pytest.mark.parametrize(
+    ("question", "words"),
+    [
+        ("mark=*", "names fewer than two characters"),
+        ("mark=%3F%3F%3F", "names fewer than two characters"),
+        ("mark=-", "A mark is asked with letters, digits"),
+        ("mark=AB1234&since=yesterday", "From: expected a year"),
+        ("mark=AB1234&until=2026-13", "Until: expected a year"),
+    ],
+)
+def test_a_question_that_cannot_be_is_answered_in_words(
+    surfer: Surfer, question: str, words: str
+) -> None:
+    assert surfer.open(f"/search?{question}").status == 422
+    assert words in surfer.text
+    assert "Search for a mark" in surfer.heading
+
+
+def test_there_are_more_than_a_page_holds(engine: sa.Engine, surfer: Surfer) -> None:
+    plant(engine, [Reading("AB1234")] * 50)
+    assert "48 likeliest sightings" in surfer.open("/search?mark=AB1234").text
+    assert "50 sightings" in surfer.follow("Show more").text
+
+
+def test_what_was_typed_stands_in_the_box_and_is_escaped(surfer: Surfer) -> None:
+    surfer.open("/search?mark=%22%3E%3Cscript%3Ealert(1)%3C/script%3E")
+    assert surfer.page.find(".//main//script") is None
+    [box] = surfer.page.xpath("//input[@name='mark']")
+    assert box.get("value") == '"><script>alert(1)</script>'

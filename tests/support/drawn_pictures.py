@@ -1,0 +1,68 @@
+"""Small pictures that tests of decoding draw, and how they look at what came back."""
+
+import io
+
+import numpy as np
+from PIL import Image, ImageDraw
+
+from hkplates.recognition.images.decode import decode
+from hkplates.recognition.types import Photo
+
+RED, GREEN, BLUE, WHITE = (200, 30, 30), (30, 180, 40), (40, 60, 210), (240, 240, 240)
+
+
+EVERY_PIXEL = 10**9
+
+
+IN_COLOUR = [RED, GREEN, WHITE, BLUE]
+
+
+JPEG = {"quality": 95, "subsampling": 0}
+
+
+ADOBE = b"\xff\xee\0\x0eAdobe"
+
+
+def corners() -> Image.Image:
+    """48 x 32; red, green, white, blue quarters, clockwise from the top left."""
+    picture = Image.new("RGB", (48, 32), RED)
+    draw = ImageDraw.Draw(picture)
+    draw.rectangle((24, 0, 47, 15), GREEN)
+    draw.rectangle((24, 16, 47, 31), WHITE)
+    draw.rectangle((0, 16, 23, 31), BLUE)
+    return picture
+
+
+def encoded(picture: Image.Image, kind: str, **options: object) -> bytes:
+    file = io.BytesIO()
+    picture.save(file, kind, **options)  # type: ignore[arg-type]
+    return file.getvalue()
+
+
+def cmyk_jpeg(**options: object) -> bytes:
+    """As Photoshop has it: inverted, with Adobe's marker."""
+    data = encoded(corners().convert("CMYK"), "JPEG", **JPEG, **options)
+    assert ADOBE in data
+    return data
+
+
+def noise() -> Image.Image:
+    """120 x 90 that does not compress: every part of its file is needed."""
+    return Image.fromarray(np.random.default_rng(7).integers(0, 256, (90, 120, 3), np.uint8))
+
+
+def quarters(pixels: Photo) -> list[tuple[int, ...]]:
+    """The middle of each quarter, clockwise from the top left."""
+    high, wide = pixels.shape[:2]
+    top, bottom, left, right = high // 4, 3 * high // 4, wide // 4, 3 * wide // 4
+    places = ((top, left), (top, right), (bottom, right), (bottom, left))
+    return [tuple(int(value) for value in pixels[place]) for place in places]
+
+
+def assert_upright(data: bytes, expected: list[tuple[int, ...]], tolerance: int = 12) -> None:
+    pixels = decode(data, max_pixels=EVERY_PIXEL).pixels
+    assert pixels.dtype == np.uint8
+    assert pixels.shape == (32, 48, 3)
+    assert pixels.flags["C_CONTIGUOUS"]
+    difference = np.array(quarters(pixels)) - np.array(expected)
+    assert np.abs(difference).max() <= tolerance

@@ -1,0 +1,46 @@
+"""Labelled photographs for trainings of some seconds, and their commands."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from models.synthesis.fonts import Faces
+from models.synthesis.plates import draw_plate
+
+ROOT = Path(__file__).parents[2]
+
+
+def call(module, *arguments):
+    """Run a command of the project on the CPU; what it printed."""
+    done = subprocess.run(
+        [sys.executable, "-m", module, *map(str, arguments)],
+        cwd=ROOT,
+        env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "2", "CUDA_VISIBLE_DEVICES": ""},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    return done.stdout
+
+
+def labelled_photos(folder, count=6):
+    """A folder as training wants it, of drawn plates."""
+    faces, rng = Faces(system=False), np.random.default_rng(3)
+    (folder / "train").mkdir(parents=True)
+    (folder / "backgrounds").mkdir()
+    cv2.imwrite(str(folder / "backgrounds" / "wall.jpg"), np.full((200, 300, 3), 90, np.uint8))
+    rows = []
+    for number in range(count):
+        plate = draw_plate(rng, faces)
+        name = f"drawn{number}.jpg"
+        cv2.imwrite(str(folder / "train" / name), plate.pixels[..., ::-1])
+        said = {"text": plate.text, "lines": plate.rows, "color": plate.colour, "hk": True}
+        rows.append({"file": name, "plates": [{**said, "quad": plate.corners.tolist()}]})
+    lines = "".join(json.dumps(row) + "\n" for row in rows)
+    (folder / "train" / "train.jsonl").write_text(lines, encoding="utf-8")

@@ -1,0 +1,130 @@
+"""The page as others ask it: with users and tokens, over a real database."""
+
+import re
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import argon2
+import sqlalchemy as sa
+import uvicorn
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
+from httpx2 import Response
+from servers.processes import eventually
+
+from hkplates.settings import Settings
+from web.app import create_app
+from web.auth.config import Access
+from web.auth.credentials import read_tokens, read_users, token_entry
+from web.auth.sessions import Sessions
+from web.auth.state import Limits, Security
+from web.services import services_over
+
+PASSWORD = "correct horse battery"
+HOST = "plates.example.org"
+ORIGIN = f"http://{HOST}"
+PAGES = ["/", "/search?mark=AB1234", "/submissions/1", "/audit", "/photos/1", "/plates/1/crop"]
+# Cheap to look at; hashes of `hkplates web-password` take 64 MiB and a tenth of a second.
+_HASH = argon2.PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(PASSWORD)
+ADA, BOB = f"ada:reviewer:{_HASH}", f"bob:reader:{_HASH}"
+READER_TOKEN, _READS = token_entry("lab", "reader")
+REVIEWER_TOKEN, _REVIEWS = token_entry("robot", "reviewer")
+
+
+def guards(*, is_https: bool = False, limits: Limits | None = None) -> Security:
+    """Ada reviews and Bob reads; so do two tokens."""
+    access = Access(
+        users=read_users(f"{ADA},{BOB}"),
+        tokens=read_tokens(f"{_READS},{_REVIEWS}"),
+        secret=b"s" * 32,
+        hosts=frozenset({HOST}),
+        is_https=is_https,
+    )
+    return Security(access, Sessions(access.secret), limits or Limits())
+
+
+@contextmanager
+def application(engine: sa.Engine, folder: Path, security: Security | None) -> Iterator[FastAPI]:
+    """The page over a database, without a server; None: only this machine may ask."""
+    yield create_app(services_over(engine, Settings(data=folder)), security)
+
+
+def browser(app: FastAPI, base: str = f"http://{HOST}") -> TestClient:
+    """Somebody who is not logged in, and follows no redirection."""
+    return TestClient(app, base_url=base, follow_redirects=False)
+
+
+def program(app: FastAPI, token: str) -> TestClient:
+    """A program with a token."""
+    client = browser(app)
+    client.headers.update(bearer(token))
+    return client
+
+
+def form_token(answer: Response) -> str:
+    """What the forms of a page carry."""
+    found = re.search(r'name="csrf_token" value="([0-9a-f]{64})"', answer.text)
+    assert found, answer.text
+    return found[1]
+
+
+def log_in(
+    client: TestClient, name: str = "ada", password: str = PASSWORD, wanted: str = "/"
+) -> Response:
+    """What the form of the login page sends."""
+    token = form_token(client.get("/login"))
+    fields = {"name": name, "password": password, "next": wanted, "csrf_token": token}
+    return client.post("/login", data=fields)
+
+
+def logged_in(app: FastAPI, name: str = "ada", base: str = f"http://{HOST}") -> TestClient:
+    """Somebody who is logged in."""
+    client = browser(app, base)
+    assert log_in(client, name).status_code == 303
+    return client
+
+
+def bearer(token: str) -> dict[str, str]:
+    """The header of a program."""
+    return {"Authorization": f"Bearer {token}"}
+
+
+def trail(engine: sa.Engine) -> list[dict[str, Any]]:
+    """What is kept of what people did, the earliest first."""
+    query = sa.text("SELECT actor, action, subject, purpose, address FROM audit ORDER BY id")
+    with engine.connect() as connection:
+        return [dict(row) for row in connection.execute(query).mappings()]
+
+
+def state(engine: sa.Engine, number: int) -> str:
+    """Of a submission."""
+    query = sa.text("SELECT state FROM submissions WHERE id = :id")
+    with engine.connect() as connection:
+        return str(connection.execute(query, {"id": number}).scalar_one())
+
+
+def pause(client: TestClient, number: int, **more: Any) -> int:
+    """Press the button of a submission; the answer's status."""
+    data = {"csrf_token": form_token(client.get(f"/submissions/{number}"))}
+    return client.post(f"/submissions/{number}/pause", data=data, **more).status_code
+
+
+@contextmanager
+def served(app: FastAPI) -> Iterator[str]:
+    """The page behind a real server, on a free port; its address."""
+    config = uvicorn.Config(
+        app, port=0, log_config=None, access_log=False, proxy_headers=False, lifespan="off"
+    )
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    try:
+        eventually(lambda: server.started or not thread.is_alive(), "the server starts", 30)
+        port = server.servers[0].sockets[0].getsockname()[1]
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.should_exit = True
+        thread.join(30)

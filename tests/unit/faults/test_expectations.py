@@ -1,0 +1,61 @@
+"""What a run under faults is judged by (tests/faults)."""
+
+import json
+from pathlib import Path
+
+from faults.expectations import LONGEST, End, differences, leaks, shortened
+from faults.logs import Deliveries, deliveries
+
+NAME = ("2026/a b.jpg", "0123456789abcdef")
+READ = End("done", plates=((("confidence", 0.5), ("mark", "AB1234")),))
+
+
+def test_what_ended_as_expected_makes_no_difference() -> None:
+    assert differences({NAME: READ}, [(NAME, READ)]) == []
+
+
+def test_a_missing_row_a_row_too_many_and_a_foreign_row_are_told() -> None:
+    other = ("b.jpg", "1")
+    assert differences({NAME: READ}, []) == ["'2026/a b.jpg' (01234567): no row"]
+    assert differences({NAME: READ}, [(NAME, READ)] * 2) == ["'2026/a b.jpg' (01234567): 2 rows"]
+    assert "nobody submitted" in differences({}, [(other, READ)])[0]
+
+
+def test_another_state_or_reason_is_told() -> None:
+    told = differences({NAME: End("failed", "missing")}, [(NAME, End("failed", "empty"))])
+    assert told == ["'2026/a b.jpg' (01234567): expected failed: missing, found failed: empty"]
+    assert (
+        "superseded" in differences({NAME: READ}, [(NAME, End("done", None, True, READ.plates))])[0]
+    )
+
+
+def test_a_plate_that_differs_in_one_column_is_told_with_the_column() -> None:
+    found = End("done", plates=((("confidence", 0.5000001), ("mark", "AB1234")),))
+    assert "('confidence', 0.5)" in differences({NAME: READ}, [(NAME, found)])[0]
+
+
+def test_a_plate_that_is_missing_or_there_twice_is_told() -> None:
+    for found, number in ((End("done"), 0), (End("done", plates=READ.plates * 2), 2)):
+        assert differences({NAME: READ}, [(NAME, found)])[0].endswith(f"1 plates, found {number}")
+
+
+def test_a_credential_in_a_log_is_told_without_the_credential() -> None:
+    told = leaks({"the password of Redis": "hunter2"}, {"the log a": "hunter2", "the log b": "-"})
+    assert told == ["the log a holds the password of Redis"]
+
+
+def test_many_differences_are_cut_short() -> None:
+    assert len(shortened(["one"] * 1000)) == LONGEST + 1
+    assert shortened(["one"]) == ["one"]
+
+
+def test_deliveries_are_counted_from_logs_of_which_some_lines_are_torn(tmp_path: Path) -> None:
+    log = tmp_path / "worker.log"
+    events = [
+        {"event": "Task hkplates.recognise_chunk[a-1] received"},
+        {"event": "Task hkplates.recognise_chunk[a-1] received"},
+        {"event": "chunk_done", "images": 4, "skipped": 3, "handed_back": 1},
+        {"event": "message_dropped"},
+    ]
+    log.write_text("\n".join(map(json.dumps, events)) + '\nWarm shutdown\n{"event": "chunk_d')
+    assert deliveries([log]) == Deliveries(2, 1, skipped=3, handed_back=1, dropped=1)

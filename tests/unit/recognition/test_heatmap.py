@@ -1,0 +1,170 @@
+"""From hand-written answers of the network to plates."""
+
+import math
+
+import numpy as np
+import pytest
+
+from hkplates.recognition.calibration import Certainty
+from hkplates.recognition.detection.detector import NetworkDetector, best_input
+from hkplates.recognition.detection.heatmap import STRIDE, drop_repeats, find_peaks, overlap
+
+PLATE = np.array([[-40, -10], [40, -10], [40, 10], [-40, 10]], np.float32)
+
+
+def silent(height=20, width=30):
+    """Answers that see no plate."""
+    return np.zeros((height, width, 10), np.float32)
+
+
+def put(answers, row, column, score, *, label=0, shape=PLATE):
+    """Make one cell say that a plate of this shape has its centre in the cell's middle."""
+    answers[row, column, label] = score
+    answers[row, column, 2:] = shape.reshape(-1)
+    return answers
+
+
+def middle(row, column):
+    return (np.array([column, row]) + 0.5) * STRIDE
+
+
+def test_nothing_warm_is_no_plate():
+    assert find_peaks(silent(), 0.3) == []
+
+
+def test_a_peak_gives_its_corners_score_and_class():
+    (peak,) = find_peaks(put(silent(), 5, 7, 0.9, label=1), 0.3)
+
+    assert peak.label == 1
+    assert peak.score == pytest.approx(0.9)
+    np.testing.assert_allclose(peak.corners, PLATE + middle(5, 7), atol=1e-4)
+
+
+def test_a_peak_under_the_threshold_is_left_out():
+    assert find_peaks(put(silent(), 5, 7, 0.29), 0.3) == []
+
+
+def test_a_peak_in_a_corner_of_the_map_is_found():
+    answers = put(put(silent(), 0, 0, 0.9), 19, 29, 0.8)
+
+    assert [peak.score for peak in find_peaks(answers, 0.3)] == pytest.approx([0.9, 0.8])
+
+
+def test_corners_are_the_weighted_mean_of_warm_neighbours():
+    """The neighbour, half as warm, sees the same plate 3 pixels further right."""
+    answers = put(silent(), 5, 7, 0.8)
+    put(answers, 5, 8, 0.4, shape=PLATE - [STRIDE, 0] + [3, 0])
+
+    (peak,) = find_peaks(answers, 0.3)
+
+    np.testing.assert_allclose(peak.corners, PLATE + middle(5, 7) + [1, 0], atol=1e-4)
+
+
+def test_a_cool_neighbour_has_no_say():
+    answers = put(silent(), 5, 7, 0.8)
+    put(answers, 5, 8, 0.1, shape=PLATE + 50)
+
+    (peak,) = find_peaks(answers, 0.3)
+
+    np.testing.assert_allclose(peak.corners, PLATE + middle(5, 7), atol=1e-4)
+
+
+def test_one_place_holds_one_plate_of_the_surer_class():
+    answers = put(silent(), 5, 7, 0.6, label=0)
+    put(answers, 5, 9, 0.7, label=1, shape=PLATE - [2 * STRIDE, 0])
+
+    assert [peak.label for peak in find_peaks(answers, 0.3)] == [1]
+
+
+def test_a_plate_right_below_another_is_kept():
+    """As the mainland plate of a cross-border car is."""
+    answers = put(silent(), 5, 7, 0.9)
+    put(answers, 8, 7, 0.8, label=1)
+
+    assert [peak.label for peak in find_peaks(answers, 0.3)] == [0, 1]
+
+
+def test_the_surest_come_first():
+    answers = put(put(put(silent(), 3, 7, 0.5), 9, 7, 0.9), 15, 7, 0.7)
+
+    assert [peak.score for peak in find_peaks(answers, 0.3)] == pytest.approx([0.9, 0.7, 0.5])
+
+
+def test_repeats_are_dropped_only_where_they_overlap():
+    peaks = find_peaks(put(put(silent(), 3, 7, 0.5), 9, 7, 0.9), 0.3)
+
+    assert len(drop_repeats([*peaks, *peaks])) == 2
+
+
+def test_answers_of_another_shape_are_refused():
+    with pytest.raises(ValueError, match=r"expected answers of shape \(H, W, 10\)"):
+        find_peaks(np.zeros((4, 4, 3), np.float32), 0.3)
+
+
+@pytest.mark.parametrize(
+    ("moved", "expected"),
+    [
+        pytest.param((0, 0), 1.0, id="the same"),
+        pytest.param((40, 0), 1 / 3, id="half over"),
+        pytest.param((200, 0), 0.0, id="apart"),
+    ],
+)
+def test_overlap_of_quads(moved, expected):
+    there = PLATE + np.array(moved, np.float32)
+
+    assert overlap(PLATE, there) == pytest.approx(expected, abs=1e-3)
+
+
+def test_a_quad_without_area_overlaps_nothing():
+    assert overlap(PLATE, np.zeros((4, 2), np.float32)) == 0.0
+
+
+@pytest.mark.parametrize(
+    ("aspect", "expected"),
+    [
+        pytest.param(4 / 3, (480, 640), id="landscape"),
+        pytest.param(3 / 4, (640, 480), id="portrait"),
+        pytest.param(1.0, (560, 560), id="square"),
+        pytest.param(4.0, (480, 640), id="panorama"),
+    ],
+)
+def test_a_photograph_goes_into_the_input_that_shows_it_largest(aspect, expected):
+    assert best_input(aspect, [(480, 640), (640, 480), (560, 560)]) == expected
+
+
+def test_a_detection_is_in_pixels_of_the_photograph():
+    """A photograph of 1,280 x 960 is shown at half its size, so corners come back doubled."""
+    answers = put(silent(60, 80), 30, 40, 0.9)
+    detector = NetworkDetector(lambda photo: answers, [(480, 640)], 0.3)
+
+    (found,) = detector.detect(np.zeros((960, 1280, 3), np.uint8))
+
+    np.testing.assert_allclose(found.quad.to_array(), (PLATE + middle(30, 40)) * 2, atol=0.5)
+    assert (found.region, found.score) == ("HK", pytest.approx(0.9))
+
+
+def test_the_score_is_a_probability_and_the_threshold_is_one_too():
+    """Warmth of 0.5 and 0.4 are told as probabilities of 0.9 and 0.86."""
+    certainty = Certainty(1.0, 0.0, math.log(9))
+    answers = put(put(silent(60, 80), 10, 10, 0.4), 40, 60, 0.5)
+
+    def found(threshold):
+        detector = NetworkDetector(
+            lambda photo: answers, [(480, 640)], threshold, certainty=certainty
+        )
+        return [d.score for d in detector.detect(np.zeros((480, 640, 3), np.uint8))]
+
+    assert found(0.8) == [pytest.approx(0.9), pytest.approx(6 / 7)]
+    assert found(0.88) == [pytest.approx(0.9)]
+
+
+def test_padding_beside_a_narrow_photograph_does_not_shift_the_plate():
+    """640 x 960 in 480 x 640 is 320 wide, with 160 of padding on each side."""
+    answers = put(silent(60, 80), 30, 40, 0.9, label=1)
+    detector = NetworkDetector(lambda photo: answers, [(480, 640)], 0.3)
+
+    (found,) = detector.detect(np.zeros((960, 640, 3), np.uint8))
+
+    expected = (PLATE + middle(30, 40) - [160, 0]) * 2
+    np.testing.assert_allclose(found.quad.to_array(), expected, atol=0.5)
+    assert found.region == "other"

@@ -1,0 +1,57 @@
+"""What was read tells whether what was found is a plate."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hkplates.recognition.score_fusion import Belief
+from hkplates.recognition.types import TextReading
+
+SHARES = st.floats(0.02, 0.98)
+BELIEF = Belief(score=0.4, reading=0.4, lettered=1.4, shift=-0.6)
+
+
+def read(text: str, confidence: float) -> TextReading:
+    return TextReading(text, confidence, (confidence,) * len(text), 1)
+
+
+@given(SHARES, SHARES)
+def test_without_one_the_score_is_the_probability(score: float, confidence: float) -> None:
+    assert Belief().probability(score, read("AB 1234", confidence)) == pytest.approx(score)
+
+
+@given(SHARES)
+def test_what_shows_no_text_is_as_likely_as_the_detector_says(score: float) -> None:
+    assert BELIEF.probability(score, read("", 0.0)) == score
+
+
+@given(SHARES, SHARES, SHARES)
+def test_what_is_read_more_surely_is_no_less_likely(score: float, one: float, other: float) -> None:
+    low, high = sorted((one, other))
+    for text in ("AB1234", "LOVE"):
+        less, more = (BELIEF.probability(score, read(text, sure)) for sure in (low, high))
+        assert less <= more
+
+
+@given(SHARES, SHARES)
+def test_two_letters_and_a_number_speak_for_hong_kong(score: float, confidence: float) -> None:
+    mark, word = (BELIEF.probability(score, read(text, confidence)) for text in ("AB 12", "LOVE"))
+    assert mark > word
+
+
+@pytest.mark.parametrize(
+    "values", [{"score": -0.1}, {"reading": -0.1}, {"threshold": 7.0}, {"shift": float("nan")}]
+)
+def test_a_belief_that_cannot_be_one_is_refused(values: dict[str, float]) -> None:
+    with pytest.raises(ValueError, match="rises"):
+        Belief(**values)
+
+
+@pytest.mark.parametrize(("score", "holds"), [(0.45, False), (0.55, True)])
+def test_what_shows_no_text_is_held_for_a_plate_from_even_on(score: float, holds: bool) -> None:
+    belief = Belief(score=0.4, reading=0.4, lettered=1.4, shift=-0.6, threshold=0.3)
+    assert belief.holds(score, read("", 0.0)) is holds
+
+
+def test_a_guess_is_worth_nothing_however_unsure() -> None:
+    assert BELIEF.probability(0.5, read("LOVE", 0.0)) == BELIEF.probability(0.5, read("LOVE", 0.01))

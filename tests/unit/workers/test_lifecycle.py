@@ -1,0 +1,170 @@
+"""What a worker's processes share: who is at which image, and that it ends."""
+
+import os
+import time
+from collections.abc import Iterator
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from celery.exceptions import Reject, SoftTimeLimitExceeded, WorkerLostError
+
+from hkplates.errors import DatabaseUnreachable
+from workers.lifecycle import (
+    chunk_request as requests,
+)
+from workers.lifecycle import (
+    current_image as at_hand,
+)
+from workers.lifecycle import (
+    shutdown as stopping,
+)
+
+
+@pytest.fixture(autouse=True)
+def nothing_shared(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr(stopping, "_ending", bytearray(1))
+    yield
+    at_hand.put(0)
+
+
+def in_a_child(work: "object") -> int:
+    """Run something in a forked process; its number."""
+    process = os.fork()
+    if process == 0:
+        try:
+            work()  # type: ignore[operator]
+        finally:
+            os._exit(0)
+    os.waitpid(process, 0)
+    return process
+
+
+def test_a_parent_knows_which_image_a_child_died_at() -> None:
+    child = in_a_child(lambda: at_hand.put(2**40))
+    other = in_a_child(lambda: at_hand.put(7))
+    assert at_hand.take(child) == 2**40
+    assert at_hand.take(child) == 0  # a later process may have the same number
+    assert at_hand.take(other) == 7
+
+
+def test_nobody_is_to_blame_for_a_child_that_was_at_no_image() -> None:
+    assert at_hand.take(in_a_child(lambda: (at_hand.put(3), at_hand.put(0)))) == 0
+    assert at_hand.take(None) == 0
+
+
+def test_a_worker_s_end_is_known_to_its_children_and_ends_their_pauses(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(stopping, "_begun", [object()])
+    assert not stopping.ending()
+    stopping.begin()
+    assert stopping.ending()
+    began = time.monotonic()
+    stopping.sleep(60)
+    assert time.monotonic() - began < 30
+
+
+def test_the_longest_end_of_a_chunk_leaves_time_to_go() -> None:
+    assert stopping.LONGEST_CHUNK_END + 5 <= stopping.GRACE
+
+
+class Notes:
+    """A ledger and its engine, which may be away."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.blamed: list[tuple[int, str]] = []
+        self.open = 0
+        self.away = False
+        monkeypatch.setenv("DATABASE_URL", "postgresql://somewhere/db")
+        monkeypatch.setenv("CELERY_BROKER_URL", "redis://somewhere/0")
+        monkeypatch.setattr(requests, "open_engine", self.engine)
+        monkeypatch.setattr(requests, "Ledger", lambda engine: self)
+
+    def engine(self, url: str, *, statement_seconds: float) -> SimpleNamespace:
+        assert statement_seconds < requests.NOTE_SECONDS
+        self.open += 1
+        return SimpleNamespace(dispose=self.dispose)
+
+    def dispose(self) -> None:
+        self.open -= 1
+
+    def blame(self, image_id: int, trouble: str) -> None:
+        if self.away:
+            raise DatabaseUnreachable("restarting")
+        self.blamed.append((image_id, trouble))
+
+
+@pytest.fixture
+def notes(monkeypatch: pytest.MonkeyPatch) -> Notes:
+    return Notes(monkeypatch)
+
+
+passed_on: list[Exception] = []
+"""What Celery's own request was given."""
+
+
+def unwrapped(info: Any) -> Exception:
+    """As Celery unwraps what a child has sent."""
+    error: Exception = getattr(info.exception, "exc", info.exception)
+    return error
+
+
+@pytest.fixture
+def request_of(monkeypatch: pytest.MonkeyPatch) -> requests.ChunkRequest:
+    """A request of this process, whose base class does nothing."""
+    passed_on.clear()
+    monkeypatch.setattr(requests.Request, "on_timeout", lambda *_: None)
+    monkeypatch.setattr(
+        requests.Request, "on_failure", lambda _, info, *__: passed_on.append(unwrapped(info))
+    )
+    one = requests.ChunkRequest.__new__(requests.ChunkRequest)
+    one.worker_pid = os.getpid()
+    at_hand.put(5)
+    return one
+
+
+def test_an_image_at_hand_when_the_hard_limit_struck_is_blamed(
+    notes: Notes, request_of: requests.ChunkRequest
+) -> None:
+    request_of.on_timeout(True, 2)
+    assert notes.blamed == []
+    request_of.on_timeout(False, 8)
+    assert notes.blamed == [(5, "timed_out")]
+    assert notes.open == 0
+
+
+def test_an_image_at_hand_when_its_process_was_killed_is_blamed(
+    notes: Notes, request_of: requests.ChunkRequest
+) -> None:
+    request_of.on_failure(SimpleNamespace(exception=RuntimeError("told by the child")))
+    assert notes.blamed == []
+    request_of.on_failure(SimpleNamespace(exception=WorkerLostError("signal 11")))
+    assert notes.blamed == [(5, "crashed")]
+
+
+@pytest.mark.parametrize("error", [SoftTimeLimitExceeded(), MemoryError()])
+def test_what_strikes_where_nothing_catches_it_sends_the_message_back(
+    notes: Notes, request_of: requests.ChunkRequest, error: Exception
+) -> None:
+    request_of.on_failure(SimpleNamespace(exception=error))
+    assert isinstance(passed_on[0], Reject)
+    assert passed_on[0].requeue
+    request_of.on_failure(SimpleNamespace(exception=RuntimeError("as it is")))
+    assert isinstance(passed_on[1], RuntimeError)
+
+
+def test_an_image_of_a_worker_that_is_stopped_is_not_blamed(
+    notes: Notes, request_of: requests.ChunkRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stopping, "_ending", bytearray(b"\1"))
+    request_of.on_failure(SimpleNamespace(exception=WorkerLostError("signal 9")))
+    assert notes.blamed == []
+
+
+def test_a_database_that_is_away_does_not_keep_a_worker_from_going_on(
+    notes: Notes, request_of: requests.ChunkRequest
+) -> None:
+    notes.away = True
+    request_of.on_timeout(False, 8)
+    assert notes.open == 0

@@ -1,0 +1,42 @@
+"""What guards the page, held by its process for all requests."""
+
+from dataclasses import dataclass, field
+
+from fastapi import Request
+
+from web.auth.config import Access, local_access
+from web.auth.rate_limit import Window
+from web.auth.sessions import Sessions
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How often something may be done."""
+
+    logins_by_address: Window = field(default_factory=lambda: Window(20, 300))
+    logins_by_name: Window = field(default_factory=lambda: Window(10, 300))
+    """Of one name from one address: whoever knows a name locks nobody out elsewhere."""
+    logins_by_name_anywhere: Window = field(default_factory=lambda: Window(100, 300))
+    searches: Window = field(default_factory=lambda: Window(120, 60))
+    """Of one person from one address."""
+
+
+@dataclass(frozen=True, slots=True)
+class Security:
+    """Who may come in, the sessions that were begun, and how often something was done."""
+
+    access: Access
+    sessions: Sessions
+    limits: Limits = field(default_factory=Limits)
+
+
+def local_security() -> Security:
+    """Only this machine may ask, and nobody logs in; sessions last as long as the process."""
+    access = local_access()
+    return Security(access, Sessions(access.secret))
+
+
+def security_of(request: Request) -> Security:
+    """What guards this page."""
+    security: Security = request.app.state.security
+    return security

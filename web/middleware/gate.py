@@ -1,0 +1,226 @@
+"""The gate, through which every request goes: where from, who asks, and whether they may.
+
+It lets nothing through that it does not know: an address that nobody thought of needs a login, and
+whatever changes something needs the role of a reviewer, the token of a form and a page of ours.
+"""
+
+import hmac
+from urllib.parse import parse_qs, quote
+
+import anyio
+from fastapi import Request
+from fastapi.responses import RedirectResponse, Response
+from starlette.datastructures import MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from web.auth.hosts import is_address, is_loopback, is_same_origin, split_host
+from web.auth.paths import ANYONES, LOGIN, PUBLIC, STATIC
+from web.auth.principal import ASK_FOR_ROLE, LOCAL, NOBODY, Person
+from web.auth.sessions import Session
+from web.auth.state import Security
+from web.errors import answer, wants_json
+from web.middleware import session_cookie as cookies
+from web.middleware.body import read_body, replayed
+
+READING = frozenset({"GET", "HEAD", "OPTIONS"})
+BODY_SECONDS = 30
+PASSED_ON = ("x-forwarded-for", "x-forwarded-host", "x-real-ip", "forwarded", "via")
+"""Headers by which a proxy gives itself away."""
+CSRF_HEADER, CSRF_FIELD = "X-CSRF-Token", "csrf_token"
+
+
+class Gate:
+    """Goes before the application."""
+
+    def __init__(self, app: ASGIApp, security: Security) -> None:
+        self._app, self._security = app, security
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "websocket":  # which nothing here serves
+            await send({"type": "websocket.close", "code": 1008})
+            return
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        request = Request(scope)
+        try:
+            self._check_host(request)
+            _check_site(request)
+            if scope["path"].startswith(STATIC):
+                await self._app(scope, receive, send)
+                return
+            session = self._identify(request)
+            sending = self._keeping(request, session, send)
+            response = self._refusal(request)
+            if response is None:
+                receive = await self._received(request, receive)
+        except HTTPException as error:
+            response = answer(request, error.status_code, error.detail, headers=error.headers)
+            sending = send
+        except ClientDisconnect:
+            return  # nobody waits for an answer
+        await (response or self._app)(scope, receive, sending)
+
+    def _check_host(self, request: Request) -> None:
+        """Refuse names that are not ours, and proxies where none was spoken of."""
+        access, hosts = self._security.access, request.headers.getlist("host")
+        found = split_host(hosts[0]) if len(hosts) == 1 else None
+        if found is None:
+            raise HTTPException(400, "The request names no host, or not one")
+        name = found[0]
+        known = is_loopback(name) or (
+            not access.is_open and (is_address(name) or name in access.hosts)
+        )
+        if not known:
+            raise HTTPException(
+                400,
+                f"This page does not go by the name {name}. Ask for it by its address, or start it "
+                f"with: hkplates web --trusted-host {name}",
+            )
+        if access.is_open and any(header in request.headers for header in PASSED_ON):
+            raise HTTPException(
+                403,
+                "A proxy passed this on, and nobody has to log in here. Make users with `hkplates "
+                "web-password NAME` and start the page with --behind-proxy and the proxy's address",
+            )
+
+    def _identify(self, request: Request) -> Session | None:
+        """Find out who asks; the session that the browser's cookie has, if any."""
+        security, state = self._security, request.state
+        state.person, state.session, state.by_token = NOBODY, None, False
+        scheme, _, token = request.headers.get("authorization", "").partition(" ")
+        if scheme.lower() == "bearer":
+            found = security.access.tokens.find(token.strip())
+            if found is None:
+                raise HTTPException(401, _UNKNOWN, _ask_for_token('error="invalid_token"'))
+            state.person, state.by_token = found, True
+            return None
+        before = security.sessions.read(cookies.read(request, security))
+        if before is None and wants_json(request):  # a program, which keeps no cookies
+            state.person = LOCAL if security.access.is_open else NOBODY
+            return None
+        session = before or security.sessions.new()
+        state.person = self._person(session)
+        state.session = security.sessions.renewed(session) if _is_deliberate(request) else session
+        state.csrf_token = security.sessions.csrf_token(session)
+        return before
+
+    def _person(self, session: Session) -> Person:
+        """Whose session it is, by the settings of today."""
+        access = self._security.access
+        if access.is_open:
+            return LOCAL
+        entry = access.users.find(session.name)
+        if entry is None or not self._security.sessions.is_of(session, entry):
+            return NOBODY
+        return Person(entry.name, entry.role)
+
+    def _refusal(self, request: Request) -> Response | None:
+        """Why somebody may not; None where they may."""
+        person: Person = request.state.person
+        # As the rooms are found by it: in request.url what stands for "?" would end the path.
+        path, changing = request.scope["path"], request.method not in READING
+        if not person.may_read and path not in PUBLIC:
+            return _log_in(request)
+        if changing and not person.may_review and path not in ANYONES:
+            raise HTTPException(403, ASK_FOR_ROLE)
+        return None
+
+    async def _received(self, request: Request, receive: Receive) -> Receive:
+        """The body, and that a page of ours sent it, where something may change."""
+        if request.method in READING:
+            return receive
+        try:
+            with anyio.fail_after(BODY_SECONDS):
+                body = await read_body(receive, request.headers.get("content-length"))
+        except TimeoutError:
+            raise HTTPException(408, "The request did not come to its end") from None
+        if not request.state.by_token:  # which no page elsewhere can make a browser send
+            _check_origin(request)
+            _check_csrf(request, body)
+        return replayed(body, receive)
+
+    def _keeping(self, request: Request, before: Session | None, send: Send) -> Send:
+        """Give the browser its session, where it is another than the one it has."""
+
+        async def sending(message: Message) -> None:
+            after = request.state.session
+            if message["type"] == "http.response.start" and after not in (before, None):
+                cookie = cookies.write(self._security, request, after)
+                MutableHeaders(scope=message).append("Set-Cookie", cookie)
+            await send(message)
+
+        return sending
+
+
+_UNKNOWN = (
+    "This token is not known here, or not any more. `hkplates web-token NAME` makes one, and its "
+    "entry belongs into HKPLATES_WEB_TOKENS"
+)
+_NOT_OURS = (
+    "This did not come from a page of ours, or from one that is too old. Go back, reload the page "
+    "and try again. A program sends a token: Authorization: Bearer TOKEN"
+)
+
+
+def _ask_for_token(error: str = "") -> dict[str, str]:
+    return {"WWW-Authenticate": f'Bearer realm="hkplates"{", " if error else ""}{error}'}
+
+
+def _log_in(request: Request) -> Response:
+    """Send whoever is not logged in to where they can."""
+    if wants_json(request):
+        detail = "Send a token that you were given: Authorization: Bearer TOKEN"
+        return answer(request, 401, detail, headers=_ask_for_token())
+    if request.method not in READING:
+        return answer(request, 401, "You are not logged in any more. Log in and do it again")
+    path = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+    wanted = "" if path == "/" else f"?next={quote(path, safe='')}"
+    return RedirectResponse(LOGIN + wanted, 303)
+
+
+def _is_deliberate(request: Request) -> bool:
+    """Whether a person does something: a page that asks how far work is does not, however long it
+    stands open."""
+    mode = request.headers.get("sec-fetch-mode", "navigate")
+    return mode == "navigate" or request.method not in READING
+
+
+def _check_site(request: Request) -> None:
+    """Refuse what a page elsewhere makes a browser ask for, but that somebody follows a link.
+
+    Looking leaves a row in the audit too: no page elsewhere shall make one in a person's name.
+    """
+    told = request.headers
+    if told.get("sec-fetch-site", "none") in ("same-origin", "none"):
+        return
+    followed = told.get("sec-fetch-mode") == "navigate" and request.method in READING
+    if not followed or told.get("sec-fetch-dest", "document") != "document":
+        raise HTTPException(403, _NOT_OURS)
+
+
+def _check_origin(request: Request) -> None:
+    """Refuse what a page elsewhere sends, also where a browser says no more than its origin."""
+    origin = request.headers.get("origin")
+    if origin is not None and not is_same_origin(origin, request.headers["host"]):
+        raise HTTPException(403, _NOT_OURS)
+
+
+def _check_csrf(request: Request, body: bytes) -> None:
+    """Refuse what does not carry the token of its session."""
+    given = request.headers.get(CSRF_HEADER) or _form_field(request, body)
+    expected = getattr(request.state, "csrf_token", "")
+    if not expected or not hmac.compare_digest(given.encode(), expected.encode()):
+        raise HTTPException(403, _NOT_OURS)
+
+
+def _form_field(request: Request, body: bytes) -> str:
+    if request.headers.get("content-type", "").split(";")[0] != "application/x-www-form-urlencoded":
+        return ""
+    try:
+        fields = parse_qs(body.decode("ascii"), max_num_fields=200)
+    except ValueError:
+        return ""
+    return fields.get(CSRF_FIELD, [""])[0]

@@ -1,0 +1,102 @@
+"""`hkplates web`: serve the page until it is stopped."""
+
+import socket
+from collections.abc import Callable
+
+import uvicorn
+
+from hkplates.database.logouts import ended_sessions
+from hkplates.errors import SetupError
+from hkplates.settings import Settings
+from web.app import create_app
+from web.auth.config import Access, read_access
+from web.auth.hosts import is_loopback
+from web.auth.sessions import WHOLE_SECONDS, Sessions
+from web.auth.state import Security
+from web.listen_address import Place
+from web.services import opened_services
+
+WAITING = 128
+"""Connections that wait to be taken."""
+MOST_CONNECTIONS = 400
+"""At once, half-sent requests too: of more, requests are refused before files cannot be opened."""
+PLAIN = (
+    "Other machines may ask this page, and passwords reach it over plain HTTP: put a proxy with "
+    "TLS before it, and name that with --behind-proxy (docs/web.md)."
+)
+
+
+def serve(
+    settings: Settings,
+    place: Place,
+    tell: Callable[[str], None],
+    is_asked_to_end: Callable[[], bool] = lambda: False,
+) -> None:
+    """Serve the page; `tell` is given a line for whoever started it.
+
+    `is_asked_to_end`: whether it was asked to before it served, and had no ear for signals yet.
+
+    Raises:
+        SetupError: a setting is not in order, nobody could log in, the port is taken.
+        DatabaseUnreachable: Postgres does not answer.
+    """
+    access = read_access(
+        settings, host=place.host, trusted_hosts=place.trusted_hosts, proxies=place.proxies
+    )
+    with opened_services(settings) as services, _listening(place) as listener:
+        ended = ended_sessions(services.engine, WHOLE_SECONDS)
+        security = Security(access, Sessions(access.secret, ended))
+        config = uvicorn.Config(
+            create_app(services, security),
+            log_config=None,  # ours, of hkplates.logs
+            access_log=False,
+            server_header=False,
+            proxy_headers=bool(place.proxies),
+            forwarded_allow_ips=list(place.proxies),
+            limit_concurrency=MOST_CONNECTIONS,
+            timeout_graceful_shutdown=5,  # seconds
+        )
+        tell(_told(listener, access))
+        if not is_loopback(place.host) and not place.proxies:
+            tell(PLAIN)
+        _Server(config, is_asked_to_end).run(sockets=[listener])
+
+
+class _Server(uvicorn.Server):
+    """Ends where it was asked to while it started, before it listened to signals itself."""
+
+    def __init__(self, config: uvicorn.Config, is_asked_to_end: Callable[[], bool]) -> None:
+        super().__init__(config)
+        self._is_asked_to_end = is_asked_to_end
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.should_exit = self.should_exit or self._is_asked_to_end()
+
+
+def _listening(place: Place) -> socket.socket:
+    try:
+        family, kind, number, _, address = socket.getaddrinfo(
+            place.host, place.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        listener = socket.socket(family, kind, number)
+        try:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind(address)
+            listener.listen(WAITING)
+        except OSError:
+            listener.close()
+            raise
+    except OSError as error:
+        raise SetupError(
+            f"The page cannot listen on {place.host}, port {place.port} ({error.strerror}); choose "
+            "another with --host and --port"
+        ) from None
+    return listener
+
+
+def _told(listener: socket.socket, access: Access) -> str:
+    host, port = listener.getsockname()[:2]
+    shown = f"[{host}]" if ":" in host else host
+    who = "nobody needs to log in, for only this machine can ask" if access.is_open else "log in"
+    return f"The page is at http://{shown}:{port}/ ({who}). End it with Ctrl-C."

@@ -1,0 +1,24 @@
+"""What breaks the work at an image off, in a word."""
+
+import cv2
+from celery.exceptions import SoftTimeLimitExceeded
+
+from hkplates.database.ledger.intake import Trouble
+
+
+def is_time_up(error: BaseException) -> bool:
+    """Whether it is the soft time limit that has struck."""
+    return isinstance(error, SoftTimeLimitExceeded)
+
+
+def trouble_of(error: Exception) -> Trouble:
+    """The word for what an attempt ended with."""
+    if is_time_up(error):
+        return "timed_out"
+    if isinstance(error, MemoryError) or _is_opencv_without_memory(error):
+        return "out_of_memory"
+    return "crashed"
+
+
+def _is_opencv_without_memory(error: Exception) -> bool:
+    return isinstance(error, cv2.error) and getattr(error, "code", 0) == cv2.Error.StsNoMem

@@ -1,0 +1,81 @@
+"""Noting in the ledger, from the parent, which image a killed process was at, and what killed it.
+
+A child that runs into the soft time limit, or out of memory, says so itself. One that is killed (by
+the hard time limit, by the kernel, by a fault in a C library) cannot: its parent does, before the
+message goes back to the queue, so that whoever claims the image next finds the note.
+"""
+
+import threading
+from typing import Any
+
+import structlog
+from billiard.einfo import ExceptionInfo
+from celery.exceptions import Reject, SoftTimeLimitExceeded, WorkerLostError
+from celery.worker.request import Request
+
+from hkplates.database.engine import open_engine
+from hkplates.database.ledger.intake import Ledger, Trouble
+from hkplates.embedded.servers import resolve_urls
+from hkplates.errors import HkplatesError
+from hkplates.settings import read_settings
+from workers.lifecycle import current_image as at_hand
+from workers.lifecycle import shutdown as stopping
+
+log = structlog.get_logger()
+
+NOTE_SECONDS = 5.0
+"""A parent that waits for its database takes no messages and answers for none."""
+
+
+class ChunkRequest(Request):  # type: ignore[misc]
+    """One delivery of a chunk, as the parent sees it."""
+
+    def on_timeout(self, soft: bool, timeout: float) -> None:
+        if not soft:
+            note(at_hand.take(self.worker_pid), "timed_out")
+        super().on_timeout(soft, timeout)
+
+    def on_failure(
+        self, exc_info: Any, send_failed_event: bool = True, return_ok: bool = False
+    ) -> None:
+        error = getattr(exc_info.exception, "exc", exc_info.exception)
+        if isinstance(error, WorkerLostError):
+            note(at_hand.take(self.worker_pid), "crashed")
+        elif isinstance(error, SoftTimeLimitExceeded | MemoryError):
+            # It struck where nothing catches it, say while another error was being logged. Celery
+            # would answer for the message, and for a MemoryError end the whole worker.
+            exc_info = _rejection(error)
+        super().on_failure(exc_info, send_failed_event, return_ok)
+
+
+def _rejection(error: Exception) -> Any:
+    try:
+        raise Reject(type(error).__name__, requeue=True)
+    except Reject:
+        return ExceptionInfo()
+
+
+def note(image_id: int, trouble: Trouble) -> None:
+    """Blame an image; where Postgres hangs, its attempt counts all the same, as "crashed"."""
+    if not image_id or stopping.ending():  # what is stopped is not to blame
+        return
+    log.error("image_broke_us", image=image_id, trouble=trouble)
+    # In a thread: a server that is stopped, or a network that is gone, answers no client's timeout.
+    noting = threading.Thread(target=_blame, args=(image_id, trouble), name="note", daemon=True)
+    noting.start()
+    noting.join(NOTE_SECONDS)
+    if noting.is_alive():
+        log.error("image_not_blamed", image=image_id, why=f"no answer in {NOTE_SECONDS:g} seconds")
+
+
+def _blame(image_id: int, trouble: Trouble) -> None:
+    """Through a connection of this moment alone: no child may inherit one."""
+    try:
+        url = resolve_urls(read_settings())[0]
+        engine = open_engine(url, statement_seconds=0.8 * NOTE_SECONDS)
+        try:
+            Ledger(engine).blame(image_id, trouble)
+        finally:
+            engine.dispose()
+    except HkplatesError as error:
+        log.error("image_not_blamed", image=image_id, why=str(error))
