@@ -24,7 +24,8 @@ import redis
 
 from hkplates.database.engine import open_engine
 from hkplates.database.ledger.intake import Ledger
-from hkplates.database.results.save import ImageDone, ModelVersion, Results
+from hkplates.database.results.model_versions import ModelVersion
+from hkplates.database.results.save import ImageDone, Results
 from hkplates.database.schema.migrate import migrate
 from hkplates.embedded import servers as embedded
 from hkplates.jobs import QUEUE, Chunk

@@ -4,7 +4,8 @@ import sqlalchemy as sa
 from alembic import context
 
 from hkplates.database.engine import open_engine
-from hkplates.database.schema.reviews import Base
+from hkplates.database.schema import images, plates, reviews  # noqa: F401 - for their tables
+from hkplates.database.schema.base import Base
 from hkplates.settings import read_settings
 
 ONE_AT_A_TIME = 7_305_219_854_113_001  # any number, as long as nothing else here locks on it

@@ -17,7 +17,7 @@ from hkplates.recognition.bundles.bundle import open_bundle
 from hkplates.recognition.detection.detector import LiteRTDetector, best_input
 from hkplates.recognition.detection.refiner import look
 from hkplates.recognition.images.annotate import draw_plates
-from hkplates.recognition.images.decode import letterbox
+from hkplates.recognition.images.warp import letterbox
 from hkplates.recognition.reading.neural import MOVES, NeuralReader, open_reader
 from hkplates.recognition.reading.realign import straighten
 from hkplates.recognition.recogniser import Recogniser

@@ -17,9 +17,9 @@ from typing import NamedTuple
 import numpy as np
 
 from hkplates.recognition.bundles.bundle import CONFIG
-from hkplates.recognition.calibration import log_odds
+from hkplates.recognition.calibration import Agreement, Line, log_odds
 from hkplates.recognition.marks import canonical
-from hkplates.recognition.reading.ensemble import DOUBT, Agreement, Line
+from hkplates.recognition.reading.ensemble import DOUBT
 from hkplates.recognition.reading.neural import open_reader
 from hkplates.recognition.reading.tesseract.reader import TesseractReader
 from hkplates.recognition.types import Crop, Reader, TextReading

@@ -20,7 +20,7 @@ import numpy as np
 from hkplates.recognition.bundles.bundle import CONFIG as CONFIG_NAME
 from hkplates.recognition.bundles.bundle import open_bundle
 from hkplates.recognition.detection.detector import LiteRTDetector
-from hkplates.recognition.images.decode import rectify
+from hkplates.recognition.images.warp import rectify
 from hkplates.recognition.reading.neural import open_reader
 from hkplates.recognition.score_fusion import Belief, evidence
 from hkplates.recognition.types import Detector, Reader, TextReading

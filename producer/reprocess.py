@@ -1,34 +1,17 @@
 """`hkplates reprocess`: run images again under the current model version."""
 
-import json
 import shlex
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-import sqlalchemy as sa
-import typer
-
-from cli.context import INTERRUPTED, opened_engine, reasons_in_words
-from hkplates.database.engine import require_current_schema
 from hkplates.database.ledger.intake import Added, Ledger, Submission
 from hkplates.database.ledger.listing_checkpoint import is_unfinished
 from hkplates.database.ledger.reprocess import Reprocessing, Wanted
 from hkplates.database.queries import submissions as queries
 from hkplates.database.queries.submissions import Counts
-from hkplates.database.results import model_versions as versions
-from hkplates.database.results.save import ModelVersion, Results
-from hkplates.embedded import servers as embedded
 from hkplates.errors import TemporaryFault
-from hkplates.formatting import counted
-from hkplates.recognition.model_version import version_of
-from hkplates.settings import Settings
-from producer.submission_run import Run, opened_run
-
-WHICH = (
-    "say which images: --below 0.8, --model, --mark, --submission or --prefix; --limit 500 for a "
-    "sample of all; or --all"
-)
+from producer.submission_run import Run
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,93 +111,6 @@ class Reprocess(Run):
         return added
 
 
-def run_reprocess(
-    wanted: Wanted,
-    settings: Settings,
-    *,
-    all_images: bool,
-    dry_run: bool,
-    wait: bool,
-    as_json: bool,
-) -> int:
-    """`hkplates reprocess`; the exit status."""
-    narrowed = replace(wanted, limit=None) != Wanted()
-    if not narrowed and wanted.limit is None and not all_images:
-        raise typer.BadParameter(WHICH)
-    if narrowed and all_images:
-        raise typer.BadParameter("--all means every image; leave it out where something narrows")
-    version = current_version(settings)
-    with opened_engine(embedded.resolve_database_url(settings)) as engine:
-        require_current_schema(engine)
-        _check(engine, wanted)
-        if dry_run:
-            choice = Reprocessing(engine, wanted, versions.number_of(engine, version))
-            _show_choice(choice, as_json=as_json)
-            return 0
-        return _reprocess(engine, wanted, version, settings, wait=wait, as_json=as_json)
-
-
-def current_version(settings: Settings) -> ModelVersion:
-    """What a worker with these settings would read with.
-
-    Raises:
-        BundleInvalid, TesseractMissing: this machine lacks something of it.
-    """
-    version = version_of(
-        settings.models, settings.runtime, settings.detector_threshold, settings.reader
-    )
-    return ModelVersion(version.detector, version.reader, version.config)
-
-
-def _reprocess(
-    engine: sa.Engine,
-    wanted: Wanted,
-    version: ModelVersion,
-    settings: Settings,
-    *,
-    wait: bool,
-    as_json: bool,
-) -> int:
-    """Run it to its end; the exit status."""
-    _, broker_url = embedded.resolve_urls(settings)
-    with opened_run(Reprocess, engine, broker_url, settings) as run:
-        target = Results(engine).register_model(version)
-        if words := other_version(engine, target):
-            run.progress.say(words)
-        try:
-            report = run.run(Reprocessing(engine, wanted, target), target, wait=wait)
-        except KeyboardInterrupt:
-            run.progress.say("Interrupted. Nothing is lost: the same command goes on from here.")
-            return INTERRUPTED
-    if report is None:
-        _show_nothing(wanted, target, as_json=as_json)
-        return 0
-    typer.echo(json.dumps(report.as_json()) if as_json else describe(report))
-    return report.exit_code
-
-
-def _check(engine: sa.Engine, wanted: Wanted) -> None:
-    """A number that names nothing chooses nothing, and would look as if all were well."""
-    if wanted.model is not None and not versions.exists(engine, wanted.model):
-        raise typer.BadParameter(f"there is no model version {wanted.model}; see: hkplates compare")
-    if wanted.submission is not None and queries.submission(engine, wanted.submission) is None:
-        raise typer.BadParameter(
-            f"there is no submission {wanted.submission}; see: hkplates status"
-        )
-
-
-def other_version(engine: sa.Engine, target: int) -> str | None:
-    """What to say where workers do not read with this machine's version, as far as is known."""
-    last = versions.last_used(engine)
-    if last is None or last == target:
-        return None
-    return (
-        f"This machine's settings are model version {target}; the last image was read by version "
-        f"{last}. Workers of that version would read with it again: restart them with these models "
-        "and settings (what each version is: hkplates compare)."
-    )
-
-
 def source_of(wanted: Wanted) -> str:
     """The command as it can be typed, which names the submission: `reprocess --below 0.8`."""
     words = [
@@ -232,60 +128,3 @@ def _given(wanted: Wanted) -> dict[str, Any]:
 
 def _options(choice: Reprocessing) -> dict[str, Any]:
     return {"command": "reprocess", **_given(choice.wanted), "target": choice.target}
-
-
-def _show_choice(choice: Reprocessing, *, as_json: bool) -> None:
-    """What would be read again, and nothing done."""
-    found = choice.count()
-    images = sum(found.values())
-    if as_json:
-        told = {"source": source_of(choice.wanted), "target": choice.target}
-        typer.echo(json.dumps({**told, "images": images, "versions": found}))
-        return
-    target = "a version not used yet" if choice.target is None else f"version {choice.target}"
-    by = ", ".join(f"{count:,} read by version {number}" for number, count in found.items())
-    typer.echo(
-        f"{counted(images, 'image')} would be read again by {target}{f': {by}' if by else ''}."
-    )
-
-
-def _show_nothing(wanted: Wanted, target: int, *, as_json: bool) -> None:
-    if as_json:
-        told = {"submission": None, "source": source_of(wanted), "target": target}
-        typer.echo(json.dumps(told))
-    else:
-        typer.echo(f"Nothing to do: no image of these was read by a version other than {target}.")
-
-
-def describe(report: Report) -> str:
-    """How it stands, in words."""
-    images, added, opened = report.counts, report.added, report.submission
-    known = f", {added.known:,} chosen before" if added.known else ""
-    taken = f", {added.taken_over:,} taken over" if added.taken_over else ""
-    lines = [
-        f"Submission {opened.id} ({opened.source}){' (continued)' if opened.resumed else ''}: "
-        f"{added.retried:,} chosen{taken}{known}, for model version {report.target}.",
-        f"{images.done:,} done with {report.plates:,} plates, {images.failed:,} failed, "
-        f"{images.quarantined:,} set aside, in {report.seconds:,.1f} s.",
-    ]
-    if images.left:
-        lines.append(
-            f"{images.left:,} wait; sightings shows what was read on them before. What sends "
-            "them: hkplates dispatch, or the same command again."
-        )
-    if report.reasons:
-        lines.append(
-            f"Not read again: {reasons_in_words(report.reasons)}; what was read on them before "
-            f"stays. Which and why: hkplates failures {opened.id}"
-        )
-    others = {n: count for n, count in report.versions.items() if n != report.target}
-    if others and not images.left:
-        by = ", ".join(f"{count:,} by version {number}" for number, count in others.items())
-        lines.append(
-            f"Read by another version than {report.target}: {by}. Workers of it still run; restart "
-            "them, and run the same command again."
-        )
-    if report.before is not None:
-        old, new = report.before, report.target
-        lines.append(f"What changed: hkplates compare {old} {new} --submission {opened.id}")
-    return "\n".join(lines)

@@ -1,8 +1,7 @@
 """Seeing a submission to its end: fill the queue, tell how far it is, wait for what is away."""
 
 import time
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -13,11 +12,8 @@ from hkplates.database.queries import submissions as queries
 from hkplates.database.queries.backlog import read_work
 from hkplates.database.queries.submissions import Counts
 from hkplates.errors import TemporaryFault
-from hkplates.settings import Settings
-from hkplates.signals import interruptible
-from producer.broker import RedisBroker
 from producer.dispatcher import Dispatcher
-from producer.progress import Progress, Standing, open_progress
+from producer.progress import Progress, Standing
 from producer.stall import StallWatch
 
 T = TypeVar("T")
@@ -142,30 +138,3 @@ class Run:
                     said.add(str(fault))
                     self.progress.say(f"{str(fault).rstrip('.')}. Waiting for it to come back ...")
                 self.sleep(POLL_SECONDS)
-
-
-SomeRun = TypeVar("SomeRun", bound=Run)
-
-
-@contextmanager
-def opened_run(
-    kind: type[SomeRun], engine: sa.Engine, broker_url: str, settings: Settings
-) -> Iterator[SomeRun]:
-    """A run with a queue to fill and a screen to show it on; `kill` ends it as Ctrl-C does.
-
-    Raises:
-        BrokerUnreachable: Redis does not answer.
-    """
-    with closing(RedisBroker(broker_url)) as broker:
-        broker.waiting()  # ask before anything is begun that could not go on
-        dispatcher = Dispatcher(
-            Ledger(engine),
-            broker,
-            settings.chunk_images,
-            settings.window_chunks,
-            settings.lease_seconds,
-            settings.visibility_seconds,
-        )
-        stalls = StallWatch(settings.stall_minutes)
-        with closing(open_progress()) as progress, interruptible():
-            yield kind(engine, dispatcher, progress, settings.patience_seconds, stalls)

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import uvicorn
 
-from hkplates.database.logouts import ended_sessions
+from hkplates.database.audit import ended_sessions
 from hkplates.errors import SetupError
 from hkplates.settings import Settings
 from web.app import create_app

@@ -10,7 +10,8 @@ import sqlalchemy as sa
 from fastapi import Depends, Request
 from sqlalchemy import event
 
-from hkplates.database.engine import open_engine, require_current_schema
+from hkplates.database.engine import open_engine
+from hkplates.database.schema.revision import require_current_schema
 from hkplates.embedded import servers as embedded
 from hkplates.jobs import StoreKind
 from hkplates.settings import Settings

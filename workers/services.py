@@ -13,9 +13,11 @@ from functools import partial
 
 import structlog
 
-from hkplates.database.engine import open_engine, require_current_schema
+from hkplates.database.engine import open_engine
 from hkplates.database.ledger.intake import Ledger
-from hkplates.database.results.save import ModelVersion, Results
+from hkplates.database.results.model_versions import ModelVersion
+from hkplates.database.results.save import Results
+from hkplates.database.schema.revision import require_current_schema
 from hkplates.embedded.servers import resolve_urls
 from hkplates.errors import TemporaryFault
 from hkplates.recognition.model_version import version_of

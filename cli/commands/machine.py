@@ -16,7 +16,7 @@ def up(as_json: Json = False) -> None:
     For one machine; a cluster names its servers in DATABASE_URL and
     CELERY_BROKER_URL.
     """
-    from cli.context import run_up
+    from cli.machine.servers import run_up
 
     raise typer.Exit(run_up(settings(), as_json=as_json))
 
@@ -24,7 +24,7 @@ def up(as_json: Json = False) -> None:
 @app.command(epilog="[bold]Example[/bold]: hkplates down")
 def down(as_json: Json = False) -> None:
     """Stop the embedded servers. What they hold stays."""
-    from cli.context import run_down
+    from cli.machine.servers import run_down
 
     raise typer.Exit(run_down(settings(), as_json=as_json))
 
@@ -44,7 +44,7 @@ def migrate(
     A login made with --writer-login may read and write rows and change no table;
     its password is what HKPLATES_WRITER_PASSWORD says, also where it was there.
     """
-    from cli.context import run_migrate
+    from cli.machine.servers import run_migrate
 
     raise typer.Exit(run_migrate(settings(), writer_login, as_json=as_json))
 

@@ -29,7 +29,7 @@ def submit(
 
     Photographs are told by their endings: jpg, png, webp, tiff, bmp, heic ...
     """
-    from cli.context import run_submit
+    from cli.submissions.submit import run_submit
 
     raise typer.Exit(run_submit(source, name, settings(), as_json=as_json))
 
@@ -49,7 +49,7 @@ def dispatch(
     nothing left, and logs when work stalls. With it running, `hkplates submit`
     may be interrupted once its source is listed. Several may run at once.
     """
-    from producer.dispatch_service import run_dispatch
+    from cli.submissions.dispatch import run_dispatch
 
     raise typer.Exit(run_dispatch(settings(), once=once, as_json=as_json))
 
@@ -176,8 +176,8 @@ def reprocess(
     reading is whole. Interrupt it when you like: the same command goes on.
     What changed: hkplates compare
     """
+    from cli.submissions.reprocess import run_reprocess
     from hkplates.database.ledger.reprocess import Wanted
-    from producer.reprocess import run_reprocess
 
     wanted = Wanted(
         below=below,

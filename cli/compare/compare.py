@@ -15,11 +15,11 @@ from rich.console import Console
 from cli.compare.comparison import compare
 from cli.compare.report import show_csv, show_json, show_text, write_csv
 from cli.context import INTERRUPTED, opened_engine
-from hkplates.database.engine import require_current_schema
 from hkplates.database.queries import submissions as queries
 from hkplates.database.queries.version_pairs import TwiceRead, read_by_both
 from hkplates.database.results import model_versions as versions
 from hkplates.database.results.model_versions import Used
+from hkplates.database.schema.revision import require_current_schema
 from hkplates.embedded import servers as embedded
 from hkplates.settings import Settings
 

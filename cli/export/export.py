@@ -16,8 +16,8 @@ from rich.console import Console
 from cli.context import INTERRUPTED, PIPE_BROKEN, opened_engine
 from cli.export.formats import FormatName, opened_format
 from cli.export.outputs import STANDARD_OUTPUT, Output, open_output
-from hkplates.database.engine import require_current_schema
 from hkplates.database.queries.export import Wanted, stream
+from hkplates.database.schema.revision import require_current_schema
 from hkplates.embedded import servers as embedded
 from hkplates.settings import Settings
 from hkplates.signals import interruptible

@@ -9,9 +9,8 @@ from typing import Any, TypeVar
 import typer
 
 from cli.context import opened_engine
-from hkplates.database.engine import require_current_schema
 from hkplates.database.queries.backlog import Work, read_work
-from hkplates.database.schema.revision import REVISION
+from hkplates.database.schema.revision import REVISION, require_current_schema
 from hkplates.embedded import servers as embedded
 from hkplates.errors import HkplatesError, SetupError, TemporaryFault
 from hkplates.formatting import counted

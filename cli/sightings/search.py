@@ -8,7 +8,6 @@ from typing import Any
 import typer
 
 from cli.context import opened_engine
-from hkplates.database.engine import require_current_schema
 from hkplates.database.queries.mark_search import (
     Asked,
     Match,
@@ -17,6 +16,7 @@ from hkplates.database.queries.mark_search import (
     misread,
     search,
 )
+from hkplates.database.schema.revision import require_current_schema
 from hkplates.embedded import servers as embedded
 from hkplates.formatting import shown
 from hkplates.settings import Settings

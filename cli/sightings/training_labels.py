@@ -14,8 +14,8 @@ import typer
 
 from cli.context import INTERRUPTED, PIPE_BROKEN, opened_engine
 from cli.export.outputs import STANDARD_OUTPUT, Output, open_output
-from hkplates.database.engine import require_current_schema
 from hkplates.database.reviews.corrections import photographs, stores_of_photographs
+from hkplates.database.schema.revision import require_current_schema
 from hkplates.embedded import servers as embedded
 from hkplates.errors import ImageRejected, OutputUnwritable, StoreUnreachable
 from hkplates.jobs import ImageRef, StoreKind

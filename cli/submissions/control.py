@@ -8,14 +8,15 @@ from typing import Literal
 import sqlalchemy as sa
 import typer
 
-from cli.context import opened_engine, reasons_in_words
+from cli.context import opened_engine
 from cli.submissions.failures import require_reason
 from cli.submissions.status import require_submission
-from hkplates.database.engine import require_current_schema
+from cli.submissions.submit import reasons_in_words
 from hkplates.database.ledger.control import Change, Retried
 from hkplates.database.ledger.intake import Ledger
 from hkplates.database.queries import submissions as queries
 from hkplates.database.queries.submissions import SubmissionRow
+from hkplates.database.schema.revision import require_current_schema
 from hkplates.embedded import servers as embedded
 from hkplates.formatting import counted, titled
 from hkplates.reporting.next_steps import same_command, sends

@@ -15,8 +15,9 @@ import typer
 
 from cli.context import INTERRUPTED, PIPE_BROKEN, opened_engine
 from cli.submissions.status import require_submission
-from hkplates.database.engine import require_current_schema
-from hkplates.database.queries.failures import REASONS, Failure, count_failures, failures
+from hkplates.database.queries.failures import Failure, count_failures, failures
+from hkplates.database.schema.failure_reasons import REASONS
+from hkplates.database.schema.revision import require_current_schema
 from hkplates.embedded import servers as embedded
 from hkplates.formatting import counted, shown, typed
 from hkplates.settings import Settings

@@ -8,10 +8,11 @@ from datetime import timedelta
 import sqlalchemy as sa
 import typer
 
-from cli.context import opened_engine, reasons_in_words
-from hkplates.database.engine import require_current_schema
+from cli.context import opened_engine
+from cli.submissions.submit import reasons_in_words
 from hkplates.database.queries import submissions as queries
 from hkplates.database.queries.submissions import SubmissionRow
+from hkplates.database.schema.revision import require_current_schema
 from hkplates.embedded import servers as embedded
 from hkplates.formatting import titled
 from hkplates.reporting.next_steps import Advice

@@ -10,8 +10,7 @@ from sqlalchemy import event
 from sqlalchemy.engine import URL, ExceptionContext
 from sqlalchemy.exc import ArgumentError, InterfaceError, OperationalError
 
-from hkplates.database.schema.revision import REVISION
-from hkplates.errors import DatabaseUnreachable, SchemaNotCurrent, SettingInvalid
+from hkplates.errors import DatabaseUnreachable, SettingInvalid
 
 EXAMPLE = "postgresql://user:password@host:5432/hkplates"
 KEPT = 5
@@ -92,42 +91,6 @@ def connection_arguments(url: str) -> dict[str, str]:
             f"DATABASE_URL says what Postgres does not understand; expected {EXAMPLE}"
         ) from None
     return {name: str(value) for name, value in arguments.items()}
-
-
-def require_current_schema(engine: sa.Engine) -> None:
-    """Make sure that the database is at the migration this version was written for.
-
-    Raises:
-        SchemaNotCurrent: it is not; the message says which side is behind.
-        DatabaseUnreachable: Postgres does not answer.
-    """
-    with engine.connect() as connection:
-        found = current_revision(connection)
-    if found == REVISION:
-        return
-    refuse_newer(found)
-    state = "has no hkplates tables" if found is None else f"is at migration {found}"
-    raise SchemaNotCurrent(
-        f"The database {state}, and this version needs migration {REVISION}. Run: hkplates migrate"
-    )
-
-
-def refuse_newer(found: str | None) -> None:
-    """Raise SchemaNotCurrent where a database is ahead of this version."""
-    if found is not None and found > REVISION:
-        raise SchemaNotCurrent(
-            f"The database is at migration {found}, newer than {REVISION}, which this version of "
-            "hkplates was written for. Update hkplates on this machine."
-        )
-
-
-def current_revision(connection: sa.Connection) -> str | None:
-    """The migration a database is at, or None where it was never migrated."""
-    exists = sa.text("SELECT to_regclass('alembic_version') IS NOT NULL")
-    if not connection.execute(exists).scalar_one():
-        return None
-    query = sa.text("SELECT version_num FROM alembic_version")
-    return connection.execute(query).scalar_one_or_none()
 
 
 def _parse(url: str) -> URL:

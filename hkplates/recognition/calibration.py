@@ -38,3 +38,27 @@ def log_odds(share: float) -> float:
     """The logarithm of share / (1 - share), of a share not quite 0 or 1."""
     inside = min(max(share, LEAST), 1 - LEAST)
     return math.log(inside / (1 - inside))
+
+
+Line = tuple[float, float, float]
+"""Weights of a logistic regression: of two log-odds, and a shift."""
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """What a second opinion does to a confidence, fitted on plates that neither was trained on.
+
+    Log-odds are those of the first reader and of the second (models/ensemble.py).
+    """
+
+    agreed: Line
+    differed: Line
+
+    def confidence(self, first: float, second: float, *, agree: bool) -> float:
+        """How likely the first reading is right: no less than alone where they agree, else no more.
+
+        Both are probabilities.
+        """
+        mine, others, shift = self.agreed if agree else self.differed
+        told = share_of(mine * log_odds(first) + others * log_odds(second) + shift)
+        return max(told, first, second) if agree else min(told, first)

@@ -7,9 +7,9 @@ from hkplates.recognition import marks
 from hkplates.recognition.bundles.bundle import open_bundle
 from hkplates.recognition.bundles.choices import ReaderName, RuntimeName
 from hkplates.recognition.detection.plate_colour import colour_of
-from hkplates.recognition.images.decode import rectify
+from hkplates.recognition.images.warp import rectify
 from hkplates.recognition.model_version import Version, config_of
-from hkplates.recognition.reading.ensemble import BothReaders
+from hkplates.recognition.reading.factory import open_reader
 from hkplates.recognition.score_fusion import Belief
 from hkplates.recognition.types import (
     Crop,
@@ -99,17 +99,6 @@ def _place(detection: Detection) -> tuple[float, float]:
     return (box.left, box.top)
 
 
-class NoReader:
-    """Leaves every plate unread: for those who only want to know where plates are."""
-
-    name = "none"
-    version = "none"
-
-    def read(self, crops: Sequence[Crop]) -> list[TextReading]:
-        """An empty reading for each crop."""
-        return [TextReading("", 0.0, (), 1) for _ in crops]
-
-
 def open_recogniser(
     models: Path, runtime: RuntimeName, threshold: float | None, reader: ReaderName
 ) -> Recogniser:
@@ -129,25 +118,3 @@ def open_recogniser(
     belief = open_bundle(folder, runtime).belief
     config = config_of(runtime, threshold)
     return Recogniser(detector, open_reader(models, reader), config, belief)
-
-
-def open_reader(models: Path, name: ReaderName) -> Reader:
-    """The reader of that name.
-
-    Raises:
-        BundleInvalid, TesseractMissing: the installation lacks what this reader needs.
-    """
-    if name == "none":
-        return NoReader()
-    if name == "both":
-        from hkplates.recognition.reading.tesseract.reader import TesseractReader
-
-        second = TesseractReader(models / "tesseract" / "bundle")
-        return BothReaders(open_reader(models, "neural"), second, second.agreement)
-    if name == "tesseract":
-        from hkplates.recognition.reading.tesseract.reader import TesseractReader
-
-        return TesseractReader(models / "tesseract" / "bundle")
-    from hkplates.recognition.reading import neural as reader
-
-    return reader.open_reader(models / "reader" / "bundle")

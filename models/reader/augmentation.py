@@ -7,7 +7,7 @@ and cut out again along corners that are a little wrong.
 import cv2
 import numpy as np
 
-from hkplates.recognition.images.decode import TWO_ROWS_ASPECT
+from hkplates.recognition.images.warp import TWO_ROWS_ASPECT
 from models.reader.network import HEIGHT, MARGIN, WIDTH
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from hkplates.recognition import marks
-from hkplates.recognition.images.decode import rectify
+from hkplates.recognition.images.warp import rectify
 from hkplates.recognition.reading.decoding import Decoder, Scored, evidence
 from hkplates.recognition.reading.neural import NeuralReader
 from hkplates.recognition.types import Crop, Quad

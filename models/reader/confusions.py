@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from hkplates.recognition import marks
-from hkplates.recognition.images.decode import rectify
+from hkplates.recognition.images.warp import rectify
 from hkplates.recognition.reading.neural import open_reader
 from hkplates.recognition.types import Quad
 from models.reader.dataset import Mixture, Samples

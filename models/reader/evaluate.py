@@ -16,7 +16,7 @@ import keras
 import numpy as np
 
 from hkplates.recognition import marks
-from hkplates.recognition.images.decode import rectify
+from hkplates.recognition.images.warp import rectify
 from hkplates.recognition.reading.neural import NeuralReader, open_reader
 from hkplates.recognition.types import Crop, Quad, TextReading
 from models.reader import augmentation as camera

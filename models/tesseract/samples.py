@@ -6,7 +6,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from hkplates.recognition.images.decode import rectify
+from hkplates.recognition.images.warp import rectify
 from hkplates.recognition.reading.tesseract.lines import View, views
 from hkplates.recognition.reading.tesseract.voting import NO_ROW
 from hkplates.recognition.types import Crop, Quad

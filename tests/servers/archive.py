@@ -7,7 +7,8 @@ import sqlalchemy as sa
 
 from hkplates.database.ledger.intake import Ledger
 from hkplates.database.ledger.reprocess import Reprocessing, Wanted
-from hkplates.database.results.save import ImageDone, ImageFailed, ModelVersion, Outcome, Results
+from hkplates.database.results.model_versions import ModelVersion
+from hkplates.database.results.save import ImageDone, ImageFailed, Outcome, Results
 from hkplates.jobs import ImageRef
 from hkplates.recognition.types import PlateReading, Quad
 from hkplates.storage.base import Entry

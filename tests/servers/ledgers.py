@@ -8,7 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 import sqlalchemy as sa
 
 from hkplates.database.ledger.intake import Added, Ledger
-from hkplates.database.results.save import ImageDone, ImageFailed, ModelVersion, Results
+from hkplates.database.results.model_versions import ModelVersion
+from hkplates.database.results.save import ImageDone, ImageFailed, Results
 from hkplates.jobs import ImageRef
 from hkplates.storage.base import Entry
 

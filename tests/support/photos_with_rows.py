@@ -4,7 +4,8 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from hkplates.database.schema.images import Image, ModelVersion, Plate, Submission
+from hkplates.database.schema.images import Image, Submission
+from hkplates.database.schema.plates import ModelVersion, Plate
 from hkplates.database.text import image_digest
 from hkplates.storage.folder import FolderStore
 

@@ -6,7 +6,8 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from hkplates.database.schema.images import Image, ModelVersion, Plate, Submission
+from hkplates.database.schema.images import Image, Submission
+from hkplates.database.schema.plates import ModelVersion, Plate
 from hkplates.database.text import image_digest
 
 DETECTOR_SCORE = 0.96

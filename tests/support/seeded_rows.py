@@ -11,7 +11,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from hkplates.database.reviews.reviews import record
-from hkplates.database.schema.images import EarlierVersion, Image, ModelVersion, Plate, Submission
+from hkplates.database.schema.images import Image, Submission
+from hkplates.database.schema.plates import EarlierVersion, ModelVersion, Plate
 from hkplates.database.text import image_digest
 
 HONG_KONG = timezone(timedelta(hours=8))

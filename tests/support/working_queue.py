@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 import sqlalchemy as sa
 
 from hkplates.database.ledger.intake import Ledger
-from hkplates.database.results.save import ImageDone, ImageFailed, ModelVersion, Outcome, Results
+from hkplates.database.results.model_versions import ModelVersion
+from hkplates.database.results.save import ImageDone, ImageFailed, Outcome, Results
 from hkplates.errors import (
     BrokerUnreachable,
     ImageRejected,

@@ -8,9 +8,10 @@ from typing import Annotated
 from fastapi import APIRouter, HTTPException, Query
 
 from hkplates.database.queries import submissions as queries
-from hkplates.database.queries.failures import REASONS, failures
 from hkplates.database.queries.failures import Failure as FailureRow
+from hkplates.database.queries.failures import failures
 from hkplates.database.queries.submissions import SubmissionRow
+from hkplates.database.schema.failure_reasons import REASONS
 from web.api import models
 from web.api.parameters import IdCursor, Limit, Number, answers
 from web.errors import Later

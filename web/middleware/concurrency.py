@@ -11,7 +11,7 @@ from fastapi import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from web.auth.paths import PUBLIC, STATIC
-from web.errors import RETRY_SECONDS, answer
+from web.middleware.error_responses import RETRY_SECONDS, answer
 
 AT_ONCE = 12
 """Fewer than there are threads for all that is asked (40, of anyio), or connections."""

@@ -20,9 +20,9 @@ from web.auth.paths import ANYONES, LOGIN, PUBLIC, STATIC
 from web.auth.principal import ASK_FOR_ROLE, LOCAL, NOBODY, Person
 from web.auth.sessions import Session
 from web.auth.state import Security
-from web.errors import answer, wants_json
 from web.middleware import session_cookie as cookies
 from web.middleware.body import read_body, replayed
+from web.middleware.error_responses import answer, wants_json
 
 READING = frozenset({"GET", "HEAD", "OPTIONS"})
 BODY_SECONDS = 30

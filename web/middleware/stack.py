@@ -3,8 +3,8 @@
 from fastapi import FastAPI
 
 from web.auth.state import Security
-from web.errors import Faults, handle_errors
 from web.middleware.concurrency import Turns
+from web.middleware.error_responses import Faults, handle_errors
 from web.middleware.gate import Gate
 from web.middleware.head_requests import Heads
 from web.middleware.security_headers import Headers

@@ -11,8 +11,9 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from hkplates.database.ledger.control import Change
 from hkplates.database.ledger.intake import Ledger
 from hkplates.database.queries import submissions as queries
-from hkplates.database.queries.failures import REASONS, failures
+from hkplates.database.queries.failures import failures
 from hkplates.database.queries.submissions import SubmissionRow
+from hkplates.database.schema.failure_reasons import REASONS
 from hkplates.reporting.status import Status
 from web.auth.audit_trail import note
 from web.auth.principal import Reviewer

@@ -19,7 +19,8 @@ import sqlalchemy as sa
 
 from hkplates.errors import ImageRejected
 from hkplates.jobs import StoreKind
-from hkplates.recognition.images.decode import decode, rectify
+from hkplates.recognition.images.decode import decode
+from hkplates.recognition.images.warp import rectify
 from hkplates.recognition.types import Photo, Quad
 from hkplates.settings import Settings
 from hkplates.storage.base import Store

@@ -3,7 +3,7 @@
 import cv2
 from celery.exceptions import SoftTimeLimitExceeded
 
-from hkplates.database.ledger.intake import Trouble
+from hkplates.database.schema.failure_reasons import Trouble
 
 
 def is_time_up(error: BaseException) -> bool:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Protocol
 
-from hkplates.database.ledger.intake import Trouble
+from hkplates.database.schema.failure_reasons import Trouble
 from hkplates.jobs import ImageRef
 from hkplates.recognition.types import Found, Photo, PlateReading
 

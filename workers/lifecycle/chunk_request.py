@@ -14,7 +14,8 @@ from celery.exceptions import Reject, SoftTimeLimitExceeded, WorkerLostError
 from celery.worker.request import Request
 
 from hkplates.database.engine import open_engine
-from hkplates.database.ledger.intake import Ledger, Trouble
+from hkplates.database.ledger.intake import Ledger
+from hkplates.database.schema.failure_reasons import Trouble
 from hkplates.embedded.servers import resolve_urls
 from hkplates.errors import HkplatesError
 from hkplates.settings import read_settings

@@ -18,7 +18,7 @@ Postgres is away.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
 import sqlalchemy as sa
 
@@ -26,22 +26,9 @@ from hkplates.database.ledger import intake_sql as sql
 from hkplates.database.ledger.control import Control
 from hkplates.database.ledger.dispatch import Turns, image_ref
 from hkplates.database.ledger.hand_back import Returns
+from hkplates.database.schema.failure_reasons import MOST_ATTEMPTS, TROUBLES, Trouble
 from hkplates.database.text import image_digest, storable
 from hkplates.jobs import ImageRef, StoreKind
-
-MOST_ATTEMPTS = 3
-"""A worker may begin an image this often; one that never ends is then set aside."""
-
-Trouble = Literal["timed_out", "out_of_memory", "crashed"]
-"""What can break an attempt off; the reason of an image that is quarantined."""
-
-_BEGUN = f"No worker finished it in {MOST_ATTEMPTS} attempts"
-TROUBLES: Mapping[str, str] = {
-    "timed_out": f"{_BEGUN}, and it ran into the time limit; it was set aside",
-    "out_of_memory": f"{_BEGUN}, and it ran into the memory limit; it was set aside",
-    "crashed": f"{_BEGUN}; it was set aside",
-}
-"""Each trouble in a sentence."""
 
 
 class Listed(Protocol):

@@ -13,7 +13,8 @@ from sqlalchemy.dialects.postgresql import JSONB
 from hkplates.database.ledger import intake_sql as ledger_sql
 from hkplates.database.ledger.intake import Added, Ledger
 from hkplates.database.ledger.intake import Submission as Opened
-from hkplates.database.schema.images import Image, Plate, Submission
+from hkplates.database.schema.images import Image, Submission
+from hkplates.database.schema.plates import Plate
 from hkplates.database.schema.sightings_view import SHOWN, begins, mark
 from hkplates.database.text import like
 

@@ -6,12 +6,8 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from hkplates.database.ledger.intake import TROUBLES
-from hkplates.errors import ImageRejected
 from hkplates.jobs import StoreKind
 
-REASONS = sorted({kind.reason for kind in ImageRejected.__subclasses__()} | set(TROUBLES))
-"""All that an image can have failed or been set aside for."""
 AT_ONCE = 1000
 """Rows that are held in memory."""
 

@@ -9,7 +9,8 @@ import sqlalchemy as sa
 from psycopg.errors import InvalidParameterValue
 from sqlalchemy.exc import DataError
 
-from hkplates.database.schema.images import Image, Plate
+from hkplates.database.schema.images import Image
+from hkplates.database.schema.plates import Plate
 from hkplates.database.schema.reviews import Review
 from hkplates.database.schema.sightings_view import CURRENT, begins
 from hkplates.database.text import storable

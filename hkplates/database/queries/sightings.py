@@ -10,7 +10,8 @@ import sqlalchemy as sa
 from hkplates.database.reviews.reviews import Review
 from hkplates.database.row_ids import numbered
 from hkplates.database.schema import sightings_view as shown
-from hkplates.database.schema.images import Image, ModelVersion, Plate
+from hkplates.database.schema.images import Image
+from hkplates.database.schema.plates import ModelVersion, Plate
 from hkplates.database.schema.reviews import Review as ReviewRow
 from hkplates.database.schema.sightings_view import SHOWN
 from hkplates.recognition import marks

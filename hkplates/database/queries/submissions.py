@@ -7,7 +7,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from hkplates.database.schema.images import IMAGE_STATES, Image, Plate, Submission
+from hkplates.database.schema.images import IMAGE_STATES, Image, Submission
+from hkplates.database.schema.plates import Plate
 
 RECENT_SECONDS = 60
 """Over which the present pace is measured."""

@@ -1,12 +1,39 @@
 """Model versions: which there are, how much each has read, and which was used last."""
 
+import hashlib
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 
-from hkplates.database.results.save import ModelVersion, model_row
+
+@dataclass(frozen=True, slots=True)
+class ModelVersion:
+    """What finds and reads plates: hashes or names, and the settings that change what is found."""
+
+    detector: str
+    reader: str
+    config: Mapping[str, object]
+
+
+def model_row(version: ModelVersion) -> dict[str, Any]:
+    """A model version's columns; its digest is equal exactly where all else is."""
+    config = _plain(version.config)
+    row: dict[str, Any] = {
+        "detector": version.detector,
+        "reader": version.reader,
+        "config": config,
+    }
+    canonical = json.dumps(row, sort_keys=True, separators=(",", ":"))
+    return {**row, "digest": hashlib.sha256(canonical.encode()).digest()}
+
+
+def _plain(values: Mapping[str, object]) -> Any:
+    """Plain JSON values, whatever mappings and sequences they came in."""
+    return json.loads(json.dumps(dict(values), sort_keys=True, default=str))
 
 
 @dataclass(frozen=True, slots=True)

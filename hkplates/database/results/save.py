@@ -4,8 +4,6 @@ An image keeps the plates of every model version that looked at it to the end. `
 names the version that did so last, whichever is newer; `earlier_versions` names the others.
 """
 
-import hashlib
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,21 +12,14 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
+from hkplates.database.results.model_versions import ModelVersion, model_row
 from hkplates.database.reviews.inheritance import carry_over, reviewed
-from hkplates.database.schema.images import EarlierVersion, Image, Plate
-from hkplates.database.schema.images import ModelVersion as ModelVersionRow
+from hkplates.database.schema.images import Image
+from hkplates.database.schema.plates import EarlierVersion, Plate
+from hkplates.database.schema.plates import ModelVersion as ModelVersionRow
 from hkplates.database.text import storable
 from hkplates.jobs import ImageRef
 from hkplates.recognition.types import PlateReading
-
-
-@dataclass(frozen=True, slots=True)
-class ModelVersion:
-    """What finds and reads plates: hashes or names, and the settings that change what is found."""
-
-    detector: str
-    reader: str
-    config: Mapping[str, object]
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,20 +236,3 @@ def _in_utc(moment: datetime | None) -> datetime | None:
         return None if moment is None else moment.astimezone(UTC)
     except OverflowError:
         return None  # a day before year 1 or after year 9999
-
-
-def model_row(version: ModelVersion) -> dict[str, Any]:
-    """A model version's columns; its digest is equal exactly where all else is."""
-    config = _plain(version.config)
-    row: dict[str, Any] = {
-        "detector": version.detector,
-        "reader": version.reader,
-        "config": config,
-    }
-    canonical = json.dumps(row, sort_keys=True, separators=(",", ":"))
-    return {**row, "digest": hashlib.sha256(canonical.encode()).digest()}
-
-
-def _plain(values: Mapping[str, object]) -> Any:
-    """Plain JSON values, whatever mappings and sequences they came in."""
-    return json.loads(json.dumps(dict(values), sort_keys=True, default=str))

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from hkplates.database.reviews.corrections import latest_of_places
 from hkplates.database.reviews.reviews import enter
-from hkplates.database.schema.images import Plate
+from hkplates.database.schema.plates import Plate
 from hkplates.database.schema.reviews import Review
 from hkplates.recognition.geometry import Corners, matches
 

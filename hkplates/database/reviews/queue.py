@@ -8,7 +8,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from hkplates.database.row_ids import numbered
-from hkplates.database.schema.images import Image, Plate
+from hkplates.database.schema.images import Image
+from hkplates.database.schema.plates import Plate
 from hkplates.database.schema.sightings_view import CURRENT, begins, uri
 
 MOST_COUNTED = 1000

@@ -16,7 +16,8 @@ import sqlalchemy as sa
 from hkplates.database.reviews.corrections import Correction, corrections
 from hkplates.database.reviews.queue import Cursor, Doubtful, doubtful, doubtful_left
 from hkplates.database.row_ids import numbered
-from hkplates.database.schema.images import Image, Plate
+from hkplates.database.schema.images import Image
+from hkplates.database.schema.plates import Plate
 from hkplates.database.schema.reviews import VERDICTS
 from hkplates.database.schema.reviews import Review as ReviewRow
 from hkplates.database.text import storable

@@ -10,7 +10,7 @@ from alembic.util.exc import CommandError
 from psycopg.errors import InsufficientPrivilege
 from sqlalchemy.exc import ProgrammingError
 
-from hkplates.database.engine import current_revision, refuse_newer
+from hkplates.database.schema.revision import current_revision, refuse_newer
 from hkplates.errors import SchemaNotCurrent, SetupError
 
 MIGRATIONS = Path(__file__).resolve().parents[3] / "migrations"

@@ -10,7 +10,7 @@ from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Identity, Index,
 from sqlalchemy import text as sql
 from sqlalchemy.orm import Mapped, mapped_column
 
-from hkplates.database.schema.images import Base
+from hkplates.database.schema.base import Base
 
 VERDICTS = ("accepted", "corrected", "not_a_plate")
 

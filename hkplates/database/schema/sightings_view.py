@@ -5,7 +5,8 @@ import re
 
 import sqlalchemy as sa
 
-from hkplates.database.schema.images import Image, Plate
+from hkplates.database.schema.images import Image
+from hkplates.database.schema.plates import Plate
 from hkplates.database.text import storable
 
 uri = sa.case(

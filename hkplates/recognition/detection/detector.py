@@ -20,7 +20,7 @@ from hkplates.recognition.bundles.litert import open_interpreter
 from hkplates.recognition.calibration import Certainty
 from hkplates.recognition.detection.heatmap import Answers, Peak, drop_repeats, find_peaks
 from hkplates.recognition.detection.refiner import Refiner
-from hkplates.recognition.images.decode import letterbox
+from hkplates.recognition.images.warp import letterbox
 from hkplates.recognition.types import Detection, Detector, Photo, Quad, Region
 
 REGIONS: tuple[Region, Region] = ("HK", "other")  # of the network's classes, in their order

@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 
-from hkplates.recognition.images.decode import CROP_MARGIN
+from hkplates.recognition.images.warp import CROP_MARGIN
 from hkplates.recognition.types import Colour, Crop
 
 # Of OpenCV's 180 steps of hue: orange-yellow to green-yellow.

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from hkplates.errors import BundleInvalid
 from hkplates.recognition.bundles.bundle import REMEDY
 from hkplates.recognition.bundles.litert import open_interpreter
-from hkplates.recognition.images.decode import halved
+from hkplates.recognition.images.warp import halved
 from hkplates.recognition.types import Photo
 
 HEIGHT, WIDTH = 64, 128

@@ -7,9 +7,9 @@ neither was trained on Tesseract was right too seldom there to be followed.
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
-from hkplates.recognition.calibration import log_odds, share_of
+from hkplates.recognition.calibration import Agreement
 from hkplates.recognition.marks import canonical
 from hkplates.recognition.model_version import both_of
 from hkplates.recognition.types import Candidate, Crop, Reader, TextReading
@@ -18,29 +18,6 @@ DOUBT = 0.95
 """Under this confidence of the first reader the second one is asked."""
 
 MOST_CANDIDATES = 5
-
-Line = tuple[float, float, float]
-"""Weights of a logistic regression: of two log-odds, and a shift."""
-
-
-@dataclass(frozen=True, slots=True)
-class Agreement:
-    """What a second opinion does to a confidence, fitted on plates that neither was trained on.
-
-    Log-odds are those of the first reader and of the second (models/ensemble.py).
-    """
-
-    agreed: Line
-    differed: Line
-
-    def confidence(self, first: float, second: float, *, agree: bool) -> float:
-        """How likely the first reading is right: no less than alone where they agree, else no more.
-
-        Both are probabilities.
-        """
-        mine, others, shift = self.agreed if agree else self.differed
-        told = share_of(mine * log_odds(first) + others * log_odds(second) + shift)
-        return max(told, first, second) if agree else min(told, first)
 
 
 class BothReaders:

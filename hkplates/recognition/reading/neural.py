@@ -10,7 +10,7 @@ import numpy.typing as npt
 from hkplates.errors import BundleInvalid
 from hkplates.recognition.bundles.bundle import REMEDY, Bundle, open_bundle
 from hkplates.recognition.bundles.litert import open_interpreter
-from hkplates.recognition.images.decode import CROP_MARGIN
+from hkplates.recognition.images.warp import CROP_MARGIN
 from hkplates.recognition.reading.decoding import Decoder
 from hkplates.recognition.reading.head_scores import Heads
 from hkplates.recognition.reading.realign import straighten

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from hkplates.recognition.images.decode import CROP_MARGIN, rectify
+from hkplates.recognition.images.warp import CROP_MARGIN, rectify
 from hkplates.recognition.types import Crop, Quad
 
 Points = npt.NDArray[np.float64]

@@ -25,7 +25,8 @@ from cli.export.export import export
 from cli.export.outputs import open_output
 from cli.main import app
 from hkplates.database.queries.export import COLUMNS, Wanted, stream
-from hkplates.database.schema.images import Image, Plate
+from hkplates.database.schema.images import Image
+from hkplates.database.schema.plates import Plate
 from hkplates.database.text import image_digest
 from hkplates.errors import DatabaseUnreachable, OutputUnwritable
 

@@ -8,8 +8,8 @@ import redis
 import sqlalchemy as sa
 from servers.ledgers import execute, keys, submit
 
-from cli.context import run_down, run_up
 from cli.machine.health import Queue, look, show_health
+from cli.machine.servers import run_down, run_up
 from hkplates.database.ledger.intake import Ledger
 from hkplates.embedded import servers as embedded
 from hkplates.jobs import QUEUE, WORKER, Chunk

@@ -12,6 +12,7 @@ from pydantic import SecretStr
 from servers.archive import Archive, Plates, plate
 from servers.ledgers import column
 
+from cli.submissions.reprocess import current_version, describe, other_version, run_reprocess
 from hkplates.database.ledger.intake import Ledger
 from hkplates.database.ledger.reprocess import Reprocessing, Wanted
 from hkplates.database.queries import submissions as queries
@@ -22,15 +23,7 @@ from hkplates.jobs import Chunk
 from hkplates.settings import Settings
 from producer.dispatcher import Dispatcher
 from producer.progress import Standing
-from producer.reprocess import (
-    Report,
-    Reprocess,
-    current_version,
-    describe,
-    other_version,
-    run_reprocess,
-    source_of,
-)
+from producer.reprocess import Report, Reprocess, source_of
 from producer.stall import StallWatch
 
 OLD_PLATES: dict[str, Plates] = {

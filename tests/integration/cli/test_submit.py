@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from servers.archive import Archive, plate
 from support.working_queue import Clock, Screen, WorkingQueue
 
-from cli.context import SET_ASIDE, describe
+from cli.submissions.submit import SET_ASIDE, describe
 from hkplates.database.ledger.intake import Added, Ledger
 from hkplates.database.queries import submissions as queries
 from hkplates.database.queries.submissions import Counts, Plates

@@ -18,7 +18,8 @@ from servers.ledgers import execute, take
 
 from cli.sightings.training_labels import Fetcher, run_corrections
 from hkplates.database.ledger.intake import Ledger
-from hkplates.database.results.save import ImageDone, ModelVersion, Results
+from hkplates.database.results.model_versions import ModelVersion
+from hkplates.database.results.save import ImageDone, Results
 from hkplates.database.reviews.reviews import record
 from hkplates.database.text import image_digest
 from hkplates.errors import (

@@ -10,7 +10,8 @@ import pytest
 import sqlalchemy as sa
 from servers.ledgers import SOURCE, column, execute, keys, states, submit
 
-from hkplates.database.ledger.intake import MOST_ATTEMPTS, Added, Ledger
+from hkplates.database.ledger.intake import Added, Ledger
+from hkplates.database.schema.failure_reasons import MOST_ATTEMPTS
 from hkplates.jobs import ImageRef
 from hkplates.storage.base import Entry
 

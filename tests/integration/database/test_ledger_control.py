@@ -19,8 +19,9 @@ from servers.ledgers import (
 
 from hkplates.database.ledger import control
 from hkplates.database.ledger.control import Change, Retried
-from hkplates.database.ledger.intake import MOST_ATTEMPTS, Added, Ledger
+from hkplates.database.ledger.intake import Added, Ledger
 from hkplates.database.queries import submissions as queries
+from hkplates.database.schema.failure_reasons import MOST_ATTEMPTS
 
 
 def images(engine: sa.Engine) -> list[object]:

@@ -5,7 +5,8 @@ import sqlalchemy as sa
 from servers.ledgers import column, execute, keys, save_done, save_failed, submit, take
 
 from hkplates.database.ledger.hand_back import MOST_RETURNS
-from hkplates.database.ledger.intake import MOST_ATTEMPTS, Ledger, Trouble
+from hkplates.database.ledger.intake import Ledger
+from hkplates.database.schema.failure_reasons import MOST_ATTEMPTS, Trouble
 
 DUE_IN = "SELECT CAST(extract(epoch FROM due_at - now()) AS float) FROM images"
 

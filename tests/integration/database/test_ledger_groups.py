@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import pytest
 import sqlalchemy as sa
 
-from hkplates.database.ledger.intake import MOST_ATTEMPTS, Ledger
+from hkplates.database.ledger.intake import Ledger
+from hkplates.database.schema.failure_reasons import MOST_ATTEMPTS
 from hkplates.jobs import ImageRef
 
 LEASE = 600  # seconds

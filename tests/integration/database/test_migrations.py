@@ -8,9 +8,9 @@ import sqlalchemy as sa
 from alembic import command
 from alembic.script import ScriptDirectory
 
-from hkplates.database.engine import current_revision, open_engine, require_current_schema
+from hkplates.database.engine import open_engine
 from hkplates.database.schema.migrate import Migrated, config, migrate
-from hkplates.database.schema.revision import REVISION
+from hkplates.database.schema.revision import REVISION, current_revision, require_current_schema
 from hkplates.errors import SchemaNotCurrent, SettingInvalid
 
 

@@ -11,7 +11,8 @@ import sqlalchemy as sa
 
 from hkplates.database.engine import open_engine
 from hkplates.database.ledger.intake import Ledger
-from hkplates.database.results.save import ImageDone, ImageFailed, ModelVersion, Results
+from hkplates.database.results.model_versions import ModelVersion
+from hkplates.database.results.save import ImageDone, ImageFailed, Results
 from hkplates.errors import DatabaseUnreachable
 from hkplates.jobs import ImageRef
 from hkplates.recognition.types import Candidate, PlateReading, Quad

@@ -7,7 +7,8 @@ import sqlalchemy as sa
 from servers.ledgers import at_once, column, execute, keys, submit, take
 
 from hkplates.database.ledger.intake import Ledger
-from hkplates.database.results.save import ImageDone, ModelVersion, Results
+from hkplates.database.results.model_versions import ModelVersion
+from hkplates.database.results.save import ImageDone, Results
 from hkplates.database.reviews.reviews import Review, corrections, history, record
 from hkplates.jobs import ImageRef
 from hkplates.recognition.types import PlateReading, Quad

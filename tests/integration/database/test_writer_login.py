@@ -13,7 +13,7 @@ import pytest
 import sqlalchemy as sa
 from servers.processes import PROGRAMS, variables
 
-from cli.context import run_migrate
+from cli.machine.servers import run_migrate
 from hkplates.database.engine import open_engine
 from hkplates.database.schema.writer_login import make_writer_login
 from hkplates.embedded import postgres

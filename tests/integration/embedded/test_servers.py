@@ -220,7 +220,8 @@ def test_a_data_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
 def test_servers_of_another_user_are_named(tmp_path: Path) -> None:
     (tmp_path / "servers.json").write_text("{}")
     program = (
-        "import os, sys, pathlib; from hkplates import errors; from hkplates.embedded import servers as embedded\n"
+        "import os, sys, pathlib; from hkplates import errors\n"
+        "from hkplates.embedded import servers as embedded\n"
         "if os.geteuid() == 0: os.setuid(65534)\n"
         "for what in (embedded.running, embedded.start, embedded.stop):\n"
         "    try: what(pathlib.Path(sys.argv[1]))\n"

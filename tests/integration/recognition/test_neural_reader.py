@@ -12,7 +12,7 @@ import pytest
 from hkplates.errors import BundleInvalid
 from hkplates.recognition import marks
 from hkplates.recognition.bundles.bundle import hash_of
-from hkplates.recognition.images.decode import rectify
+from hkplates.recognition.images.warp import rectify
 from hkplates.recognition.reading.neural import open_reader
 from hkplates.recognition.types import Quad
 from models.synthesis.fonts import Faces

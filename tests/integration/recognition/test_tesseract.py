@@ -14,10 +14,10 @@ from PIL import Image, ImageDraw, ImageFont
 
 from hkplates.errors import BundleInvalid, ReaderFailed, TesseractMissing
 from hkplates.recognition.bundles.bundle import hash_of
-from hkplates.recognition.images.decode import rectify
+from hkplates.recognition.images.warp import rectify
 from hkplates.recognition.marks import canonical
+from hkplates.recognition.reading.factory import open_reader
 from hkplates.recognition.reading.tesseract.reader import TesseractReader
-from hkplates.recognition.recogniser import open_reader
 from hkplates.recognition.types import Crop, Quad
 from hkplates.settings import PROJECT
 

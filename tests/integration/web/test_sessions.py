@@ -25,7 +25,7 @@ from support.page_with_users import (
     trail,
 )
 
-from hkplates.database.logouts import ended_sessions
+from hkplates.database.audit import ended_sessions
 from web.auth.config import Access
 from web.auth.credentials import read_users, user_entry
 from web.auth.rate_limit import Window

@@ -2,8 +2,9 @@
 
 import io
 
+from cli.submissions.progress_bar import Lines, Rate, describe
 from hkplates.database.queries.submissions import Counts
-from producer.progress import Lines, Rate, Standing, describe
+from producer.progress import Standing
 
 
 def test_a_line_tells_counts_rate_and_what_is_left() -> None:

@@ -6,10 +6,11 @@ from dataclasses import dataclass, field
 import pytest
 from structlog.testing import capture_logs
 
+from cli.submissions.dispatch import in_words
 from hkplates.database.queries.backlog import Work
 from hkplates.errors import BrokerUnreachable, DatabaseUnreachable, TemporaryFault
 from hkplates.signals import Stop
-from producer.dispatch_service import LONGEST_PAUSE_SECONDS, Outage, Round, Service, in_words
+from producer.dispatch_service import LONGEST_PAUSE_SECONDS, Outage, Round, Service
 from producer.dispatcher import Filled
 from producer.stall import StallWatch
 

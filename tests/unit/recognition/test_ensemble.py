@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hkplates.recognition.reading.ensemble import DOUBT, Agreement, BothReaders, reconcile
+from hkplates.recognition.calibration import Agreement
+from hkplates.recognition.reading.ensemble import DOUBT, BothReaders, reconcile
 from hkplates.recognition.types import Candidate, TextReading
 
 WORTH = Agreement(agreed=(1.0, 0.5, 1.0), differed=(1.0, -0.5, -0.5))

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from hkplates.recognition.images.decode import CROP_MARGIN
+from hkplates.recognition.images.warp import CROP_MARGIN
 from hkplates.recognition.reading.tesseract.lines import LINE_HEIGHT, View, views
 from hkplates.recognition.types import Crop
 

@@ -5,7 +5,7 @@ import pytest
 from PIL import Image, ImageDraw
 from support.drawn_pictures import WHITE
 
-from hkplates.recognition.images.decode import CROP_MARGIN, letterbox, rectify
+from hkplates.recognition.images.warp import CROP_MARGIN, letterbox, rectify
 from hkplates.recognition.types import Quad
 
 

@@ -19,7 +19,7 @@ from typing import Any
 
 from hkplates.errors import BundleInvalid
 from hkplates.recognition.bundles.bundle import CONFIG, REMEDY, hash_of
-from hkplates.recognition.reading.ensemble import Agreement
+from hkplates.recognition.calibration import Agreement
 from hkplates.recognition.reading.tesseract.voting import EVIDENCE, Weights
 
 LANGUAGE = "hkplates"

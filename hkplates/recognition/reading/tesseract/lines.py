@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from hkplates.recognition.images.decode import CROP_MARGIN
+from hkplates.recognition.images.warp import CROP_MARGIN
 from hkplates.recognition.reading.realign import straighten
 from hkplates.recognition.types import Crop
 

@@ -1,0 +1,94 @@
+"""`hkplates dispatch`: keep the queue filled for all submissions, for as long as it runs."""
+
+import json
+import signal
+from collections.abc import Callable
+from contextlib import closing
+
+import typer
+
+from cli.context import INTERRUPTED, opened_engine
+from hkplates import logs
+from hkplates.database.ledger.intake import Ledger
+from hkplates.database.queries.backlog import read_work
+from hkplates.database.schema.revision import require_current_schema
+from hkplates.embedded import servers as embedded
+from hkplates.errors import TemporaryFault
+from hkplates.formatting import counted
+from hkplates.settings import Settings
+from hkplates.signals import Stop
+from producer.broker import RedisBroker
+from producer.dispatch_service import Outage, Round, Service
+from producer.dispatcher import Dispatcher
+from producer.stall import StallWatch
+
+
+def run_dispatch(settings: Settings, *, once: bool, as_json: bool) -> int:
+    """`hkplates dispatch`; the exit status."""
+    stop = Stop()
+    stop.listen()
+    logs.configure(settings.log_level)
+    database_url, broker_url = embedded.resolve_urls(settings)
+    with opened_engine(database_url) as engine, closing(RedisBroker(broker_url)) as broker:
+        ledger = Ledger(engine)
+        dispatcher = Dispatcher(
+            ledger,
+            broker,
+            settings.chunk_images,
+            settings.window_chunks,
+            settings.lease_seconds,
+            settings.visibility_seconds,
+            stopped=lambda: stop.asked,
+        )
+        service = Service(
+            dispatcher,
+            ledger.finish_submissions,
+            lambda: read_work(engine),
+            StallWatch(settings.stall_minutes),
+            stop,
+        )
+        if once:
+            require_current_schema(engine)
+            _print(service.round(), as_json)
+            return 0
+        _begin(lambda: require_current_schema(engine), stop)
+        service.run()
+    return INTERRUPTED if stop.signal == signal.SIGINT else 0
+
+
+def _begin(check: Callable[[], None], stop: Stop) -> None:
+    """Check what must be in order, waiting for what is away."""
+    outage = Outage()
+    while not stop.asked:
+        try:
+            check()
+        except TemporaryFault as fault:
+            stop.sleep(outage.pause(fault))
+        else:
+            outage.over()
+            return
+
+
+def _print(done: Round, as_json: bool) -> None:
+    if as_json:
+        filled = done.filled
+        told = {
+            "images": filled.images,
+            "messages": filled.messages,
+            "leases_expired": filled.expired,
+            "messages_lost": filled.lost,
+            "finished": list(done.finished),
+        }
+        typer.echo(json.dumps(told))
+        return
+    typer.echo(in_words(done))
+
+
+def in_words(done: Round) -> str:
+    """What one round did."""
+    filled = done.filled
+    finished = ", ".join(map(str, done.finished)) or "none"
+    return (
+        f"{counted(filled.images, 'image')} sent in {counted(filled.messages, 'message')}; "
+        f"{counted(filled.expired, 'lease')} had run out; submissions finished: {finished}."
+    )
