@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import structlog
 
-from hkplates.database.queries.backlog import Work
+from hkplates.database.queries.backlog import Backlog
 from hkplates.errors import TemporaryFault
 from hkplates.signals import Stop
 from producer.dispatcher import Dispatcher, Filled
@@ -63,7 +63,7 @@ class Service:
 
     dispatcher: Dispatcher
     finish: Callable[[], list[int]]
-    work: Callable[[], Work]
+    work: Callable[[], Backlog]
     stalls: StallWatch
     stop: Stop
     clock: Callable[[], float] = time.monotonic

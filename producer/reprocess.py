@@ -7,7 +7,7 @@ from typing import Any
 
 from hkplates.database.ledger.intake import Added, Ledger, Submission
 from hkplates.database.ledger.listing_checkpoint import is_unfinished
-from hkplates.database.ledger.reprocess import Reprocessing, Wanted
+from hkplates.database.ledger.reprocess import ReprocessFilter, Reprocessing
 from hkplates.database.queries import submissions as queries
 from hkplates.database.queries.submissions import Counts
 from hkplates.errors import TemporaryFault
@@ -61,7 +61,7 @@ class Reprocess(Run):
         Raises:
             TemporaryFault: a service stayed away for longer than our patience.
         """
-        began, ledger, source = self.begin(), Ledger(self.engine), source_of(choice.wanted)
+        began, ledger, source = self.begin(), Ledger(self.engine), source_of(choice.filter)
         resumed = self.insist(lambda: is_unfinished(self.engine, source, None))
         if not resumed and not self.insist(choice.is_any):
             return None
@@ -84,8 +84,8 @@ class Reprocess(Run):
             counts,
             self.insist(lambda: choice.versions_of(opened.id)),
             self.insist(lambda: choice.mostly_before(opened.id)),
-            self.insist(lambda: queries.reasons(self.engine, opened.id)),
-            self.insist(lambda: queries.plates_found(self.engine, opened.id)),
+            self.insist(lambda: queries.failure_reasons(self.engine, opened.id)),
+            self.insist(lambda: queries.count_plates(self.engine, opened.id)),
             self.clock() - began,
         )
 
@@ -111,20 +111,20 @@ class Reprocess(Run):
         return added
 
 
-def source_of(wanted: Wanted) -> str:
+def source_of(wanted: ReprocessFilter) -> str:
     """The command as it can be typed, which names the submission: `reprocess --below 0.8`."""
     words = [
         word
         for name, value in _given(wanted).items()
         for word in (f"--{name}", f"{value:g}" if isinstance(value, float) else str(value))
     ]
-    everything = [] if replace(wanted, limit=None) != Wanted() else ["--all"]
+    everything = [] if replace(wanted, limit=None) != ReprocessFilter() else ["--all"]
     return shlex.join(["reprocess", *everything, *words])
 
 
-def _given(wanted: Wanted) -> dict[str, Any]:
+def _given(wanted: ReprocessFilter) -> dict[str, Any]:
     return {name: value for name, value in asdict(wanted).items() if value is not None}
 
 
 def _options(choice: Reprocessing) -> dict[str, Any]:
-    return {"command": "reprocess", **_given(choice.wanted), "target": choice.target}
+    return {"command": "reprocess", **_given(choice.filter), "target": choice.target}

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from hkplates.database.queries.backlog import Work
+from hkplates.database.queries.backlog import Backlog
 
 NO_WORKER = "no worker takes work; start one with: celery -A workers.app worker"
 CANNOT_LOAD = "workers begin and do not end, or cannot load their models; see their logs"
@@ -26,14 +26,14 @@ class Stall:
         )
 
 
-def find_stall(work: Work, limit_minutes: float) -> Stall | None:
+def find_stall(work: Backlog, limit_minutes: float) -> Stall | None:
     """The stall, where there is one."""
     if not work.left or work.idle_seconds < 60 * limit_minutes:
         return None
     return Stall(work.idle_seconds, tuple(_causes(work)))
 
 
-def _causes(work: Work) -> list[str]:
+def _causes(work: Backlog) -> list[str]:
     """What the ledger tells: whether images were sent, begun, given back."""
     causes = []
     if work.returned:
@@ -52,7 +52,7 @@ class StallWatch:
     limit_minutes: float
     _stall: Stall | None = None
 
-    def look(self, work: Work) -> "Stall | Over | None":
+    def look(self, work: Backlog) -> "Stall | Over | None":
         """What is new since the last look."""
         before, self._stall = self._stall, find_stall(work, self.limit_minutes)
         if before is None:

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from hkplates.database.ledger.intake import Added, Ledger
 from hkplates.database.queries import submissions as queries
-from hkplates.database.queries.backlog import read_work
+from hkplates.database.queries.backlog import read_backlog
 from hkplates.database.queries.submissions import Counts
 from hkplates.errors import TemporaryFault
 from producer.dispatcher import Dispatcher
@@ -71,7 +71,7 @@ class Run:
 
     def stopped(self, submission_id: int) -> str | None:
         """What somebody has made of it meanwhile: paused, cancelled, or nothing of the kind."""
-        row = self.insist(lambda: queries.submission(self.engine, submission_id))
+        row = self.insist(lambda: queries.find_submission(self.engine, submission_id))
         return row.state if row is not None and row.state in ("paused", "cancelled") else None
 
     def step(self, submission_id: int, added: Added, *, listing: bool) -> Counts:
@@ -85,7 +85,7 @@ class Run:
         # Not one taken while listing: nothing left of half a listing is no end.
         if not listing and self._counted is not None and began < self._count_again_at:
             return self._counted
-        counts = self.insist(lambda: queries.counts(self.engine, submission_id))
+        counts = self.insist(lambda: queries.count_images(self.engine, submission_id))
         pause = COUNT_SHARE * (self.clock() - began)
         self._counted = None if listing else counts
         self._count_again_at = self.clock() + pause
@@ -110,7 +110,11 @@ class Run:
         if seen != self._last_seen:
             self._last_seen, self._stirred_at = seen, self.clock()
         idle = self.clock() - self._stirred_at >= self.idle_seconds
-        if idle and counts.queued and not self.insist(lambda: queries.in_work(self.engine)):
+        if (
+            idle
+            and counts.queued
+            and not self.insist(lambda: queries.count_in_progress(self.engine))
+        ):
             if not self._idle_said:
                 self.progress.say(NO_WORKER)
             self._idle_said = True
@@ -119,7 +123,7 @@ class Run:
         if self.clock() - self._looked_at < LOOK_EVERY_SECONDS:
             return
         self._looked_at = self.clock()
-        news = self.stalls.look(self.insist(lambda: read_work(self.engine)))
+        news = self.stalls.look(self.insist(lambda: read_backlog(self.engine)))
         if news is not None:
             self.progress.say(f"{news}.")
 

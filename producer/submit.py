@@ -77,8 +77,8 @@ class Submit(Run):
             opened.resumed,
             added,
             counts,
-            self.insist(lambda: queries.reasons(self.engine, number)),
-            self.insist(lambda: queries.plates_found(self.engine, number)),
+            self.insist(lambda: queries.failure_reasons(self.engine, number)),
+            self.insist(lambda: queries.count_plates(self.engine, number)),
             self.clock() - began,
         )
 

@@ -58,14 +58,14 @@ def search(
     Quote a mark with * or ? where your shell would take it for files.
     """
     from cli.sightings.search import run_search
-    from hkplates.database.queries.mark_search import Asked
+    from hkplates.database.queries.mark_search import MarkQuery
 
-    asked = Asked(
+    asked = MarkQuery(
         pattern=mark,
         since=filters.since(since),
         until=filters.until(until),
         prefix=filters.prefix(prefix),
-        most=limit,
+        limit=limit,
         look_alikes=not exact,
     )
     raise typer.Exit(run_search(asked, settings(), as_json=as_json))
@@ -127,9 +127,9 @@ def export(
     number of rows takes the same memory.
     """
     from cli.export.export import run_export
-    from hkplates.database.queries.export import Wanted
+    from hkplates.database.queries.export import SightingFilter
 
-    wanted = Wanted(
+    wanted = SightingFilter(
         mark=filters.mark(mark),
         since=filters.since(since),
         until=filters.until(until),

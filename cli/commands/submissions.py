@@ -177,9 +177,9 @@ def reprocess(
     What changed: hkplates compare
     """
     from cli.submissions.reprocess import run_reprocess
-    from hkplates.database.ledger.reprocess import Wanted
+    from hkplates.database.ledger.reprocess import ReprocessFilter
 
-    wanted = Wanted(
+    wanted = ReprocessFilter(
         below=below,
         model=model,
         mark=filters.mark(mark),

@@ -16,7 +16,7 @@ from cli.compare.comparison import compare
 from cli.compare.report import show_csv, show_json, show_text, write_csv
 from cli.context import INTERRUPTED, opened_engine
 from hkplates.database.queries import submissions as queries
-from hkplates.database.queries.version_pairs import TwiceRead, read_by_both
+from hkplates.database.queries.version_pairs import VersionPair, image_pairs
 from hkplates.database.results import model_versions as versions
 from hkplates.database.results.model_versions import Used
 from hkplates.database.schema.revision import require_current_schema
@@ -46,7 +46,7 @@ def run_compare(
         if new is None:
             raise typer.BadParameter("compare takes two versions, OLD and NEW, or none to list all")
         _check(engine, old, new, submission)
-        images = read_by_both(engine, old, new, submission)
+        images = image_pairs(engine, old, new, submission)
         most = LISTED[form] if limit is None else limit
         try:
             with _progress() as watched:
@@ -64,19 +64,19 @@ def _check(engine: sa.Engine, old: int, new: int, submission: int | None) -> Non
     for number in (old, new):
         if not versions.exists(engine, number):
             raise typer.BadParameter(f"there is no model version {number}; see: hkplates compare")
-    if submission is not None and queries.submission(engine, submission) is None:
+    if submission is not None and queries.find_submission(engine, submission) is None:
         raise typer.BadParameter(f"there is no submission {submission}; see: hkplates status")
 
 
 @contextmanager
-def _progress() -> Iterator[Callable[[Iterator[TwiceRead]], Iterator[TwiceRead]]]:
+def _progress() -> Iterator[Callable[[Iterator[VersionPair]], Iterator[VersionPair]]]:
     """Counts the images that go by, in a line that is drawn anew while a person looks on."""
     if not sys.stderr.isatty():
         yield lambda images: images
         return
     with Console(stderr=True).status("Asking Postgres ...") as status:
 
-        def watched(images: Iterator[TwiceRead]) -> Iterator[TwiceRead]:
+        def watched(images: Iterator[VersionPair]) -> Iterator[VersionPair]:
             shown = time.monotonic()
             for number, image in enumerate(images, 1):
                 if time.monotonic() - shown > 0.2:

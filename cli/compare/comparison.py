@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
-from hkplates.database.queries.version_pairs import Reading, TwiceRead
+from hkplates.database.queries.version_pairs import Reading, VersionPair
 from hkplates.recognition.geometry import matches
 
 Kind = Literal["read_differently", "only_in_old", "only_in_new"]
@@ -105,7 +105,7 @@ class Comparison:
         default_factory=lambda: {name: {} for name in GROUPS}
     )
 
-    def add(self, image: TwiceRead) -> Iterator[Change]:
+    def add(self, image: VersionPair) -> Iterator[Change]:
         """Count an image; what changed on it."""
         self.images += 1
         pairs = matches([r.corners for r in image.old], [r.corners for r in image.new])
@@ -120,7 +120,7 @@ class Comparison:
         self.images_changed += bool(changes)
         yield from changes
 
-    def _add_pair(self, image: TwiceRead, old: Reading, new: Reading) -> Change | None:
+    def _add_pair(self, image: VersionPair, old: Reading, new: Reading) -> Change | None:
         if old.mark == new.mark:
             self.other_region += old.region != new.region
             for tally in self._tallies(old):
@@ -134,7 +134,7 @@ class Comparison:
         return Change("read_differently", image.image_id, image.uri, old, new)
 
     def _add_one(
-        self, image: TwiceRead, kind: Literal["only_in_old", "only_in_new"], reading: Reading
+        self, image: VersionPair, kind: Literal["only_in_old", "only_in_new"], reading: Reading
     ) -> Change:
         for tally in self._tallies(reading):
             setattr(tally, kind, getattr(tally, kind) + 1)
@@ -166,7 +166,7 @@ class Comparison:
 
 
 def compare(
-    images: Iterable[TwiceRead], old: int, new: int, most_changes: int
+    images: Iterable[VersionPair], old: int, new: int, most_changes: int
 ) -> tuple[Comparison, list[Change]]:
     """Count all images; with it the surest changes, at most so many of them."""
     counted = Comparison(old, new)

@@ -16,7 +16,7 @@ from rich.console import Console
 from cli.context import INTERRUPTED, PIPE_BROKEN, opened_engine
 from cli.export.formats import FormatName, opened_format
 from cli.export.outputs import STANDARD_OUTPUT, Output, open_output
-from hkplates.database.queries.export import Wanted, stream
+from hkplates.database.queries.export import SightingFilter, stream_sightings
 from hkplates.database.schema.revision import require_current_schema
 from hkplates.embedded import servers as embedded
 from hkplates.settings import Settings
@@ -44,7 +44,7 @@ class Exported:
 def run_export(
     output: str,
     format_name: FormatName | None,
-    wanted: Wanted,
+    wanted: SightingFilter,
     settings: Settings,
     *,
     force: bool,
@@ -78,7 +78,7 @@ def run_export(
 
 
 def export(
-    engine: sa.Engine, wanted: Wanted, name: FormatName, output: Output, show: Show
+    engine: sa.Engine, wanted: SightingFilter, name: FormatName, output: Output, show: Show
 ) -> Exported:
     """Write the sightings to the output, as they stand at this moment.
 
@@ -89,7 +89,7 @@ def export(
     began = time.monotonic()
     counted = _Counted(output)
     sightings = 0
-    with opened_format(name, counted) as to, closing(stream(engine, wanted)) as batches:
+    with opened_format(name, counted) as to, closing(stream_sightings(engine, wanted)) as batches:
         for rows in batches:
             to.write(rows)
             sightings += len(rows)

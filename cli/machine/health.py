@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import typer
 
 from cli.context import opened_engine
-from hkplates.database.queries.backlog import Work, read_work
+from hkplates.database.queries.backlog import Backlog, read_backlog
 from hkplates.database.schema.revision import REVISION, require_current_schema
 from hkplates.embedded import servers as embedded
 from hkplates.errors import HkplatesError, SetupError, TemporaryFault
@@ -34,7 +34,7 @@ class Queue:
 class Health:
     """What each server says, or what is wrong with it, and whether work goes on."""
 
-    work: Work | HkplatesError
+    work: Backlog | HkplatesError
     queue: Queue | HkplatesError
     stall: Stall | None
 
@@ -51,7 +51,7 @@ class Health:
 
     def as_json(self) -> dict[str, Any]:
         """What `--json` prints: a contract. What is not known is null."""
-        work = self.work if isinstance(self.work, Work) else None
+        work = self.work if isinstance(self.work, Backlog) else None
         queue = self.queue if isinstance(self.queue, Queue) else None
         last = work.last_ended if work else None
         return {
@@ -61,7 +61,7 @@ class Health:
             "messages_waiting": queue.waiting if queue else None,
             "workers": queue.workers if queue else None,
             "images_left": work.left if work else None,
-            "images_left_is_exact": work.is_counted if work else None,
+            "images_left_is_exact": work.is_exact if work else None,
             "images_queued": work.queued if work else None,
             "last_finished": last.isoformat() if last else None,
             "stalled": None if work is None else self.stall is not None,
@@ -73,7 +73,7 @@ class Health:
     def in_words(self) -> str:
         """One line for each."""
         lines = [_of_postgres(self.work), _of_redis(self.queue)]
-        if isinstance(self.work, Work):
+        if isinstance(self.work, Backlog):
             lines += [_of_work(self.work), _of_the_last(self.work)]
             lines.append(f"Stalled: {self.stall}" if self.stall else "Stalled: no")
         return "\n".join(lines)
@@ -95,14 +95,14 @@ def look(settings: Settings) -> Health:
     database_url, broker_url = embedded.resolve_urls(settings)
     work = _or_fault(lambda: _work(database_url))
     queue = _or_fault(lambda: _queue(broker_url))
-    stall = find_stall(work, settings.stall_minutes) if isinstance(work, Work) else None
+    stall = find_stall(work, settings.stall_minutes) if isinstance(work, Backlog) else None
     return Health(work, queue, stall)
 
 
-def _work(url: str) -> Work:
+def _work(url: str) -> Backlog:
     with opened_engine(url) as engine:
         require_current_schema(engine)
-        return read_work(engine)
+        return read_backlog(engine)
 
 
 def _queue(url: str) -> Queue:
@@ -118,8 +118,8 @@ def _or_fault(look: Callable[[], T]) -> T | HkplatesError:
         return fault
 
 
-def _of_postgres(work: Work | HkplatesError) -> str:
-    if isinstance(work, Work):
+def _of_postgres(work: Backlog | HkplatesError) -> str:
+    if isinstance(work, Backlog):
         return f"Postgres: answers, at migration {REVISION}"
     return f"Postgres: {'away' if isinstance(work, TemporaryFault) else 'not ready'}. {work}"
 
@@ -133,15 +133,15 @@ def _of_redis(queue: Queue | HkplatesError) -> str:
     return f"Redis: {'away' if isinstance(queue, TemporaryFault) else 'not ready'}. {queue}"
 
 
-def _of_work(work: Work) -> str:
-    more = "" if work.is_counted else " or more"
+def _of_work(work: Backlog) -> str:
+    more = "" if work.is_exact else " or more"
     return (
         f"Images left: {work.left:,}{more}, {work.queued:,} of them sent; "
         f"{counted(work.submissions, 'submission')} open"
     )
 
 
-def _of_the_last(work: Work) -> str:
+def _of_the_last(work: Backlog) -> str:
     if work.seconds_since_ended is None:
         return "Last finished: none yet"
     return f"Last finished: {max(0, round(work.seconds_since_ended)):,} s ago"

@@ -9,11 +9,11 @@ import typer
 
 from cli.context import opened_engine
 from hkplates.database.queries.mark_search import (
-    Asked,
+    MarkQuery,
     Match,
     Matches,
     PatternInvalid,
-    misread,
+    corrected_readings,
     search,
 )
 from hkplates.database.schema.revision import require_current_schema
@@ -25,7 +25,7 @@ from hkplates.time_ranges import HONG_KONG
 HEAD = f"{'mark':<9} {'score':>6} {'read':>5}  {'taken (Hong Kong)':<17} why"
 
 
-def run_search(asked: Asked, settings: Settings, *, as_json: bool) -> int:
+def run_search(asked: MarkQuery, settings: Settings, *, as_json: bool) -> int:
     """Print what was found; the exit status.
 
     Raises:
@@ -37,18 +37,18 @@ def run_search(asked: Asked, settings: Settings, *, as_json: bool) -> int:
             matches = search(engine, asked)
         except PatternInvalid as error:
             raise typer.BadParameter(str(error)) from None
-        corrected = [] if as_json or matches.found else misread(engine, asked)
+        corrected = [] if as_json or matches.found else corrected_readings(engine, asked)
     typer.echo(
         json.dumps(as_document(asked, matches)) if as_json else in_words(asked, matches, corrected)
     )
     return 0
 
 
-def as_document(asked: Asked, matches: Matches) -> dict[str, Any]:
+def as_document(asked: MarkQuery, matches: Matches) -> dict[str, Any]:
     """What `--json` prints: a contract."""
     return {
         "pattern": asked.pattern,
-        "limit": asked.most,
+        "limit": asked.limit,
         "note": matches.note,
         "sightings": [_plain(match) for match in matches.found],
     }
@@ -60,7 +60,7 @@ def _plain(match: Match) -> dict[str, Any]:
     return fields
 
 
-def in_words(asked: Asked, matches: Matches, corrected: Sequence[tuple[str, str]] = ()) -> str:
+def in_words(asked: MarkQuery, matches: Matches, corrected: Sequence[tuple[str, str]] = ()) -> str:
     """Two lines for each sighting, the likeliest first: what was read and why, and the photo.
 
     `corrected` is told where nothing was found: what was read so, and what it bears in truth.
@@ -71,8 +71,8 @@ def in_words(asked: Asked, matches: Matches, corrected: Sequence[tuple[str, str]
             _nothing(asked),
             *(f"One was read as {read}; a person corrected it to {it}." for read, it in corrected),
         ]
-    if len(matches.found) == asked.most:
-        lines.append(f"The first {asked.most}; more with --limit.")
+    if len(matches.found) == asked.limit:
+        lines.append(f"The first {asked.limit}; more with --limit.")
     if matches.note:
         lines.append(f"Note: {matches.note}")
     return "\n".join(lines)
@@ -85,7 +85,7 @@ def _lines(match: Match) -> list[str]:
     return [f"{match.mark:<9} {numbers}  {when:<17} {match.why}", f"  {shown(match.uri)}"]
 
 
-def _nothing(asked: Asked) -> str:
+def _nothing(asked: MarkQuery) -> str:
     narrowed = any(one is not None for one in (asked.since, asked.until, asked.prefix))
     hint = (
         "ask without --since, --until and --prefix"

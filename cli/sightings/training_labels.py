@@ -14,12 +14,15 @@ import typer
 
 from cli.context import INTERRUPTED, PIPE_BROKEN, opened_engine
 from cli.export.outputs import STANDARD_OUTPUT, Output, open_output
-from hkplates.database.reviews.corrections import photographs, stores_of_photographs
+from hkplates.database.reviews.corrections import (
+    reviewed_photographs,
+    stores_of_reviewed_photographs,
+)
 from hkplates.database.schema.revision import require_current_schema
 from hkplates.embedded import servers as embedded
 from hkplates.errors import ImageRejected, OutputUnwritable, StoreUnreachable
 from hkplates.jobs import ImageRef, StoreKind
-from hkplates.reporting.training_labels import file_name, label, line
+from hkplates.reporting.training_labels import json_line, photo_file_name, training_label
 from hkplates.settings import Settings
 from hkplates.signals import interruptible
 from hkplates.storage.base import Store
@@ -61,7 +64,7 @@ class Fetcher:
             ImageRejected: it cannot be had.
             StoreUnreachable: its store does not serve it now.
         """
-        path, place = self._photos / file_name(image), (image.store, image.bucket)
+        path, place = self._photos / photo_file_name(image), (image.store, image.bucket)
         if path.exists():
             return
         unserved = self._unserved.get(place, 0)
@@ -137,7 +140,7 @@ def write(engine: sa.Engine, output: Output, fetcher: Fetcher | None) -> Written
         StoreUnreachable: no photograph was served at all; likewise.
     """
     written = Written()
-    for plates in photographs(engine):
+    for plates in reviewed_photographs(engine):
         image = plates[0].image
         try:
             if fetcher is not None:
@@ -145,8 +148,8 @@ def write(engine: sa.Engine, output: Output, fetcher: Fetcher | None) -> Written
         except (ImageRejected, StoreUnreachable) as error:
             written.missing.append(f"image {image.id}: {error}")
             continue
-        row = label(plates)
-        output.write(line(row))
+        row = training_label(plates)
+        output.write(json_line(row))
         written.photographs += 1
         written.plates += len(row["plates"])
     if fetcher is not None and fetcher.unreachable and not written.photographs:
@@ -158,6 +161,6 @@ def _fetcher(engine: sa.Engine, photos: Path, settings: Settings) -> Fetcher:
     """Asks for what is wrong with the folder or the credentials before anything is written."""
     make_folder(photos)
     s3 = S3Store()
-    if "s3" in stores_of_photographs(engine):
+    if "s3" in stores_of_reviewed_photographs(engine):
         s3.require_credentials()
     return Fetcher({"s3": s3, "folder": FolderStore()}, photos, settings.max_image_bytes)

@@ -19,7 +19,7 @@ from hkplates.database.queries.submissions import SubmissionRow
 from hkplates.database.schema.revision import require_current_schema
 from hkplates.embedded import servers as embedded
 from hkplates.formatting import counted, titled
-from hkplates.reporting.next_steps import same_command, sends
+from hkplates.reporting.next_steps import how_to_send, resubmit_command
 from hkplates.settings import Settings
 
 Verb = Literal["pause", "resume", "cancel"]
@@ -35,7 +35,9 @@ def steer(verb: Verb, submission_id: int, settings: Settings, *, as_json: bool) 
         change = acts[verb](submission_id)
         row = require_submission(engine, submission_id)
         if change is not None and not as_json:
-            cancelled = queries.counts(engine, submission_id).cancelled if verb == "cancel" else 0
+            cancelled = (
+                queries.count_images(engine, submission_id).cancelled if verb == "cancel" else 0
+            )
             typer.echo(in_words(verb, change, row, cancelled))
     if change is not None and as_json:
         typer.echo(json.dumps(asdict(change)))
@@ -56,7 +58,7 @@ def in_words(verb: Verb, change: Change, row: SubmissionRow, cancelled: int) -> 
         )
     if change.after == "finished":
         return f"{told} goes on, and has finished: nothing was left to do."
-    return f"{told} goes on; {sends(row)}"
+    return f"{told} goes on; {how_to_send(row)}"
 
 
 def _told(row: SubmissionRow) -> str:
@@ -75,7 +77,7 @@ def _cancelled(change: Change, cancelled: int) -> str:
 
 
 def _anew(row: SubmissionRow) -> str:
-    again = same_command(row)
+    again = resubmit_command(row)
     return f"To read them after all: {again}" if again else ""
 
 
@@ -131,7 +133,7 @@ def _retried_in_words(engine: sa.Engine, retried: list[Retried]) -> str:
         images = counted(sum(reasons.values()), "image waits", "images wait")
         lines = [f"{images} to be tried again: {reasons_in_words(reasons)}."]
     for one in retried:
-        if row := queries.submission(engine, one.submission):
+        if row := queries.find_submission(engine, one.submission):
             lines += _where(one, row)
     return "\n".join(lines)
 
@@ -140,7 +142,7 @@ def _where(one: Retried, row: SubmissionRow) -> list[str]:
     """What sends the images of one submission, or why they are left alone."""
     told = _told(row)
     if one.state == "cancelled":
-        again = same_command(row)
+        again = resubmit_command(row)
         return [f"{told} was cancelled; to read its images: {again}"] if again else []
     if not one.images:
         return []
@@ -149,7 +151,7 @@ def _where(one: Retried, row: SubmissionRow) -> list[str]:
             f"{told}: {counted(one.images, 'image')}; it is paused, to let it go on: "
             f"hkplates resume {one.submission}"
         ]
-    return [f"{told}: {counted(one.images, 'image')}; {sends(row)}"]
+    return [f"{told}: {counted(one.images, 'image')}; {how_to_send(row)}"]
 
 
 def _reasons(retried: list[Retried]) -> dict[str, int]:

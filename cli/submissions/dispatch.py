@@ -10,7 +10,7 @@ import typer
 from cli.context import INTERRUPTED, opened_engine
 from hkplates import logs
 from hkplates.database.ledger.intake import Ledger
-from hkplates.database.queries.backlog import read_work
+from hkplates.database.queries.backlog import read_backlog
 from hkplates.database.schema.revision import require_current_schema
 from hkplates.embedded import servers as embedded
 from hkplates.errors import TemporaryFault
@@ -43,7 +43,7 @@ def run_dispatch(settings: Settings, *, once: bool, as_json: bool) -> int:
         service = Service(
             dispatcher,
             ledger.finish_submissions,
-            lambda: read_work(engine),
+            lambda: read_backlog(engine),
             StallWatch(settings.stall_minutes),
             stop,
         )

@@ -130,7 +130,7 @@ def _fields(failure: Failure) -> list[Any]:
         failure.state,
         failure.reason,
         failure.attempts,
-        failure.at and failure.at.isoformat(),
+        failure.ended_at and failure.ended_at.isoformat(),
         failure.uri,
         failure.detail,
     ]
@@ -139,7 +139,7 @@ def _fields(failure: Failure) -> list[Any]:
 def _in_words(failure: Failure, width: int) -> str:
     """The photograph on a line of its own, to be copied; then why."""
     aside = "set aside, " if failure.state == "quarantined" else ""
-    at = f", {failure.at.astimezone():%Y-%m-%d %H:%M:%S}" if failure.at else ""
+    at = f", {failure.ended_at.astimezone():%Y-%m-%d %H:%M:%S}" if failure.ended_at else ""
     begun = f"begun {counted(failure.attempts, 'time')}"
     why = f"{failure.reason} ({aside}{begun}{at}): {shown(failure.detail or 'no detail')}"
     lines = textwrap.wrap(why, width, initial_indent=" " * 6, subsequent_indent=" " * 6)

@@ -88,7 +88,7 @@ class Lines:
         return time.monotonic() >= self._next
 
     def show(self, standing: Standing) -> None:
-        line = describe(standing, self._rate.per_second(standing.counts.looked_at))
+        line = describe(standing, self._rate.per_second(standing.counts.processed))
         over = not standing.listing and not standing.counts.left
         if line != self._shown and (self.due() or over):
             self.say(line)
@@ -119,7 +119,7 @@ class Bar:
         return time.monotonic() >= self._next
 
     def show(self, standing: Standing) -> None:
-        rate = self._rate.per_second(standing.counts.looked_at)
+        rate = self._rate.per_second(standing.counts.processed)
         bar = _bar(standing.counts).append(f"  {pace(standing, rate)}", style="default")
         self._live.update(Group(bar, Text(in_numbers(standing))), refresh=True)
         self._next = time.monotonic() + BAR_EVERY_SECONDS

@@ -9,7 +9,7 @@ import typer
 from cli.context import INTERRUPTED, opened_engine
 from cli.submissions.running import opened_run
 from cli.submissions.submit import reasons_in_words
-from hkplates.database.ledger.reprocess import Reprocessing, Wanted
+from hkplates.database.ledger.reprocess import ReprocessFilter, Reprocessing
 from hkplates.database.queries import submissions as queries
 from hkplates.database.results import model_versions as versions
 from hkplates.database.results.model_versions import ModelVersion
@@ -28,7 +28,7 @@ WHICH = (
 
 
 def run_reprocess(
-    wanted: Wanted,
+    wanted: ReprocessFilter,
     settings: Settings,
     *,
     all_images: bool,
@@ -37,7 +37,7 @@ def run_reprocess(
     as_json: bool,
 ) -> int:
     """`hkplates reprocess`; the exit status."""
-    narrowed = replace(wanted, limit=None) != Wanted()
+    narrowed = replace(wanted, limit=None) != ReprocessFilter()
     if not narrowed and wanted.limit is None and not all_images:
         raise typer.BadParameter(WHICH)
     if narrowed and all_images:
@@ -67,7 +67,7 @@ def current_version(settings: Settings) -> ModelVersion:
 
 def _reprocess(
     engine: sa.Engine,
-    wanted: Wanted,
+    wanted: ReprocessFilter,
     version: ModelVersion,
     settings: Settings,
     *,
@@ -92,11 +92,11 @@ def _reprocess(
     return report.exit_code
 
 
-def _check(engine: sa.Engine, wanted: Wanted) -> None:
+def _check(engine: sa.Engine, wanted: ReprocessFilter) -> None:
     """A number that names nothing chooses nothing, and would look as if all were well."""
     if wanted.model is not None and not versions.exists(engine, wanted.model):
         raise typer.BadParameter(f"there is no model version {wanted.model}; see: hkplates compare")
-    if wanted.submission is not None and queries.submission(engine, wanted.submission) is None:
+    if wanted.submission is not None and queries.find_submission(engine, wanted.submission) is None:
         raise typer.BadParameter(
             f"there is no submission {wanted.submission}; see: hkplates status"
         )
@@ -119,7 +119,7 @@ def _show_choice(choice: Reprocessing, *, as_json: bool) -> None:
     found = choice.count()
     images = sum(found.values())
     if as_json:
-        told = {"source": source_of(choice.wanted), "target": choice.target}
+        told = {"source": source_of(choice.filter), "target": choice.target}
         typer.echo(json.dumps({**told, "images": images, "versions": found}))
         return
     target = "a version not used yet" if choice.target is None else f"version {choice.target}"
@@ -129,7 +129,7 @@ def _show_choice(choice: Reprocessing, *, as_json: bool) -> None:
     )
 
 
-def _show_nothing(wanted: Wanted, target: int, *, as_json: bool) -> None:
+def _show_nothing(wanted: ReprocessFilter, target: int, *, as_json: bool) -> None:
     if as_json:
         told = {"submission": None, "source": source_of(wanted), "target": target}
         typer.echo(json.dumps(told))

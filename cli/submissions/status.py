@@ -15,7 +15,7 @@ from hkplates.database.queries.submissions import SubmissionRow
 from hkplates.database.schema.revision import require_current_schema
 from hkplates.embedded import servers as embedded
 from hkplates.formatting import titled
-from hkplates.reporting.next_steps import Advice
+from hkplates.reporting.next_steps import NextStep
 from hkplates.reporting.status import Status, statuses
 from hkplates.settings import Settings
 
@@ -39,9 +39,9 @@ def require_submission(engine: sa.Engine, submission_id: int) -> SubmissionRow:
     Raises:
         typer.BadParameter: there is none; it says which there are.
     """
-    row = queries.submission(engine, submission_id)
+    row = queries.find_submission(engine, submission_id)
     if row is None:
-        latest = [str(one.id) for one in queries.submissions(engine, LATEST)]
+        latest = [str(one.id) for one in queries.latest_submissions(engine, LATEST)]
         known = f"the latest are {', '.join(latest)}" if latest else "nothing was submitted yet"
         raise typer.BadParameter(
             f"there is no submission {submission_id}; {known}. See: hkplates status"
@@ -50,7 +50,7 @@ def require_submission(engine: sa.Engine, submission_id: int) -> SubmissionRow:
 
 
 def _show_all(engine: sa.Engine, as_json: bool) -> int:
-    found = statuses(engine, queries.submissions(engine, LATEST))
+    found = statuses(engine, queries.latest_submissions(engine, LATEST))
     if as_json:
         typer.echo(json.dumps({"submissions": [status.as_json() for status in found]}))
     elif found:
@@ -150,6 +150,6 @@ def _pace(status: Status) -> str:
     return f"{recent}, {status.rate:,.1f} over all{eta}"
 
 
-def _next(advice: list[Advice]) -> list[str]:
+def _next(advice: list[NextStep]) -> list[str]:
     """Commands below each other, with what each is for."""
     return ["Next:", *(f"  {one.command}\n      {one.why}" for one in advice)] if advice else []

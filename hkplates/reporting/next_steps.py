@@ -10,14 +10,14 @@ DISPATCH = "hkplates dispatch"
 
 
 @dataclass(frozen=True, slots=True)
-class Advice:
+class NextStep:
     """A command, and what it is for."""
 
     command: str
     why: str
 
 
-def same_command(row: SubmissionRow) -> str | None:
+def resubmit_command(row: SubmissionRow) -> str | None:
     """What made the submission, to be typed again: it goes on with an unfinished one, and begins
     anew where it has ended. None where nobody can tell."""
     if not row.options:
@@ -28,50 +28,52 @@ def same_command(row: SubmissionRow) -> str | None:
     return None
 
 
-def advise(row: SubmissionRow, counts: Counts, *, moving: bool) -> list[Advice]:
+def suggest(row: SubmissionRow, counts: Counts, *, moving: bool) -> list[NextStep]:
     """What to do next, the most useful first. `moving`: images ended in the last minute."""
     return [*_go_on(row, counts, moving), *_try_again(row, counts)] or _ask(row, counts)
 
 
-def sends(row: SubmissionRow) -> str:
+def how_to_send(row: SubmissionRow) -> str:
     """What sends images that wait, in words."""
-    again = same_command(row)
+    again = resubmit_command(row)
     running = "a running `hkplates dispatch` or `hkplates submit` sends them; to start one"
     return f"{running}: {DISPATCH}" + (f", or: {again}" if again else "")
 
 
-def _go_on(row: SubmissionRow, counts: Counts, moving: bool) -> list[Advice]:
+def _go_on(row: SubmissionRow, counts: Counts, moving: bool) -> list[NextStep]:
     """Where it stands still, or could be."""
-    again = same_command(row)
+    again = resubmit_command(row)
     if row.state == "paused":
-        return [Advice(f"hkplates resume {row.id}", "it is paused; this lets it go on")]
+        return [NextStep(f"hkplates resume {row.id}", "it is paused; this lets it go on")]
     if row.state == "cancelled":
-        return [Advice(again, "it was cancelled; this takes what it left")] if again else []
+        return [NextStep(again, "it was cancelled; this takes what it left")] if again else []
     if row.state == "listing":
         why = "goes on where it was, unless that command runs already"
-        return [Advice(again, why)] if again else []
+        return [NextStep(again, why)] if again else []
     if row.state == "finished" or moving:
         return []
     if not counts.left:
-        return [Advice(DISPATCH, "ends it: all its images have ended")]
+        return [NextStep(DISPATCH, "ends it: all its images have ended")]
     return [
-        Advice(WORKER, "if nothing moves: a worker, which reads"),
-        Advice(DISPATCH, "and what sends images to workers" + (f"; or: {again}" if again else "")),
+        NextStep(WORKER, "if nothing moves: a worker, which reads"),
+        NextStep(
+            DISPATCH, "and what sends images to workers" + (f"; or: {again}" if again else "")
+        ),
     ]
 
 
-def _try_again(row: SubmissionRow, counts: Counts) -> list[Advice]:
+def _try_again(row: SubmissionRow, counts: Counts) -> list[NextStep]:
     if not counts.rejected:
         return []
     images = counted(counts.rejected, "image")
-    which = Advice(f"hkplates failures {row.id}", f"which {images} could not be read, and why")
+    which = NextStep(f"hkplates failures {row.id}", f"which {images} could not be read, and why")
     if row.state == "cancelled":
         return [which]
-    return [which, Advice(f"hkplates retry {row.id}", "tries them again, also those set aside")]
+    return [which, NextStep(f"hkplates retry {row.id}", "tries them again, also those set aside")]
 
 
-def _ask(row: SubmissionRow, counts: Counts) -> list[Advice]:
+def _ask(row: SubmissionRow, counts: Counts) -> list[NextStep]:
     if row.state != "finished" or not counts.done:
         return []
     question = f"select mark, uri from sightings where submission_id = {row.id}"  # noqa: S608 - shown
-    return [Advice(f'hkplates sql "{question}"', "its plates")]
+    return [NextStep(f'hkplates sql "{question}"', "its plates")]

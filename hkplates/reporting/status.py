@@ -7,8 +7,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from hkplates.database.queries import submissions as queries
-from hkplates.database.queries.submissions import Counts, Pace, Plates, SubmissionRow
-from hkplates.reporting.next_steps import Advice, advise
+from hkplates.database.queries.submissions import Counts, Pace, PlateCount, SubmissionRow
+from hkplates.reporting.next_steps import NextStep, suggest
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,13 +18,13 @@ class Status:
     row: SubmissionRow
     counts: Counts
     reasons: dict[str, int]
-    plates: Plates
+    plates: PlateCount
     pace: Pace = field(default_factory=Pace)
 
     @property
     def rate(self) -> float:
         """Images that workers ended, a second, from its creation to its end, or to now."""
-        return self.counts.looked_at / self.row.seconds if self.row.seconds > 0 else 0.0
+        return self.counts.processed / self.row.seconds if self.row.seconds > 0 else 0.0
 
     @property
     def eta_seconds(self) -> float | None:
@@ -34,9 +34,9 @@ class Status:
         return self.counts.left / self.pace.per_second
 
     @property
-    def next(self) -> list[Advice]:
+    def next(self) -> list[NextStep]:
         """What the person who asks may want to do."""
-        return advise(self.row, self.counts, moving=self.pace.per_second > 0)
+        return suggest(self.row, self.counts, moving=self.pace.per_second > 0)
 
     def as_json(self) -> dict[str, Any]:
         """What `--json` prints: a contract."""
@@ -62,8 +62,11 @@ class Status:
 def statuses(engine: sa.Engine, rows: Sequence[SubmissionRow]) -> list[Status]:
     """The status of each of these submissions: some queries, however many there are."""
     ids = [row.id for row in rows]
-    counts, reasons = queries.counts_of(engine, ids), queries.reasons_of(engine, ids)
-    plates, paces = queries.about_plates_of(engine, counts), queries.pace_of(engine, ids)
+    counts, reasons = (
+        queries.count_images_by_submission(engine, ids),
+        queries.failure_reasons_by_submission(engine, ids),
+    )
+    plates, paces = queries.estimate_plates(engine, counts), queries.pace_by_submission(engine, ids)
     return [
         Status(row, counts[row.id], reasons[row.id], plates[row.id], paces[row.id]) for row in rows
     ]

@@ -13,12 +13,12 @@ from hkplates.recognition.images.formats import looks_like_image
 LATIN = re.compile("[A-Z0-9]+")
 
 
-def line(row: dict[str, Any]) -> bytes:
+def json_line(row: dict[str, Any]) -> bytes:
     """A label as it stands in a file of JSON lines."""
     return json.dumps(row, ensure_ascii=False).encode() + b"\n"
 
 
-def file_name(image: ImageRef) -> str:
+def photo_file_name(image: ImageRef) -> str:
     """The number of the image, whatever its key holds, and the beginning of its digest, with the
     ending of a photograph: no other content, of another database neither, has this name."""
     ending = image.key.rpartition(".")[2].lower() if looks_like_image(image.key) else "jpg"
@@ -26,11 +26,11 @@ def file_name(image: ImageRef) -> str:
     return f"{image.id}-{digest[:8]}.{ending}"
 
 
-def label(plates: Sequence[Correction]) -> dict[str, Any]:
+def training_label(plates: Sequence[Correction]) -> dict[str, Any]:
     """A photograph as models/ trains on it; what is no plate is not among its plates."""
     image, seen = plates[0].image, [one for one in plates if one.verdict != "not_a_plate"]
     return {
-        "file": file_name(image),
+        "file": photo_file_name(image),
         "width": plates[0].width,
         "height": plates[0].height,
         "source": _uri(image),

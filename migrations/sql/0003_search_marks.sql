@@ -1,5 +1,5 @@
 -- The search for a mark that may have been misread. Made by migration 0003; explained in
--- docs/sql.md and docs/decisions/0007-look-alikes-by-their-neighbourhood.md.
+-- docs/sql.md and docs/decisions/0007-search-by-edit-neighbourhood.md.
 
 CREATE FUNCTION canonical_mark(printed text) RETURNS text
     LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE

@@ -1,6 +1,6 @@
 -- search_marks once more: what people said about a plate counts in place of what was read there, and
 -- a prefix that few images have is looked up first. Made by migration 0005; explained in docs/sql.md
--- and docs/decisions/0007-look-alikes-by-their-neighbourhood.md.
+-- and docs/decisions/0007-search-by-edit-neighbourhood.md.
 
 CREATE FUNCTION images_between(since timestamptz, until timestamptz, most integer) RETURNS bigint[]
     LANGUAGE sql STABLE PARALLEL SAFE

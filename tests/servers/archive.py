@@ -6,7 +6,7 @@ from dataclasses import replace
 import sqlalchemy as sa
 
 from hkplates.database.ledger.intake import Ledger
-from hkplates.database.ledger.reprocess import Reprocessing, Wanted
+from hkplates.database.ledger.reprocess import ReprocessFilter, Reprocessing
 from hkplates.database.results.model_versions import ModelVersion
 from hkplates.database.results.save import ImageDone, ImageFailed, Outcome, Results
 from hkplates.jobs import ImageRef
@@ -88,7 +88,7 @@ class Archive:
     def read_again(self, version: int, plates: Mapping[str, Plates]) -> int:
         """Have all photographs read by another version; the submission's number."""
         number = self.ledger.open_submission("reprocess --all").id
-        choice = Reprocessing(self.engine, Wanted(), version)
+        choice = Reprocessing(self.engine, ReprocessFilter(), version)
         for batch in choice.batches(number):
             choice.take(number, batch)
         self.ledger.listing_finished(number)

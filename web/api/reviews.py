@@ -4,9 +4,9 @@ from typing import Annotated
 
 from fastapi import APIRouter, HTTPException, Query, Request
 
-from hkplates.database.queries.sightings import sighting
+from hkplates.database.queries.sightings import find_sighting
 from hkplates.database.reviews import reviews
-from hkplates.database.reviews.queue import doubtful, doubtful_left
+from hkplates.database.reviews.queue import count_remaining, review_queue
 from hkplates.database.text import beginning
 from web import pagination as cursors
 from web.api import models
@@ -60,8 +60,8 @@ def queue(
     given |= {"submission": submission}
     subject = {key: one for key, one in given.items() if one is not None}
     note(request, "search", {"doubtful": True} | subject, purpose)
-    found = doubtful(held.engine, **narrowed, after=after, limit=limit + 1)  # type: ignore[arg-type]
-    left, exact = doubtful_left(held.engine, **narrowed)  # type: ignore[arg-type]
+    found = review_queue(held.engine, **narrowed, after=after, limit=limit + 1)  # type: ignore[arg-type]
+    left, exact = count_remaining(held.engine, **narrowed)  # type: ignore[arg-type]
     return models.Queue(
         items=[models.Doubtful.model_validate(row) for row in found[:limit]],
         next=cursors.text(found[limit - 1].cursor) if len(found) > limit else None,
@@ -82,7 +82,7 @@ def review(
 
     Said once more by the same person, nothing is added.
     """
-    if sighting(held.engine, plate_id) is None:  # nothing is noted of what cannot be
+    if find_sighting(held.engine, plate_id) is None:  # nothing is noted of what cannot be
         raise HTTPException(404, f"There is no sighting {plate_id}")
     text = given.text if isinstance(given, models.Corrected) else None
     note(request, "review", {"plate": plate_id, "verdict": given.verdict, "text": text})

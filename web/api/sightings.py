@@ -8,7 +8,7 @@ from fastapi import APIRouter, HTTPException, Path, Query, Request, Response
 
 from hkplates.database.queries import mark_search as asking
 from hkplates.database.queries import sightings
-from hkplates.database.queries.mark_search import Asked, PatternInvalid
+from hkplates.database.queries.mark_search import MarkQuery, PatternInvalid
 from hkplates.database.reviews import reviews
 from hkplates.database.text import beginning
 from hkplates.errors import ImageRejected, SourceError
@@ -55,12 +55,12 @@ def search(
 ) -> models.Matches:
     """A mark, or half a mark, also where it was misread, the likeliest first."""
     begins, ends = moments(since, until)
-    asked = Asked(
+    asked = MarkQuery(
         pattern=mark,
         since=begins,
         until=ends,
         prefix=beginning(prefix),
-        most=limit,
+        limit=limit,
         look_alikes=not exact,
     )
     given = {"mark": mark, "since": since, "until": until, "prefix": prefix, "exact": exact}
@@ -78,7 +78,7 @@ def one(
     request: Request, held: Held, plate_id: Number, purpose: Purpose = None
 ) -> models.SightingWhole:
     """Everything about one plate on one photograph."""
-    seen = sightings.sighting(held.engine, plate_id)
+    seen = sightings.find_sighting(held.engine, plate_id)
     if seen is None:
         raise HTTPException(404, f"There is no sighting {plate_id}")
     note(request, "sighting", {"plate": plate_id, "mark": seen.mark}, purpose)
@@ -108,9 +108,9 @@ def of_mark(
         raise HTTPException(404, "That is no mark; a mark has letters and digits, like AB1234")
     before = None if cursor is None else cursors.seen(cursor)
     note(request, "search", {"mark": asked, "exact": True}, purpose)
-    found = sightings.of_mark(held.engine, asked, before=before, limit=limit + 1)
+    found = sightings.sightings_of_mark(held.engine, asked, before=before, limit=limit + 1)
     shown = [models.Sighting.model_validate(row) for row in found[:limit]]
-    more = cursors.text(found[limit - 1].seen) if len(found) > limit else None
+    more = cursors.text(found[limit - 1].cursor) if len(found) > limit else None
     return models.Sightings(mark=asked, items=shown, next=more)
 
 

@@ -33,7 +33,7 @@ class StillCounting(Later):
 @router.get("", responses=answers(401, 422, 503))
 def latest(held: Held, limit: Limit = 50, cursor: IdCursor = None) -> models.Submissions:
     """Submissions, the newest first."""
-    rows = queries.submissions(held.engine, limit + 1, before=cursor)
+    rows = queries.latest_submissions(held.engine, limit + 1, before=cursor)
     shown = rows[:limit]
     more = str(shown[-1].id) if len(rows) > limit else None
     return models.Submissions(items=[_head(row) for row in shown], next=more)
@@ -66,7 +66,7 @@ def not_read(
 
 
 def _require(held: Services, number: int) -> SubmissionRow:
-    row = queries.submission(held.engine, number)
+    row = queries.find_submission(held.engine, number)
     if row is None:
         raise HTTPException(404, f"There is no submission {number}")
     return row
@@ -78,4 +78,6 @@ def _head(row: SubmissionRow) -> models.SubmissionHead:
 
 
 def _failure(row: FailureRow) -> models.Failure:
-    return models.Failure.model_validate(asdict(row) | {"processed_at": row.at, "uri": row.uri})
+    return models.Failure.model_validate(
+        asdict(row) | {"processed_at": row.ended_at, "uri": row.uri}
+    )

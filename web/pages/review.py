@@ -12,11 +12,11 @@ from fastapi.responses import RedirectResponse, Response, StreamingResponse
 from hkplates import time_ranges as times
 from hkplates.database.queries.sightings import Sighting
 from hkplates.database.reviews import reviews
-from hkplates.database.reviews.corrections import photographs
-from hkplates.database.reviews.queue import doubtful, doubtful_left
+from hkplates.database.reviews.corrections import reviewed_photographs
+from hkplates.database.reviews.queue import count_remaining, review_queue
 from hkplates.database.text import beginning
 from hkplates.recognition.marks import canonical
-from hkplates.reporting.training_labels import label, line
+from hkplates.reporting.training_labels import json_line, training_label
 from web import pagination as cursors
 from web.auth.audit_trail import note
 from web.auth.principal import Reviewer
@@ -148,7 +148,7 @@ def answer(
 def download(request: Request, held: Held, _: Reviewer) -> Response:
     """All reviews, as training data: one JSON object a line."""
     note(request, "export", {"what": "corrections"})
-    lines = (line(label(plates)) for plates in photographs(held.patient))
+    lines = (json_line(training_label(plates)) for plates in reviewed_photographs(held.patient))
     headers = {"Content-Disposition": 'attachment; filename="corrections.jsonl"'}
     return StreamingResponse(lines, media_type="application/x-ndjson", headers=headers)
 
@@ -163,8 +163,8 @@ def _queue(
 ) -> Response:
     """The reading of a number, or else the next doubtful one, and what comes before and after."""
     asked = filters.asked()
-    found = doubtful(held.engine, **asked, after=filters.cursor, limit=2)
-    left, exact = doubtful_left(held.engine, **asked)
+    found = review_queue(held.engine, **asked, after=filters.cursor, limit=2)
+    left, exact = count_remaining(held.engine, **asked)
     number = plate or (found[0].plate_id if found else None)
     seen = None if number is None else require_sighting(held, number)
     if seen is not None:

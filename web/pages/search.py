@@ -8,8 +8,8 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse
 
 from hkplates import time_ranges as times
-from hkplates.database.queries.mark_search import Asked, PatternInvalid, search
-from hkplates.database.queries.sightings import Look, looks
+from hkplates.database.queries.mark_search import MarkQuery, PatternInvalid, search
+from hkplates.database.queries.sightings import PlateStyle, plate_styles
 from hkplates.database.text import beginning
 from web.auth.audit_trail import note
 from web.auth.throttle import UNHURRIED
@@ -50,12 +50,12 @@ def find(
         return page(request, "search.html", form=form, matches=None, wrong=None, more=False)
     most = MANY if more else FEW
     try:
-        asked = Asked(
+        asked = MarkQuery(
             pattern=mark,
             since=_bound("From", since, 0),
             until=_bound("Until", until, 1),
             prefix=beginning(prefix),
-            most=most,
+            limit=most,
             look_alikes=not exact,
         )
         subject = {key: value for key, value in form.items() if value and key != "purpose"}
@@ -67,13 +67,13 @@ def find(
             request, "search.html", status=422, form=form, matches=None, wrong=wrong, more=False
         )
     full = len(matches.found) == most
-    found = looks(held.engine, [one.plate_id for one in matches.found])
+    found = plate_styles(held.engine, [one.plate_id for one in matches.found])
     return page(
         request,
         "search.html",
         form=form,
         matches=matches,
-        looks=defaultdict(Look, found),
+        looks=defaultdict(PlateStyle, found),
         wrong=None,
         more=full and not more,
     )

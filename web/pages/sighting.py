@@ -37,7 +37,9 @@ def one(
     """Everything about one plate on one photograph."""
     seen = require_sighting(held, plate_id)
     note(request, "sighting", {"plate": plate_id, "mark": seen.mark}, purpose or None)
-    others = [] if not seen.mark else sightings.of_mark(held.engine, seen.mark, limit=AROUND)
+    others = (
+        [] if not seen.mark else sightings.sightings_of_mark(held.engine, seen.mark, limit=AROUND)
+    )
     return page(
         request,
         "sighting.html",
@@ -64,7 +66,7 @@ def of_mark(
         raise HTTPException(404, "That is no mark; a mark has letters and digits, like AB1234")
     note(request, "search", {"mark": asked, "exact": True}, purpose or None)
     seen = None if before is None else cursors.seen(before)
-    found = sightings.of_mark(held.engine, asked, before=seen, limit=ON_A_PAGE)
+    found = sightings.sightings_of_mark(held.engine, asked, before=seen, limit=ON_A_PAGE)
     more = len(found) == ON_A_PAGE
     return page(
         request,
@@ -73,13 +75,13 @@ def of_mark(
         found=found,
         dots=_dots(found),
         before=before,
-        earlier=cursors.text(found[-1].seen) if more else None,
+        earlier=cursors.text(found[-1].cursor) if more else None,
     )
 
 
 def require_sighting(held: Services, plate_id: int) -> Sighting:
     """The sighting of a number; 404 where there is none."""
-    seen = sightings.sighting(held.engine, plate_id)
+    seen = sightings.find_sighting(held.engine, plate_id)
     if seen is None:
         raise HTTPException(404, f"There is no sighting {plate_id}")
     return seen

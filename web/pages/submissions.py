@@ -40,7 +40,7 @@ _steering = Background(2)
 @router.get("/")
 def home(request: Request, held: Held, before: Before = None) -> HTMLResponse:
     """The latest submissions, or those before a number."""
-    rows = queries.submissions(held.engine, LATEST + 1, before=before)
+    rows = queries.latest_submissions(held.engine, LATEST + 1, before=before)
     shown, more = rows[:LATEST], len(rows) > LATEST
     told = list(zip(shown, held.statuses.of(shown), strict=True))
     every = _every(told, at_rest=5)
@@ -156,7 +156,7 @@ def _every(told: Sequence[tuple[SubmissionRow, Status | None]], *, at_rest: int)
 
 
 def _require(held: Services, number: int) -> SubmissionRow:
-    row = queries.submission(held.engine, number)
+    row = queries.find_submission(held.engine, number)
     if row is None:
         raise HTTPException(404, f"There is no submission {number}")
     return row

@@ -23,7 +23,7 @@ BATCH = 1000
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class ReprocessFilter:
     """Which images; what is None narrows nothing, and what is not narrows together.
 
     `below`: a plate of region HK is read with less confidence. `mark`: a plate has it, in the
@@ -52,12 +52,12 @@ class Reprocessing:
     """
 
     engine: sa.Engine
-    wanted: Wanted
+    filter: ReprocessFilter
     target: int | None
 
     def count(self) -> dict[int, int]:
         """How many images there are to choose, by the version that read them last."""
-        chosen = self._query(None, self.wanted.limit).subquery()
+        chosen = self._query(None, self.filter.limit).subquery()
         query = sa.select(chosen.c.model_version_id, sa.func.count()).group_by(
             chosen.c.model_version_id
         )
@@ -75,7 +75,7 @@ class Reprocessing:
 
         Those that this submission has already are left out, and count towards the limit.
         """
-        limit = self.wanted.limit
+        limit = self.filter.limit
         if limit is not None and submission_id is not None:
             limit = max(0, limit - self.owned(submission_id))
         with self.engine.connect() as connection:
@@ -157,7 +157,7 @@ class Reprocessing:
             Image.model_version_id.is_not(None),
             Image.state.in_((*_ENDED, *_WAITING)),
             ~Image.superseded,
-            *_conditions(self.wanted),
+            *_conditions(self.filter),
         )
         if self.target is not None:
             query = query.where(Image.model_version_id != self.target)
@@ -189,7 +189,7 @@ _MOSTLY_BEFORE = sa.text("""
 """)
 
 
-def _conditions(wanted: Wanted) -> Iterator[sa.ColumnElement[bool]]:
+def _conditions(wanted: ReprocessFilter) -> Iterator[sa.ColumnElement[bool]]:
     if wanted.model is not None:
         yield Image.model_version_id == wanted.model
     if wanted.submission is not None:
@@ -200,7 +200,7 @@ def _conditions(wanted: Wanted) -> Iterator[sa.ColumnElement[bool]]:
         yield sa.exists().where(*SHOWN, *of_plate)
 
 
-def _plate_conditions(wanted: Wanted) -> Iterator[sa.ColumnElement[bool]]:
+def _plate_conditions(wanted: ReprocessFilter) -> Iterator[sa.ColumnElement[bool]]:
     if wanted.mark is not None:
         yield mark.like(like(wanted.mark))
     if wanted.below is not None:

@@ -5,13 +5,13 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-AT_MOST = 100_000
+MAX_COUNTED = 100_000
 """Images are counted so far and no further: counting millions takes seconds."""
 
 # Work that was never sent waits since it was due, for a listing may go on for hours before it finds
 # any; what was sent or came back waits since its submission was opened. The second SELECT holds a
 # window of images, normally some hundreds.
-_WORK = sa.text("""
+_BACKLOG = sa.text("""
     WITH open AS MATERIALIZED (
         SELECT id, opened_at FROM submissions WHERE state IN ('listing', 'running')),
     waiting AS (
@@ -44,12 +44,12 @@ _WORK = sa.text("""
 
 
 @dataclass(frozen=True, slots=True)
-class Work:
+class Backlog:
     """What all submissions that are neither paused nor ended have left to do.
 
-    `left`: their images that wait or are queued, up to AT_MOST. `queued`: those of them that were
-    sent. `begun`: whether a worker began any of these. `returned`: whether workers gave any back
-    unread.
+    `left`: their images that wait or are queued, up to MAX_COUNTED. `queued`: those of them that
+    were sent. `begun`: whether a worker began any of these. `returned`: whether workers gave any
+    back unread.
     `idle_seconds`: for how long work has waited while nothing ended; 0 where none is left.
     """
 
@@ -63,21 +63,21 @@ class Work:
     idle_seconds: float
 
     @property
-    def is_counted(self) -> bool:
+    def is_exact(self) -> bool:
         """Whether `left` is all of it."""
-        return self.left < AT_MOST
+        return self.left < MAX_COUNTED
 
 
-def read_work(engine: sa.Engine) -> Work:
+def read_backlog(engine: sa.Engine) -> Backlog:
     """How it stands, by the database's clock.
 
     Raises:
         DatabaseUnreachable: Postgres does not answer.
     """
     with engine.connect() as connection:
-        row = connection.execute(_WORK, {"most": AT_MOST}).one()
+        row = connection.execute(_BACKLOG, {"most": MAX_COUNTED}).one()
     idle = max(0.0, row.idle) if row.left_over else 0.0
-    return Work(
+    return Backlog(
         row.submissions,
         row.left_over,
         row.queued,

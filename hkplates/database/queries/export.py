@@ -42,7 +42,7 @@ BATCH_ROWS = 2000
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class SightingFilter:
     """Which sightings; what is None narrows nothing.
 
     `mark` is in the registry's form, with `?` for one character and `*` for any number. `since` is
@@ -59,7 +59,9 @@ class Wanted:
     min_confidence: float | None = None
 
 
-def stream(engine: sa.Engine, wanted: Wanted) -> Generator[Sequence[Sequence[Any]], None, None]:
+def stream_sightings(
+    engine: sa.Engine, wanted: SightingFilter
+) -> Generator[Sequence[Sequence[Any]], None, None]:
     """The sightings, some thousands at a time, each with the columns of COLUMNS.
 
     All of them as they stood at one moment, in no order. Moments are in UTC; `box` has 4 numbers,
@@ -84,7 +86,7 @@ def stream(engine: sa.Engine, wanted: Wanted) -> Generator[Sequence[Sequence[Any
 _SIGHTINGS = sa.table("sightings", *(sa.column(name) for name in COLUMNS))
 
 
-def _conditions(wanted: Wanted) -> Iterator[sa.ColumnElement[bool]]:
+def _conditions(wanted: SightingFilter) -> Iterator[sa.ColumnElement[bool]]:
     of = _SIGHTINGS.c
     if wanted.mark is not None:
         yield _is_mark(wanted.mark)

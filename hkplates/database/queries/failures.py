@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from hkplates.jobs import StoreKind
 
-AT_ONCE = 1000
+BATCH_ROWS = 1000
 """Rows that are held in memory."""
 
 
@@ -28,7 +28,7 @@ class Failure:
     reason: str
     detail: str | None
     attempts: int
-    at: datetime | None
+    ended_at: datetime | None
 
     @property
     def uri(self) -> str:
@@ -51,7 +51,7 @@ def failures(
     Those of one submission come in the order of their numbers; `after` a number go on from there.
     As they stand at one moment. Close it (contextlib.closing) where it is not read to its end.
     """
-    options = {"stream_results": True, "max_row_buffer": AT_ONCE}
+    options = {"stream_results": True, "max_row_buffer": BATCH_ROWS}
     left = None if limit is None else min(limit, 2**31)
     with engine.connect() as connection:
         # One moment for all submissions, which are asked one by one: each has an index of its own.

@@ -15,7 +15,7 @@ from hkplates.database.schema.reviews import Review
 from hkplates.database.schema.sightings_view import CURRENT, begins
 from hkplates.database.text import storable
 
-MOST = 10_000
+MAX_ROWS = 10_000
 """More rows the function does not give at once."""
 
 
@@ -24,7 +24,7 @@ class PatternInvalid(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class MarkQuery:
     """A full or partial mark (`?` one character, `*` any number), and what narrows it.
 
     `since` is the first moment (of taken_at) that counts and `until` the first that does not any
@@ -36,8 +36,8 @@ class Asked:
     since: datetime | None = None
     until: datetime | None = None
     prefix: str | None = None
-    most: int = 50
-    least_score: float = 0.001
+    limit: int = 50
+    min_score: float = 0.001
     look_alikes: bool = True
 
 
@@ -67,7 +67,7 @@ class Matches:
     note: str | None
 
 
-def search(engine: sa.Engine, asked: Asked) -> Matches:
+def search(engine: sa.Engine, asked: MarkQuery) -> Matches:
     """The sightings of a mark, misread ones too.
 
     Raises:
@@ -79,19 +79,19 @@ def search(engine: sa.Engine, asked: Asked) -> Matches:
         "since": asked.since,
         "until": asked.until,
         "prefix": None if asked.prefix is None else storable(asked.prefix),
-        "most": asked.most,
-        "least_score": asked.least_score,
+        "most": asked.limit,
+        "least_score": asked.min_score,
         "look_alikes": asked.look_alikes,
     }
     notes: list[str] = []
     with engine.connect() as connection:
-        _listen(connection, notes)
+        _collect_notices(connection, notes)
         try:
             rows = connection.execute(_SEARCH, values).all()
         except DataError as error:
             if not isinstance(error.orig, InvalidParameterValue):
                 raise
-            raise PatternInvalid(_said(error.orig.diag)) from None
+            raise PatternInvalid(_server_message(error.orig.diag)) from None
         finally:
             connection.detach()  # with its listener; a command asks once
     return Matches([Match(*row) for row in rows], notes[0] if notes else None)
@@ -104,7 +104,9 @@ _SEARCH = sa.text(
 )
 
 
-def misread(engine: sa.Engine, asked: Asked, most: int = 3) -> list[tuple[str, str]]:
+def corrected_readings(
+    engine: sa.Engine, asked: MarkQuery, limit: int = 3
+) -> list[tuple[str, str]]:
     """What was read as asked and a person corrected: the mark that was read and the true one, some
     such pairs, the latest said first."""
     pattern = sa.func.translate(sa.func.mark_pattern(storable(asked.pattern)), "?*", "_%")
@@ -116,7 +118,7 @@ def misread(engine: sa.Engine, asked: Asked, most: int = 3) -> list[tuple[str, s
         .where(Review.verdict == "corrected", Plate.mark.like(pattern), *CURRENT)
         .group_by(Plate.mark, Review.mark)
         .order_by(sa.func.max(Review.reviewed_at).desc(), Plate.mark)
-        .limit(most)
+        .limit(limit)
     )
     if asked.since is not None:
         query = query.where(Image.taken_at >= asked.since)
@@ -128,12 +130,12 @@ def misread(engine: sa.Engine, asked: Asked, most: int = 3) -> list[tuple[str, s
         return [(read, true) for read, true in connection.execute(query) if true]
 
 
-def _listen(connection: sa.Connection, notes: list[str]) -> None:
+def _collect_notices(connection: sa.Connection, notes: list[str]) -> None:
     driver: Any = connection.connection.driver_connection
-    driver.add_notice_handler(lambda diagnostic: notes.append(_said(diagnostic)))
+    driver.add_notice_handler(lambda diagnostic: notes.append(_server_message(diagnostic)))
 
 
-def _said(diagnostic: psycopg.errors.Diagnostic) -> str:
+def _server_message(diagnostic: psycopg.errors.Diagnostic) -> str:
     """The message and the hint of what the database says, as sentences."""
     message = (diagnostic.message_primary or "").rstrip(".")
     hint = diagnostic.message_hint or ""

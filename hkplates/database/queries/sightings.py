@@ -17,7 +17,7 @@ from hkplates.database.schema.sightings_view import SHOWN
 from hkplates.recognition import marks
 from hkplates.recognition.geometry import LEAST_OVERLAP, overlap
 
-Seen = tuple[datetime | None, int]
+TimelineCursor = tuple[datetime | None, int]
 """When a plate was photographed, and the plate's number: where a page of a timeline ends."""
 
 
@@ -69,43 +69,43 @@ class Sighting:
     review: Review | None
 
     @property
-    def seen(self) -> Seen:
-        """What `of_mark` takes as `before`, for the page that follows this sighting."""
+    def cursor(self) -> TimelineCursor:
+        """What `sightings_of_mark` takes as `before`, for the page that follows this sighting."""
         return self.taken_at, self.plate_id
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class PlateStyle:
     """What a plate looks like: its colour (white, yellow or other), and in how many rows it is."""
 
     colour: str = "white"
     rows: int = 1
 
 
-def sighting(engine: sa.Engine, plate_id: int) -> Sighting | None:
+def find_sighting(engine: sa.Engine, plate_id: int) -> Sighting | None:
     """One plate, of whichever model version; None where there is none of this number."""
-    found = _found(engine, _EVERY.where(numbered(Plate.id, plate_id)))
+    found = _fetch(engine, _ALL_PLATES.where(numbered(Plate.id, plate_id)))
     return found[0] if found else None
 
 
-def looks(engine: sa.Engine, plate_ids: Sequence[int]) -> dict[int, Look]:
+def plate_styles(engine: sa.Engine, plate_ids: Sequence[int]) -> dict[int, PlateStyle]:
     """How each of these plates looks; those that are not there any more are left out."""
     query = sa.select(Plate.id, Plate.colour, Plate.rows).where(Plate.id.in_(plate_ids))
     with engine.connect() as connection:
-        return {row.id: Look(row.colour, row.rows) for row in connection.execute(query)}
+        return {row.id: PlateStyle(row.colour, row.rows) for row in connection.execute(query)}
 
 
 def neighbours(engine: sa.Engine, plate_id: int) -> list[Sighting]:
     """The other sightings on the same photograph, from left to right."""
     others = ~numbered(Plate.id, plate_id)
-    query = _EVERY.where(Image.id == _image_of(plate_id), others, *SHOWN)
-    return _found(engine, query.order_by(Plate.position))
+    query = _ALL_PLATES.where(Image.id == _image_of(plate_id), others, *SHOWN)
+    return _fetch(engine, query.order_by(Plate.position))
 
 
 def other_readings(engine: sa.Engine, plate_id: int) -> list[Sighting]:
     """What other model versions read at the place of a plate, the newest version first."""
-    query = _EVERY.where(Image.id == _image_of(plate_id))
-    found = _found(engine, query.order_by(Plate.model_version_id.desc(), Plate.position))
+    query = _ALL_PLATES.where(Image.id == _image_of(plate_id))
+    found = _fetch(engine, query.order_by(Plate.model_version_id.desc(), Plate.position))
     here = next((one for one in found if one.plate_id == plate_id), None)
     if here is None:
         return []
@@ -117,23 +117,23 @@ def other_readings(engine: sa.Engine, plate_id: int) -> list[Sighting]:
     ]
 
 
-def of_mark(
-    engine: sa.Engine, mark: str, *, before: Seen | None = None, limit: int = 50
+def sightings_of_mark(
+    engine: sa.Engine, mark: str, *, before: TimelineCursor | None = None, limit: int = 50
 ) -> list[Sighting]:
     """The sightings of one mark (blanks and case do not count, I is 1), the latest first.
 
     Those without a time come last. With `before`, those that follow that one.
     """
     when = Image.taken_at.desc().nulls_last()
-    query = _EVERY.where(shown.mark == marks.canonical(mark), *SHOWN).order_by(
+    query = _ALL_PLATES.where(shown.mark == marks.canonical(mark), *SHOWN).order_by(
         when, Plate.id.desc()
     )
     if before is not None:
-        query = query.where(_after(before))
-    return _found(engine, query.limit(limit))
+        query = query.where(_follows(before))
+    return _fetch(engine, query.limit(limit))
 
 
-def _after(seen: Seen) -> sa.ColumnElement[bool]:
+def _follows(seen: TimelineCursor) -> sa.ColumnElement[bool]:
     moment, plate_id = seen
     if moment is None:
         return sa.and_(Image.taken_at.is_(None), Plate.id < plate_id)
@@ -147,13 +147,13 @@ def _image_of(plate_id: int) -> sa.ScalarSelect[int]:
     return sa.select(Plate.image_id).where(numbered(Plate.id, plate_id)).scalar_subquery()
 
 
-def _found(engine: sa.Engine, query: sa.Select[Any]) -> list[Sighting]:
+def _fetch(engine: sa.Engine, query: sa.Select[Any]) -> list[Sighting]:
     with engine.connect() as connection:
         return [_sighting(row._mapping) for row in connection.execute(query)]
 
 
 def _sighting(row: Mapping[Any, Any]) -> Sighting:
-    plain = {name: row[name] for name in _PLAIN}
+    plain = {name: row[name] for name in _FIELDS}
     said = {field.name: row[f"review_{field.name}"] for field in fields(Review)}
     return Sighting(**plain, review=None if said["id"] is None else Review(**said))
 
@@ -162,8 +162,8 @@ def _corners(one: Sighting) -> list[tuple[float, float]]:
     return [(x, y) for x, y in one.quad]
 
 
-_PLAIN = tuple(field.name for field in fields(Sighting) if field.name != "review")
-_NAMED: dict[str, sa.ColumnElement[Any]] = {
+_FIELDS = tuple(field.name for field in fields(Sighting) if field.name != "review")
+_EXPRESSIONS: dict[str, sa.ColumnElement[Any]] = {
     "plate_id": Plate.__table__.c.id,
     "mark": shown.mark,
     "text": shown.text,
@@ -179,15 +179,15 @@ _NAMED: dict[str, sa.ColumnElement[Any]] = {
 
 
 def _column(name: str) -> sa.ColumnElement[Any]:
-    if name in _NAMED:
-        return _NAMED[name].label(name)
+    if name in _EXPRESSIONS:
+        return _EXPRESSIONS[name].label(name)
     table = Plate if name in Plate.__table__.c else Image
     return table.__table__.c[name]
 
 
-_EVERY = (
+_ALL_PLATES = (
     sa.select(
-        *(_column(name) for name in _PLAIN),
+        *(_column(name) for name in _FIELDS),
         *(column.label(f"review_{column.name}") for column in ReviewRow.__table__.c),
     )
     .select_from(Plate)

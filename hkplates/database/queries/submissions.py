@@ -42,7 +42,7 @@ class Counts:
         return self.total - self.left
 
     @property
-    def looked_at(self) -> int:
+    def processed(self) -> int:
         """Images that workers have ended: what was cancelled tells of no pace."""
         return self.ended - self.cancelled
 
@@ -73,7 +73,7 @@ class SubmissionRow:
     seconds: float
 
 
-def submissions(
+def latest_submissions(
     engine: sa.Engine, limit: int = 20, *, before: int | None = None
 ) -> list[SubmissionRow]:
     """The latest submissions, the newest first; with `before`, of those of smaller numbers."""
@@ -81,7 +81,7 @@ def submissions(
     return _submissions(engine, query if before is None else query.where(Submission.id < before))
 
 
-def submission(engine: sa.Engine, submission_id: int) -> SubmissionRow | None:
+def find_submission(engine: sa.Engine, submission_id: int) -> SubmissionRow | None:
     """One submission, or None where there is none of this number."""
     if not 0 < submission_id < 2**63:
         return None  # Postgres would not compare it
@@ -89,12 +89,14 @@ def submission(engine: sa.Engine, submission_id: int) -> SubmissionRow | None:
     return found[0] if found else None
 
 
-def counts(engine: sa.Engine, submission_id: int) -> Counts:
+def count_images(engine: sa.Engine, submission_id: int) -> Counts:
     """Images of a submission by state."""
-    return counts_of(engine, [submission_id])[submission_id]
+    return count_images_by_submission(engine, [submission_id])[submission_id]
 
 
-def counts_of(engine: sa.Engine, submission_ids: Sequence[int]) -> dict[int, Counts]:
+def count_images_by_submission(
+    engine: sa.Engine, submission_ids: Sequence[int]
+) -> dict[int, Counts]:
     """Images by state, of each of these submissions.
 
     Each number is counted alone, in an index: sorting ten million rows into groups takes four times
@@ -118,19 +120,21 @@ def counts_of(engine: sa.Engine, submission_ids: Sequence[int]) -> dict[int, Cou
     return {number: Counts(**states) for number, states in found.items()}
 
 
-def in_work(engine: sa.Engine) -> int:
+def count_in_progress(engine: sa.Engine) -> int:
     """Images that a worker has begun and not ended, of all submissions."""
     query = sa.select(sa.func.count()).where(Image.state == "queued", Image.attempts > 0)
     with engine.connect() as connection:
         return connection.execute(query).scalar_one()
 
 
-def reasons(engine: sa.Engine, submission_id: int) -> dict[str, int]:
+def failure_reasons(engine: sa.Engine, submission_id: int) -> dict[str, int]:
     """Failed and quarantined images of a submission by reason, the most frequent first."""
-    return reasons_of(engine, [submission_id])[submission_id]
+    return failure_reasons_by_submission(engine, [submission_id])[submission_id]
 
 
-def reasons_of(engine: sa.Engine, submission_ids: Sequence[int]) -> dict[int, dict[str, int]]:
+def failure_reasons_by_submission(
+    engine: sa.Engine, submission_ids: Sequence[int]
+) -> dict[int, dict[str, int]]:
     """Failed and quarantined images by reason, of each of these submissions."""
     number = sa.func.count()
     query = (
@@ -155,7 +159,7 @@ class Pace:
     delayed: int = 0
 
 
-def pace_of(engine: sa.Engine, submission_ids: Sequence[int]) -> dict[int, Pace]:
+def pace_by_submission(engine: sa.Engine, submission_ids: Sequence[int]) -> dict[int, Pace]:
     """How each of these submissions moves."""
     values = {"ids": list(submission_ids), "seconds": RECENT_SECONDS}
     with engine.connect() as connection:
@@ -181,12 +185,12 @@ _PACE = sa.text("""
 """)
 
 
-def plates_found(engine: sa.Engine, submission_id: int) -> int:
+def count_plates(engine: sa.Engine, submission_id: int) -> int:
     """Plates on the images of a submission, of each image's current model version."""
-    return plates_of(engine, [submission_id])[submission_id]
+    return count_plates_by_submission(engine, [submission_id])[submission_id]
 
 
-def plates_of(engine: sa.Engine, submission_ids: Sequence[int]) -> dict[int, int]:
+def count_plates_by_submission(engine: sa.Engine, submission_ids: Sequence[int]) -> dict[int, int]:
     """Plates on the images of each of these submissions."""
     of_image = (Image.id == Plate.image_id) & (Image.model_version_id == Plate.model_version_id)
     query = (
@@ -202,26 +206,26 @@ def plates_of(engine: sa.Engine, submission_ids: Sequence[int]) -> dict[int, int
 
 
 @dataclass(frozen=True, slots=True)
-class Plates:
+class PlateCount:
     """How many plates there are; where it is not exact, within a few per cent."""
 
     number: int = 0
     exact: bool = True
 
 
-def about_plates_of(engine: sa.Engine, counts: Mapping[int, Counts]) -> dict[int, Plates]:
+def estimate_plates(engine: sa.Engine, counts: Mapping[int, Counts]) -> dict[int, PlateCount]:
     """Plates of each of these submissions, in a moment: those of very many images are not counted
     one by one, but estimated from the images on some pages of the table, always the same."""
     large = {number: one.done for number, one in counts.items() if one.done > COUNTED_IMAGES}
-    exact = plates_of(engine, [number for number in counts if number not in large])
-    found = {number: Plates(count) for number, count in exact.items()}
+    exact = count_plates_by_submission(engine, [number for number in counts if number not in large])
+    found = {number: PlateCount(count) for number, count in exact.items()}
     with engine.connect() as connection:
         for number, images in large.items():
             percent = min(100, 100 * SAMPLED_IMAGES / images)
             values = {"id": number, "percent": percent}
             row = connection.execute(_SAMPLED_PLATES, values).one()
             estimate = images * row.plates / max(1, row.images)
-            found[number] = Plates(int(float(f"{estimate:.3g}")), exact=False)
+            found[number] = PlateCount(int(float(f"{estimate:.3g}")), exact=False)
     return found
 
 

@@ -27,7 +27,7 @@ class Reading:
 
 
 @dataclass(frozen=True, slots=True)
-class TwiceRead:
+class VersionPair:
     """An image that both versions looked at to the end; no plates are a result too."""
 
     image_id: int
@@ -36,9 +36,9 @@ class TwiceRead:
     new: list[Reading] = field(default_factory=list)
 
 
-def read_by_both(
+def image_pairs(
     engine: sa.Engine, old: int, new: int, submission: int | None = None
-) -> Iterator[TwiceRead]:
+) -> Iterator[VersionPair]:
     """The images that both versions have read, of one submission or all, in the order of their
     numbers and as they stand at one moment. Replaced contents are left out.
 
@@ -53,13 +53,13 @@ def read_by_both(
         # Postgres plans a cursor for its first rows unless told that all will be read.
         connection.execute(sa.text("SET LOCAL cursor_tuple_fraction = 1"))
         options = {"stream_results": True, "max_row_buffer": BATCH_ROWS}
-        with connection.execute(_READ_BY_BOTH, values, execution_options=options) as rows:
+        with connection.execute(_IMAGE_PAIRS, values, execution_options=options) as rows:
             for _, of_image in groupby(rows, attrgetter("id")):
-                yield _image(list(of_image))
+                yield _version_pair(list(of_image))
 
 
-def _image(rows: list[sa.Row[Any]]) -> TwiceRead:
-    image = TwiceRead(rows[0].id, rows[0].uri)
+def _version_pair(rows: list[sa.Row[Any]]) -> VersionPair:
+    image = VersionPair(rows[0].id, rows[0].uri)
     for row in rows:
         if row.is_new is not None:
             (image.new if row.is_new else image.old).append(_reading(row))
@@ -75,7 +75,7 @@ def _reading(row: sa.Row[Any]) -> Reading:
 
 # A version that read an image is either its current one or one of the earlier ones, never both: of
 # two, one at least is noted as earlier, and those may be few.
-_READ_BY_BOTH = sa.text("""
+_IMAGE_PAIRS = sa.text("""
     WITH noted AS (
         SELECT image_id, count(*) AS versions FROM earlier_versions
          WHERE model_version_id IN (:old, :new) GROUP BY image_id)

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
 from hkplates.database.results.model_versions import ModelVersion, model_row
-from hkplates.database.reviews.inheritance import carry_over, reviewed
+from hkplates.database.reviews.inheritance import inherit, reviewed_images
 from hkplates.database.schema.images import Image
 from hkplates.database.schema.plates import EarlierVersion, Plate
 from hkplates.database.schema.plates import ModelVersion as ModelVersionRow
@@ -140,7 +140,7 @@ def _save_done(
     connection: sa.Connection, version: int, done: list[ImageDone], read_before: list[int]
 ) -> None:
     # A version reads what it read before; where people have spoken of that, its rows stay theirs.
-    kept = reviewed(connection, version, read_before) if read_before else set()
+    kept = reviewed_images(connection, version, read_before) if read_before else set()
     ids = [outcome.image.id for outcome in done if outcome.image.id not in kept]
     connection.execute(
         sa.delete(Plate).where(Plate.image_id.in_(ids), Plate.model_version_id == version)
@@ -154,7 +154,7 @@ def _save_done(
     if plates:
         connection.execute(sa.insert(Plate), plates)
     if read_before:
-        carry_over(connection, version, read_before)
+        inherit(connection, version, read_before)
     connection.execute(
         _ENDED.values(
             state="done",

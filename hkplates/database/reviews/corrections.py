@@ -47,11 +47,11 @@ def corrections(engine: sa.Engine) -> Iterator[Correction]:
     Raises:
         DatabaseUnreachable: Postgres went away.
     """
-    for plates in photographs(engine):
+    for plates in reviewed_photographs(engine):
         yield from (plate for plate in plates if plate.verdict is not None)
 
 
-def photographs(engine: sa.Engine) -> Iterator[list[Correction]]:
+def reviewed_photographs(engine: sa.Engine) -> Iterator[list[Correction]]:
     """The same by photograph, each with the plates on it that nobody has looked at as well."""
     with engine.connect() as connection:
         connection = connection.execution_options(
@@ -62,10 +62,10 @@ def photographs(engine: sa.Engine) -> Iterator[list[Correction]]:
         options = {"stream_results": True, "max_row_buffer": BATCH_ROWS}
         with connection.execute(_PLATES, execution_options=options) as rows:
             for _, of_image in groupby(rows, attrgetter("id")):
-                yield [_correction(row) for row in _once(list(of_image))]
+                yield [_correction(row) for row in _without_repeats(list(of_image))]
 
 
-def stores_of_photographs(engine: sa.Engine) -> set[str]:
+def stores_of_reviewed_photographs(engine: sa.Engine) -> set[str]:
     """In which stores the photographs of the reviews lie."""
     query = """
         SELECT DISTINCT store FROM reviews
@@ -76,28 +76,28 @@ def stores_of_photographs(engine: sa.Engine) -> set[str]:
         return set(connection.execute(sa.text(query)).scalars())
 
 
-def latest_of_places(said: Iterable[sa.Row[Any]]) -> list[sa.Row[Any]]:
+def latest_by_place(said: Iterable[sa.Row[Any]]) -> list[sa.Row[Any]]:
     """One review (with its plate's quad) for each place, of those given the latest first."""
     kept: list[sa.Row[Any]] = []
     for row in said:
-        if _elsewhere(row, kept):
+        if _overlaps_none(row, kept):
             kept.append(row)
     return kept
 
 
-def _elsewhere(row: sa.Row[Any], others: Iterable[sa.Row[Any]]) -> bool:
+def _overlaps_none(row: sa.Row[Any], others: Iterable[sa.Row[Any]]) -> bool:
     return all(overlap(row.quad, other.quad) < LEAST_OVERLAP for other in others)
 
 
-def _once(rows: Sequence[sa.Row[Any]]) -> list[sa.Row[Any]]:
+def _without_repeats(rows: Sequence[sa.Row[Any]]) -> list[sa.Row[Any]]:
     """Of each place what was said last, and of what nobody looked at the places without a word."""
     said = [row for row in rows if row.verdict is not None]
     said.sort(key=lambda row: (row.reviewed_at, row.review_id), reverse=True)
-    counted = {row.plate_id for row in latest_of_places(said)}
+    counted = {row.plate_id for row in latest_by_place(said)}
     return [
         row
         for row in rows
-        if row.plate_id in counted or (row.verdict is None and _elsewhere(row, said))
+        if row.plate_id in counted or (row.verdict is None and _overlaps_none(row, said))
     ]
 
 

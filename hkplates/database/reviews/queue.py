@@ -12,14 +12,14 @@ from hkplates.database.schema.images import Image
 from hkplates.database.schema.plates import Plate
 from hkplates.database.schema.sightings_view import CURRENT, begins, uri
 
-MOST_COUNTED = 1000
+MAX_COUNTED = 1000
 
 Cursor = tuple[float, int]
 """A plate's confidence and number: where a page of the queue ends."""
 
 
 @dataclass(frozen=True, slots=True)
-class Doubtful:
+class ReviewItem:
     """A sighting without a review. `quad`, `box`, `candidates`: as in Sighting."""
 
     plate_id: int
@@ -50,7 +50,7 @@ class Doubtful:
         return self.confidence, self.plate_id
 
 
-def doubtful(
+def review_queue(
     engine: sa.Engine,
     *,
     below: float = 0.8,
@@ -61,7 +61,7 @@ def doubtful(
     submission: int | None = None,
     after: Cursor | None = None,
     limit: int = 20,
-) -> list[Doubtful]:
+) -> list[ReviewItem]:
     """Sightings that were read with less confidence than `below` and that nobody has reviewed, the
     least sure first; with `after`, those that follow that one.
 
@@ -77,10 +77,10 @@ def doubtful(
             > sa.tuple_(sa.cast(confidence, sa.REAL), sa.cast(plate_id, sa.BigInteger))
         )
     with engine.connect() as connection:
-        return [Doubtful(**row._mapping) for row in connection.execute(query.limit(limit))]
+        return [ReviewItem(**row._mapping) for row in connection.execute(query.limit(limit))]
 
 
-def doubtful_left(
+def count_remaining(
     engine: sa.Engine,
     *,
     below: float = 0.8,
@@ -92,10 +92,10 @@ def doubtful_left(
 ) -> tuple[int, bool]:
     """How many there are, and whether that is all: no more than MOST_COUNTED are counted."""
     conditions = _conditions(below, region, prefix, since, until, submission)
-    some = sa.select(sa.literal(1)).where(*conditions).limit(MOST_COUNTED + 1).subquery()
+    some = sa.select(sa.literal(1)).where(*conditions).limit(MAX_COUNTED + 1).subquery()
     with engine.connect() as connection:
         count = connection.execute(sa.select(sa.func.count()).select_from(some)).scalar_one()
-    return min(count, MOST_COUNTED), count <= MOST_COUNTED
+    return min(count, MAX_COUNTED), count <= MAX_COUNTED
 
 
 def _conditions(
@@ -127,5 +127,5 @@ _COLUMNS = tuple(
     else sa.label(field.name, Plate.id)
     if field.name == "plate_id"
     else getattr(Plate, field.name, None) or getattr(Image, field.name)
-    for field in fields(Doubtful)
+    for field in fields(ReviewItem)
 )

@@ -14,7 +14,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from hkplates.database.reviews.corrections import Correction, corrections
-from hkplates.database.reviews.queue import Cursor, Doubtful, doubtful, doubtful_left
+from hkplates.database.reviews.queue import Cursor, ReviewItem, count_remaining, review_queue
 from hkplates.database.row_ids import numbered
 from hkplates.database.schema.images import Image
 from hkplates.database.schema.plates import Plate
@@ -27,16 +27,16 @@ __all__ = [
     "VERDICTS",
     "Correction",
     "Cursor",
-    "Doubtful",
     "PlateUnknown",
     "Review",
     "ReviewInvalid",
+    "ReviewItem",
     "ReviewOutdated",
     "corrections",
-    "doubtful",
-    "doubtful_left",
+    "count_remaining",
     "history",
     "record",
+    "review_queue",
 ]
 
 
@@ -96,7 +96,7 @@ def record(
         ReviewOutdated: the current review is not the one that was seen.
         DatabaseUnreachable: nothing was written; the same call may succeed later.
     """
-    said = _checked(verdict, text, reviewer, note)
+    said = _validated(verdict, text, reviewer, note)
     with engine.begin() as connection:
         plate = _locked_plate(connection, plate_id)
         if verdict == "accepted":
@@ -106,7 +106,7 @@ def record(
             return Review(**current._mapping)
         if seen is not None and seen != (current.id if current is not None else 0):
             raise ReviewOutdated("somebody has reviewed this reading meanwhile")
-        [review] = enter(connection, [{"plate_id": plate_id, **said}])
+        [review] = insert_current(connection, [{"plate_id": plate_id, **said}])
         return review
 
 
@@ -117,7 +117,7 @@ def history(engine: sa.Engine, plate_id: int) -> list[Review]:
         return [Review(**row._mapping) for row in connection.execute(query)]
 
 
-def enter(connection: sa.Connection, said: Sequence[Mapping[str, Any]]) -> list[Review]:
+def insert_current(connection: sa.Connection, said: Sequence[Mapping[str, Any]]) -> list[Review]:
     """Write reviews, each of another plate, in place of the current ones; the images are locked."""
     plates = [one["plate_id"] for one in said]
     connection.execute(
@@ -127,11 +127,11 @@ def enter(connection: sa.Connection, said: Sequence[Mapping[str, Any]]) -> list[
     )
     insertion = sa.insert(ReviewRow).returning(ReviewRow.__table__)
     rows = connection.execute(insertion, list(said)).all()
-    connection.execute(_SHOW, {"plates": plates})
+    connection.execute(_COPY_TO_PLATES, {"plates": plates})
     return [Review(**row._mapping) for row in rows]
 
 
-def _checked(
+def _validated(
     verdict: str, text: str | None, reviewer: str, note: str | None
 ) -> dict[str, str | None]:
     """The columns of a review that the plate does not decide."""
@@ -141,7 +141,7 @@ def _checked(
         raise ReviewInvalid("a text belongs to a correction, and only there")
     if not reviewer.strip():
         raise ReviewInvalid("a review names its reviewer")
-    printed = None if text is None else _printed(text)
+    printed = None if text is None else _normalised_text(text)
     mark = None if printed is None else marks.canonical(printed)
     return {
         "verdict": verdict,
@@ -153,7 +153,7 @@ def _checked(
     }
 
 
-def _printed(text: str) -> str:
+def _normalised_text(text: str) -> str:
     """The text in capitals, with single blanks."""
     words = " ".join(text.split())
     # Before upper(), which makes SS of a sharp s and FI of a ligature.
@@ -182,7 +182,7 @@ _PLAIN = re.compile("[A-Za-z0-9 .-]*")
 _ALL = sa.select(ReviewRow.__table__)
 _CURRENT = _ALL.where(ReviewRow.plate_id == sa.bindparam("plate_id"), ReviewRow.current)
 
-_SHOW = sa.text("""
+_COPY_TO_PLATES = sa.text("""
     UPDATE plates
        SET review = verdict,
            corrected_mark = CASE verdict WHEN 'corrected' THEN reviews.mark END,

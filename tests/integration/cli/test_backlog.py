@@ -5,14 +5,14 @@ import sqlalchemy as sa
 from servers.ledgers import execute, keys, submit
 
 from hkplates.database.ledger.intake import Ledger
-from hkplates.database.queries.backlog import read_work
+from hkplates.database.queries.backlog import read_backlog
 from producer.stall import CANNOT_LOAD, NO_WORKER, NOT_SENT, STORE_AWAY, find_stall
 
 MINUTES = 10
 
 
 def causes(engine: sa.Engine) -> tuple[str, ...] | None:
-    stall = find_stall(read_work(engine), MINUTES)
+    stall = find_stall(read_backlog(engine), MINUTES)
     return None if stall is None else stall.causes
 
 
@@ -36,7 +36,7 @@ def end(engine: sa.Engine, key: str) -> None:
 
 
 def test_an_empty_ledger_has_no_work(engine: sa.Engine) -> None:
-    work = read_work(engine)
+    work = read_backlog(engine)
     assert (work.left, work.queued, work.idle_seconds) == (0, 0, 0)
     assert work.last_ended is None
     assert causes(engine) is None
@@ -44,7 +44,7 @@ def test_an_empty_ledger_has_no_work(engine: sa.Engine) -> None:
 
 def test_work_that_was_just_submitted_is_no_stall(ledger: Ledger, engine: sa.Engine) -> None:
     submit(ledger, keys(3))
-    assert read_work(engine).left == 3
+    assert read_backlog(engine).left == 3
     assert causes(engine) is None
 
 
@@ -77,7 +77,7 @@ def test_an_image_that_ended_lately_ends_a_stall(ledger: Ledger, engine: sa.Engi
     submit(ledger, keys(3))
     long_ago(engine)
     end(engine, "a/00000.jpg")
-    work = read_work(engine)
+    work = read_backlog(engine)
     assert causes(engine) is None
     assert work.last_ended is not None
     assert (work.left, work.seconds_since_ended is not None) == (2, True)
@@ -90,7 +90,7 @@ def test_work_of_a_submission_that_does_not_run_is_no_stall(
     submit(ledger, keys(3))
     long_ago(engine)
     execute(engine, "UPDATE submissions SET state = :state", state=state)
-    assert read_work(engine).left == 0
+    assert read_backlog(engine).left == 0
     assert causes(engine) is None
 
 

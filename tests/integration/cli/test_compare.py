@@ -14,7 +14,7 @@ from servers.archive import Archive, plate
 
 from cli.compare.compare import run_compare
 from cli.compare.comparison import compare
-from hkplates.database.queries.version_pairs import _READ_BY_BOTH, read_by_both
+from hkplates.database.queries.version_pairs import _IMAGE_PAIRS, image_pairs
 from hkplates.settings import Settings
 
 
@@ -220,10 +220,10 @@ def test_many_images_take_no_more_memory_than_some(archive: Archive, engine: sa.
           FROM plates AS model, images AS image, generate_series(1, 2) AS version
          WHERE model.mark = 'CC8' AND image.id > 6
     """)
-    compare(read_by_both(engine, 1, 2), 1, 2, 10)  # what is imported and kept on first use
+    compare(image_pairs(engine, 1, 2), 1, 2, 10)  # what is imported and kept on first use
     tracemalloc.start()
     try:
-        counted, surest = compare(read_by_both(engine, 1, 2), 1, 2, 10)
+        counted, surest = compare(image_pairs(engine, 1, 2), 1, 2, 10)
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
@@ -245,7 +245,7 @@ def test_a_sample_is_compared_without_a_look_at_the_whole_archive(
         connection.execute(sa.text(fill), {"old": old})
         connection.execute(sa.text("ANALYZE images, earlier_versions"))
         plan = connection.execute(
-            sa.text(f"EXPLAIN {_READ_BY_BOTH.text}"), {"old": old, "new": new, "submission": None}
+            sa.text(f"EXPLAIN {_IMAGE_PAIRS.text}"), {"old": old, "new": new, "submission": None}
         )
         assert "Seq Scan on images" not in "\n".join(plan.scalars())
-    assert len(list(read_by_both(engine, old, new))) == 6
+    assert len(list(image_pairs(engine, old, new))) == 6

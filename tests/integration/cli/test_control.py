@@ -128,7 +128,7 @@ def test_what_was_cancelled_has_no_rate(hkplates: Command, ledger: Ledger) -> No
 def test_cancelling_says_only_what_holds(
     ledger: Ledger, engine: sa.Engine, cancelled: int, kept: int, words: str
 ) -> None:
-    row = queries.submission(engine, submit(ledger, []))
+    row = queries.find_submission(engine, submit(ledger, []))
     assert row is not None
     change = Change(row.id, row.source, "running", "cancelled", cancelled, kept)
     assert words in in_words("cancel", change, row, cancelled)

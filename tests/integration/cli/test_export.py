@@ -24,7 +24,7 @@ from cli.commands import filters
 from cli.export.export import export
 from cli.export.outputs import open_output
 from cli.main import app
-from hkplates.database.queries.export import COLUMNS, Wanted, stream
+from hkplates.database.queries.export import COLUMNS, SightingFilter, stream_sightings
 from hkplates.database.schema.images import Image
 from hkplates.database.schema.plates import Plate
 from hkplates.database.text import image_digest
@@ -210,7 +210,7 @@ def test_a_filter_leaves_only_what_it_names(
 
 def test_all_is_of_one_moment(archive: sa.Engine) -> None:
     before = len(expected(archive))
-    with closing(stream(archive, Wanted())) as batches:
+    with closing(stream_sightings(archive, SightingFilter())) as batches:
         first = next(batches)
         with archive.begin() as connection:
             connection.execute(sa.delete(Plate))
@@ -257,7 +257,7 @@ def test_an_export_that_breaks_off_leaves_nothing(
 
     path = tmp_path / f"a.{ending}"
     with pytest.raises(DatabaseUnreachable), open_output(str(path), force=False) as output:
-        export(archive, Wanted(), ending, output, cut)  # type: ignore[arg-type]
+        export(archive, SightingFilter(), ending, output, cut)  # type: ignore[arg-type]
     assert list(tmp_path.iterdir()) == []
 
 
@@ -355,8 +355,8 @@ def test_the_columns_are_the_views(engine: sa.Engine) -> None:
 
 
 def test_filters_and_sql_understand_hours_alike(archive: sa.Engine) -> None:
-    wanted = Wanted(since=filters.since("2026-07-16"), until=filters.until("2026-07-16"))
-    with closing(stream(archive, wanted)) as batches:
+    wanted = SightingFilter(since=filters.since("2026-07-16"), until=filters.until("2026-07-16"))
+    with closing(stream_sightings(archive, wanted)) as batches:
         found = sum(map(len, batches))
     query = "SELECT count(*) FROM sightings WHERE (taken_at AT TIME ZONE 'Asia/Hong_Kong')::date"
     with archive.connect() as connection:

@@ -12,7 +12,7 @@ from servers.processes import PROGRAMS, hkplates, variables
 
 from cli.submissions.failures import COLUMNS, as_csv, as_json, as_text
 from hkplates.database.ledger.intake import Ledger
-from hkplates.database.queries.failures import AT_ONCE, failures
+from hkplates.database.queries.failures import BATCH_ROWS, failures
 from hkplates.storage.base import Entry
 
 ODD = [
@@ -47,7 +47,7 @@ def test_each_image_is_told_with_its_reason(ledger: Ledger, engine: sa.Engine) -
     assert (missing.submission, missing.image, missing.state) == (number, taken[1].id, "failed")
     assert (missing.reason, missing.detail, missing.attempts) == ("missing", "it is missing", 1)
     assert missing.uri == "s3://car-park/a/00001.jpg"
-    assert column(engine, "SELECT processed_at FROM images WHERE id = 2") == [missing.at]
+    assert column(engine, "SELECT processed_at FROM images WHERE id = 2") == [missing.ended_at]
     assert (crashed.state, crashed.reason, crashed.attempts) == ("quarantined", "crashed", 3)
 
 
@@ -126,8 +126,8 @@ def test_a_million_failures_need_no_memory(
     ledger: Ledger, engine: sa.Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What the driver holds at a time is bounded, so the rows of a larger answer are as well."""
-    submit(ledger, keys(AT_ONCE * 4))
-    save_failed(engine, take(ledger, AT_ONCE * 4))
+    submit(ledger, keys(BATCH_ROWS * 4))
+    save_failed(engine, take(ledger, BATCH_ROWS * 4))
     held: list[int] = []
     import psycopg
 
@@ -139,9 +139,9 @@ def test_a_million_failures_need_no_memory(
         return rows
 
     monkeypatch.setattr(psycopg.ServerCursor, "fetchmany", watched)
-    assert sum(1 for _ in failures(engine)) == AT_ONCE * 4
-    assert sum(held) == AT_ONCE * 4
-    assert max(held) <= AT_ONCE
+    assert sum(1 for _ in failures(engine)) == BATCH_ROWS * 4
+    assert sum(held) == BATCH_ROWS * 4
+    assert max(held) <= BATCH_ROWS
 
 
 @pytest.mark.usefixtures("odd")

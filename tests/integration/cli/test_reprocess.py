@@ -14,7 +14,7 @@ from servers.ledgers import column
 
 from cli.submissions.reprocess import current_version, describe, other_version, run_reprocess
 from hkplates.database.ledger.intake import Ledger
-from hkplates.database.ledger.reprocess import Reprocessing, Wanted
+from hkplates.database.ledger.reprocess import ReprocessFilter, Reprocessing
 from hkplates.database.queries import submissions as queries
 from hkplates.database.results.save import ImageDone, ImageFailed
 from hkplates.database.reviews.reviews import record
@@ -106,7 +106,9 @@ class World:
     def queue(self, plates: dict[str, Plates] | None = None, **more: Any) -> ReadingQueue:
         return ReadingQueue(self.archive, self.new, plates or NEW_PLATES, **more)
 
-    def run(self, wanted: Wanted, queue: ReadingQueue, *, wait: bool = True) -> Report | None:
+    def run(
+        self, wanted: ReprocessFilter, queue: ReadingQueue, *, wait: bool = True
+    ) -> Report | None:
         now = [0.0]
 
         def sleep(seconds: float) -> None:
@@ -119,7 +121,7 @@ class World:
         run = Reprocess(engine, dispatcher, self.screen, 60, StallWatch(10), lambda: now[0], sleep)
         return run.run(Reprocessing(engine, wanted, self.new), self.new, wait=wait)
 
-    def chosen(self, wanted: Wanted) -> list[str]:
+    def chosen(self, wanted: ReprocessFilter) -> list[str]:
         """The keys of what would be chosen."""
         choice = Reprocessing(self.archive.engine, wanted, self.new)
         ids = [number for batch in choice.batches(None) for number in batch]
@@ -150,22 +152,28 @@ def expected(report: Report | None) -> Report:
 @pytest.mark.parametrize(
     ("wanted", "keys"),
     [
-        pytest.param(Wanted(), ["a/1.jpg", "a/2.jpg", "b/1.jpg", "b/2.jpg"], id="all"),
-        pytest.param(Wanted(below=0.75), ["a/2.jpg"], id="below, of Hong Kong alone"),
-        pytest.param(Wanted(below=0.8), ["a/2.jpg", "b/1.jpg"], id="below"),
-        pytest.param(Wanted(mark="AA1?"), ["a/1.jpg", "a/2.jpg"], id="a pattern"),
-        pytest.param(Wanted(mark="*99"), ["b/1.jpg"], id="any number"),
-        pytest.param(Wanted(mark="AA11"), ["a/1.jpg"], id="a mark"),
-        pytest.param(Wanted(mark="CN99", below=0.9), [], id="of one plate"),
-        pytest.param(Wanted(model=1, prefix="b/"), ["b/1.jpg", "b/2.jpg"], id="a key's prefix"),
-        pytest.param(Wanted(prefix="s3://car-park/a"), ["a/1.jpg", "a/2.jpg"], id="an URI's"),
-        pytest.param(Wanted(prefix="s3://other/"), [], id="another bucket"),
-        pytest.param(Wanted(submission=1, below=0.6), ["a/2.jpg"], id="of a submission"),
-        pytest.param(Wanted(submission=2), [], id="of none"),
-        pytest.param(Wanted(model=2), [], id="those of the version itself"),
+        pytest.param(ReprocessFilter(), ["a/1.jpg", "a/2.jpg", "b/1.jpg", "b/2.jpg"], id="all"),
+        pytest.param(ReprocessFilter(below=0.75), ["a/2.jpg"], id="below, of Hong Kong alone"),
+        pytest.param(ReprocessFilter(below=0.8), ["a/2.jpg", "b/1.jpg"], id="below"),
+        pytest.param(ReprocessFilter(mark="AA1?"), ["a/1.jpg", "a/2.jpg"], id="a pattern"),
+        pytest.param(ReprocessFilter(mark="*99"), ["b/1.jpg"], id="any number"),
+        pytest.param(ReprocessFilter(mark="AA11"), ["a/1.jpg"], id="a mark"),
+        pytest.param(ReprocessFilter(mark="CN99", below=0.9), [], id="of one plate"),
+        pytest.param(
+            ReprocessFilter(model=1, prefix="b/"), ["b/1.jpg", "b/2.jpg"], id="a key's prefix"
+        ),
+        pytest.param(
+            ReprocessFilter(prefix="s3://car-park/a"), ["a/1.jpg", "a/2.jpg"], id="an URI's"
+        ),
+        pytest.param(ReprocessFilter(prefix="s3://other/"), [], id="another bucket"),
+        pytest.param(ReprocessFilter(submission=1, below=0.6), ["a/2.jpg"], id="of a submission"),
+        pytest.param(ReprocessFilter(submission=2), [], id="of none"),
+        pytest.param(ReprocessFilter(model=2), [], id="those of the version itself"),
     ],
 )
-def test_what_narrows_narrows_together(world: World, wanted: Wanted, keys: list[str]) -> None:
+def test_what_narrows_narrows_together(
+    world: World, wanted: ReprocessFilter, keys: list[str]
+) -> None:
     assert world.chosen(wanted) == keys
 
 
@@ -173,17 +181,17 @@ def test_a_mark_is_the_one_that_a_person_saw_and_what_is_no_plate_is_none(world:
     engine = world.archive.engine
     query = "SELECT plates.id FROM plates JOIN images ON images.id = image_id WHERE key = 'a/2.jpg'"
     [plate] = column(engine, query)
-    assert world.chosen(Wanted(below=0.75)) == ["a/2.jpg"]
+    assert world.chosen(ReprocessFilter(below=0.75)) == ["a/2.jpg"]
     record(engine, int(str(plate)), "corrected", text="ZZ 7", reviewer="ada")
-    assert world.chosen(Wanted(mark="ZZ7")) == ["a/2.jpg"]
-    assert world.chosen(Wanted(mark="AA1?")) == ["a/1.jpg"]
+    assert world.chosen(ReprocessFilter(mark="ZZ7")) == ["a/2.jpg"]
+    assert world.chosen(ReprocessFilter(mark="AA1?")) == ["a/1.jpg"]
     record(engine, int(str(plate)), "not_a_plate", reviewer="ada")
-    assert world.chosen(Wanted(below=0.75)) == []
+    assert world.chosen(ReprocessFilter(below=0.75)) == []
 
 
 def test_a_confidence_is_compared_as_it_is_stored(world: World) -> None:
     world.archive.change("UPDATE plates SET confidence = 0.9 WHERE region = 'HK'")
-    assert world.chosen(Wanted(below=0.9)) == []
+    assert world.chosen(ReprocessFilter(below=0.9)) == []
 
 
 def test_what_was_never_read_or_is_replaced_or_set_aside_is_left_alone(world: World) -> None:
@@ -193,20 +201,20 @@ def test_what_was_never_read_or_is_replaced_or_set_aside_is_left_alone(world: Wo
     archive.change("""
         UPDATE images SET state = 'quarantined', reason = 'crashed' WHERE key = 'a/2.jpg'
     """)
-    assert world.chosen(Wanted()) == ["b/1.jpg", "b/2.jpg"]
+    assert world.chosen(ReprocessFilter()) == ["b/1.jpg", "b/2.jpg"]
 
 
 def test_one_that_failed_when_it_was_read_again_is_chosen_with_the_others(world: World) -> None:
     world.archive.change("""
         UPDATE images SET state = 'failed', reason = 'missing', detail = 'x' WHERE key = 'a/1.jpg'
     """)
-    assert world.chosen(Wanted(prefix="a/")) == ["a/1.jpg", "a/2.jpg"]
-    report = expected(world.run(Wanted(prefix="a/"), world.queue()))
+    assert world.chosen(ReprocessFilter(prefix="a/")) == ["a/1.jpg", "a/2.jpg"]
+    report = expected(world.run(ReprocessFilter(prefix="a/"), world.queue()))
     assert (report.counts.done, report.exit_code) == (2, 0)
 
 
 def test_images_are_read_again_and_the_old_plates_stay(world: World) -> None:
-    report = expected(world.run(Wanted(below=0.8), world.queue()))
+    report = expected(world.run(ReprocessFilter(below=0.8), world.queue()))
     assert (report.added.retried, report.counts.done, report.exit_code) == (2, 2, 0)
     assert (report.versions, report.before) == ({world.new: 2}, world.old)
     assert world.archive.seen() == [
@@ -215,7 +223,7 @@ def test_images_are_read_again_and_the_old_plates_stay(world: World) -> None:
         ("b/1.jpg", "NEW1", world.new),
     ]
     assert world.archive.rows("SELECT count(*) FROM plates") == [(6,)]
-    row = queries.submission(world.archive.engine, report.submission.id)
+    row = queries.find_submission(world.archive.engine, report.submission.id)
     assert row is not None
     assert (row.source, row.state) == ("reprocess --below 0.8", "finished")
     assert row.options == {"command": "reprocess", "below": 0.8, "target": world.new}
@@ -226,7 +234,7 @@ def test_while_an_image_is_read_again_its_old_reading_is_shown(world: World) -> 
     before = world.archive.seen()
     seen: list[Any] = []
     queue = world.queue(before=lambda: seen.append(world.archive.seen()))
-    world.run(Wanted(), queue)
+    world.run(ReprocessFilter(), queue)
     assert seen[0] == before
     assert {version for moment in seen for *_, version in moment} == {world.old, world.new}
     for moment in seen:
@@ -238,18 +246,18 @@ def test_while_an_image_is_read_again_its_old_reading_is_shown(world: World) -> 
 
 
 def test_images_at_the_current_version_are_left_out(world: World) -> None:
-    world.run(Wanted(prefix="a/"), world.queue())
+    world.run(ReprocessFilter(prefix="a/"), world.queue())
     queue = world.queue()
-    report = expected(world.run(Wanted(), queue))
+    report = expected(world.run(ReprocessFilter(), queue))
     assert (report.added.retried, queue.sent) == (2, 2)
-    assert world.run(Wanted(), queue) is None
+    assert world.run(ReprocessFilter(), queue) is None
     assert queue.sent == 2
 
 
 def test_one_that_fails_keeps_its_old_reading_and_is_told(world: World) -> None:
     query = "SELECT processed_at FROM sightings WHERE key = 'a/2.jpg'"
     [(before,)] = world.archive.rows(query)
-    report = expected(world.run(Wanted(prefix="a/"), world.queue({"a/1.jpg": []})))
+    report = expected(world.run(ReprocessFilter(prefix="a/"), world.queue({"a/1.jpg": []})))
     assert (report.counts.failed, report.exit_code) == (1, 1)
     assert world.archive.states()["a/2.jpg"] == ("failed", world.old)
     assert ("a/2.jpg", "AA12", world.old) in world.archive.seen()
@@ -261,10 +269,10 @@ def test_one_that_fails_keeps_its_old_reading_and_is_told(world: World) -> None:
 def test_workers_of_another_version_are_noticed(world: World) -> None:
     queue = world.queue()
     queue.version = world.old
-    report = expected(world.run(Wanted(prefix="a/"), queue))
+    report = expected(world.run(ReprocessFilter(prefix="a/"), queue))
     assert report.versions == {world.old: 2}
     assert "2 by version 1. Workers of it still run" in describe(report)
-    assert world.chosen(Wanted(prefix="a/")) == ["a/1.jpg", "a/2.jpg"]
+    assert world.chosen(ReprocessFilter(prefix="a/")) == ["a/1.jpg", "a/2.jpg"]
     assert other_version(world.archive.engine, world.old) is None
     assert "last image was read by version 1" in str(other_version(world.archive.engine, world.new))
 
@@ -272,7 +280,7 @@ def test_workers_of_another_version_are_noticed(world: World) -> None:
 def test_a_sample_is_the_same_one_each_time_and_its_size_counts_over_interruptions(
     world: World,
 ) -> None:
-    wanted = Wanted(limit=3)
+    wanted = ReprocessFilter(limit=3)
     sample = world.chosen(wanted)
     assert (len(sample), sample) == (3, world.chosen(wanted))
 
@@ -302,13 +310,13 @@ def test_interrupted_in_mid_choice_the_same_command_goes_on(
 
     monkeypatch.setattr(Reprocessing, "take", once)
     with pytest.raises(KeyboardInterrupt):
-        world.run(Wanted(), world.queue())
+        world.run(ReprocessFilter(), world.queue())
     monkeypatch.setattr(Reprocessing, "take", take)
     assert world.archive.rows("SELECT id, state FROM submissions ORDER BY id") == [
         (1, "finished"),
         (2, "listing"),
     ]
-    report = expected(world.run(Wanted(), world.queue()))
+    report = expected(world.run(ReprocessFilter(), world.queue()))
     assert (report.submission.id, report.added.known, report.added.retried) == (2, 1, 3)
     assert report.counts.done == 4
 
@@ -326,7 +334,7 @@ def test_a_database_that_goes_away_in_mid_choice_loses_nothing(
             yield batch
 
     monkeypatch.setattr(Reprocessing, "batches", breaking)
-    report = expected(world.run(Wanted(), world.queue()))
+    report = expected(world.run(ReprocessFilter(), world.queue()))
     assert (report.added.retried, report.counts.done) == (4, 4)
     assert world.screen.said == [
         "Postgres at nowhere does not serve us. Waiting for it to come back ..."
@@ -335,13 +343,13 @@ def test_a_database_that_goes_away_in_mid_choice_loses_nothing(
 
 def test_without_waiting_the_images_are_left_to_whatever_sends(world: World) -> None:
     queue = world.queue(works=False)
-    report = expected(world.run(Wanted(prefix="a/"), queue, wait=False))
+    report = expected(world.run(ReprocessFilter(prefix="a/"), queue, wait=False))
     assert report.counts.left == 2
     assert "hkplates dispatch" in describe(report)
     queue.works = True
     assert queue.waiting() == 0
     world.archive.ledger.finish_submissions()
-    row = queries.submission(world.archive.engine, report.submission.id)
+    row = queries.find_submission(world.archive.engine, report.submission.id)
     assert row is not None
     assert row.state == "finished"
 
@@ -350,7 +358,7 @@ def test_a_cancelled_reprocessing_gives_the_images_back_as_they_were(world: Worl
     before = world.archive.states(), world.archive.seen()
     times = world.archive.rows("SELECT processed_at FROM images ORDER BY id")
     queue = world.queue(before=lambda: world.archive.ledger.cancel(2) and None)
-    report = expected(world.run(Wanted(), queue))
+    report = expected(world.run(ReprocessFilter(), queue))
     assert (world.archive.states(), world.archive.seen()) == before
     assert world.archive.rows("SELECT processed_at FROM images ORDER BY id") == times
     assert report.versions == {}
@@ -359,7 +367,7 @@ def test_a_cancelled_reprocessing_gives_the_images_back_as_they_were(world: Worl
 
 
 def test_a_submission_cancelled_in_mid_choice_takes_no_more(world: World) -> None:
-    choice = Reprocessing(world.archive.engine, Wanted(), world.new)
+    choice = Reprocessing(world.archive.engine, ReprocessFilter(), world.new)
     number = choice.open("reprocess --all", {}).id
     [ids] = choice.batches(number)
     choice.take(number, ids[:1])
@@ -370,15 +378,15 @@ def test_a_submission_cancelled_in_mid_choice_takes_no_more(world: World) -> Non
 
 def test_images_that_wait_to_be_read_again_elsewhere_are_taken_over(world: World) -> None:
     queue = world.queue(works=False)
-    world.run(Wanted(prefix="a/"), queue, wait=False)
+    world.run(ReprocessFilter(prefix="a/"), queue, wait=False)
     queue.works = True
-    report = expected(world.run(Wanted(), queue))
+    report = expected(world.run(ReprocessFilter(), queue))
     assert (report.added.retried, report.added.taken_over) == (2, 2)
-    assert queries.counts(world.archive.engine, 2).total == 0
+    assert queries.count_images(world.archive.engine, 2).total == 0
 
 
 def test_two_at_once_choose_each_image_once(world: World) -> None:
-    first = Reprocessing(world.archive.engine, Wanted(), world.new)
+    first = Reprocessing(world.archive.engine, ReprocessFilter(), world.new)
     number = first.open("reprocess --all", {}).id
     batches = [batch for _ in range(2) for batch in first.batches(number)]
     assert [first.take(number, batch).retried for batch in batches] == [4, 0]
@@ -390,14 +398,14 @@ def test_a_dry_run_changes_nothing(
     tables = ("submissions", "images", "model_versions")
     before = [world.archive.rows(f"SELECT * FROM {table}") for table in tables]  # noqa: S608
     options = {"all_images": False, "dry_run": True, "wait": True}
-    assert run_reprocess(Wanted(below=0.8), settings, as_json=True, **options) == 0
+    assert run_reprocess(ReprocessFilter(below=0.8), settings, as_json=True, **options) == 0
     assert json.loads(capsys.readouterr().out) == {
         "source": "reprocess --below 0.8",
         "target": None,
         "images": 2,
         "versions": {"1": 2},
     }
-    assert run_reprocess(Wanted(below=0.8), settings, as_json=False, **options) == 0
+    assert run_reprocess(ReprocessFilter(below=0.8), settings, as_json=False, **options) == 0
     assert "2 images would be read again by a version not used yet" in capsys.readouterr().out
     assert [world.archive.rows(f"SELECT * FROM {t}") for t in tables] == before  # noqa: S608
 
@@ -405,14 +413,14 @@ def test_a_dry_run_changes_nothing(
 @pytest.mark.parametrize(
     ("wanted", "all_images", "words"),
     [
-        (Wanted(), False, "or --all"),
-        (Wanted(below=0.5), True, "leave it out"),
-        (Wanted(model=99), False, "no model version 99"),
-        (Wanted(submission=99), False, "no submission 99"),
+        (ReprocessFilter(), False, "or --all"),
+        (ReprocessFilter(below=0.5), True, "leave it out"),
+        (ReprocessFilter(model=99), False, "no model version 99"),
+        (ReprocessFilter(submission=99), False, "no submission 99"),
     ],
 )
 def test_what_chooses_nothing_or_too_much_is_wrong_usage(
-    settings: Settings, wanted: Wanted, all_images: bool, words: str
+    settings: Settings, wanted: ReprocessFilter, all_images: bool, words: str
 ) -> None:
     with pytest.raises(typer.BadParameter, match=words):
         run_reprocess(
@@ -426,7 +434,7 @@ def test_this_machines_version_is_the_target(
     number = world.archive.results.register_model(current_version(settings))
     world.archive.read_again(number, NEW_PLATES)
     options = {"dry_run": False, "wait": True, "as_json": True}
-    assert run_reprocess(Wanted(), settings, all_images=True, **options) == 0
+    assert run_reprocess(ReprocessFilter(), settings, all_images=True, **options) == 0
     told = json.loads(capsys.readouterr().out)
     assert told == {"submission": None, "source": "reprocess --all", "target": number}
 
@@ -434,11 +442,11 @@ def test_this_machines_version_is_the_target(
 @pytest.mark.parametrize(
     ("wanted", "source"),
     [
-        (Wanted(), "reprocess --all"),
-        (Wanted(limit=500), "reprocess --all --limit 500"),
-        (Wanted(below=0.8, mark="AB*"), "reprocess --below 0.8 --mark 'AB*'"),
-        (Wanted(prefix="s3://b/my photos"), "reprocess --prefix 's3://b/my photos'"),
+        (ReprocessFilter(), "reprocess --all"),
+        (ReprocessFilter(limit=500), "reprocess --all --limit 500"),
+        (ReprocessFilter(below=0.8, mark="AB*"), "reprocess --below 0.8 --mark 'AB*'"),
+        (ReprocessFilter(prefix="s3://b/my photos"), "reprocess --prefix 's3://b/my photos'"),
     ],
 )
-def test_the_source_is_the_command_as_it_can_be_typed(wanted: Wanted, source: str) -> None:
+def test_the_source_is_the_command_as_it_can_be_typed(wanted: ReprocessFilter, source: str) -> None:
     assert source_of(wanted) == source

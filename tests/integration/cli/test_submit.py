@@ -12,7 +12,7 @@ from support.working_queue import Clock, Screen, WorkingQueue
 from cli.submissions.submit import SET_ASIDE, describe
 from hkplates.database.ledger.intake import Added, Ledger
 from hkplates.database.queries import submissions as queries
-from hkplates.database.queries.submissions import Counts, Plates
+from hkplates.database.queries.submissions import Counts, PlateCount
 from hkplates.errors import (
     BrokerUnreachable,
     DatabaseUnreachable,
@@ -65,7 +65,7 @@ def test_a_folder_is_worked_to_the_end(engine: sa.Engine, photos: Path) -> None:
     assert report.exit_code == 1
     assert queue.longest <= 3
     assert screen.shown[-1].counts.done == 25
-    row = queries.submission(engine, report.submission)
+    row = queries.find_submission(engine, report.submission)
     assert row is not None
     assert row.state == "finished"
     assert row.finished_at is not None
@@ -82,7 +82,7 @@ def test_submitting_again_sends_only_what_is_new_changed_or_failed(
     assert again.submission != first.submission
     assert again.added == Added(new=2, retried=1, skipped=24)
     assert (again.counts.done, again.counts.failed) == (2, 1)
-    row = queries.submission(engine, again.submission)
+    row = queries.find_submission(engine, again.submission)
     assert row is not None
     assert row.skipped == 24
 
@@ -108,7 +108,7 @@ def test_an_interrupted_submission_is_continued(engine: sa.Engine, photos: Path)
     assert report.counts.done == 25
     assert report.added.known > 0
     assert report.added.skipped == 0
-    assert len(queries.submissions(engine)) == 1
+    assert len(queries.latest_submissions(engine)) == 1
 
 
 def test_a_missing_worker_is_told_once(engine: sa.Engine, photos: Path) -> None:
@@ -174,17 +174,17 @@ def test_a_source_that_cannot_be_listed_leaves_no_submission(
 ) -> None:
     with pytest.raises(SourceEmpty):
         submit(engine, tmp_path, WorkingQueue(engine))
-    assert queries.submissions(engine) == []
+    assert queries.latest_submissions(engine) == []
 
 
 def test_status_reads_what_was_done(engine: sa.Engine, photos: Path) -> None:
     (photos / "99.jpg").touch()
     number = submit(engine, photos, WorkingQueue(engine)).submission
-    assert queries.counts(engine, number).total == 26
-    assert queries.reasons(engine, number) == {"empty": 1}
-    assert queries.in_work(engine) == 0
-    assert queries.plates_found(engine, number) == 0
-    assert queries.submission(engine, 999) is None
+    assert queries.count_images(engine, number).total == 26
+    assert queries.failure_reasons(engine, number) == {"empty": 1}
+    assert queries.count_in_progress(engine) == 0
+    assert queries.count_plates(engine, number) == 0
+    assert queries.find_submission(engine, 999) is None
 
 
 class Restless(FolderStore):
@@ -216,7 +216,9 @@ def test_a_database_that_is_away_at_any_step_of_the_ledger_is_waited_for(
     assert screen.said == ["Postgres is away. Waiting for it to come back ..."]
 
 
-@pytest.mark.parametrize("read", ["counts", "reasons", "plates_found", "in_work"])
+@pytest.mark.parametrize(
+    "read", ["count_images", "failure_reasons", "count_plates", "count_in_progress"]
+)
 def test_a_database_that_is_away_when_asked_for_numbers_is_waited_for(
     engine: sa.Engine, photos: Path, monkeypatch: pytest.MonkeyPatch, read: str
 ) -> None:
@@ -226,7 +228,7 @@ def test_a_database_that_is_away_when_asked_for_numbers_is_waited_for(
             queue.works = True
 
     fail_once(monkeypatch, queries, read)
-    screen, queue = Helper(), WorkingQueue(engine, works=read != "in_work")
+    screen, queue = Helper(), WorkingQueue(engine, works=read != "count_in_progress")
     assert submit(engine, photos, queue, screen).counts.done == 25
     assert "Postgres is away. Waiting for it to come back ..." in screen.said
 
@@ -262,7 +264,7 @@ def test_a_producer_whose_images_were_taken_over_finishes_with_what_is_left(
         """Another producer asks for the same images, once this one has listed them."""
 
         def show(self, standing: Standing) -> None:
-            if not standing.listing and not queries.submission(engine, 2):
+            if not standing.listing and not queries.find_submission(engine, 2):
                 rival = Ledger(engine)
                 taken = rival.open_submission("another")
                 entries = list(FolderStore().list(str(photos), ""))[:25]
@@ -271,10 +273,10 @@ def test_a_producer_whose_images_were_taken_over_finishes_with_what_is_left(
 
     report = submit(engine, photos, WorkingQueue(engine), Rival())
     assert report.counts.left == 0
-    row = queries.submission(engine, 1)
+    row = queries.find_submission(engine, 1)
     assert row is not None
     assert row.state == "finished"
-    assert queries.counts(engine, 1).total + queries.counts(engine, 2).total == 25
+    assert queries.count_images(engine, 1).total + queries.count_images(engine, 2).total == 25
 
 
 def test_what_was_set_aside_is_told_apart_from_what_failed(engine: sa.Engine, photos: Path) -> None:
@@ -299,13 +301,13 @@ def test_numbers_of_many_submissions_take_one_query_each(
     other.mkdir()
     (other / "bad.jpg").touch()
     submit(engine, other, WorkingQueue(engine))
-    assert queries.counts_of(engine, [2, 1, 9]) == {
+    assert queries.count_images_by_submission(engine, [2, 1, 9]) == {
         2: Counts(failed=1),
         1: Counts(done=25),
         9: Counts(),
     }
-    assert queries.reasons_of(engine, [1, 2]) == {1: {}, 2: {"empty": 1}}
-    assert queries.plates_of(engine, [1, 2]) == {1: 0, 2: 0}
+    assert queries.failure_reasons_by_submission(engine, [1, 2]) == {1: {}, 2: {"empty": 1}}
+    assert queries.count_plates_by_submission(engine, [1, 2]) == {1: 0, 2: 0}
 
 
 def test_plates_of_very_many_images_are_estimated(
@@ -316,13 +318,13 @@ def test_plates_of_very_many_images_are_estimated(
     two = [plate("AA11"), plate("AA12", left=300)]
     large = archive.read_first(version, {f"{number}.jpg": two for number in range(3000)})
     small = archive.read_first(version, {"x.jpg": two})
-    counts = queries.counts_of(engine, [large, small])
-    assert queries.about_plates_of(engine, counts)[large] == Plates(6000)
+    counts = queries.count_images_by_submission(engine, [large, small])
+    assert queries.estimate_plates(engine, counts)[large] == PlateCount(6000)
     monkeypatch.setattr(queries, "COUNTED_IMAGES", 2000)
     monkeypatch.setattr(queries, "SAMPLED_IMAGES", 1500)
-    assert queries.about_plates_of(engine, counts) == {
-        large: Plates(6000, exact=False),
-        small: Plates(2),
+    assert queries.estimate_plates(engine, counts) == {
+        large: PlateCount(6000, exact=False),
+        small: PlateCount(2),
     }
 
 
@@ -336,7 +338,7 @@ def test_what_takes_long_to_count_is_not_counted_at_every_step(
         clock.now += 3
         return Counts(pending=1)
 
-    monkeypatch.setattr(queries, "counts", count_for_three_seconds)
+    monkeypatch.setattr(queries, "count_images", count_for_three_seconds)
     dispatcher = Dispatcher(Ledger(engine), WorkingQueue(engine), 4, 3, 600, 240)
     run = Submit(engine, dispatcher, Screen(), 60, StallWatch(10), clock, clock.sleep)
     for _ in range(100):

@@ -30,7 +30,7 @@ from hkplates.errors import (
     StoreUnreachable,
 )
 from hkplates.jobs import ImageRef
-from hkplates.reporting.training_labels import file_name
+from hkplates.reporting.training_labels import photo_file_name
 from hkplates.settings import Settings
 from hkplates.storage.folder import FolderStore
 from models.detector.dataset import HONG_KONG, read_album
@@ -195,7 +195,9 @@ def test_a_folder_that_cannot_be_is_refused(
     ],
 )
 def test_a_file_is_named_by_number_and_digest_whatever_its_key_holds(key: str, ending: str) -> None:
-    assert re.fullmatch(f"7-[0-9a-f]{{8}}\\.{ending}", file_name(ImageRef(7, "s3", "b", key, "e")))
+    assert re.fullmatch(
+        f"7-[0-9a-f]{{8}}\\.{ending}", photo_file_name(ImageRef(7, "s3", "b", key, "e"))
+    )
 
 
 def test_a_name_means_a_content() -> None:
@@ -204,8 +206,10 @@ def test_a_name_means_a_content() -> None:
         replace(image, **changed)  # type: ignore[arg-type]
         for changed in ({"etag": "f"}, {"key": "l.jpg"}, {"bucket": "c"}, {"store": "folder"})
     ]
-    assert len({file_name(one) for one in (image, *others)}) == 5
-    assert file_name(image).startswith(f"12-{image_digest('s3', 'b', 'k.jpg', 'e').hex()[:8]}.")
+    assert len({photo_file_name(one) for one in (image, *others)}) == 5
+    assert photo_file_name(image).startswith(
+        f"12-{image_digest('s3', 'b', 'k.jpg', 'e').hex()[:8]}."
+    )
 
 
 def test_a_photograph_that_its_store_does_not_serve_is_left_out_and_told(

@@ -236,7 +236,7 @@ def test_images_that_failed_or_were_set_aside_are_tried_again(
     assert states(engine) == {"done": 1, "pending": 4}
     query = "SELECT DISTINCT row(attempts, returns, due_at <= now(), reason, detail, trouble)::text"
     assert column(engine, query + " FROM images WHERE state = 'pending'") == ["(0,0,t,,,)"]
-    [row] = queries.submissions(engine)
+    [row] = queries.latest_submissions(engine)
     assert (row.state, row.finished_at) == ("running", None)
     assert column(engine, "SELECT opened_at > created_at FROM submissions") == [True]
     save_done(engine, take(ledger))
@@ -250,8 +250,11 @@ def test_only_what_was_named_is_tried_again(ledger: Ledger, engine: sa.Engine) -
     assert ledger.retry(second, "missing") == [
         Retried(second, "s3://other", "running", {"missing": 2})
     ]
-    assert (state_of(engine, first), queries.counts(engine, first).rejected) == ("finished", 4)
-    assert queries.reasons(engine, second) == {"empty": 1, "timed_out": 1}
+    assert (state_of(engine, first), queries.count_images(engine, first).rejected) == (
+        "finished",
+        4,
+    )
+    assert queries.failure_reasons(engine, second) == {"empty": 1, "timed_out": 1}
     assert ledger.retry(None, "empty") == [
         Retried(first, SOURCE, "running", {"empty": 1}),
         Retried(second, "s3://other", "running", {"empty": 1}),
@@ -339,7 +342,7 @@ def test_cancelling_while_workers_work_leaves_every_image_in_one_state(
                 ledger.hand_back([image.id for image in taken[1::2]])
 
         at_once(labour, lambda number=number: ledger.cancel(number), labour)
-        counts = queries.counts(engine, number)
+        counts = queries.count_images(engine, number)
         assert (counts.left, counts.done + counts.cancelled) == (0, 40)
 
 
@@ -351,7 +354,7 @@ def test_nothing_ends_a_submission_that_is_being_tried_again(
     for _ in range(30):
         save_failed(engine, take(ledger))
         at_once(lambda: ledger.retry(number), ledger.finish_submissions, ledger.finish_submissions)
-        assert queries.counts(engine, number).pending == 20
+        assert queries.count_images(engine, number).pending == 20
         assert state_of(engine, number) == "running"
 
 

@@ -63,7 +63,7 @@ def test_a_chunk_delivered_twice_at_once_ends_with_one_set_of_rows(
         )
     assert states(engine) == {"done": ROUNDS * IMAGES * 2 / 3, "failed": ROUNDS * IMAGES / 3}
     assert_one_set_of_rows(engine)
-    [counts] = {queries.counts(engine, one).left for one in (1, 2)}
+    [counts] = {queries.count_images(engine, one).left for one in (1, 2)}
     assert counts == 0
 
 

@@ -8,14 +8,14 @@ import sqlalchemy as sa
 from support.mark_score import score
 from support.seeded_readings import NEW, OLD, Reading, plant
 
-from hkplates.database.queries.mark_search import Asked, Match, PatternInvalid, search
+from hkplates.database.queries.mark_search import MarkQuery, Match, PatternInvalid, search
 from hkplates.recognition import marks
 
 DOUBT = (0.99, 0.99, 0.5, 0.99, 0.99, 0.99)  # of the third character
 
 
 def found(engine: sa.Engine, pattern: str, **more: object) -> list[Match]:
-    return search(engine, Asked(pattern, **more)).found  # type: ignore[arg-type]
+    return search(engine, MarkQuery(pattern, **more)).found  # type: ignore[arg-type]
 
 
 def read(engine: sa.Engine, pattern: str, **more: object) -> list[str]:
@@ -117,7 +117,7 @@ def test_what_is_no_mark_or_too_loose_is_refused_with_what_is_allowed(
 ) -> None:
     plant(engine, [Reading("AB1234")])
     with pytest.raises(PatternInvalid, match=r"AB\*|side by side"):
-        search(engine, Asked(pattern))
+        search(engine, MarkQuery(pattern))
     assert read(engine, "AB1234") == ["AB1234"]
 
 
@@ -256,11 +256,11 @@ def test_no_pattern_reads_the_whole_table(engine: sa.Engine) -> None:
 
 def test_an_answer_that_left_look_alikes_out_says_so(engine: sa.Engine) -> None:
     plant(engine, [Reading("A81234", 0.5, (0.9, 0.5, 0.9, 0.9, 0.9, 0.9)) for _ in range(2001)])
-    matches = search(engine, Asked("AB*"))
+    matches = search(engine, MarkQuery("AB*"))
     assert len(matches.found) == 50
     assert matches.note is not None
     assert "more readings than are looked at" in matches.note
-    assert search(engine, Asked("A81*")).note is None
+    assert search(engine, MarkQuery("A81*")).note is None
 
 
 @pytest.mark.parametrize(
@@ -275,7 +275,7 @@ def test_look_alikes_that_others_keep_from_being_looked_at_are_not_left_out_in_s
         "A81234", 0.4, doubt, key="here/1.jpg", taken_at=datetime(2026, 7, 2, tzinfo=UTC)
     )
     plant(engine, [Reading("A81234", 0.5, doubt) for _ in range(3000)] + [here])
-    matches = search(engine, Asked(pattern, **more))  # type: ignore[arg-type]
+    matches = search(engine, MarkQuery(pattern, **more))  # type: ignore[arg-type]
     assert matches.found == []
     assert matches.note is not None
 
@@ -285,7 +285,7 @@ def test_a_narrow_prefix_has_its_look_alikes_whatever_lies_elsewhere(engine: sa.
     here = Reading("A81234", 0.4, doubt, key="here/1.jpg")
     *_, plate = plant(engine, [Reading("A81234", 0.5, doubt) for _ in range(3000)] + [here])
     for prefix in ("here/", "s3://car-park/here/"):
-        matches = search(engine, Asked("AB12*", prefix=prefix))
+        matches = search(engine, MarkQuery("AB12*", prefix=prefix))
         assert ([one.plate_id for one in matches.found], matches.note) == ([plate], None)
 
 

@@ -6,12 +6,12 @@ import pytest
 import sqlalchemy as sa
 from support.seeded_readings import Reading, plant
 
-from hkplates.database.queries.mark_search import Asked, Match, search
+from hkplates.database.queries.mark_search import MarkQuery, Match, search
 from hkplates.database.reviews.reviews import record
 
 
 def found(engine: sa.Engine, pattern: str, **more: object) -> list[Match]:
-    return search(engine, Asked(pattern, **more)).found  # type: ignore[arg-type]
+    return search(engine, MarkQuery(pattern, **more)).found  # type: ignore[arg-type]
 
 
 def test_what_a_person_said_counts_and_not_what_was_read(engine: sa.Engine) -> None:

@@ -7,15 +7,15 @@ import sqlalchemy as sa
 from servers.ledgers import at_once, column, execute
 from support.seeded_readings import NEW, OLD, Reading, plant
 
-from hkplates.database.queries.sightings import neighbours, other_readings, sighting
+from hkplates.database.queries.sightings import find_sighting, neighbours, other_readings
 from hkplates.database.reviews.reviews import (
     PlateUnknown,
     Review,
     ReviewInvalid,
-    doubtful,
-    doubtful_left,
+    count_remaining,
     history,
     record,
+    review_queue,
 )
 
 NOON = datetime(2026, 7, 15, 12, tzinfo=UTC)
@@ -122,10 +122,10 @@ def test_a_number_beyond_those_of_postgres_is_that_of_no_plate(
     with pytest.raises(PlateUnknown, match=f"no plate {number};"):
         record(engine, number, "accepted", reviewer="ada")
     assert history(engine, number) == []
-    assert sighting(engine, number) is None
+    assert find_sighting(engine, number) is None
     assert neighbours(engine, number) == []
     assert other_readings(engine, number) == []
-    assert doubtful(engine, submission=number) == []
+    assert review_queue(engine, submission=number) == []
 
 
 def test_two_people_at_the_same_moment_leave_one_word_and_both_are_kept(engine: sa.Engine) -> None:
@@ -145,13 +145,13 @@ def test_two_people_at_the_same_moment_leave_one_word_and_both_are_kept(engine: 
 def test_the_least_sure_come_first_page_by_page(engine: sa.Engine) -> None:
     sure = (0.7, 0.3, 0.5, 0.3, 0.99)
     plates = plant(engine, [Reading("AB1234", one) for one in sure])
-    first = doubtful(engine, limit=2)
+    first = review_queue(engine, limit=2)
     assert [one.plate_id for one in first] == [plates[1], plates[3]]
-    second = doubtful(engine, limit=2, after=first[-1].cursor)
+    second = review_queue(engine, limit=2, after=first[-1].cursor)
     assert [one.plate_id for one in second] == [plates[2], plates[0]]
-    assert doubtful(engine, after=second[-1].cursor) == []
-    assert doubtful_left(engine) == (4, True)
-    assert doubtful_left(engine, below=0.4) == (2, True)
+    assert review_queue(engine, after=second[-1].cursor) == []
+    assert count_remaining(engine) == (4, True)
+    assert count_remaining(engine, below=0.4) == (2, True)
 
 
 def test_what_was_reviewed_or_is_not_shown_is_no_doubt(engine: sa.Engine) -> None:
@@ -165,8 +165,8 @@ def test_what_was_reviewed_or_is_not_shown_is_no_doubt(engine: sa.Engine) -> Non
         ],
     )
     record(engine, done, "accepted", reviewer="ada")
-    assert [one.plate_id for one in doubtful(engine)] == [left]
-    assert doubtful_left(engine) == (1, True)
+    assert [one.plate_id for one in review_queue(engine)] == [left]
+    assert count_remaining(engine) == (1, True)
 
 
 def test_doubts_are_narrowed_by_time_place_submission_and_region(engine: sa.Engine) -> None:
@@ -187,8 +187,8 @@ def test_doubts_are_narrowed_by_time_place_submission_and_region(engine: sa.Engi
         ({"region": "CN"}, []),
         ({"below": 0.1}, []),
     ):
-        assert [one.plate_id for one in doubtful(engine, **narrowed)] == found  # type: ignore[arg-type]
-        assert doubtful_left(engine, **narrowed) == (len(found), True)  # type: ignore[arg-type]
+        assert [one.plate_id for one in review_queue(engine, **narrowed)] == found  # type: ignore[arg-type]
+        assert count_remaining(engine, **narrowed) == (len(found), True)  # type: ignore[arg-type]
 
 
 def test_doubts_are_not_counted_beyond_a_thousand(engine: sa.Engine) -> None:
@@ -204,7 +204,7 @@ def test_doubts_are_not_counted_beyond_a_thousand(engine: sa.Engine) -> None:
           FROM generate_series(1, 1500) AS n
         """,
     )
-    assert doubtful_left(engine) == (1000, False)
+    assert count_remaining(engine) == (1000, False)
 
 
 def test_a_review_says_when_it_was_said(engine: sa.Engine) -> None:

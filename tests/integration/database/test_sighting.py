@@ -9,7 +9,12 @@ from support.seeded_readings import Reading
 from support.seeded_readings import plant as plant_readings
 from support.seeded_rows import at, plant
 
-from hkplates.database.queries.sightings import neighbours, of_mark, other_readings, sighting
+from hkplates.database.queries.sightings import (
+    find_sighting,
+    neighbours,
+    other_readings,
+    sightings_of_mark,
+)
 from hkplates.database.reviews.reviews import record
 
 
@@ -28,7 +33,7 @@ def days(engine: sa.Engine) -> sa.Engine:
 
 
 def test_a_sighting_is_all_of_one_plate(days: sa.Engine) -> None:
-    found = sighting(days, number(days, "DE5678"))
+    found = find_sighting(days, number(days, "DE5678"))
     assert found is not None
     assert (found.mark, found.text, found.series) == ("DE5678", "DE 5678", "usual")
     assert (found.read_mark, found.read_text) == ("DE5678", "DE 5678")
@@ -48,17 +53,17 @@ def test_a_sighting_shows_the_current_review(days: sa.Engine) -> None:
     plate = number(days, "DE5678")
     record(days, plate, "accepted", reviewer="bo")
     review = record(days, plate, "corrected", text="DE 6678", reviewer="ada")
-    found = sighting(days, plate)
+    found = find_sighting(days, plate)
     assert found is not None
     assert (found.mark, found.read_mark, found.review) == ("DE6678", "DE5678", review)
     record(days, plate, "not_a_plate", reviewer="ada")
-    found = sighting(days, plate)
+    found = find_sighting(days, plate)
     assert found is not None
     assert not found.shown
 
 
 def test_a_plate_that_is_not_there_is_none(days: sa.Engine) -> None:
-    assert sighting(days, 4711) is None
+    assert find_sighting(days, 4711) is None
     assert neighbours(days, 4711) == []
     assert other_readings(days, 4711) == []
 
@@ -92,18 +97,18 @@ def test_the_sightings_of_a_mark_come_latest_first_page_by_page(engine: sa.Engin
          replace(seen, superseded=True)],
     )  # fmt: skip
     expected = [plates[n] for n in (2, 3, 0, 5, 1)]
-    assert [one.plate_id for one in of_mark(engine, "ab 1234")] == expected
+    assert [one.plate_id for one in sightings_of_mark(engine, "ab 1234")] == expected
     paged = []
     before = None
     for _ in range(6):
-        page = of_mark(engine, "AB1234", before=before, limit=1)
+        page = sightings_of_mark(engine, "AB1234", before=before, limit=1)
         paged += [one.plate_id for one in page]
-        before = page[-1].seen if page else before
+        before = page[-1].cursor if page else before
     assert paged == expected
 
 
 def test_the_sightings_of_a_mark_are_those_of_the_corrected_one(engine: sa.Engine) -> None:
     misread, _ = plant_readings(engine, [Reading("A81234"), Reading("AB1234")])
     record(engine, misread, "corrected", text="AB1234", reviewer="ada")
-    assert len(of_mark(engine, "AB1234")) == 2
-    assert of_mark(engine, "A81234") == []
+    assert len(sightings_of_mark(engine, "AB1234")) == 2
+    assert sightings_of_mark(engine, "A81234") == []

@@ -112,7 +112,7 @@ def test_what_was_skipped_before_the_interruption_counts(engine: sa.Engine, phot
     report = submit(engine, source, store, Screen())
     assert len(store.given) < 60
     assert report.added == Added(skipped=30)
-    row = queries.submission(engine, report.submission)
+    row = queries.find_submission(engine, report.submission)
     assert row is not None
     assert row.skipped == 30
 

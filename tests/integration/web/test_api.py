@@ -12,7 +12,7 @@ from support.seeded_rows import JULY
 
 from hkplates.database.ledger.intake import Ledger
 from hkplates.database.queries import submissions as queries
-from hkplates.database.queries.mark_search import Asked, search
+from hkplates.database.queries.mark_search import MarkQuery, search
 from hkplates.reporting.status import statuses
 from web.api import reviews, sightings, submissions
 from web.api.router import document
@@ -30,7 +30,7 @@ def test_submissions_come_the_newest_first_and_page_by_page(
 
 
 def test_one_submission_is_told_as_on_the_command_line(api: TestClient, planted: sa.Engine) -> None:
-    row = queries.submission(planted, JULY)
+    row = queries.find_submission(planted, JULY)
     assert row is not None
     [status] = statuses(planted, [row])
     told = get(api, f"/submissions/{JULY}")
@@ -105,7 +105,7 @@ def test_a_value_that_cannot_be_used_is_named_and_not_repeated(api: TestClient) 
 def test_a_search_is_that_of_the_command_line(api: TestClient, planted: sa.Engine) -> None:
 
     told = get(api, "/search", mark="DE6678", since="2026-07", limit=2)
-    found = search(planted, Asked("DE6678", most=2)).found
+    found = search(planted, MarkQuery("DE6678", limit=2)).found
     assert found
     assert [one["plate_id"] for one in told["sightings"]] == [one.plate_id for one in found]
     assert told["sightings"][0]["mark"] == "DE5678"

@@ -127,7 +127,7 @@ def test_no_mark_is_in_a_log_line(app: FastAPI, api: str, monkeypatch: pytest.Mo
             def fail(*_: object, error: Exception = error, **__: object) -> None:
                 raise error
 
-            monkeypatch.setattr(sightings, "of_mark", fail)
+            monkeypatch.setattr(sightings, "sightings_of_mark", fail)
             client.get(address, headers=bearer(READER_TOKEN))
     assert [line["event"] for line in told] == ["service_away", "page_failed"]
     assert {line["path"] for line in told} == {address.replace("ZJ1111", "{mark}")}

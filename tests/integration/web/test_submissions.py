@@ -180,7 +180,7 @@ def test_failed_photographs_are_tried_again_by_button(engine: sa.Engine, surfer:
     plant(engine)
     counted(surfer, f"/submissions/{JULY}").press("Try again")
     assert "4 photographs wait to be read again" in surfer.text
-    assert queries.counts(engine, JULY).rejected == 0
+    assert queries.count_images(engine, JULY).rejected == 0
     assert state(engine, JULY) == "running"
 
 
@@ -189,7 +189,7 @@ def test_those_of_one_reason_are_tried_again(engine: sa.Engine, surfer: Surfer) 
     surfer.open(f"/submissions/{JULY}/failures?reason=undecodable")
     surfer.press("Try those of this reason again")
     assert "2 photographs wait to be read again" in surfer.text
-    assert queries.reasons(engine, JULY) == {"missing": 1, "timed_out": 1}
+    assert queries.failure_reasons(engine, JULY) == {"missing": 1, "timed_out": 1}
 
 
 def test_steering_what_has_ended_changes_nothing_and_says_so(
@@ -229,12 +229,12 @@ def test_a_count_is_kept_for_a_while_and_made_anew_when_it_was_steered(
     monkeypatch.setattr(counting, "statuses", lambda *a: made.append(a) or counts(*a))
     kept = Statuses(engine)
     for _ in range(3):
-        rows = queries.submissions(engine)
+        rows = queries.latest_submissions(engine)
         assert all(kept.of(rows, patience=20))
     assert len(made) == len(rows) == 2
     with engine.begin() as connection:
         connection.execute(sa.update(Submission).values(state="paused"))
-    found = kept.of(queries.submissions(engine), patience=20)
+    found = kept.of(queries.latest_submissions(engine), patience=20)
     assert [one.row.state for one in found if one] == ["paused", "paused"]
     assert len(made) == 4
 
@@ -276,7 +276,7 @@ def test_a_count_that_failed_is_made_again(
     engine: sa.Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plant(engine)
-    rows = queries.submissions(engine)
+    rows = queries.latest_submissions(engine)
     kept = Statuses(engine)
     with monkeypatch.context() as patch:
         patch.setattr(counting, "statuses", lambda *_: 1 / 0)

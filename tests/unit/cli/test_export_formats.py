@@ -11,7 +11,7 @@ from pyarrow import parquet
 from cli.export import formats as export_formats
 from cli.export.export import run_export
 from cli.export.formats import FormatName, opened_format
-from hkplates.database.queries.export import COLUMNS, Wanted
+from hkplates.database.queries.export import COLUMNS, SightingFilter
 from hkplates.errors import RuntimeMissing
 from hkplates.settings import read_settings
 
@@ -100,4 +100,4 @@ def test_parquet_without_what_writes_it_says_what_to_install(
 def test_parquet_is_not_written_to_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
     with pytest.raises(typer.BadParameter, match="not for a terminal"):
-        run_export("-", "parquet", Wanted(), read_settings(), force=False, as_json=False)
+        run_export("-", "parquet", SightingFilter(), read_settings(), force=False, as_json=False)

@@ -33,7 +33,7 @@ def test_the_rate_is_that_of_the_last_half_minute() -> None:
 
 
 def test_what_was_cancelled_tells_of_no_rate() -> None:
-    assert Counts(pending=7, done=3, failed=1, quarantined=1, cancelled=9).looked_at == 5
+    assert Counts(pending=7, done=3, failed=1, quarantined=1, cancelled=9).processed == 5
 
 
 def test_a_log_gets_a_line_now_and_then_and_the_last_one() -> None:

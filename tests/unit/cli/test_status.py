@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 import pytest
 
 from cli.submissions.status import in_words, table
-from hkplates.database.queries.submissions import Counts, Pace, Plates, SubmissionRow
+from hkplates.database.queries.submissions import Counts, Pace, PlateCount, SubmissionRow
 from hkplates.formatting import shown, typed
-from hkplates.reporting.next_steps import advise, sends
+from hkplates.reporting.next_steps import how_to_send, suggest
 from hkplates.reporting.status import Status
 
 WHEN = datetime(2026, 7, 1, 8, 30, tzinfo=UTC)
@@ -18,7 +18,7 @@ ROW = SubmissionRow(
 
 
 def commands(row: SubmissionRow, counts: Counts, *, moving: bool = False) -> list[str]:
-    return [one.command for one in advise(row, counts, moving=moving)]
+    return [one.command for one in suggest(row, counts, moving=moving)]
 
 
 @pytest.mark.parametrize(
@@ -81,7 +81,7 @@ def test_nobody_is_told_to_submit_what_was_no_source(state: str) -> None:
     row = replace(ROW, state=state, source="reprocess --below 0.8", options=choice)
     for counts in (Counts(pending=3, failed=2), Counts(done=3), Counts(cancelled=1)):
         assert not [one for one in commands(row, counts) if "submit " in one]
-    assert sends(row).endswith("hkplates dispatch, or: hkplates reprocess --below 0.8")
+    assert how_to_send(row).endswith("hkplates dispatch, or: hkplates reprocess --below 0.8")
 
 
 def test_a_reprocessing_that_was_interrupted_goes_on_with_its_own_command() -> None:
@@ -100,11 +100,11 @@ def test_the_same_submission_is_named_by_its_name() -> None:
 def statuses(number: int = 1) -> list[Status]:
     counts = Counts(pending=11_000, queued=1_000, done=5_513, failed=3, quarantined=1)
     row = replace(ROW, state="running", name="july")
-    moving = Status(row, counts, {"missing": 3}, Plates(6_001), Pace(50.0, 24))
+    moving = Status(row, counts, {"missing": 3}, PlateCount(6_001), Pace(50.0, 24))
     big = Counts(pending=9_999_999, done=8_888_888, failed=77_777, quarantined=999)
     long = replace(ROW, id=1234, state="cancelled", source="s3://b/" + "a/" * 200)
-    empty = Status(replace(ROW, id=6), Counts(), {}, Plates())
-    return [moving, empty, Status(long, big, {}, Plates(9_990_000, exact=False))]
+    empty = Status(replace(ROW, id=6), Counts(), {}, PlateCount())
+    return [moving, empty, Status(long, big, {}, PlateCount(9_990_000, exact=False))]
 
 
 def test_the_table_fits_a_terminal_of_80_columns() -> None:
@@ -151,8 +151,8 @@ def test_what_was_not_counted_one_by_one_is_told_as_about() -> None:
 
 def test_no_time_is_promised_while_the_source_is_listed_or_nothing_moves() -> None:
     counts = Counts(pending=100, done=50)
-    listing = Status(replace(ROW, state="listing"), counts, {}, Plates(), Pace(10.0))
-    standing = Status(replace(ROW, state="running"), counts, {}, Plates(), Pace(0.0))
+    listing = Status(replace(ROW, state="listing"), counts, {}, PlateCount(), Pace(10.0))
+    standing = Status(replace(ROW, state="running"), counts, {}, PlateCount(), Pace(0.0))
     for status in (listing, standing):
         assert status.eta_seconds is None
         assert status.as_json()["eta_seconds"] is None
@@ -161,7 +161,7 @@ def test_no_time_is_promised_while_the_source_is_listed_or_nothing_moves() -> No
 
 def test_what_would_move_a_terminals_cursor_is_shown_as_text() -> None:
     row = replace(ROW, source="s3://b/\x1b[2J\n車", name="a\rb")
-    words = table([Status(row, Counts(), {}, Plates())], 160)
+    words = table([Status(row, Counts(), {}, PlateCount())], 160)
     assert "s3://b/\\x1b[2J\\n車 (a\\rb)" in words
     assert shown("\u202e") == "\\u202e"
     assert typed("hkplates", "submit", "it's") == """hkplates submit 'it'"'"'s'"""

@@ -7,7 +7,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from cli.submissions.dispatch import in_words
-from hkplates.database.queries.backlog import Work
+from hkplates.database.queries.backlog import Backlog
 from hkplates.errors import BrokerUnreachable, DatabaseUnreachable, TemporaryFault
 from hkplates.signals import Stop
 from producer.dispatch_service import LONGEST_PAUSE_SECONDS, Outage, Round, Service
@@ -15,8 +15,8 @@ from producer.dispatcher import Filled
 from producer.stall import StallWatch
 
 REDIS, POSTGRES = BrokerUnreachable("no Redis"), DatabaseUnreachable("no Postgres")
-IDLE = Work(0, 0, 0, False, False, None, None, 0)
-STALLED = Work(1, 5, 5, False, False, None, None, 900)
+IDLE = Backlog(0, 0, 0, False, False, None, None, 0)
+STALLED = Backlog(1, 5, 5, False, False, None, None, 900)
 
 
 @dataclass
@@ -46,7 +46,7 @@ class Sleepless(Stop):
         self.slept.append(seconds)
 
 
-def run(*rounds: Filled | TemporaryFault, works: tuple[Work, ...] = ()) -> list[str]:
+def run(*rounds: Filled | TemporaryFault, works: tuple[Backlog, ...] = ()) -> list[str]:
     """The events of a run with these rounds."""
     stop, looks, now = Sleepless(), iter(works), iter(range(0, 10_000, 100))
     service = Service(

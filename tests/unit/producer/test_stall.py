@@ -2,7 +2,7 @@
 
 import pytest
 
-from hkplates.database.queries.backlog import Work
+from hkplates.database.queries.backlog import Backlog
 from producer.stall import (
     CANNOT_LOAD,
     NO_WORKER,
@@ -16,8 +16,8 @@ from producer.stall import (
 
 def work(
     idle: float = 600, left: int = 5, queued: int = 5, begun: bool = False, returned: bool = False
-) -> Work:
-    return Work(1, left, queued, begun, returned, None, None, idle)
+) -> Backlog:
+    return Backlog(1, left, queued, begun, returned, None, None, idle)
 
 
 def test_work_that_goes_on_is_no_stall() -> None:
@@ -40,7 +40,7 @@ def test_without_work_nothing_stalls() -> None:
     ],
 )
 def test_the_likely_causes_are_told_by_what_became_of_the_images(
-    seen: Work, causes: tuple[str, ...]
+    seen: Backlog, causes: tuple[str, ...]
 ) -> None:
     stall = find_stall(seen, 10)
     assert stall is not None
