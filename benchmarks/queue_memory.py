@@ -24,11 +24,11 @@ import redis
 
 from hkplates.database.engine import open_engine
 from hkplates.database.ledger.intake import Ledger
-from hkplates.database.results.model_versions import ModelVersion
 from hkplates.database.results.save import ImageDone, Results
 from hkplates.database.schema.migrate import migrate
 from hkplates.embedded import servers as embedded
 from hkplates.jobs import QUEUE, Chunk
+from hkplates.recognition.model_version import ModelVersion
 from hkplates.storage.base import Entry
 from producer.broker import RedisBroker
 from producer.dispatcher import Dispatcher

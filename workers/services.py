@@ -15,12 +15,11 @@ import structlog
 
 from hkplates.database.engine import open_engine
 from hkplates.database.ledger.intake import Ledger
-from hkplates.database.results.model_versions import ModelVersion
 from hkplates.database.results.save import Results
 from hkplates.database.schema.revision import require_current_schema
 from hkplates.embedded.servers import resolve_urls
 from hkplates.errors import TemporaryFault
-from hkplates.recognition.model_version import version_of
+from hkplates.recognition.model_version import installed_version
 from hkplates.retry import Patience
 from hkplates.settings import Settings, read_settings
 from workers.chunk.pipeline import Pipeline
@@ -100,8 +99,7 @@ def load(settings: Settings) -> None:
     )
     engine = open_engine(resolve_urls(settings)[0])
     results = Results(engine)
-    version = recogniser.version
-    number = results.register_model(ModelVersion(version.detector, version.reader, version.config))
+    number = results.register_model(recogniser.version)
     save = partial(results.save, number)
     _pipelines[:] = [
         Pipeline(
@@ -123,7 +121,9 @@ def check_machine(settings: Settings) -> None:
     Raises:
         SetupError, TemporaryFault: the message says what to do.
     """
-    version_of(settings.models, settings.runtime, settings.detector_threshold, settings.reader)
+    installed_version(
+        settings.models, settings.runtime, settings.detector_threshold, settings.reader
+    )
     engine = open_engine(resolve_urls(settings)[0])
     try:
         require_current_schema(engine)

@@ -12,12 +12,11 @@ from cli.submissions.submit import reasons_in_words
 from hkplates.database.ledger.reprocess import ReprocessFilter, Reprocessing
 from hkplates.database.queries import submissions as queries
 from hkplates.database.results import model_versions as versions
-from hkplates.database.results.model_versions import ModelVersion
 from hkplates.database.results.save import Results
 from hkplates.database.schema.revision import require_current_schema
 from hkplates.embedded import servers as embedded
 from hkplates.formatting import counted
-from hkplates.recognition.model_version import version_of
+from hkplates.recognition.model_version import ModelVersion, installed_version
 from hkplates.settings import Settings
 from producer.reprocess import Report, Reprocess, source_of
 
@@ -59,10 +58,9 @@ def current_version(settings: Settings) -> ModelVersion:
     Raises:
         BundleInvalid, TesseractMissing: this machine lacks something of it.
     """
-    version = version_of(
+    return installed_version(
         settings.models, settings.runtime, settings.detector_threshold, settings.reader
     )
-    return ModelVersion(version.detector, version.reader, version.config)
 
 
 def _reprocess(

@@ -8,7 +8,7 @@ from hkplates.recognition.bundles.bundle import open_bundle
 from hkplates.recognition.bundles.choices import ReaderName, RuntimeName
 from hkplates.recognition.detection.plate_colour import colour_of
 from hkplates.recognition.images.warp import rectify
-from hkplates.recognition.model_version import Version, config_of
+from hkplates.recognition.model_version import ModelVersion, version_config
 from hkplates.recognition.reading.factory import open_reader
 from hkplates.recognition.score_fusion import Belief
 from hkplates.recognition.types import (
@@ -41,7 +41,7 @@ class Recogniser:
         self._detector = detector
         self._reader = reader
         self.belief = belief or Belief()
-        self.version = Version(detector.sha256, reader.version, dict(config or {}))
+        self.version = ModelVersion(detector.sha256, reader.version, dict(config or {}))
 
     def recognise(self, photos: Sequence[Photo]) -> list[list[PlateReading]]:
         """The plates of each photograph; all of them are read in one call of the reader."""
@@ -116,5 +116,5 @@ def open_recogniser(
     folder = models / "detector" / "bundle"
     detector = open_detector(folder, runtime, threshold)
     belief = open_bundle(folder, runtime).belief
-    config = config_of(runtime, threshold)
+    config = version_config(runtime, threshold)
     return Recogniser(detector, open_reader(models, reader), config, belief)

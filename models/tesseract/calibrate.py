@@ -11,8 +11,9 @@ from pathlib import Path
 import numpy as np
 
 from hkplates.recognition import marks
+from hkplates.recognition.reading.tesseract.bundle import Weights
 from hkplates.recognition.reading.tesseract.reader import TesseractReader
-from hkplates.recognition.reading.tesseract.voting import Sight, Weights, evidence, rank
+from hkplates.recognition.reading.tesseract.voting import Sight, evidence, rank
 from hkplates.recognition.types import Crop
 from models import logistic_regression as regression
 from models.reader import evaluate

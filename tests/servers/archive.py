@@ -7,9 +7,9 @@ import sqlalchemy as sa
 
 from hkplates.database.ledger.intake import Ledger
 from hkplates.database.ledger.reprocess import ReprocessFilter, Reprocessing
-from hkplates.database.results.model_versions import ModelVersion
 from hkplates.database.results.save import ImageDone, ImageFailed, Outcome, Results
 from hkplates.jobs import ImageRef
+from hkplates.recognition.model_version import ModelVersion
 from hkplates.recognition.types import PlateReading, Quad
 from hkplates.storage.base import Entry
 

@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 from hkplates.recognition import recogniser
+from hkplates.recognition.reading.no_reader import NoReader
 from hkplates.recognition.types import Detection, Photo
 from workers.app import app
 from workers.lifecycle import shutdown as stopping
@@ -37,7 +38,7 @@ class GatedDetector:
 
 def open_recogniser(*_: object) -> recogniser.Recogniser:
     """No model to load."""
-    return recogniser.Recogniser(GatedDetector(), recogniser.NoReader())
+    return recogniser.Recogniser(GatedDetector(), NoReader())
 
 
 recogniser.open_recogniser = open_recogniser

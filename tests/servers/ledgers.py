@@ -8,9 +8,9 @@ from concurrent.futures import ThreadPoolExecutor
 import sqlalchemy as sa
 
 from hkplates.database.ledger.intake import Added, Ledger
-from hkplates.database.results.model_versions import ModelVersion
 from hkplates.database.results.save import ImageDone, ImageFailed, Results
 from hkplates.jobs import ImageRef
+from hkplates.recognition.model_version import ModelVersion
 from hkplates.storage.base import Entry
 
 SOURCE, BUCKET = "s3://car-park/2026", "car-park"

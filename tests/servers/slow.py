@@ -9,6 +9,7 @@ import signal
 import time
 
 from hkplates.recognition import recogniser
+from hkplates.recognition.reading.no_reader import NoReader
 from hkplates.recognition.types import Detection, Photo
 from workers.app import app
 
@@ -40,7 +41,7 @@ class SlowDetector:
 
 def open_recogniser(*_: object) -> recogniser.Recogniser:
     """No model to load."""
-    return recogniser.Recogniser(SlowDetector(), recogniser.NoReader())
+    return recogniser.Recogniser(SlowDetector(), NoReader())
 
 
 recogniser.open_recogniser = open_recogniser

@@ -5,7 +5,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from hkplates.database.schema.images import Image, Submission
-from hkplates.database.schema.plates import ModelVersion, Plate
+from hkplates.database.schema.plates import ModelVersionRow, Plate
 from hkplates.database.text import image_digest
 from hkplates.storage.folder import FolderStore
 
@@ -18,7 +18,7 @@ def record(
     with engine.begin() as connection:
         version = {"detector": "d", "reader": "r", "config": {}, "digest": b"1" * 32}
         number = connection.execute(
-            sa.insert(ModelVersion).values(version).returning(ModelVersion.id)
+            sa.insert(ModelVersionRow).values(version).returning(ModelVersionRow.id)
         ).scalar_one()
         submission = connection.execute(
             sa.insert(Submission).values(source=str(folder)).returning(Submission.id)

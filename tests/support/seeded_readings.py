@@ -7,7 +7,7 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from hkplates.database.schema.images import Image, Submission
-from hkplates.database.schema.plates import ModelVersion, Plate
+from hkplates.database.schema.plates import ModelVersionRow, Plate
 from hkplates.database.text import image_digest
 
 DETECTOR_SCORE = 0.96
@@ -49,7 +49,7 @@ def plant(engine: sa.Engine, readings: Sequence[Reading]) -> list[int]:
                 {"detector": "d", "reader": f"r{n}", "config": {}, "digest": bytes([n]) * 32}
                 for n in (OLD, NEW)
             ]
-            connection.execute(sa.insert(ModelVersion), versions)
+            connection.execute(sa.insert(ModelVersionRow), versions)
         first = connection.execute(sa.select(sa.func.count(Image.id))).scalar_one() + 1
         images = [_image(first + n, reading) for n, reading in enumerate(readings)]
         connection.execute(sa.insert(Image), images)

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from hkplates.database.reviews.reviews import record
 from hkplates.database.schema.images import Image, Submission
-from hkplates.database.schema.plates import EarlierVersion, ModelVersion, Plate
+from hkplates.database.schema.plates import EarlierVersion, ModelVersionRow, Plate
 from hkplates.database.text import image_digest
 
 HONG_KONG = timezone(timedelta(hours=8))
@@ -178,7 +178,7 @@ REVIEWS: dict[str, dict[str, Any]] = {
 def plant(engine: sa.Engine) -> None:
     """Write it all into an empty, migrated database."""
     with engine.begin() as connection:
-        connection.execute(sa.insert(ModelVersion), _versions())
+        connection.execute(sa.insert(ModelVersionRow), _versions())
         connection.execute(sa.insert(Submission), _submissions())
         for number, photo in enumerate(PHOTOS, 1):
             connection.execute(sa.insert(Image), _image(photo))

@@ -6,13 +6,13 @@ from dataclasses import dataclass, field
 import sqlalchemy as sa
 
 from hkplates.database.ledger.intake import Ledger
-from hkplates.database.results.model_versions import ModelVersion
 from hkplates.database.results.save import ImageDone, ImageFailed, Outcome, Results
 from hkplates.errors import (
     BrokerUnreachable,
     ImageRejected,
 )
 from hkplates.jobs import Chunk, ImageRef
+from hkplates.recognition.model_version import ModelVersion
 from hkplates.storage.folder import FolderStore
 from producer.progress import Standing
 

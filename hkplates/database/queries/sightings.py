@@ -11,7 +11,7 @@ from hkplates.database.reviews.reviews import Review
 from hkplates.database.row_ids import numbered
 from hkplates.database.schema import sightings_view as shown
 from hkplates.database.schema.images import Image
-from hkplates.database.schema.plates import ModelVersion, Plate
+from hkplates.database.schema.plates import ModelVersionRow, Plate
 from hkplates.database.schema.reviews import Review as ReviewRow
 from hkplates.database.schema.sightings_view import SHOWN
 from hkplates.recognition import marks
@@ -170,8 +170,8 @@ _EXPRESSIONS: dict[str, sa.ColumnElement[Any]] = {
     "series": shown.series,
     "read_mark": Plate.__table__.c.mark,
     "read_text": Plate.__table__.c.text,
-    "model_detector": ModelVersion.__table__.c.detector,
-    "model_reader": ModelVersion.__table__.c.reader,
+    "model_detector": ModelVersionRow.__table__.c.detector,
+    "model_reader": ModelVersionRow.__table__.c.reader,
     "image_id": Image.__table__.c.id,
     "uri": shown.uri,
     "shown": sa.and_(*SHOWN),
@@ -192,6 +192,6 @@ _ALL_PLATES = (
     )
     .select_from(Plate)
     .join(Image, Image.id == Plate.image_id)
-    .join(ModelVersion, ModelVersion.id == Plate.model_version_id)
+    .join(ModelVersionRow, ModelVersionRow.id == Plate.model_version_id)
     .outerjoin(ReviewRow, sa.and_(ReviewRow.plate_id == Plate.id, ReviewRow.current))
 )

@@ -9,14 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-
-@dataclass(frozen=True, slots=True)
-class ModelVersion:
-    """What finds and reads plates: hashes or names, and the settings that change what is found."""
-
-    detector: str
-    reader: str
-    config: Mapping[str, object]
+from hkplates.recognition.model_version import ModelVersion
 
 
 def model_row(version: ModelVersion) -> dict[str, Any]:

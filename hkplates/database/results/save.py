@@ -12,13 +12,13 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
-from hkplates.database.results.model_versions import ModelVersion, model_row
+from hkplates.database.results.model_versions import model_row
 from hkplates.database.reviews.inheritance import inherit, reviewed_images
 from hkplates.database.schema.images import Image
-from hkplates.database.schema.plates import EarlierVersion, Plate
-from hkplates.database.schema.plates import ModelVersion as ModelVersionRow
+from hkplates.database.schema.plates import EarlierVersion, ModelVersionRow, Plate
 from hkplates.database.text import storable
 from hkplates.jobs import ImageRef
+from hkplates.recognition.model_version import ModelVersion
 from hkplates.recognition.types import PlateReading
 
 

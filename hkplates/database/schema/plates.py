@@ -26,7 +26,7 @@ REGIONS = ("HK", "CN", "MO", "other")
 COLOURS = ("white", "yellow", "other")
 
 
-class ModelVersion(Base):
+class ModelVersionRow(Base):
     __tablename__ = "model_versions"
     __table_args__ = (
         UniqueConstraint("digest"),

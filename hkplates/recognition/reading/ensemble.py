@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from hkplates.recognition.calibration import Agreement
 from hkplates.recognition.marks import canonical
-from hkplates.recognition.model_version import both_of
+from hkplates.recognition.reading.versions import ensemble_version
 from hkplates.recognition.types import Candidate, Crop, Reader, TextReading
 
 DOUBT = 0.95
@@ -28,7 +28,7 @@ class BothReaders:
     def __init__(self, first: Reader, second: Reader, agreement: Agreement) -> None:
         """`first` reads all plates, `second` those that `first` is less sure of than DOUBT."""
         self._first, self._second, self._agreement = first, second, agreement
-        self.version = both_of(first.version, second.version)
+        self.version = ensemble_version(first.version, second.version)
 
     def read(self, crops: Sequence[Crop]) -> list[TextReading]:
         """One reading for each crop, in order; one call of each reader."""

@@ -14,6 +14,7 @@ from hkplates.recognition.images.warp import CROP_MARGIN
 from hkplates.recognition.reading.decoding import Decoder
 from hkplates.recognition.reading.head_scores import Heads
 from hkplates.recognition.reading.realign import straighten
+from hkplates.recognition.reading.versions import neural_version
 from hkplates.recognition.types import Crop, TextReading
 
 PLAINLY = 0.5
@@ -51,7 +52,7 @@ class NeuralReader:
 
     def _load(self, bundle: Bundle) -> None:
         config = bundle.config
-        self.version = f"neural {bundle.sha256}"
+        self.version = neural_version(bundle.sha256)
         self._height, self._width = bundle.inputs[0]
         self._symbols = "".join(config["classes"])
         self._margin = float(config["margin"])

@@ -18,7 +18,6 @@ from servers.ledgers import execute, take
 
 from cli.sightings.training_labels import Fetcher, run_corrections
 from hkplates.database.ledger.intake import Ledger
-from hkplates.database.results.model_versions import ModelVersion
 from hkplates.database.results.save import ImageDone, Results
 from hkplates.database.reviews.reviews import record
 from hkplates.database.text import image_digest
@@ -30,6 +29,7 @@ from hkplates.errors import (
     StoreUnreachable,
 )
 from hkplates.jobs import ImageRef
+from hkplates.recognition.model_version import ModelVersion
 from hkplates.reporting.training_labels import photo_file_name
 from hkplates.settings import Settings
 from hkplates.storage.folder import FolderStore

@@ -8,9 +8,9 @@ from servers.ledgers import execute, keys, submit
 
 from hkplates.database.ledger import dispatch_sql as turns_sql
 from hkplates.database.ledger.intake import Ledger
-from hkplates.database.results.model_versions import ModelVersion
 from hkplates.database.results.save import ImageFailed, Results
 from hkplates.jobs import ImageRef
+from hkplates.recognition.model_version import ModelVersion
 from hkplates.storage.base import Entry
 
 AWAY, WELL = "s3://away/", "s3://well/"

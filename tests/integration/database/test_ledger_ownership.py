@@ -10,9 +10,9 @@ import sqlalchemy as sa
 from hkplates.database.ledger import intake_sql as ledger_sql
 from hkplates.database.ledger.intake import Added, Ledger
 from hkplates.database.queries import submissions as queries
-from hkplates.database.results.model_versions import ModelVersion
 from hkplates.database.results.save import ImageDone, Results
 from hkplates.jobs import ImageRef
+from hkplates.recognition.model_version import ModelVersion
 from hkplates.recognition.types import PlateReading, Quad
 from hkplates.storage.base import Entry
 

@@ -9,9 +9,9 @@ from servers.ledgers import at_once, column, keys, states, submit
 from hkplates.database.engine import open_engine
 from hkplates.database.ledger.intake import Ledger
 from hkplates.database.queries import submissions as queries
-from hkplates.database.results.model_versions import ModelVersion
 from hkplates.database.results.save import ImageDone, ImageFailed, Outcome, Results
 from hkplates.jobs import ImageRef
+from hkplates.recognition.model_version import ModelVersion
 from hkplates.recognition.types import PlateReading, Quad
 
 ROUNDS, IMAGES = 25, 12

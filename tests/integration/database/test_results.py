@@ -11,10 +11,10 @@ import sqlalchemy as sa
 
 from hkplates.database.engine import open_engine
 from hkplates.database.ledger.intake import Ledger
-from hkplates.database.results.model_versions import ModelVersion
 from hkplates.database.results.save import ImageDone, ImageFailed, Results
 from hkplates.errors import DatabaseUnreachable
 from hkplates.jobs import ImageRef
+from hkplates.recognition.model_version import ModelVersion
 from hkplates.recognition.types import Candidate, PlateReading, Quad
 from hkplates.storage.base import Entry
 

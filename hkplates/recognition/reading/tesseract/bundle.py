@@ -20,11 +20,31 @@ from typing import Any
 from hkplates.errors import BundleInvalid
 from hkplates.recognition.bundles.bundle import CONFIG, REMEDY, hash_of
 from hkplates.recognition.calibration import Agreement
-from hkplates.recognition.reading.tesseract.voting import EVIDENCE, Weights
 
 LANGUAGE = "hkplates"
 FORMAT = 1
 FILES = (f"{LANGUAGE}.traineddata", "configs/hocr")
+
+
+EVIDENCE = 6
+"""How many numbers a confidence follows from."""
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """Factors of votes, and the weights of `voting.evidence` in a logistic regression.
+
+    `clean` for views that show whole components alone, `one_row` for one row seen on a plate of
+    the form for two, `personalised` for marks of no other series, `exchanged` for a usual mark in
+    place of what was read. A vote is a reading's probability to the power of `sharpness`.
+    """
+
+    sharpness: float
+    clean: float
+    one_row: float
+    personalised: float
+    exchanged: float
+    calibration: tuple[float, ...]
 
 
 @dataclass(frozen=True, slots=True)

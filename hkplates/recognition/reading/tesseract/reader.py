@@ -9,11 +9,9 @@ import math
 import os
 import re
 import shlex
-import subprocess
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from shutil import which
 
 import cv2
 import pytesseract
@@ -22,7 +20,9 @@ from pytesseract import pytesseract as engine
 from hkplates.errors import BundleInvalid, ReaderFailed, TesseractMissing
 from hkplates.recognition.reading.tesseract.bundle import LANGUAGE, open_data
 from hkplates.recognition.reading.tesseract.lines import Gray, View, views
+from hkplates.recognition.reading.tesseract.program import INSTALL, SECONDS, program_version
 from hkplates.recognition.reading.tesseract.voting import Sight, Symbol, weigh
+from hkplates.recognition.reading.versions import tesseract_version
 from hkplates.recognition.types import Crop, TextReading
 
 _CONFIG = (
@@ -41,10 +41,6 @@ trained on 68% were read exactly, and the mean product was 0.69.
 
 _TOKENS = re.compile(r"ppageno (?P<page>\d+)|x_conf (?P<confidence>[\d.]+)'>(?P<character>[^<]+)<")
 
-_INSTALL = (
-    "install it (Debian and Ubuntu: apt-get install tesseract-ocr; macOS: brew install tesseract)"
-)
-
 
 class TesseractReader:
     """Reads plates with the `tesseract` program, version 5; see models/tesseract/CARD.md.
@@ -55,19 +51,17 @@ class TesseractReader:
 
     name = "tesseract"
 
-    def __init__(self, folder: Path, *, seconds: float = 60.0) -> None:
+    def __init__(self, folder: Path, *, seconds: float = SECONDS) -> None:
         """`folder` holds Tesseract's data; one call of the program may take `seconds`.
 
         Raises:
             TesseractMissing: the program is not on PATH.
             BundleInvalid: the folder is incomplete or altered.
         """
-        if which(engine.tesseract_cmd) is None:
-            raise TesseractMissing(f"the tesseract program is not on PATH; {_INSTALL}")
         self._seconds = seconds
-        program = _program_version(seconds)
+        program = program_version(seconds)
         self._data = open_data(folder)
-        self.version = f"tesseract {program} {self._data.sha256}"
+        self.version = tesseract_version(program, self._data.sha256)
         self.agreement = self._data.agreement
 
     def read(self, crops: Sequence[Crop]) -> list[TextReading]:
@@ -110,7 +104,7 @@ class TesseractReader:
                 listing, extension="hocr", lang=LANGUAGE, config=config, timeout=self._seconds
             )
         except pytesseract.TesseractNotFoundError:
-            raise TesseractMissing(f"the tesseract program is not on PATH; {_INSTALL}") from None
+            raise TesseractMissing(f"the tesseract program is not on PATH; {INSTALL}") from None
         except pytesseract.TesseractError as error:
             if f"{LANGUAGE}.traineddata" in error.message:
                 raise BundleInvalid(
@@ -128,19 +122,6 @@ class TesseractReader:
                 f"tesseract did not finish within {self._seconds:g} seconds and was stopped"
             ) from None
         return str(output)
-
-
-def _program_version(seconds: float) -> str:
-    """The program's own, "5.3.0"."""
-    try:
-        told = subprocess.run(
-            [engine.tesseract_cmd, "--version"], capture_output=True, check=True, timeout=seconds
-        ).stdout
-    except (OSError, subprocess.SubprocessError) as error:
-        raise TesseractMissing(
-            f"the tesseract program does not start ({error}); {_INSTALL}"
-        ) from None
-    return told.decode("utf-8", "replace").partition("\n")[0].removeprefix("tesseract ").strip()
 
 
 def _parse(hocr: str, count: int) -> list[tuple[Symbol, ...]]:

@@ -14,14 +14,12 @@ from typing import Literal
 
 from hkplates.recognition import marks
 from hkplates.recognition.calibration import share_of
+from hkplates.recognition.reading.tesseract.bundle import Weights
 from hkplates.recognition.reading.tesseract.lines import Way
 from hkplates.recognition.types import Candidate, TextReading
 
 NO_ROW = "-"
 """What the network says of a line that is no row of a Hong Kong plate."""
-
-EVIDENCE = 6
-"""How many numbers a confidence follows from."""
 
 LEAST = 1e-4
 """No character is less likely than this."""
@@ -61,23 +59,6 @@ class Sight:
     def chance(self) -> float:
         """The probability that all characters are right, if each is by itself."""
         return math.prod(max(LEAST, symbol.probability) for symbol in self.symbols)
-
-
-@dataclass(frozen=True, slots=True)
-class Weights:
-    """What votes are multiplied by, and the weights of `evidence` in a logistic regression.
-
-    `clean` for views that show whole components alone, `one_row` for one row seen on a plate of
-    the form for two, `personalised` for marks of no other series, `exchanged` for a usual mark in
-    place of what was read. A vote is a reading's probability to the power of `sharpness`.
-    """
-
-    sharpness: float
-    clean: float
-    one_row: float
-    personalised: float
-    exchanged: float
-    calibration: tuple[float, ...]
 
 
 @dataclass(frozen=True, slots=True)
