@@ -65,7 +65,7 @@ FILL = (
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class ExportRun:
     """One export by the real command."""
 
     sightings: int
@@ -82,7 +82,7 @@ def fill(engine: sa.Engine, sightings: int) -> None:
             connection.execute(sa.text(statement), {"sightings": sightings})
 
 
-def measure(database_url: str, path: Path, sightings: int, *arguments: str) -> Run:
+def measure_export(database_url: str, path: Path, sightings: int, *arguments: str) -> ExportRun:
     """Export to a file, and the peak memory that the process had.
 
     Raises:
@@ -103,7 +103,9 @@ def measure(database_url: str, path: Path, sightings: int, *arguments: str) -> R
     size = path.stat().st_size
     path.unlink()
     seconds, cpu_seconds = time.monotonic() - began, used.ru_utime + used.ru_stime
-    return Run(sightings, seconds, cpu_seconds, size, used.ru_maxrss * 1024)  # Linux: kilobytes
+    return ExportRun(
+        sightings, seconds, cpu_seconds, size, used.ru_maxrss * 1024
+    )  # Linux: kilobytes
 
 
 @contextmanager
@@ -118,7 +120,7 @@ def _database() -> Iterator[str]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _row(name: str, tenth: Run, whole: Run) -> str:
+def _row(name: str, tenth: ExportRun, whole: ExportRun) -> str:
     cells = (
         name,
         f"{whole.sightings:,}",
@@ -150,8 +152,8 @@ def main() -> None:
         )
         for name in FORMATS:
             path = Path(tempfile.gettempdir()) / f"hkplates-bench-{os.getpid()}.{name}"
-            tenth = measure(url, path, sightings // 10, "--submission", str(TENTH))
-            print(_row(name, tenth, measure(url, path, sightings)), flush=True)
+            tenth = measure_export(url, path, sightings // 10, "--submission", str(TENTH))
+            print(_row(name, tenth, measure_export(url, path, sightings)), flush=True)
 
 
 if __name__ == "__main__":

@@ -34,7 +34,7 @@ DAY = {"since": "2026-05-05 00:00+08", "until": "2026-05-06 00:00+08"}
 MONTH = {"since": "2026-05-01 00:00+08", "until": "2026-06-01 00:00+08"}
 QUARTER = {"prefix": "s3://bench/2026/0"}
 FOLDER = {"prefix": "2026/05/05/gate-3"}
-NONE: dict[str, Any] = {}
+NO_FILTER: dict[str, Any] = {}
 
 
 @dataclass(frozen=True)
@@ -44,25 +44,25 @@ class Question:
     name: str
     target: float  # milliseconds at p95
     pattern: Callable[[str], str]
-    narrowed: dict[str, Any] = field(default_factory=dict)
+    filters: dict[str, Any] = field(default_factory=dict)
 
 
-def _unknown(*places: int) -> Callable[[str], str]:
+def _with_wildcards(*places: int) -> Callable[[str], str]:
     return lambda mark: "".join("?" if at in places else c for at, c in enumerate(mark))
 
 
 KINDS: tuple[tuple[str, Callable[[str], str]], ...] = (
     ("look-alike: AB1234", lambda mark: mark),
-    ("partial: AB?234", _unknown(2)),
+    ("partial: AB?234", _with_wildcards(2)),
     ("partial: AB?1234", lambda mark: f"{mark[:2]}?{mark[2:]}"),
     ("partial: AB*", lambda mark: f"{mark[:2]}*"),
     ("partial: *1234", lambda mark: f"*{mark[2:]}"),
-    ("partial: A?1?34", _unknown(1, 3)),
+    ("partial: A?1?34", _with_wildcards(1, 3)),
     ("partial: A*34", lambda mark: f"{mark[0]}*{mark[4:]}"),
     ("partial: *123*", lambda mark: f"*{mark[2:5]}*"),
 )
-NARROWED = (
-    ("", NONE), (", a day", DAY), (", a month", MONTH), (", 9 months' prefix", QUARTER),
+FILTERS = (
+    ("", NO_FILTER), (", a day", DAY), (", a month", MONTH), (", 9 months' prefix", QUARTER),
     (", one gate's day", FOLDER),
 )  # fmt: skip
 QUESTIONS = (
@@ -70,13 +70,13 @@ QUESTIONS = (
     Question("exact: AB1234, a month", 5, lambda mark: mark, {"look_alikes": False, **MONTH}),
     *(
         Question(name + words, 100, pattern, narrowed)
-        for words, narrowed in NARROWED
+        for words, narrowed in FILTERS
         for name, pattern in KINDS
     ),
 )
 
 
-class Server:
+class TimedConnection:
     """One connection, and what its process on the server's side has worked."""
 
     def __init__(self, connection: psycopg.Connection) -> None:
@@ -102,7 +102,7 @@ class Server:
             return 0.0
 
 
-def marks(server: Server, rows: int, count: int) -> list[str]:
+def marks(server: TimedConnection, rows: int, count: int) -> list[str]:
     """Usual marks of six characters, those seen often more often."""
     chance = random.Random(11)  # noqa: S311
     found: list[str] = []
@@ -113,7 +113,7 @@ def marks(server: Server, rows: int, count: int) -> list[str]:
     return found[:count]
 
 
-def read_in(server: Server) -> None:
+def prewarm(server: TimedConnection) -> None:
     """Read the tables and their indexes once, as those of a server that runs for a while are in the
     system's memory."""
     server.connection.execute("CREATE EXTENSION IF NOT EXISTS pg_prewarm")
@@ -125,13 +125,13 @@ def read_in(server: Server) -> None:
     """)
 
 
-def latencies(server: Server, asked: Sequence[str]) -> Iterator[str]:
+def latencies(server: TimedConnection, asked: Sequence[str]) -> Iterator[str]:
     """A table of all kinds of questions."""
     yield "| question | rows | p50 ms | p95 ms | max ms | CPU p50 ms | CPU p95 ms | target |"
     yield f"|---|{'---:|' * 7}"
     for question in QUESTIONS:
-        server.ask(question.pattern(asked[0]), question.narrowed)
-        runs = [server.ask(question.pattern(mark), question.narrowed) for mark in asked]
+        server.ask(question.pattern(asked[0]), question.filters)
+        runs = [server.ask(question.pattern(mark), question.filters) for mark in asked]
         waited, worked = sorted(run[0] for run in runs), sorted(run[1] for run in runs)
         cells = (
             f"`{question.name}`",
@@ -147,7 +147,7 @@ def _at(ordered: Sequence[float], share: float) -> float:
     return ordered[min(len(ordered) - 1, int(len(ordered) * share))]
 
 
-def sequential(server: Server, mark: str) -> Iterator[str]:
+def sequential(server: TimedConnection, mark: str) -> Iterator[str]:
     """The same questions where every row is read, without images, filters or scores."""
     yield "| reading all of `plates` | ms | CPU ms of one of its processes |"
     yield "|---|---:|---:|"
@@ -186,7 +186,7 @@ PLANTED = """
 """
 
 
-def recall(server: Server, count: int) -> Iterator[str]:
+def recall(server: TimedConnection, count: int) -> Iterator[str]:
     """Of the misread rows that were planted, how many the true mark finds, and where they stand."""
     places: dict[str, list[int | None]] = {}
     for plate, true, _, kind in server.timed(PLANTED, {"share": 100, "count": count})[2]:
@@ -210,7 +210,7 @@ def recall(server: Server, count: int) -> Iterator[str]:
 
 
 @contextmanager
-def database(url: str | None) -> Iterator[str]:
+def temporary_database(url: str | None) -> Iterator[str]:
     """A database of the benchmark's own, unless one is named."""
     if url is not None:
         yield url
@@ -240,7 +240,7 @@ def main() -> None:
     parser.add_argument("--database", help="URL of an empty database, instead of one of its own")
     parser.add_argument("--filled", action="store_true", help="it was filled by an earlier run")
     given = parser.parse_args()
-    with database(given.database) as url:
+    with temporary_database(given.database) as url:
         if not given.filled:
             engine = open_engine(url)
             migrate(engine)
@@ -249,14 +249,14 @@ def main() -> None:
             if not given.filled:
                 search_data.fill(connection, given.rows, lambda text: print(text, file=sys.stderr))
             connection.execute("RESET session_replication_role")
-            for line in report(Server(connection), given.rows, given.questions):
+            for line in report(TimedConnection(connection), given.rows, given.questions):
                 print(line, flush=True)
 
 
-def report(server: Server, rows: int, questions: int) -> Iterator[str]:
+def report(server: TimedConnection, rows: int, questions: int) -> Iterator[str]:
     """Everything, as Markdown."""
     asked = marks(server, rows, questions)
-    read_in(server)
+    prewarm(server)
     yield f"{rows:,} plates; {questions} random questions of each kind, one after the other."
     for title, lines in (
         ("Time", latencies(server, asked)),

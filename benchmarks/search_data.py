@@ -162,7 +162,7 @@ UPDATE plates
 """
 
 
-def fill(connection: psycopg.Connection, rows: int, say: Callable[[str], None]) -> None:
+def fill(connection: psycopg.Connection, rows: int, log: Callable[[str], None]) -> None:
     """Make `rows` plates in an empty, migrated database, in autocommit; `say` hears how far it is.
 
     Indexes are made anew after the rows, which is quicker.
@@ -175,22 +175,22 @@ def fill(connection: psycopg.Connection, rows: int, say: Callable[[str], None]) 
     indexes = _drop_indexes(connection)
     values = {"rows": rows, "images": rows // 5 * 4, "vehicles": rows // 8, "misread": MISREAD}
     connection.execute(IMAGES, values)
-    say("images are made")
+    log("images are made")
     connection.execute(PLANTED, values)
     connection.execute("CREATE UNIQUE INDEX ON planted (plate_id)")
     for first in range(1, rows + 1, BATCH):
         last = min(first + BATCH - 1, rows)
         connection.execute(PLATES, {**values, "first": first, "last": last})
-        say(f"{last:,} plates are made")
-    review(connection, rows)
-    say("reviews are made")
+        log(f"{last:,} plates are made")
+    seed_reviews(connection, rows)
+    log("reviews are made")
     for definition in indexes:
         connection.execute(definition)
     connection.execute("VACUUM ANALYZE")
-    say("indexes are made")
+    log("indexes are made")
 
 
-def review(connection: psycopg.Connection, rows: int) -> None:
+def seed_reviews(connection: psycopg.Connection, rows: int) -> None:
     """Have people review some of `rows` plates, in rows as hkplates.database.reviews has them."""
     connection.execute(REVIEWS, {"rows": rows, "reviews": int(REVIEWED * rows)})
     connection.execute(SHOW)

@@ -16,7 +16,7 @@ SELECT image_id, 2, position, mark, text, series, region, rows, colour, confiden
   FROM plates TABLESAMPLE SYSTEM (%s) REPEATABLE (1) LIMIT %s
 """
 # The ways of search_marks, and how each is planned inside.
-PLANNED = (
+EXPLAINED_QUESTIONS = (
     ("exact", "{0}", "look_alikes => false"),
     ("look-alike", "{0}", ""),
     ("prefix", "{0[0]}{0[1]}*", ""),
@@ -94,7 +94,7 @@ def plans(connection: psycopg.Connection, mark: str) -> Iterator[str]:
         yield f"Not shown: {error}"
         return
     connection.add_notice_handler(listen)
-    for name, form, narrowed in PLANNED:
+    for name, form, narrowed in EXPLAINED_QUESTIONS:
         said.clear()
         pattern = form.format(mark)
         ask: Any = (

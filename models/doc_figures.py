@@ -22,30 +22,30 @@ from hkplates.recognition.reading.neural import MOVES, NeuralReader, open_reader
 from hkplates.recognition.reading.realign import straighten
 from hkplates.recognition.recogniser import Recogniser
 from hkplates.recognition.types import Crop, Found
-from models.synthesis.fonts import Faces
+from models.synthesis.fonts import FontLibrary
 from models.synthesis.samples import sample
 
 FOLDER = Path("docs/pictures")
 BUNDLES = Path(__file__).parent
 SCENE, SEED = 3, 1  # of the generator: two vehicles by day, a white plate and a yellow one
 WIDTH = 800  # pixels of a picture
-HIGH = 110  # pixels of one row in the picture of looks
-PAPER = 255
+ROW_HEIGHT = 110  # pixels of one row in the picture of looks
+BACKGROUND = 255
 COLOURS = 96  # of a picture: drawn streets need no more, and a quarter of the bytes
 
 
-def draw(folder: Path) -> None:
+def draw_figures(folder: Path) -> None:
     """Write found.png, warmth.png and looks.png into `folder`."""
     folder.mkdir(parents=True, exist_ok=True)
     bundle = open_bundle(BUNDLES / "detector" / "bundle")
     detector = LiteRTDetector(bundle)
     reader = open_reader(BUNDLES / "reader" / "bundle")
-    photo = sample(SCENE, SEED, Faces(system=False)).pixels
+    photo = sample(SCENE, SEED, FontLibrary(system=False)).pixels
     recogniser = Recogniser(detector, reader, belief=bundle.belief)
     found = recogniser.find(photo)
     _save(draw_plates(photo, recogniser.read(found)), folder / "found.png")
-    _save(_warmth(detector, photo), folder / "warmth.png")
-    rows = [_looks(detector, reader, photo, plate) for plate in found]
+    _save(_heatmap(detector, photo), folder / "warmth.png")
+    rows = [_plate_inputs(detector, reader, photo, plate) for plate in found]
     widest = max(row.shape[1] for row in rows)
     _save(np.vstack([_padded(row, widest) for row in rows]), folder / "looks.png")
 
@@ -57,7 +57,7 @@ def _save(picture: np.ndarray, path: Path) -> None:
     print(f"{path}: {path.stat().st_size // 1024} kB")
 
 
-def _warmth(detector: LiteRTDetector, photo: np.ndarray) -> np.ndarray:
+def _heatmap(detector: LiteRTDetector, photo: np.ndarray) -> np.ndarray:
     """The fitted photograph, dark; cells orange where Hong Kong plates are seen, blue where others.
 
     Warmth is shown by its square root: peaks are points, and their surroundings would not be seen.
@@ -71,7 +71,7 @@ def _warmth(detector: LiteRTDetector, photo: np.ndarray) -> np.ndarray:
     return np.maximum(gray, colours).clip(0, 255).astype(np.uint8)
 
 
-def _looks(
+def _plate_inputs(
     detector: LiteRTDetector, reader: NeuralReader, photo: np.ndarray, plate: Found
 ) -> np.ndarray:
     """What the refiner sees, the crop, that along the plate's edges, and what the reader sees."""
@@ -79,30 +79,30 @@ def _looks(
     straight = straighten(plate.crop)
     shown: list[np.ndarray] = [] if glimpse is None else [glimpse.pixels]
     shown += [plate.crop, plate.crop if straight is None else straight]
-    shown += [_gray(reader, plate.crop, *move) for move in ((0.0, 0.0), *MOVES[:2])]
-    return np.hstack([_framed(picture) for picture in shown])
+    shown += [_reader_input(reader, plate.crop, *move) for move in ((0.0, 0.0), *MOVES[:2])]
+    return np.hstack([_with_border(picture) for picture in shown])
 
 
-def _gray(reader: NeuralReader, crop: Crop, across: float, down: float) -> np.ndarray:
+def _reader_input(reader: NeuralReader, crop: Crop, across: float, down: float) -> np.ndarray:
     return np.repeat(reader.stretch(crop, across, down)[:, :, None], 3, axis=2)
 
 
-def _framed(picture: np.ndarray) -> np.ndarray:
-    wide = round(picture.shape[1] * HIGH / picture.shape[0])
-    fitted = cv2.resize(picture, (wide, HIGH), interpolation=cv2.INTER_AREA)
-    return cv2.copyMakeBorder(fitted, 4, 4, 4, 4, cv2.BORDER_CONSTANT, value=(PAPER,) * 3)
+def _with_border(picture: np.ndarray) -> np.ndarray:
+    wide = round(picture.shape[1] * ROW_HEIGHT / picture.shape[0])
+    fitted = cv2.resize(picture, (wide, ROW_HEIGHT), interpolation=cv2.INTER_AREA)
+    return cv2.copyMakeBorder(fitted, 4, 4, 4, 4, cv2.BORDER_CONSTANT, value=(BACKGROUND,) * 3)
 
 
 def _padded(row: np.ndarray, width: int) -> np.ndarray:
     spare = width - row.shape[1]
-    return cv2.copyMakeBorder(row, 0, 0, 0, spare, cv2.BORDER_CONSTANT, value=(PAPER,) * 3)
+    return cv2.copyMakeBorder(row, 0, 0, 0, spare, cv2.BORDER_CONSTANT, value=(BACKGROUND,) * 3)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """The command line."""
     cli = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     cli.add_argument("folder", type=Path, nargs="?", default=FOLDER)
-    draw(cli.parse_args(arguments).folder)
+    draw_figures(cli.parse_args(arguments).folder)
 
 
 if __name__ == "__main__":

@@ -7,22 +7,22 @@ import tensorflow as tf
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
 
-def freeze(answer: Callable[[Any], Any], shape: Sequence[int | None]) -> Any:
+def freeze(forward: Callable[[Any], Any], shape: Sequence[int | None]) -> Any:
     """A function of uint8 of `shape` with its weights as constants.
 
     Weights left as variables stay outside the graph, and LiteRT then runs five times slower.
     """
-    traced = tf.function(answer).get_concrete_function(tf.TensorSpec(shape, tf.uint8))
+    traced = tf.function(forward).get_concrete_function(tf.TensorSpec(shape, tf.uint8))
     return convert_variables_to_constants_v2(traced)
 
 
-def convert(answer: Callable[[Any], Any], shape: Sequence[int | None]) -> bytes:
+def convert(forward: Callable[[Any], Any], shape: Sequence[int | None]) -> bytes:
     """The function as a LiteRT model with weights of 8 bits.
 
     Activations stay float32 outside of the layers and are brought to 8 bits within, by what each
     picture has (dynamic range): a third of the time of float32 weights, and a quarter of the size.
     """
-    converter = tf.lite.TFLiteConverter.from_concrete_functions([freeze(answer, shape)])
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([freeze(forward, shape)])
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
     written: bytes = converter.convert()
     return written

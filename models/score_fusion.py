@@ -25,8 +25,8 @@ from hkplates.recognition.reading.neural import open_reader
 from hkplates.recognition.score_fusion import Belief, evidence
 from hkplates.recognition.types import Detector, Reader, TextReading
 from models import logistic_regression as regression
-from models.detector.calibrate import fit_certainty, harder, is_ours
-from models.detector.dataset import Picture
+from models.detector.calibrate import fit_calibration, hard_copies, is_hong_kong_plate
+from models.detector.dataset import LabelledPhoto
 from models.detector.evaluate import BUNDLE
 from models.detector.train import CONFIG, read_config, read_data
 from models.reader.export import write_config
@@ -49,14 +49,14 @@ class Find:
     right: bool
 
 
-def finds(pictures: Sequence[Picture], detector: Detector, reader: Reader) -> list[Find]:
+def finds(pictures: Sequence[LabelledPhoto], detector: Detector, reader: Reader) -> list[Find]:
     """All that is taken for Hong Kong plates on pictures whose plates are known."""
     found = []
     for picture in pictures:
         claims = [d for d in detector.detect(picture.pixels) if d.region == "HK"]
         readings = reader.read([rectify(picture.pixels, claim.quad) for claim in claims])
         for claim, reading in zip(claims, readings, strict=True):
-            right = is_ours(picture, claim.quad.bounds())
+            right = is_hong_kong_plate(picture, claim.quad.bounds())
             if right is not None:
                 found.append(Find(picture.file, claim.score, reading, right))
     return found
@@ -106,9 +106,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     given = cli.parse_args(arguments)
     cv2.setNumThreads(1)
     held = read_data(given.data, read_config(given.config))[1]
-    every = [*held, *harder(held)]
+    every = [*held, *hard_copies(held)]
     seeing = LiteRTDetector(open_bundle(given.bundle))
-    certainty = fit_certainty(every, [seeing.sights(picture.pixels) for picture in every])
+    certainty = fit_calibration(every, [seeing.sights(picture.pixels) for picture in every])
     _write(given.bundle, {"certainty": list(astuple(certainty)), "threshold": READ_FROM})
     detector = LiteRTDetector(open_bundle(given.bundle), LEARN_FROM)
     found = finds(every, detector, open_reader(given.reader))

@@ -14,31 +14,33 @@ from typing import Any
 
 import numpy as np
 
-from models.detector.augmentation import Spot, ViewMaker
+from models.detector.augmentation import HardNegative, ViewMaker
 from models.detector.targets import draw_targets
 
 Batch = tuple[np.ndarray, ...]
 """pixels uint8, heat, care, corners, weight; the first axis is the view."""
 
-POOL = 2000  # views; 0.35 GB
-SPOTS = "spots.json"  # in the folder of a training
-LOOK_FOR_SPOTS = 20  # batches between looks at the file of hard spots
+REPLAY_VIEWS = 2000  # views; 0.35 GB
+HARD_NEGATIVES = "spots.json"  # in the folder of a training
+RELOAD_BATCHES = 20  # batches between looks at the file of hard spots
 
 
-class Feed:
+class BatchLoader:
     """An endless supply of batches."""
 
     def __init__(
-        self, maker: ViewMaker, *, fresh: int, processes: int, seed: int, spots: Path
+        self, maker: ViewMaker, *, fresh: int, processes: int, seed: int, hard_negatives: Path
     ) -> None:
         """`fresh` new views a batch, made by `processes`; `spots` is a file that may appear."""
         fork = multiprocessing.get_context("fork")
         self._queue: multiprocessing.Queue = fork.Queue(maxsize=16)
-        self._pool: list[Batch] = []
+        self._replay: list[Batch] = []
         self._rng = np.random.default_rng(seed)
         self._workers = [
             fork.Process(
-                target=_produce, args=(maker, self._queue, fresh, (seed, n), spots), daemon=True
+                target=_make_batches,
+                args=(maker, self._queue, fresh, (seed, n), hard_negatives),
+                daemon=True,
             )
             for n in range(processes)
         ]
@@ -47,14 +49,16 @@ class Feed:
 
     @classmethod
     @contextmanager
-    def of(cls, maker: ViewMaker, config: Mapping[str, Any], out: Path) -> Iterator["Feed"]:
+    def running(
+        cls, maker: ViewMaker, config: Mapping[str, Any], out: Path
+    ) -> Iterator["BatchLoader"]:
         """A feed as the training's config says, ended when the block is left."""
         feed = cls(
             maker,
             fresh=config["fresh"],
             processes=config["processes"],
             seed=config["seed"],
-            spots=out / SPOTS,
+            hard_negatives=out / HARD_NEGATIVES,
         )
         try:
             yield feed
@@ -65,9 +69,9 @@ class Feed:
         """Batches of `size` views."""
         while True:
             new = self._next()
-            self._keep(new)
+            self._remember(new)
             count = size - len(new[0])
-            old = [self._pool[i] for i in self._rng.integers(0, len(self._pool), count)]
+            old = [self._replay[i] for i in self._rng.integers(0, len(self._replay), count)]
             replayed = [np.stack(column) for column in zip(*old, strict=True)] if old else []
             yield (
                 tuple(np.concatenate(pair) for pair in zip(new, replayed, strict=True))
@@ -89,35 +93,35 @@ class Feed:
                 if not any(worker.is_alive() for worker in self._workers):
                     raise RuntimeError("every process that makes views has died") from None
 
-    def _keep(self, new: Batch) -> None:
+    def _remember(self, new: Batch) -> None:
         for view in zip(*new, strict=True):
-            if len(self._pool) < POOL:
-                self._pool.append(view)
+            if len(self._replay) < REPLAY_VIEWS:
+                self._replay.append(view)
             else:
-                self._pool[self._rng.integers(POOL)] = view
+                self._replay[self._rng.integers(REPLAY_VIEWS)] = view
 
 
-def write_spots(path: Path, spots: Sequence[Spot]) -> None:
+def write_hard_negatives(path: Path, found: Sequence[HardNegative]) -> None:
     """Where the processes that make views will find them."""
-    rows = [[spot.file, spot.x, spot.y, spot.width] for spot in spots]
+    rows = [[spot.file, spot.x, spot.y, spot.width] for spot in found]
     waiting = path.with_suffix(".new")
     waiting.write_text(json.dumps(rows), encoding="utf-8")
     waiting.replace(path)
 
 
-def read_spots(path: Path) -> list[Spot]:
+def read_hard_negatives(path: Path) -> list[HardNegative]:
     """Those written; none where there is no file yet."""
     if not path.exists():
         return []
-    return [Spot(*row) for row in json.loads(path.read_text(encoding="utf-8"))]
+    return [HardNegative(*row) for row in json.loads(path.read_text(encoding="utf-8"))]
 
 
-def _produce(
+def _make_batches(
     maker: ViewMaker,
     out: multiprocessing.Queue,
     fresh: int,
     seed: Sequence[int],
-    spots: Path,
+    hard_negatives: Path,
 ) -> None:
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     signal.signal(
@@ -126,8 +130,8 @@ def _produce(
     rng = np.random.default_rng(seed)
     number = 0
     while True:
-        if number % LOOK_FOR_SPOTS == 0:
-            maker.spots = read_spots(spots)
+        if number % RELOAD_BATCHES == 0:
+            maker.hard_negatives = read_hard_negatives(hard_negatives)
         number += 1
         views = [maker.make(rng) for _ in range(fresh)]
         targets = [draw_targets(view.plates, maker.size) for view in views]

@@ -10,32 +10,36 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-from models.detector.dataset import HONG_KONG, OTHER, LabelledPlate, Picture
+from models.detector.dataset import HONG_KONG, OTHER, LabelledPhoto, LabelledPlate
 from models.detector.targets import plate_size
 from models.synthesis.plates import Plate, Rows
 
-NARROWEST = 48.0  # pixels; a plate of fewer shows nothing when it is moved
-LIGHT = 210.0  # level (0 to 255) that a moved plate's ground is brought to, as a drawn one has it
-ALIKE = 0.35  # difference of log(width / height) up to which a plate may take another's place
+MIN_DONOR_WIDTH = 48.0  # pixels; a plate of fewer shows nothing when it is moved
+GROUND_LEVEL = (
+    210.0  # level (0 to 255) that a moved plate's ground is brought to, as a drawn one has it
+)
+MAX_LOG_ASPECT_GAP = (
+    0.35  # difference of log(width / height) up to which a plate may take another's place
+)
 
 
-class Donors:
+class DonorPlates:
     """The plates of an album, cut out flat."""
 
-    def __init__(self, album: Sequence[Picture]) -> None:
+    def __init__(self, photos: Sequence[LabelledPhoto]) -> None:
         self._plates: dict[int, list[Plate]] = {HONG_KONG: [], OTHER: []}
         self._aspects: dict[int, np.ndarray] = {}
-        for picture in album:
+        for picture in photos:
             if not picture.file.startswith("drawn-"):
                 self._add(picture)
         for label, plates in self._plates.items():
             sizes = [plate_size(plate.corners) for plate in plates]
             self._aspects[label] = np.log([width / height for width, height in sizes])
 
-    def _add(self, picture: Picture) -> None:
+    def _add(self, picture: LabelledPhoto) -> None:
         for plate in picture.plates:
-            if plate.label in self._plates and plate_size(plate.quad)[0] >= NARROWEST:
-                self._plates[plate.label].append(_cut_out(picture, plate))
+            if plate.label in self._plates and plate_size(plate.quad)[0] >= MIN_DONOR_WIDTH:
+                self._plates[plate.label].append(_rectify(picture, plate))
 
     def pick(
         self, rng: np.random.Generator, label: int, aspect: float, yellow: float
@@ -44,7 +48,7 @@ class Donors:
 
         A yellow plate stays yellow; no black or blue one becomes it.
         """
-        near = np.flatnonzero(np.abs(self._aspects[label] - np.log(aspect)) < ALIKE)
+        near = np.flatnonzero(np.abs(self._aspects[label] - np.log(aspect)) < MAX_LOG_ASPECT_GAP)
         if not len(near):
             return None
         plate = self._plates[label][near[rng.integers(len(near))]]
@@ -52,13 +56,13 @@ class Donors:
         ground = max(float(np.percentile(pixels, 80)), 40.0)
         # A dark ground is dark of itself, and does not tell how much light there was.
         if ground > 110:
-            pixels = np.clip(pixels * (LIGHT / ground), 0, 255).astype(np.uint8)
+            pixels = np.clip(pixels * (GROUND_LEVEL / ground), 0, 255).astype(np.uint8)
             if plate.colour == "white" and rng.random() < yellow:
-                pixels = (pixels * yellow_filter(rng)).clip(0, 255).astype(np.uint8)
+                pixels = (pixels * yellow_gains(rng)).clip(0, 255).astype(np.uint8)
         return Plate(pixels, plate.corners, plate.text, plate.rows, plate.colour, plate.region)
 
 
-def yellow_filter(rng: np.random.Generator) -> np.ndarray:
+def yellow_gains(rng: np.random.Generator) -> np.ndarray:
     """What turns white into the yellow of a rear plate: factors of red, green and blue.
 
     From lemon to the deep orange of old plates under lamps.
@@ -67,7 +71,7 @@ def yellow_filter(rng: np.random.Generator) -> np.ndarray:
     return np.array([rng.uniform(0.98, 1.12), green, green * rng.uniform(0.05, 0.6)])
 
 
-def make_yellow(rng: np.random.Generator, pixels: np.ndarray, quad: np.ndarray) -> None:
+def recolour_yellow(rng: np.random.Generator, pixels: np.ndarray, quad: np.ndarray) -> None:
     """Make the white plate inside `quad` yellow, in the picture itself (RGB uint8)."""
     left, top = np.maximum(np.floor(quad.min(0)).astype(int) - 2, 0)
     right, bottom = np.minimum(np.ceil(quad.max(0)).astype(int) + 2, pixels.shape[1::-1])
@@ -77,11 +81,11 @@ def make_yellow(rng: np.random.Generator, pixels: np.ndarray, quad: np.ndarray) 
     inside = np.zeros(area.shape[:2], np.float32)
     outline = ((quad - (left, top) - 0.5) * 16).round().astype(int)
     cv2.fillConvexPoly(inside, outline, 1.0, cv2.LINE_AA, shift=4)
-    factors = 1 + (yellow_filter(rng) - 1) * inside[..., None]
+    factors = 1 + (yellow_gains(rng) - 1) * inside[..., None]
     area[:] = (area * factors).clip(0, 255).astype(np.uint8)
 
 
-def _cut_out(picture: Picture, plate: LabelledPlate) -> Plate:
+def _rectify(picture: LabelledPhoto, plate: LabelledPlate) -> Plate:
     """The plate seen straight on, at its own size."""
     width, height = (max(round(side), 2) for side in plate_size(plate.quad))
     corners = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float32)

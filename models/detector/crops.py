@@ -10,13 +10,13 @@ from models.synthesis.perspective import perspective_quad
 from models.synthesis.plates import Plate
 
 
-def grown(quad: np.ndarray, factor: float) -> np.ndarray:
+def scaled_quad(quad: np.ndarray, factor: float) -> np.ndarray:
     """A quad `factor` as large about its middle."""
     middle = quad.mean(0)
     return ((quad - middle) * factor + middle).astype(np.float32)
 
 
-def settled(rng: np.random.Generator, drawn: Plate, box: np.ndarray) -> np.ndarray:
+def covering_quad(rng: np.random.Generator, drawn: Plate, box: np.ndarray) -> np.ndarray:
     """A quad for the drawn plate that covers an upright box, in the plate's own proportions."""
     width, height = plate_size(box)
     own_width, own_height = plate_size(drawn.corners)
@@ -25,7 +25,7 @@ def settled(rng: np.random.Generator, drawn: Plate, box: np.ndarray) -> np.ndarr
     return perspective_quad(rng, tuple(box.mean(0)), size)
 
 
-def light_at(rng: np.random.Generator, pixels: np.ndarray, quad: np.ndarray) -> np.ndarray:
+def sample_light(rng: np.random.Generator, pixels: np.ndarray, quad: np.ndarray) -> np.ndarray:
     """How bright and of what tint a plate would be there: by chance, and by its surroundings."""
     left, top = np.maximum(quad.min(0).astype(int) - 10, 0)
     right, bottom = quad.max(0).astype(int) + 10
@@ -36,14 +36,14 @@ def light_at(rng: np.random.Generator, pixels: np.ndarray, quad: np.ndarray) -> 
     return level * rng.uniform(0.75, 1.1) * (1 + (tint - 1) * rng.uniform(0, 0.4))
 
 
-def paint_body(rng: np.random.Generator, pixels: np.ndarray, quad: np.ndarray) -> None:
+def paint_bodywork(rng: np.random.Generator, pixels: np.ndarray, quad: np.ndarray) -> None:
     """A piece of coloured bodywork behind a plate, so that plates are not known by their edge."""
     wide = (quad - quad.mean(0)) * rng.uniform(1.15, 2.0, 2) + quad.mean(0)
     colour = rng.uniform(0, 255, 3) if rng.random() < 0.6 else np.full(3, rng.uniform(180, 255))
     cv2.fillConvexPoly(pixels, wide.round().astype(int), colour.tolist(), cv2.LINE_AA)
 
 
-def lay_window(
+def resample_window(
     canvas: np.ndarray, photo: np.ndarray, origin: np.ndarray, side: np.ndarray
 ) -> np.ndarray:
     """Lay the part of a photograph from `origin`, `side` wide and high, over the whole canvas.
@@ -68,7 +68,7 @@ def lay_window(
     return cv2.warpAffine(part, matrix, (size, size), dst=canvas, borderMode=cv2.BORDER_TRANSPARENT)
 
 
-def turned(
+def rotate(
     pixels: np.ndarray, quads: Sequence[np.ndarray], degrees: float
 ) -> tuple[np.ndarray, list[np.ndarray]]:
     """Turned about the middle."""

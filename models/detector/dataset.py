@@ -29,7 +29,7 @@ class LabelledPlate:
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
+class LabelledPhoto:
     """One photograph, decoded: `pixels` (height, width, 3) uint8 RGB."""
 
     file: str
@@ -38,12 +38,12 @@ class Picture:
     plates: tuple[LabelledPlate, ...]
 
     @property
-    def hong_kong(self) -> bool:
+    def shows_hong_kong_plate(self) -> bool:
         """Whether a Hong Kong plate is on it."""
         return any(plate.label == HONG_KONG for plate in self.plates)
 
 
-def read_album(folder: Path) -> list[Picture]:
+def read_dataset(folder: Path) -> list[LabelledPhoto]:
     """The photographs that the folder's one .jsonl file labels, in its order.
 
     Raises:
@@ -53,36 +53,38 @@ def read_album(folder: Path) -> list[Picture]:
     if not labels:
         raise FileNotFoundError(f"{folder} has no .jsonl file of labels; name a labelled folder.")
     lines = labels[0].read_text(encoding="utf-8").splitlines()
-    return [_picture(folder, json.loads(line)) for line in lines if line.strip()]
+    return [_load_photo(folder, json.loads(line)) for line in lines if line.strip()]
 
 
-def split(album: Sequence[Picture], share: float) -> tuple[list[Picture], list[Picture]]:
+def split(
+    photos: Sequence[LabelledPhoto], share: float
+) -> tuple[list[LabelledPhoto], list[LabelledPhoto]]:
     """(training, validation): about `share` of the photographs are held back.
 
     Photographs that show the same plate stay together, so that no plate is on both sides.
     """
-    held = [picture for picture in album if _lot(picture) < share]
+    held = [picture for picture in photos if _split_fraction(picture) < share]
     names = {picture.file for picture in held}
-    return [picture for picture in album if picture.file not in names], held
+    return [picture for picture in photos if picture.file not in names], held
 
 
-def _lot(picture: Picture) -> float:
+def _split_fraction(photo: LabelledPhoto) -> float:
     """A number from 0 to 1 by the first plate read on the picture, else by its name."""
-    texts = sorted(plate.text for plate in picture.plates if plate.text)
-    digest = hashlib.sha256((texts[0] if texts else picture.file).encode()).digest()
+    texts = sorted(plate.text for plate in photo.plates if plate.text)
+    digest = hashlib.sha256((texts[0] if texts else photo.file).encode()).digest()
     return int.from_bytes(digest[:4], "big") / 2**32
 
 
-def _picture(folder: Path, record: dict) -> Picture:
+def _load_photo(folder: Path, record: dict) -> LabelledPhoto:
     data = cv2.imread(str(folder / record["file"]), cv2.IMREAD_COLOR)
     if data is None:
         raise FileNotFoundError(f"{folder / record['file']} is labelled but cannot be read.")
     plates = tuple(_plate(plate) for plate in record["plates"])
     pixels = np.ascontiguousarray(data[..., ::-1])
-    return Picture(record["file"], record.get("country", "unknown"), pixels, plates)
+    return LabelledPhoto(record["file"], record.get("country", "unknown"), pixels, plates)
 
 
-def _label(fields: dict) -> int:
+def _class_of(fields: dict) -> int:
     """Whose plate it is; open where it is said not to be Hong Kong's and bears such a mark."""
     if fields["hk"]:
         return HONG_KONG
@@ -96,7 +98,7 @@ def _plate(fields: dict) -> LabelledPlate:
     box = [[x, y], [x + width, y], [x + width, y + height], [x, y + height]]
     return LabelledPlate(
         quad=np.array(fields.get("quad") or box, np.float32),
-        label=_label(fields),
+        label=_class_of(fields),
         exact=bool(fields.get("quad")),
         text=fields.get("text"),
         rows=fields.get("lines", 1),

@@ -23,7 +23,7 @@ import numpy as np
 
 from hkplates.recognition.detection.detector import open_detector
 from hkplates.recognition.types import Box, Detection, Photo, Quad
-from models.detector.dataset import HONG_KONG, LabelledPlate, Picture, read_album
+from models.detector.dataset import HONG_KONG, LabelledPhoto, LabelledPlate, read_dataset
 from models.detector.targets import plate_size
 
 Detect = Callable[[Photo], list[Detection]]
@@ -72,28 +72,28 @@ class Report:
         }
 
 
-def measure(album: Sequence[Picture], detect: Detect) -> Report:
+def evaluate(photos: Sequence[LabelledPhoto], detect: Detect) -> Report:
     """Run `detect` over the album and count."""
     started = time.process_time()
-    answers = [detect(picture.pixels) for picture in album]
-    spent = (time.process_time() - started) * 1000 / max(len(album), 1)
-    return count(album, answers, spent)
+    answers = [detect(picture.pixels) for picture in photos]
+    spent = (time.process_time() - started) * 1000 / max(len(photos), 1)
+    return count_matches(photos, answers, spent)
 
 
-def count(
-    album: Sequence[Picture], answers: Sequence[Sequence[Detection]], milliseconds: float
+def count_matches(
+    photos: Sequence[LabelledPhoto], detections: Sequence[Sequence[Detection]], milliseconds: float
 ) -> Report:
     """What these answers, one for each picture, come to."""
-    abroad = sum(picture.country != "HK" for picture in album)
-    report = Report(defaultdict(Tally), len(album), abroad, [], [], [], milliseconds)
-    for picture, detections in zip(album, answers, strict=True):
-        claims = [d for d in detections if d.region == "HK"]
-        _count_asked(report, picture, claims)
-        _count_wrong(report, picture, claims)
+    abroad = sum(picture.country != "HK" for picture in photos)
+    report = Report(defaultdict(Tally), len(photos), abroad, [], [], [], milliseconds)
+    for photo, found in zip(photos, detections, strict=True):
+        claims = [d for d in found if d.region == "HK"]
+        _count_found(report, photo, claims)
+        _count_false(report, photo, claims)
     return report
 
 
-def iou(a: Box, b: Box) -> float:
+def box_iou(a: Box, b: Box) -> float:
     """Intersection over union of upright boxes."""
     wide = max(0.0, min(a.right, b.right) - max(a.left, b.left))
     high = max(0.0, min(a.bottom, b.bottom) - max(a.top, b.top))
@@ -107,18 +107,18 @@ def bounds(plate: LabelledPlate) -> Box:
     return Quad.from_array(plate.quad).bounds()
 
 
-def _groups(picture: Picture, plate: LabelledPlate) -> Iterable[str]:
+def _groups(picture: LabelledPhoto, plate: LabelledPlate) -> Iterable[str]:
     yield "all"
     yield "bridge" if picture.file.startswith("hkb_") else "varied"
     yield "two rows" if plate.rows == 2 else "one row"
     yield plate.colour
 
 
-def _count_asked(report: Report, picture: Picture, claims: Sequence[Detection]) -> None:
+def _count_found(report: Report, picture: LabelledPhoto, claims: Sequence[Detection]) -> None:
     for plate in picture.plates:
         if plate.label != HONG_KONG or not plate.text:
             continue
-        near = [d for d in claims if iou(d.quad.bounds(), bounds(plate)) >= 0.5]
+        near = [d for d in claims if box_iou(d.quad.bounds(), bounds(plate)) >= 0.5]
         error = _corner_error(near[0], plate) if near else None
         if error is None:
             report.missed.append((picture.file, plate.text))
@@ -135,14 +135,14 @@ def _corner_error(detection: Detection, plate: LabelledPlate) -> float:
     return float(distances.mean() / plate_size(plate.quad)[1])
 
 
-def _count_wrong(report: Report, picture: Picture, claims: Sequence[Detection]) -> None:
+def _count_false(report: Report, picture: LabelledPhoto, claims: Sequence[Detection]) -> None:
     home = [bounds(plate) for plate in picture.plates if plate.label == HONG_KONG]
     every = [bounds(plate) for plate in picture.plates]
     for claim in claims:
         box = claim.quad.bounds()
-        if any(iou(box, other) >= 0.1 for other in home):
+        if any(box_iou(box, other) >= 0.1 for other in home):
             continue
-        on_any = any(iou(box, other) >= 0.1 for other in every)
+        on_any = any(box_iou(box, other) >= 0.1 for other in every)
         if picture.country == "HK" or not on_any:
             report.false.append((picture.file, claim))
         else:
@@ -182,7 +182,7 @@ def main() -> None:
     cli.add_argument("--misses", action="store_true", help="also list what was missed, by file")
     options = cli.parse_args()
     detector = open_detector(options.bundle, options.runtime, options.threshold)
-    report = measure(read_album(options.folder), detector.detect)
+    report = evaluate(read_dataset(options.folder), detector.detect)
     if options.json:
         print(json.dumps(report.figures()))
     else:

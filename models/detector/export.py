@@ -17,7 +17,7 @@ from hkplates.recognition.bundles.bundle import CONFIG as CONFIG_NAME
 from hkplates.recognition.bundles.bundle import FORMAT, REFINER, hash_of, open_bundle
 from hkplates.recognition.calibration import Certainty
 from hkplates.recognition.detection.heatmap import STRIDE
-from models.detector.calibrate import settle
+from models.detector.calibrate import calibrate
 from models.detector.evaluate import BUNDLE
 from models.detector.targets import CLASSES
 from models.detector.train import CONFIG, read_config, read_data
@@ -81,9 +81,9 @@ def _write_models(out: Path, bundle: Path) -> None:
     network = build_network()
     network.load_weights(out / "averaged.weights.h5")
     serving = ServingDetector(network)
-    (bundle / "model.tflite").write_bytes(convert(serving.answer, (1, 480, 640, 3)))
+    (bundle / "model.tflite").write_bytes(convert(serving.forward, (1, 480, 640, 3)))
     # A SavedModel of the inference graph alone: constants inside, any size, no training state.
-    frozen = freeze(serving.answer, (None, None, None, 3))
+    frozen = freeze(serving.forward, (None, None, None, 3))
     module = tf.Module()
     signature = [tf.TensorSpec((None, None, None, 3), tf.uint8, name="photos")]
 
@@ -107,7 +107,7 @@ def main() -> None:
     config = read_config(options.config)
     export(options.out, options.bundle, config, options.threshold or FALLBACK_THRESHOLD)
     if options.data and options.threshold is None:
-        certainty, threshold = settle(options.bundle, read_data(options.data, config)[1])
+        certainty, threshold = calibrate(options.bundle, read_data(options.data, config)[1])
         state = json.loads((options.out / "state.json").read_text(encoding="utf-8"))
         write_config(options.bundle, config, threshold, state, certainty)
     opened = open_bundle(options.bundle)

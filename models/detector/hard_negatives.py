@@ -5,25 +5,25 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from hkplates.recognition.types import Detection, Photo
-from models.detector.augmentation import Spot
-from models.detector.dataset import Picture
+from models.detector.augmentation import HardNegative
+from models.detector.dataset import LabelledPhoto
 
-LEAST_FALSE = 0.15  # score from which a false peak is worth showing again
+MIN_FALSE_SCORE = 0.15  # score from which a false peak is worth showing again
 
 
-def find_spots(
+def mine_hard_negatives(
     detect: Callable[[Photo], list[Detection]],
-    pictures: Sequence[Picture],
+    photos: Sequence[LabelledPhoto],
     rng: np.random.Generator,
-    most: int = 450,
-) -> list[Spot]:
+    max_photos: int = 450,
+) -> list[HardNegative]:
     """Places that the detector takes for a Hong Kong plate and that are none.
 
     Small ones are left alone: far plates are not all labelled.
     """
     spots = []
-    for number in rng.permutation(len(pictures))[:most]:
-        picture = pictures[number]
+    for number in rng.permutation(len(photos))[:max_photos]:
+        picture = photos[number]
         labelled = [plate.quad for plate in picture.plates]
         for found in detect(picture.pixels):
             box = found.quad.bounds()
@@ -31,5 +31,7 @@ def find_spots(
             reach = max(box.width, 10)
             alone = all(np.abs(quad.mean(0) - centre).max() > reach for quad in labelled)
             if found.region == "HK" and alone and box.height > 9 and box.width > 24:
-                spots.append(Spot(picture.file, float(centre[0]), float(centre[1]), box.width))
+                spots.append(
+                    HardNegative(picture.file, float(centre[0]), float(centre[1]), box.width)
+                )
     return spots

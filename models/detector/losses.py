@@ -4,21 +4,23 @@ import tensorflow as tf
 
 from models.detector.network import OFFSET_SCALE
 
-CORNER_SHARE = 4.0  # of the loss; reading suffers more from loose corners than from a cool peak
+CORNER_LOSS_WEIGHT = (
+    4.0  # of the loss; reading suffers more from loose corners than from a cool peak
+)
 BETA = 0.06  # heights of a plate; below it corner errors count squared
 
 
-def heat_loss(logits: tf.Tensor, heat: tf.Tensor, care: tf.Tensor) -> tf.Tensor:
+def heatmap_loss(logits: tf.Tensor, heatmap: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
     """Focal loss for centres (Zhou and others, Objects as Points, 2019), per plate.
 
     Cells of warmth 1 are centres; near them the punishment for warmth fades with (1 - heat)^4.
     """
     log_yes, log_no = -tf.nn.softplus(-logits), -tf.nn.softplus(logits)
     yes = tf.exp(log_yes)
-    centre = tf.cast(heat > 0.999, tf.float32)
+    centre = tf.cast(heatmap > 0.999, tf.float32)
     right = centre * (1 - yes) ** 2 * log_yes
-    wrong = (1 - centre) * (1 - heat) ** 4 * yes**2 * log_no
-    return -tf.reduce_sum(care * (right + wrong)) / tf.maximum(tf.reduce_sum(centre), 4.0)
+    wrong = (1 - centre) * (1 - heatmap) ** 4 * yes**2 * log_no
+    return -tf.reduce_sum(mask * (right + wrong)) / tf.maximum(tf.reduce_sum(centre), 4.0)
 
 
 def corner_loss(outputs: tf.Tensor, corners: tf.Tensor, weight: tf.Tensor) -> tf.Tensor:
@@ -33,9 +35,9 @@ def corner_loss(outputs: tf.Tensor, corners: tf.Tensor, weight: tf.Tensor) -> tf
 
 
 def total_loss(
-    outputs: tf.Tensor, heat: tf.Tensor, care: tf.Tensor, corners: tf.Tensor, weight: tf.Tensor
+    outputs: tf.Tensor, heatmap: tf.Tensor, mask: tf.Tensor, corners: tf.Tensor, weight: tf.Tensor
 ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
     """(total, heat, corners)."""
-    about_heat = heat_loss(outputs[..., :2], heat, care)
+    about_heat = heatmap_loss(outputs[..., :2], heatmap, mask)
     about_corners = corner_loss(outputs[..., 2:], corners, weight)
-    return about_heat + CORNER_SHARE * about_corners, about_heat, about_corners
+    return about_heat + CORNER_LOSS_WEIGHT * about_corners, about_heat, about_corners

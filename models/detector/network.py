@@ -29,7 +29,7 @@ def build_network(
     far = _residual(far, deep)
     far = _residual(far, deep, dilation=2)
     far = DepthToSpace()(layers.Conv2D(4 * middle, 1, use_bias=False)(far))
-    both = layers.ReLU()(_normalised(layers.Add()([near, far])))
+    both = layers.ReLU()(_batch_norm(layers.Add()([near, far])))
     both = _block(both, 64)
     # Rare plates: start near "no plate anywhere", or the first steps are spent on saying so.
     start = keras.initializers.Constant([-4.0] * 2 + [0.0] * 8)
@@ -44,27 +44,27 @@ class ServingDetector(tf.Module):
         super().__init__()
         self.network = network
 
-    def answer(self, photos: tf.Tensor) -> tf.Tensor:
+    def forward(self, photos: tf.Tensor) -> tf.Tensor:
         """(n, H, W, 3) uint8 to (n, H/8, W/8, 10): two warmths 0..1, four x, y from the cell."""
-        out = self.network(scaled(photos), training=False)
+        out = self.network(scale_pixels(photos), training=False)
         return tf.concat([tf.sigmoid(out[..., :2]), out[..., 2:] * OFFSET_SCALE], -1)
 
 
-def scaled(photos: tf.Tensor) -> tf.Tensor:
+def scale_pixels(photos: tf.Tensor) -> tf.Tensor:
     """Bytes to -1..1."""
     return tf.cast(photos, tf.float32) / 127.5 - 1.0
 
 
-def _normalised(x: tf.Tensor) -> tf.Tensor:
+def _batch_norm(x: tf.Tensor) -> tf.Tensor:
     return layers.BatchNormalization(momentum=0.98)(x)
 
 
 def _block(x: tf.Tensor, channels: int, stride: int = 1, dilation: int = 1) -> tf.Tensor:
     x = layers.Conv2D(channels, 3, stride, "same", dilation_rate=dilation, use_bias=False)(x)
-    return layers.ReLU()(_normalised(x))
+    return layers.ReLU()(_batch_norm(x))
 
 
 def _residual(x: tf.Tensor, channels: int, dilation: int = 1) -> tf.Tensor:
     y = _block(x, channels, dilation=dilation)
     y = layers.Conv2D(channels, 3, 1, "same", dilation_rate=dilation, use_bias=False)(y)
-    return layers.ReLU()(layers.Add()([x, _normalised(y)]))
+    return layers.ReLU()(layers.Add()([x, _batch_norm(y)]))

@@ -14,7 +14,7 @@ from models.detector.dataset import UNCERTAIN, LabelledPlate
 
 STRIDE = 8
 CLASSES = ("hong_kong", "other")
-SMALLEST_WIDTH = 13.0  # pixels in the view; below it nobody could say what a plate is
+MIN_PLATE_WIDTH = 13.0  # pixels in the view; below it nobody could say what a plate is
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,8 +25,8 @@ class Targets:
     divided by the plate's height in pixels, since an error matters by its share of the height.
     """
 
-    heat: np.ndarray
-    care: np.ndarray
+    heatmap: np.ndarray
+    mask: np.ndarray
     corners: np.ndarray
     weight: np.ndarray
 
@@ -61,21 +61,21 @@ def _add(targets: Targets, plate: LabelledPlate, size: int) -> None:
     across = (middles - centre[0]) / max(width * 0.11, STRIDE * 0.6)
     down = (middles - centre[1]) / max(height * 0.17, STRIDE * 0.6)
     warmth = np.exp(-0.5 * (down[:, None] ** 2 + across[None] ** 2))
-    if width < SMALLEST_WIDTH or plate.label == UNCERTAIN:
-        targets.care[warmth > 0.1] = 0
+    if width < MIN_PLATE_WIDTH or plate.label == UNCERTAIN:
+        targets.mask[warmth > 0.1] = 0
         return
     row, column = (min(int(v // STRIDE), len(middles) - 1) for v in centre[::-1])
     warmth[row, column] = 1
-    channel = targets.heat[..., plate.label]
+    channel = targets.heatmap[..., plate.label]
     np.maximum(channel, warmth, out=channel)
     _add_corners(targets, plate, warmth, middles, height)
 
 
 def _add_corners(
-    targets: Targets, plate: LabelledPlate, warmth: np.ndarray, middles: np.ndarray, height: float
+    targets: Targets, plate: LabelledPlate, heat: np.ndarray, middles: np.ndarray, height: float
 ) -> None:
     """Cells warmer for this plate than for any before it learn this plate's corners."""
-    weight = np.where(warmth > 0.25, warmth, 0) / max(height, 4.0)
+    weight = np.where(heat > 0.25, heat, 0) / max(height, 4.0)
     weight *= 1.0 if plate.exact else 0.15  # an upright box is a poor guess at slanted corners
     mine = weight > targets.weight
     rows, columns = np.nonzero(mine)

@@ -26,12 +26,19 @@ from hkplates.recognition.bundles.bundle import open_bundle
 from hkplates.recognition.detection.detector import NetworkDetector
 from hkplates.recognition.types import Photo
 from models.detector.augmentation import Mixture, ViewMaker
-from models.detector.batches import SPOTS, Batch, Feed, write_spots
+from models.detector.batches import HARD_NEGATIVES, Batch, BatchLoader, write_hard_negatives
 from models.detector.curves import draw_training
-from models.detector.dataset import HONG_KONG, OTHER, LabelledPlate, Picture, read_album, split
-from models.detector.evaluate import measure
-from models.detector.hard_negatives import LEAST_FALSE, find_spots
-from models.synthesis.fonts import Faces
+from models.detector.dataset import (
+    HONG_KONG,
+    OTHER,
+    LabelledPhoto,
+    LabelledPlate,
+    read_dataset,
+    split,
+)
+from models.detector.evaluate import evaluate
+from models.detector.hard_negatives import MIN_FALSE_SCORE, mine_hard_negatives
+from models.synthesis.fonts import FontLibrary
 from models.synthesis.samples import sample
 
 CONFIG = Path(__file__).parent / "config.yaml"
@@ -70,10 +77,10 @@ class Training:
         import tensorflow as tf
 
         from models.detector.losses import total_loss
-        from models.detector.network import ServingDetector, build_network, scaled
+        from models.detector.network import ServingDetector, build_network, scale_pixels
 
         keras.utils.set_random_seed(config["seed"])
-        self._tf, self._loss, self._scaled = tf, total_loss, scaled
+        self._tf, self._loss, self._scale_pixels = tf, total_loss, scale_pixels
         self.out, self.config, self.progress = out, config, progress
         self.network, self.averaged = build_network(), build_network()
         self.averaged.set_weights(self.network.get_weights())
@@ -85,8 +92,8 @@ class Training:
             network=self.network, averaged=self.averaged, optimizer=self._optimizer
         )
         self._step = tf.function(self._one_step, reduce_retracing=True)
-        self._answer = tf.function(
-            ServingDetector(self.averaged).answer,
+        self._forward = tf.function(
+            ServingDetector(self.averaged).forward,
             input_signature=[tf.TensorSpec([1, None, None, 3], tf.uint8)],
         )
 
@@ -102,7 +109,7 @@ class Training:
 
     def _one_step(self, keep: Any, pixels: Any, *targets: Any) -> Any:
         with self._tf.GradientTape() as tape:
-            outputs = self.network(self._scaled(pixels), training=True)
+            outputs = self.network(self._scale_pixels(pixels), training=True)
             losses = self._loss(outputs, *targets)
         weights = self.network.trainable_variables
         self._optimizer.apply(tape.gradient(losses[0], weights), weights)
@@ -110,16 +117,16 @@ class Training:
             mean.assign(keep * mean + (1 - keep) * now)
         return losses
 
-    def answer(self, photo: Photo) -> np.ndarray:
+    def forward(self, photo: Photo) -> np.ndarray:
         """What the averaged weights say about a fitted photograph."""
-        return self._answer(self._tf.constant(photo[None])).numpy()[0]
+        return self._forward(self._tf.constant(photo[None])).numpy()[0]
 
     def detector(self, threshold: float) -> NetworkDetector:
         """A detector of the averaged weights."""
         inputs = [tuple(size) for size in self.config["inputs"]]
-        return NetworkDetector(self.answer, inputs, threshold)
+        return NetworkDetector(self.forward, inputs, threshold)
 
-    def start_with(self, bundle: Path) -> None:
+    def warm_start(self, bundle: Path) -> None:
         """Begin with a bundle's weights."""
         from models.detector.warm_start import load_bundle
 
@@ -161,58 +168,61 @@ def data_folders(data: Path) -> tuple[Path, Path, Path]:
     return photos, root / "backgrounds", root / "fonts"
 
 
-def read_data(data: Path, config: Options) -> tuple[list[Picture], list[Picture]]:
+def read_data(data: Path, config: Options) -> tuple[list[LabelledPhoto], list[LabelledPhoto]]:
     """(pictures to learn from, pictures held back)."""
     photos, backgrounds, _ = data_folders(data)
-    learn, held = split(read_album(photos), config["held_back"])
+    learn, held = split(read_dataset(photos), config["held_back"])
     if backgrounds.is_dir():
-        learn += read_album(backgrounds)
+        learn += read_dataset(backgrounds)
     return learn, held
 
 
-def draw_pictures(count: int, seed: int) -> list[Picture]:
+def draw_photos(count: int, seed: int) -> list[LabelledPhoto]:
     """Drawn street scenes beside the photographs, so that the samples of `make demo` are found."""
-    pictures, faces = [], Faces()
+    pictures, faces = [], FontLibrary()
     for number in range(count):
         scene = sample(number, seed, faces)
         plates = tuple(
             LabelledPlate(p.quad, HONG_KONG if p.plate.region == "HK" else OTHER, True)
             for p in scene.plates
         )
-        pictures.append(Picture(f"drawn-{number}", "HK", scene.pixels, plates))
+        pictures.append(LabelledPhoto(f"drawn-{number}", "HK", scene.pixels, plates))
     return pictures
 
 
 def train(
-    training: Training, feed: Feed, learn: Sequence[Picture], held: Sequence[Picture]
+    training: Training,
+    loader: BatchLoader,
+    photos: Sequence[LabelledPhoto],
+    held: Sequence[LabelledPhoto],
 ) -> None:
     """Until the progress is done; a checkpoint and a line of figures every few minutes."""
     config, progress = training.config, training.progress
     rng = np.random.default_rng(config["seed"])
     history: list[tuple[float, ...]] = []
     last = saved = time.monotonic()
-    for batch in feed.batches(config["batch"]):
+    for batch in loader.batches(config["batch"]):
         history.append(training.step(batch))
         now = time.monotonic()
         progress.spent += now - last
         last = now
         if progress.step % config["report_steps"] == 0:
-            _say(training, history)
+            _log_progress(training, history)
         if progress.share >= 1:
             break
         if now - saved > config["checkpoint_minutes"] * 60:
-            _check(training, held)
+            _save_and_evaluate(training, held)
             saved = last = time.monotonic()
         if progress.mined < sum(progress.share >= at for at in config["mine_at"]):
             progress.mined += 1
-            spots = find_spots(training.detector(LEAST_FALSE).detect, learn, rng)
-            write_spots(training.out / SPOTS, spots)
+            spots = mine_hard_negatives(training.detector(MIN_FALSE_SCORE).detect, photos, rng)
+            write_hard_negatives(training.out / HARD_NEGATIVES, spots)
             print(f"mined {len(spots)} false peaks", flush=True)
             last = time.monotonic()
-    _check(training, held)
+    _save_and_evaluate(training, held)
 
 
-def _say(training: Training, history: list[tuple[float, ...]]) -> None:
+def _log_progress(training: Training, history: list[tuple[float, ...]]) -> None:
     progress, config = training.progress, training.config
     total, heat, corners = np.mean(history[-config["report_steps"] :], axis=0)
     views = progress.step * config["batch"]
@@ -222,21 +232,23 @@ def _say(training: Training, history: list[tuple[float, ...]]) -> None:
         f"corners {corners:.4f}  rate {progress.rate(config):.2e}",
         flush=True,
     )
-    append(training.out / "losses.jsonl", {"step": progress.step, "loss": round(float(total), 5)})
+    append_json_line(
+        training.out / "losses.jsonl", {"step": progress.step, "loss": round(float(total), 5)}
+    )
 
 
-def append(path: Path, record: Options) -> None:
+def append_json_line(path: Path, record: Options) -> None:
     """One more line of JSON."""
     with path.open("a", encoding="utf-8") as lines:
         lines.write(json.dumps(record) + "\n")
 
 
-def _check(training: Training, held: Sequence[Picture]) -> None:
+def _save_and_evaluate(training: Training, held: Sequence[LabelledPhoto]) -> None:
     """Save; measure on what was held back; draw the curves."""
     training.save()
-    figures = measure(held, training.detector(0.4).detect).figures()
+    figures = evaluate(held, training.detector(0.4).detect).figures()
     record = {"step": training.progress.step, "minutes": training.progress.spent / 60, **figures}
-    append(training.out / "history.jsonl", record)
+    append_json_line(training.out / "history.jsonl", record)
     draw_training(training.out)
     if not held:
         return
@@ -273,16 +285,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if options.start:
         config["rate"] = config["rate_after_start"]
     learn, held = read_data(options.data, config)
-    learn += draw_pictures(config["drawn_scenes"], config["seed"])
+    learn += draw_photos(config["drawn_scenes"], config["seed"])
     fonts = [*options.fonts, *(f for f in data_folders(options.data)[2:] if f.is_dir())]
     maker = ViewMaker(learn, fonts, config["view"], Mixture(**config["mixture"]))
     options.out.mkdir(parents=True, exist_ok=True)
-    with Feed.of(maker, config, options.out) as feed:
+    with BatchLoader.running(maker, config, options.out) as feed:
         training = Training(options.out, config, Progress(options.minutes, options.steps))
         if training.resume():
             print(f"resumed at step {training.progress.step}", flush=True)
         elif options.start:
-            training.start_with(options.start)
+            training.warm_start(options.start)
         try:
             train(training, feed, learn, held)
         except KeyboardInterrupt:

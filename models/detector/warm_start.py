@@ -14,22 +14,22 @@ def load_bundle(network: keras.Model, bundle: Path) -> None:
     Raises:
         ValueError: where the SavedModel is of another network.
     """
-    constants = _constants(bundle / "saved_model")
+    constants = _frozen_weights(bundle / "saved_model")
     convolutions = [value for name, value in constants if "batch_norm" not in name]
     # Of each normalisation the graph has deviation, scale, shift and mean, in this order.
     norms = iter([value for name, value in constants if "batch_norm" in name])
     plain = iter(convolutions)
-    for layer in sorted(network.layers, key=_place):
+    for layer in sorted(network.layers, key=_creation_order):
         if isinstance(layer, keras.layers.BatchNormalization):
             variance, gamma, beta, mean = (next(norms, None) for _ in range(4))
-            _set(layer, [gamma, beta, mean, variance])
+            _set_weights(layer, [gamma, beta, mean, variance])
         elif isinstance(layer, keras.layers.Conv2D):
-            _set(layer, [next(plain, None) for _ in layer.weights])
+            _set_weights(layer, [next(plain, None) for _ in layer.weights])
     if next(norms, None) is not None or next(plain, None) is not None:
         raise ValueError(f"{bundle} holds more weights than {network.name} has.")
 
 
-def _constants(folder: Path) -> list[tuple[str, np.ndarray]]:
+def _frozen_weights(folder: Path) -> list[tuple[str, np.ndarray]]:
     """What were variables before the graph was frozen, in the order of the graph."""
     import tensorflow as tf
 
@@ -42,13 +42,13 @@ def _constants(folder: Path) -> list[tuple[str, np.ndarray]]:
     ]
 
 
-def _place(layer: Any) -> tuple[bool, int]:
+def _creation_order(layer: Any) -> tuple[bool, int]:
     """Layers in the order they were made; the last one has a name of its own."""
     number = re.search(r"_(\d+)$", layer.name)
     return layer.name == "answers", int(number.group(1)) if number else 0
 
 
-def _set(layer: Any, weights: list[np.ndarray | None]) -> None:
+def _set_weights(layer: Any, weights: list[np.ndarray | None]) -> None:
     shapes = [None if value is None else value.shape for value in weights]
     expected = [tuple(weight.shape) for weight in layer.weights]
     if shapes != expected:

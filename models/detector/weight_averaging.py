@@ -14,7 +14,7 @@ from pathlib import Path
 from hkplates.recognition.bundles.bundle import open_bundle
 
 
-def average(old: Path, new: Path, share: float, out: Path) -> None:
+def average_bundles(old: Path, new: Path, share: float, out: Path) -> None:
     """Write to `out` what `export` reads: `share` of the new weights, the rest of the old ones."""
     from models.detector.network import build_network
     from models.detector.warm_start import load_bundle
@@ -45,7 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = cli.parse_args(arguments)
     if not 0 <= options.share <= 1:
         cli.error(f"expected --share from 0 to 1, got {options.share}")
-    average(options.old, options.new, options.share, options.out)
+    average_bundles(options.old, options.new, options.share, options.out)
     print(f"{options.out}: now `python -m models.detector.export --out {options.out} ...`")
 
 

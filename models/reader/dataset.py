@@ -14,8 +14,8 @@ from models.reader.network import BLANK, HEIGHT, SLOTS, SYMBOLS, WIDTH
 from models.reader.photo_crops import HeldOut, RealPlate
 from models.reader.text_rendering import Label
 from models.synthesis.distractors import draw_macau, draw_mainland
-from models.synthesis.fonts import Faces
-from models.synthesis.marks import draw_registration
+from models.synthesis.fonts import FontLibrary
+from models.synthesis.marks import draw_mark
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -62,7 +62,7 @@ class Samples:
         """
         self._blur = blur
         self._rng = np.random.default_rng(seed)
-        self._faces = Faces(fonts)
+        self._faces = FontLibrary(fonts)
         plates = [p for p in real.hong_kong(data / "train") if p.label not in held]
         self._real = plates + [p for p in plates if p.varied] * 2  # they are few and differ most
         self._others = real.others(data / "train")
@@ -93,7 +93,7 @@ class Samples:
         """A drawn plate as pixels of a gray photograph, its shaken corners, and its label."""
         rng = self._rng
         chosen = rng.random() < mixture.personalised
-        registration = lettering.personalised(rng) if chosen else draw_registration(rng)
+        registration = lettering.personalised(rng) if chosen else draw_mark(rng)
         drawing = lettering.draw(rng, self._faces, registration, self._patch())
         rows = drawing.label.rows
         pixels, corners = camera.photograph(

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from models.synthesis.fonts import Face, Faces, Mask
-from models.synthesis.marks import LETTERS, WORDS, Registration, letters, number
+from models.synthesis.fonts import Font, FontLibrary, Mask
+from models.synthesis.marks import LETTERS, WORDS, PrintedMark, letters, number
 
 ONE_ROW_HEIGHT = 64
 TWO_ROW_HEIGHT = 104
@@ -41,7 +41,7 @@ class Drawing:
     label: Label
 
 
-def personalised(rng: np.random.Generator) -> Registration:
+def personalised(rng: np.random.Generator) -> PrintedMark:
     """A mark of somebody's choice: syllables, words, repeats, and anything else of 1 to 8."""
     kind = rng.random()
     if kind < 0.3:
@@ -54,7 +54,7 @@ def personalised(rng: np.random.Generator) -> Registration:
         alphabet = LETTERS + "IO" + ("0123456789" if rng.random() < 0.5 else "")
         text = letters(rng, int(rng.integers(1, 9)), alphabet)
     text = text.replace("Q", "K")[:8]
-    return Registration(_groups(rng, text), "personalised")
+    return PrintedMark(_groups(rng, text), "personalised")
 
 
 def _syllables(rng: np.random.Generator, length: int) -> str:
@@ -86,7 +86,10 @@ def _groups(rng: np.random.Generator, text: str) -> tuple[str, ...]:
 
 
 def draw(
-    rng: np.random.Generator, faces: Faces, registration: Registration, surroundings: np.ndarray
+    rng: np.random.Generator,
+    faces: FontLibrary,
+    registration: PrintedMark,
+    surroundings: np.ndarray,
 ) -> Drawing:
     """A plate of the registration among `surroundings`, gray pixels of any size."""
     lines = _lines(rng, registration)
@@ -99,7 +102,7 @@ def draw(
     return _mount(rng, plate, surroundings, label)
 
 
-def _lines(rng: np.random.Generator, registration: Registration) -> tuple[str, ...]:
+def _lines(rng: np.random.Generator, registration: PrintedMark) -> tuple[str, ...]:
     text, groups = registration.text, registration.groups
     if len(text) < 3 or (len(groups) == 1 and len(text) < 5) or rng.random() < 0.55:
         return (" ".join(groups),)
@@ -140,7 +143,7 @@ def _style(rng: np.random.Generator, rows: int) -> _Style:
 
 
 def _ink(
-    rng: np.random.Generator, face: Face, lines: tuple[str, ...], height: int, width: int
+    rng: np.random.Generator, face: Font, lines: tuple[str, ...], height: int, width: int
 ) -> Mask:
     style = _style(rng, len(lines))
     ink = np.zeros((height, width), np.uint8)
@@ -169,7 +172,7 @@ def _stamp(ink: Mask, row: Mask, top: int, left: int) -> None:
     np.maximum(area, row[first - top : first - top + area.shape[0]], out=area)
 
 
-def _row(face: Face, text: str, height: int, style: _Style) -> Mask:
+def _row(face: Font, text: str, height: int, style: _Style) -> Mask:
     pieces: list[Mask] = []
     space = np.zeros((height, max(1, round(height * style.gap))), np.uint8)
     for character in text:
@@ -180,7 +183,7 @@ def _row(face: Face, text: str, height: int, style: _Style) -> Mask:
     return np.hstack(pieces[:-1])
 
 
-def _character(face: Face, character: str, height: int, style: _Style) -> Mask:
+def _character(face: Font, character: str, height: int, style: _Style) -> Mask:
     if character == "1" and style.bare_one:
         bar = max(2, round(height * style.stroke * style.stretch))
         return np.full((height, bar), 255, np.uint8)
@@ -198,7 +201,7 @@ def _weigh(rng: np.random.Generator, ink: Mask) -> Mask:
     return ink
 
 
-def _paint(rng: np.random.Generator, faces: Faces, ink: Mask) -> np.ndarray:
+def _paint(rng: np.random.Generator, faces: FontLibrary, ink: Mask) -> np.ndarray:
     height, width = ink.shape
     ground, dark = rng.uniform(140, 255), rng.uniform(5, 90)
     alpha = ink.astype(np.float32) * np.float32(1 / 255)
@@ -245,7 +248,9 @@ def _screw(rng: np.random.Generator, plate: np.ndarray, ink: Mask) -> None:
     cv2.circle(plate, centre, radius, float(rng.uniform(20, 255)), -1, cv2.LINE_AA)
 
 
-def _makers_mark(rng: np.random.Generator, faces: Faces, plate: np.ndarray, dark: float) -> None:
+def _makers_mark(
+    rng: np.random.Generator, faces: FontLibrary, plate: np.ndarray, dark: float
+) -> None:
     """A badge at the plate's edge or small print along its foot."""
     height, width = plate.shape
     if rng.random() < 0.4:

@@ -15,7 +15,7 @@ from typing import Any
 from hkplates.recognition.bundles.bundle import CONFIG as CONFIG_NAME
 from hkplates.recognition.bundles.bundle import REFINER, hash_of, open_bundle
 from hkplates.recognition.detection.refiner import HEIGHT, KINDS, WIDTH
-from models.detector.calibrate import settle
+from models.detector.calibrate import calibrate
 from models.detector.evaluate import BUNDLE
 from models.detector.train import read_config, read_data
 from models.litert import convert
@@ -27,7 +27,7 @@ def export(out: Path, bundle: Path, config: dict[str, Any]) -> None:
     """Write the averaged weights in `out` into the bundle, and name them in its config."""
     network = build_network()
     network.load_weights(out / "averaged.weights.h5")
-    converted = convert(ServingRefiner(network).answer, (1, HEIGHT, WIDTH, 3))
+    converted = convert(ServingRefiner(network).forward, (1, HEIGHT, WIDTH, 3))
     state = json.loads((out / "state.json").read_text(encoding="utf-8"))
     about = {
         "input": "uint8 (1, height, width, 3) RGB: a plate cut out along its corners; all scaling "
@@ -40,10 +40,10 @@ def export(out: Path, bundle: Path, config: dict[str, Any]) -> None:
         "minutes": round(state["seconds"] / 60, 1),
     }
     (bundle / REFINER).write_bytes(converted)
-    _change(bundle, {"refiner": about, "belief": None})
+    _update_config(bundle, {"refiner": about, "belief": None})
 
 
-def _change(bundle: Path, values: dict[str, Any]) -> None:
+def _update_config(bundle: Path, values: dict[str, Any]) -> None:
     """Change config.json, and write the hash of the refiner into it."""
     path = bundle / CONFIG_NAME
     described = {**json.loads(path.read_text(encoding="utf-8")), **values}
@@ -61,9 +61,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = cli.parse_args(arguments)
     config = read_config(options.config)
     export(options.out, options.bundle, config)
-    certainty, threshold = settle(options.bundle, read_data(options.data, config)[1])
+    certainty, threshold = calibrate(options.bundle, read_data(options.data, config)[1])
     weights = [certainty.warmth, certainty.lead, certainty.shift]
-    _change(options.bundle, {"certainty": weights, "threshold": threshold})
+    _update_config(options.bundle, {"certainty": weights, "threshold": threshold})
     opened = open_bundle(options.bundle)
     print(f"{options.bundle}: certainty {weights}, threshold {threshold}, {opened.sha256}")
     print("Next: python -m models.score_fusion, once there is a reader")

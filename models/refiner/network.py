@@ -6,20 +6,20 @@ from keras import layers
 
 from hkplates.recognition.detection.refiner import HEIGHT, KINDS, WIDTH
 
-MOVE_SCALE = 8.0  # pixels of the input per unit of a corner output, so that outputs stay near one
+OFFSET_SCALE = 8.0  # pixels of the input per unit of a corner output, so that outputs stay near one
 
 
 def build_network() -> keras.Model:
     """RGB in -1..1, (n, HEIGHT, WIDTH, 3), to (n, 8 + kinds): corners' moves, then logits."""
     picture = keras.Input((HEIGHT, WIDTH, 3), name="picture")
-    x = _convolved(picture, 24, kernel=5, strides=2)
-    x = _convolved(x, 40, strides=2)
-    x = _convolved(x, 72, strides=2)
+    x = _conv_block(picture, 24, kernel=5, strides=2)
+    x = _conv_block(x, 40, strides=2)
+    x = _conv_block(x, 72, strides=2)
     x = _residual(x, 72)
-    x = _convolved(x, 112, strides=2)
+    x = _conv_block(x, 112, strides=2)
     x = _residual(x, 112)
     # Where something stands must not be averaged away: all places stay, in fewer channels.
-    x = layers.Flatten()(_convolved(x, 32, kernel=1))
+    x = layers.Flatten()(_conv_block(x, 32, kernel=1))
     x = layers.Dense(160, use_bias=False)(x)
     x = layers.LeakyReLU(0.1)(layers.BatchNormalization(momentum=0.98)(x))
     x = layers.Dropout(0.1)(x)
@@ -33,23 +33,23 @@ class ServingRefiner(tf.Module):
         super().__init__()
         self.network = network
 
-    def answer(self, pixels: tf.Tensor) -> tf.Tensor:
+    def forward(self, pixels: tf.Tensor) -> tf.Tensor:
         """(n, HEIGHT, WIDTH, 3) uint8 to (n, 8 + kinds): x, y of four moves, then logits."""
-        out = self.network(scaled(pixels), training=False)
-        return tf.concat([out[:, :8] * MOVE_SCALE, out[:, 8:]], -1)
+        out = self.network(scale_pixels(pixels), training=False)
+        return tf.concat([out[:, :8] * OFFSET_SCALE, out[:, 8:]], -1)
 
 
-def scaled(pixels: tf.Tensor) -> tf.Tensor:
+def scale_pixels(pixels: tf.Tensor) -> tf.Tensor:
     """Bytes to -1..1."""
     return tf.cast(pixels, tf.float32) / 127.5 - 1.0
 
 
-def _convolved(x: tf.Tensor, channels: int, kernel: int = 3, strides: int = 1) -> tf.Tensor:
+def _conv_block(x: tf.Tensor, channels: int, kernel: int = 3, strides: int = 1) -> tf.Tensor:
     x = layers.Conv2D(channels, kernel, strides, "same", use_bias=False)(x)
     return layers.ReLU()(layers.BatchNormalization(momentum=0.98)(x))
 
 
 def _residual(x: tf.Tensor, channels: int) -> tf.Tensor:
-    y = _convolved(x, channels)
+    y = _conv_block(x, channels)
     y = layers.Conv2D(channels, 3, 1, "same", use_bias=False)(y)
     return layers.ReLU()(layers.Add()([x, layers.BatchNormalization(momentum=0.98)(y)]))

@@ -21,15 +21,21 @@ import cv2
 import numpy as np
 
 from models.detector.augmentation import Mixture, ViewMaker
-from models.detector.batches import SPOTS, write_spots
+from models.detector.batches import HARD_NEGATIVES, write_hard_negatives
 from models.detector.evaluate import BUNDLE
-from models.detector.hard_negatives import LEAST_FALSE, find_spots
-from models.detector.train import append, data_folders, draw_pictures, read_config, read_data
+from models.detector.hard_negatives import MIN_FALSE_SCORE, mine_hard_negatives
+from models.detector.train import (
+    append_json_line,
+    data_folders,
+    draw_photos,
+    read_config,
+    read_data,
+)
 from models.refiner.curves import draw_training
-from models.refiner.samples import Batch, Feed, Pool
+from models.refiner.samples import Batch, ReplayBuffer, ViewLoader
 
 CONFIG = Path(__file__).parent / "config.yaml"
-KIND_SHARE = 0.12  # of the loss that kinds are, where corners are one
+CLASS_LOSS_WEIGHT = 0.12  # of the loss that kinds are, where corners are one
 BETA = 0.05  # heights of a plate; below it corner errors count squared
 Options = dict[str, Any]
 
@@ -41,10 +47,10 @@ class Training:
         import keras
         import tensorflow as tf
 
-        from models.refiner.network import build_network, scaled
+        from models.refiner.network import build_network, scale_pixels
 
         keras.utils.set_random_seed(config["seed"])
-        self._tf, self._scaled, self._config, self.out = tf, scaled, config, out
+        self._tf, self._scale_pixels, self._config, self.out = tf, scale_pixels, config, out
         self.network, self.averaged = build_network(), build_network()
         self.averaged.set_weights(self.network.get_weights())
         self._optimizer = keras.optimizers.AdamW(
@@ -63,7 +69,7 @@ class Training:
         """0 at the start, 1 at the end."""
         return self.step * self._config["batch"] / self._config["samples"]
 
-    def learn(self, batch: Batch) -> tuple[float, ...]:
+    def step_on(self, batch: Batch) -> tuple[float, ...]:
         """One step; corners' mean error in heights, the loss of kinds, the share of them right."""
         config = self._config
         warm = min(1.0, (self.step + 1) / config["warm_up"])
@@ -78,12 +84,12 @@ class Training:
     def _one_step(self, keep: Any, pixels: Any, moves: Any, weight: Any, kinds: Any) -> Any:
         tf = self._tf
         with tf.GradientTape() as tape:
-            out = self.network(self._scaled(pixels), training=True)
+            out = self.network(self._scale_pixels(pixels), training=True)
             corners = self._corner_error(out[:, :8], moves, weight)
             about = tf.reduce_mean(
                 tf.nn.sparse_softmax_cross_entropy_with_logits(kinds, out[:, 8:])
             )
-            loss = corners + KIND_SHARE * about
+            loss = corners + CLASS_LOSS_WEIGHT * about
         weights = self.network.trainable_variables
         self._optimizer.apply(tape.gradient(loss, weights), weights)
         for mean, now in zip(self.averaged.weights, self.network.weights, strict=True):
@@ -93,10 +99,10 @@ class Training:
 
     def _corner_error(self, out: Any, moves: Any, weight: Any) -> Any:
         """Smooth absolute error in heights of the plate, over the parts that show one."""
-        from models.refiner.network import MOVE_SCALE
+        from models.refiner.network import OFFSET_SCALE
 
         tf = self._tf
-        error = tf.abs(tf.reshape(out, (-1, 4, 2)) * MOVE_SCALE - moves) * weight[:, None]
+        error = tf.abs(tf.reshape(out, (-1, 4, 2)) * OFFSET_SCALE - moves) * weight[:, None]
         smooth = tf.where(error < BETA, 0.5 * error**2 / BETA, error - 0.5 * BETA)
         plates = tf.reduce_sum(tf.cast(weight[:, 0] > 0, tf.float32))
         return tf.reduce_sum(smooth) / (8.0 * tf.maximum(plates, 1.0))
@@ -121,10 +127,10 @@ class Training:
         return True
 
 
-def train(training: Training, feed: Feed, config: Options) -> None:
+def train(training: Training, loader: ViewLoader, config: Options) -> None:
     """Until all samples are seen; a line of figures and a checkpoint now and then."""
-    pool = Pool(config, config["seed"] + training.step)
-    views = feed.views()
+    pool = ReplayBuffer(config, config["seed"] + training.step)
+    views = loader.views()
     for _ in range(config["fill"]):
         pool.add(next(views))
     figures: list[tuple[float, ...]] = []
@@ -132,11 +138,11 @@ def train(training: Training, feed: Feed, config: Options) -> None:
     while training.share < 1:
         for _ in range(config["views_a_batch"]):
             pool.add(next(views))
-        figures.append(training.learn(pool.batch(config["batch"])))
+        figures.append(training.step_on(pool.batch(config["batch"])))
         now = time.monotonic()
         training.seconds, last = training.seconds + now - last, now
         if training.step % config["report_steps"] == 0:
-            _say(training, config, figures)
+            _log_progress(training, config, figures)
             figures = []
         if now - saved > config["checkpoint_minutes"] * 60:
             training.save()
@@ -145,7 +151,9 @@ def train(training: Training, feed: Feed, config: Options) -> None:
     draw_training(training.out)
 
 
-def _say(training: Training, config: Options, figures: Sequence[tuple[float, ...]]) -> None:
+def _log_progress(
+    training: Training, config: Options, figures: Sequence[tuple[float, ...]]
+) -> None:
     corners, kinds, right = np.mean(figures, axis=0)
     samples = training.step * config["batch"]
     rate = samples / max(training.seconds, 1)
@@ -155,10 +163,10 @@ def _say(training: Training, config: Options, figures: Sequence[tuple[float, ...
         flush=True,
     )
     line = {"samples": samples, "corners": round(corners, 5), "kinds": round(kinds, 5)}
-    append(training.out / "log.jsonl", {**line, "right": round(right, 4)})
+    append_json_line(training.out / "log.jsonl", {**line, "right": round(right, 4)})
 
 
-def hard_spots(bundle: Path, learn: Sequence[Any], config: Options) -> list[Any]:
+def mine_with_bundle(bundle: Path, learn: Sequence[Any], config: Options) -> list[Any]:
     """What the detector takes for plates in the photographs it learned from, and is none."""
     from hkplates.recognition.bundles.bundle import REFINER, open_bundle
     from hkplates.recognition.detection.detector import LiteRTDetector
@@ -166,8 +174,8 @@ def hard_spots(bundle: Path, learn: Sequence[Any], config: Options) -> list[Any]
     opened = open_bundle(bundle)
     alone = {**opened.config, "files": {**opened.config["files"]}, "certainty": None}
     alone["files"].pop(REFINER, None)  # an older refiner's opinion is not asked
-    detector = LiteRTDetector(replace(opened, config=alone), LEAST_FALSE)
-    return find_spots(detector.detect, learn, np.random.default_rng(config["seed"]))
+    detector = LiteRTDetector(replace(opened, config=alone), MIN_FALSE_SCORE)
+    return mine_hard_negatives(detector.detect, learn, np.random.default_rng(config["seed"]))
 
 
 def steps_done(out: Path) -> int:
@@ -195,15 +203,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
     config = read_config(options.config)
     config["samples"] = options.samples or config["samples"]
     learn, _ = read_data(options.data, config)
-    learn += draw_pictures(config["drawn_scenes"], config["seed"])
+    learn += draw_photos(config["drawn_scenes"], config["seed"])
     options.out.mkdir(parents=True, exist_ok=True)
-    if not (options.out / SPOTS).exists():
-        write_spots(options.out / SPOTS, hard_spots(options.detector, learn, config))
+    if not (options.out / HARD_NEGATIVES).exists():
+        write_hard_negatives(
+            options.out / HARD_NEGATIVES, mine_with_bundle(options.detector, learn, config)
+        )
     fonts = [*options.fonts, *(f for f in data_folders(options.data)[2:] if f.is_dir())]
     maker = ViewMaker(learn, fonts, config["view"], Mixture(**config["mixture"]))
     # Other views after a pause, not the first ones once more.
     later = {**config, "seed": config["seed"] + steps_done(options.out)}
-    with Feed.of(maker, options.detector, later, options.out) as feed:
+    with ViewLoader.running(maker, options.detector, later, options.out) as feed:
         training = Training(options.out, config)
         if training.resume():
             print(f"resumed at step {training.step}", flush=True)

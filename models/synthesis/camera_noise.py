@@ -13,7 +13,7 @@ def degrade(picture: np.ndarray, rng: np.random.Generator, strength: float = 1.0
     elif rng.random() < 0.25 * strength:
         picture = cv2.GaussianBlur(picture, (0, 0), rng.uniform(0.4, 1.8))
     if rng.random() < 0.12 * strength:
-        picture = coarsen(picture, rng)
+        picture = lower_resolution(picture, rng)
     if rng.random() < 0.3 * strength:
         picture = add_noise(picture, rng)
     if rng.random() < 0.3 * strength:
@@ -44,7 +44,7 @@ def motion_blur(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return cv2.filter2D(picture, -1, kernel / kernel.sum())
 
 
-def coarsen(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def lower_resolution(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Down to a third to three quarters of the size and back: a picture of few pixels."""
     height, width = picture.shape[:2]
     factor = rng.uniform(0.35, 0.75)
@@ -53,13 +53,13 @@ def coarsen(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def add_noise(
-    picture: np.ndarray, rng: np.random.Generator, least: float = 3, most: float = 16
+    picture: np.ndarray, rng: np.random.Generator, min_level: float = 3, max_level: float = 16
 ) -> np.ndarray:
     """Grain of a sensor short of light, `least` to `most` of 255 levels."""
     height, width = picture.shape[:2]
     grain = rng.standard_normal((height // 2 + 1, width // 2 + 1, 3), np.float32)
     grain = cv2.resize(grain, (width, height), interpolation=cv2.INTER_LINEAR)
-    return np.clip(picture + grain * rng.uniform(least, most), 0, 255).astype(np.uint8)
+    return np.clip(picture + grain * rng.uniform(min_level, max_level), 0, 255).astype(np.uint8)
 
 
 def compress(picture: np.ndarray, quality: int) -> np.ndarray:

@@ -10,7 +10,7 @@ from typing import Literal
 
 import numpy as np
 
-from models.synthesis.fonts import Faces
+from models.synthesis.fonts import FontLibrary
 from models.synthesis.layers import Layer
 
 Kind = Literal["saloon", "van", "taxi", "minibus"]
@@ -40,7 +40,7 @@ class Car:
     kind: Kind
 
 
-def draw_car(rng: np.random.Generator, faces: Faces, kind: Kind, *, rear: bool) -> Car:
+def draw_car(rng: np.random.Generator, faces: FontLibrary, kind: Kind, *, rear: bool) -> Car:
     """A car in a colour of chance (taxis and minibuses in their own)."""
     height = {"saloon": 0.8, "taxi": 0.86, "van": 1.02, "minibus": 1.18}[kind]
     layer = Layer.empty(1.3, height + 0.04, UNIT)
@@ -63,7 +63,7 @@ def _paint(rng: np.random.Generator, kind: Kind) -> tuple[float, float, float]:
     return own.get(kind) or PAINTS[rng.integers(len(PAINTS))]
 
 
-def _times(colour: Sequence[float], factor: float) -> tuple[float, ...]:
+def _scaled_colour(colour: Sequence[float], factor: float) -> tuple[float, ...]:
     return tuple(float(np.clip(c * factor + (factor - 1) * 12, 0, 255)) for c in colour)
 
 
@@ -76,10 +76,10 @@ def _cabin(
     roof = {"taxi": (188, 190, 192), "minibus": RED}.get(kind, tuple(paint))
     outline = [(wide, 0.42), (wide - lean, top - 0.03), (wide - lean - 0.03, top)]
     shape = outline + [(-x, y) for x, y in reversed(outline)]
-    layer.fill(shape, _times(roof, 1.1), _times(roof, 0.8), rounding=0.012)
+    layer.fill(shape, _scaled_colour(roof, 1.1), _scaled_colour(roof, 0.8), rounding=0.012)
     inner = [(wide - 0.035, 0.49), (wide - lean - 0.035, top - 0.06)]
     glass = inner + [(-x, y) for x, y in reversed(inner)]
-    mask = layer.fill(glass, _times(GLASS, 2.1), GLASS, rounding=0.01)
+    mask = layer.fill(glass, _scaled_colour(GLASS, 2.1), GLASS, rounding=0.01)
     layer.glow(mask, rng.uniform(-0.2, 0.2), top - 0.1, 0.25, 60)
     for x in (-0.17, 0.17):  # head rests, seen through the glass
         layer.fill(
@@ -91,13 +91,17 @@ def _cabin(
         layer.line([(-0.28, 0.5), (0.02, 0.525)], (16, 16, 18), 0.006)
         layer.fill([(0.2, 0.66), (0.2, 0.7), (0.24, 0.7), (0.24, 0.66)], (232, 226, 200))
     mirror = [(wide + 0.02, 0.5), (wide + 0.02, 0.57), (wide + 0.11, 0.56), (wide + 0.11, 0.5)]
-    layer.both_sides(mirror, _times(paint, 1.05), _times(paint, 0.6), rounding=0.014)
+    layer.both_sides(
+        mirror, _scaled_colour(paint, 1.05), _scaled_colour(paint, 0.6), rounding=0.014
+    )
 
 
 def _body(layer: Layer, paint: Sequence[float]) -> np.ndarray:
     right = [(0.4, 0.09), (0.47, 0.14), (0.5, 0.3), (0.485, 0.41), (0.41, 0.5), (0.3, 0.515)]
     shape = right + [(-x, y) for x, y in reversed(right)]
-    mask = layer.fill(shape, _times(paint, 1.14), _times(paint, 0.62), rounding=0.02)
+    mask = layer.fill(
+        shape, _scaled_colour(paint, 1.14), _scaled_colour(paint, 0.62), rounding=0.02
+    )
     for x in (-0.5, 0.5):  # the sides turn away from the light
         layer.glow(mask, x, 0.3, 0.12, -45)
     return mask
@@ -128,20 +132,22 @@ def _front(layer: Layer, rng: np.random.Generator) -> tuple[float, float]:
 
 
 def _rear(
-    layer: Layer, rng: np.random.Generator, faces: Faces, paint: Sequence[float]
+    layer: Layer, rng: np.random.Generator, faces: FontLibrary, paint: Sequence[float]
 ) -> tuple[float, float]:
-    layer.line([(-0.4, 0.5), (-0.36, 0.265), (0.36, 0.265), (0.4, 0.5)], _times(paint, 0.4), 0.004)
+    layer.line(
+        [(-0.4, 0.5), (-0.36, 0.265), (0.36, 0.265), (0.4, 0.5)], _scaled_colour(paint, 0.4), 0.004
+    )
     lamp = [(0.29, 0.44), (0.475, 0.45), (0.487, 0.38), (0.45, 0.345), (0.3, 0.36)]
     layer.both_sides(lamp, (206, 24, 30), (112, 8, 14), rounding=0.012)
     white = [(0.3, 0.392), (0.37, 0.395), (0.37, 0.37), (0.305, 0.368)]
     layer.both_sides(white, (226, 222, 220), (190, 180, 180), rounding=0.006)
     recess = [(0.21, 0.405), (0.19, 0.275), (-0.19, 0.275), (-0.21, 0.405)]
-    layer.fill(recess, _times(paint, 0.5), _times(paint, 0.72), rounding=0.01)
+    layer.fill(recess, _scaled_colour(paint, 0.5), _scaled_colour(paint, 0.72), rounding=0.01)
     layer.fill([(0.16, 0.425), (0.16, 0.408), (-0.16, 0.408), (-0.16, 0.425)], CHROME, (130,) * 3)
     layer.ellipse((0, 0.46), (0.03, 0.026), CHROME, (110, 114, 120))
     name = ("HYBRID", "2.4", "GT", "SPORT", "EV")[rng.integers(5)].replace(".", "")
     layer.stamp(faces.pick(rng).row(name, 15), -0.36, 0.335, CHROME)
-    layer.line([(-0.47, 0.245), (0.47, 0.245)], _times(paint, 0.35), 0.006)
+    layer.line([(-0.47, 0.245), (0.47, 0.245)], _scaled_colour(paint, 0.35), 0.006)
     layer.fill([(0.4, 0.15), (0.36, 0.1), (-0.36, 0.1), (-0.4, 0.15)], (20, 20, 22), (44, 44, 46))
     for side in (-1, 1):
         layer.ellipse((side * 0.3, 0.11), (0.04, 0.018), CHROME, (90, 92, 96))
@@ -155,7 +161,7 @@ def _rear(
     return 0.0, 0.338
 
 
-def _roof_sign(layer: Layer, faces: Faces, at: float, text: str) -> None:
+def _roof_sign(layer: Layer, faces: FontLibrary, at: float, text: str) -> None:
     board = [(0.09, at), (0.075, at + 0.062), (-0.075, at + 0.062), (-0.09, at)]
     layer.fill(board, (246, 244, 232), (214, 210, 190), rounding=0.006)
     ink = faces.pick(np.random.default_rng(0)).row(text, 25)

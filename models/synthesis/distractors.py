@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 
-from models.synthesis.fonts import Face, Faces, Mask
+from models.synthesis.fonts import Font, FontLibrary, Mask
 from models.synthesis.marks import DIGITS, LETTERS, WORDS, letters, number
 from models.synthesis.plates import Plate, Region, finish, ground_colour, paint
 
@@ -16,14 +16,16 @@ SIGN_WORDS = (*_SIGN_WORDS.split(), *WORDS[:20])
 PROVINCES = "粤京沪浙苏闽湘川"
 
 
-def draw_neighbour(rng: np.random.Generator, faces: Faces, kind: str | None = None) -> Plate:
+def draw_foreign_plate(
+    rng: np.random.Generator, faces: FontLibrary, kind: str | None = None
+) -> Plate:
     """A plate of another place: `kind` is a key of KINDS; by chance where not given."""
-    names = tuple(KINDS)
+    names = tuple(FOREIGN_PLATES)
     kind = kind or names[rng.integers(len(names))]
-    return KINDS[kind](rng, faces)
+    return FOREIGN_PLATES[kind](rng, faces)
 
 
-def draw_mainland(rng: np.random.Generator, faces: Faces) -> Plate:
+def draw_mainland(rng: np.random.Generator, faces: FontLibrary) -> Plate:
     """A mainland plate: black with white characters on cross-border cars, else blue or green."""
     black = rng.random() < 0.75
     text = ("Z" if black else letters(rng, 1)) + letters(rng, 1) + letters(rng, 3, DIGITS + LETTERS)
@@ -37,11 +39,13 @@ def draw_mainland(rng: np.random.Generator, faces: Faces) -> Plate:
     ink[12:60, :side] = _chinese(rng, faces, province, side)
     if black:
         ink[12:60, -side:] = _chinese(rng, faces, "港", side)
-    ground = _ground(rng, ((15, 15, 20), (10, 40, 150), (20, 130, 90)), (0.75, 0.2, 0.05), black)
-    return _plate(rng, faces, ink, ground, np.full(3, rng.uniform(190, 250)), text, "CN")
+    ground = _ground_colour(
+        rng, ((15, 15, 20), (10, 40, 150), (20, 130, 90)), (0.75, 0.2, 0.05), black
+    )
+    return _finished_plate(rng, faces, ink, ground, np.full(3, rng.uniform(190, 250)), text, "CN")
 
 
-def draw_macau(rng: np.random.Generator, faces: Faces) -> Plate:
+def draw_macau(rng: np.random.Generator, faces: FontLibrary) -> Plate:
     """A Macau plate: black, white characters, two letters and two pairs of digits."""
     groups = (letters(rng, 2, "MABCDEX"), letters(rng, 2, DIGITS), letters(rng, 2, DIGITS))
     height, width = 72, round(72 * rng.uniform(3.6, 4.8))
@@ -51,16 +55,16 @@ def draw_macau(rng: np.random.Generator, faces: Faces) -> Plate:
         ink[33:39, left - 6 : left + 6] = 255
     ground = np.array([15.0, 15.0, 18.0]) + rng.uniform(0, 25)
     text_colour = np.full(3, rng.uniform(190, 250))
-    return _plate(rng, faces, ink, ground, text_colour, "".join(groups), "MO")
+    return _finished_plate(rng, faces, ink, ground, text_colour, "".join(groups), "MO")
 
 
-def draw_european(rng: np.random.Generator, faces: Faces) -> Plate:
+def draw_european(rng: np.random.Generator, faces: FontLibrary) -> Plate:
     """A European plate: white with a blue band on the left, on some another on the right."""
     text = f"{letters(rng, 2)} {letters(rng, 3, DIGITS)} {letters(rng, int(rng.integers(1, 4)))}"
     return _with_band(rng, faces, text, yellow=False, band=True, end=rng.random() < 0.2)
 
 
-def draw_american(rng: np.random.Generator, faces: Faces) -> Plate:
+def draw_american(rng: np.random.Generator, faces: FontLibrary) -> Plate:
     """An American plate: twice as wide as high, coloured, with a state's name above."""
     text = f"{letters(rng, 3)} {letters(rng, int(rng.integers(3, 5)), DIGITS)}"
     height, width = 110, 214
@@ -68,10 +72,10 @@ def draw_american(rng: np.random.Generator, faces: Faces) -> Plate:
     state = faces.pick(rng).row(WORDS[rng.integers(len(WORDS))], 12)
     ink[6:18, 60 : 60 + state.shape[1]] = state[:, : width - 60]
     ground, text_colour = rng.uniform(120, 255, 3), rng.uniform(0, 120, 3)
-    return _plate(rng, faces, ink, ground, text_colour, text.replace(" ", ""), "other")
+    return _finished_plate(rng, faces, ink, ground, text_colour, text.replace(" ", ""), "other")
 
 
-def draw_asian(rng: np.random.Generator, faces: Faces) -> Plate:
+def draw_asian(rng: np.random.Generator, faces: FontLibrary) -> Plate:
     """A two-row plate of another Asian grammar: digits and a letter above, five digits below."""
     top, bottom = f"{rng.integers(11, 99)}-{letters(rng, 1)}{rng.integers(1, 9)}", number(rng, 5)
     height, width = 116, round(116 * rng.uniform(1.25, 1.45))
@@ -80,24 +84,24 @@ def draw_asian(rng: np.random.Generator, faces: Faces) -> Plate:
     ink[8:54] = _centred(face.row(top.replace("-", " "), 40, 0.8), 46, width)
     ink[60:112] = _centred(face.row(bottom, 44, 0.8), 52, width)
     ground, dark = np.full(3, rng.uniform(200, 255)), np.full(3, rng.uniform(5, 50))
-    return _plate(rng, faces, ink, ground, dark, (top + bottom).replace("-", ""), "other")
+    return _finished_plate(rng, faces, ink, ground, dark, (top + bottom).replace("-", ""), "other")
 
 
-def draw_south_american(rng: np.random.Generator, faces: Faces) -> Plate:
+def draw_south_american(rng: np.random.Generator, faces: FontLibrary) -> Plate:
     """A grey, red or white plate with a town's name above three letters and four digits."""
     text = f"{letters(rng, 3)} {letters(rng, 4, DIGITS)}"
     height, width = 84, round(84 * rng.uniform(2.7, 3.3))
     ink = np.zeros((height, width), np.uint8)
     ink[24:80] = _centred(faces.pick(rng).row(text, 50, 0.75), 56, width)
     ink[6:18] = _centred(faces.pick(rng).row(WORDS[rng.integers(len(WORDS))], 11), 12, width)
-    ground = _ground(
+    ground = _ground_colour(
         rng, ((165, 165, 170), (180, 20, 30), (235, 235, 235)), (0.7, 0.15, 0.15), False
     )
     dark = np.full(3, 235.0 if ground[1] < 60 else rng.uniform(5, 50))
-    return _plate(rng, faces, ink, ground, dark, text.replace(" ", ""), "other")
+    return _finished_plate(rng, faces, ink, ground, dark, text.replace(" ", ""), "other")
 
 
-def draw_british(rng: np.random.Generator, faces: Faces) -> Plate:
+def draw_british(rng: np.random.Generator, faces: FontLibrary) -> Plate:
     """A British plate, with the typeface of Hong Kong's: yellow behind, seven characters."""
     text = f"{letters(rng, 2)}{letters(rng, 2, DIGITS)} {letters(rng, 3)}"
     if rng.random() < 0.35:  # up to 2001: a letter for the year, or the whole the other way round
@@ -108,7 +112,7 @@ def draw_british(rng: np.random.Generator, faces: Faces) -> Plate:
     return _with_band(rng, faces, text, yellow=yellow, band=rng.random() < 0.4, end=False)
 
 
-def draw_dutch(rng: np.random.Generator, faces: Faces) -> Plate:
+def draw_dutch(rng: np.random.Generator, faces: FontLibrary) -> Plate:
     """A yellow plate in groups with dashes, with a blue band on the left: the Netherlands'."""
     pairs = [letters(rng, 2, DIGITS), letters(rng, 2), letters(rng, 2)]
     if rng.random() < 0.5:
@@ -118,7 +122,7 @@ def draw_dutch(rng: np.random.Generator, faces: Faces) -> Plate:
     return _with_band(rng, faces, text, yellow=True, band=True, end=False)
 
 
-def draw_israeli(rng: np.random.Generator, faces: Faces) -> Plate:
+def draw_israeli(rng: np.random.Generator, faces: FontLibrary) -> Plate:
     """A yellow plate of seven or eight digits with dashes."""
     sizes = (2, 3, 2) if rng.random() < 0.5 else (3, 2, 3)
     text = "-".join(letters(rng, size, DIGITS) for size in sizes)
@@ -126,7 +130,7 @@ def draw_israeli(rng: np.random.Generator, faces: Faces) -> Plate:
 
 
 def _with_band(
-    rng: np.random.Generator, faces: Faces, text: str, *, yellow: bool, band: bool, end: bool
+    rng: np.random.Generator, faces: FontLibrary, text: str, *, yellow: bool, band: bool, end: bool
 ) -> Plate:
     """One row on white or yellow, with or without blue bands at its left and right end."""
     height, width = 72, round(72 * rng.uniform(4.2, 4.9))
@@ -144,7 +148,7 @@ def _with_band(
     return Plate(pixels, corners, printed, 1, "yellow" if yellow else "white", "other")
 
 
-def _dashed(face: Face, text: str, height: int) -> Mask:
+def _dashed(face: Font, text: str, height: int) -> Mask:
     """A row whose groups are parted by dashes; a face's own would be stretched to a block."""
     dash = np.zeros((height, round(height * 0.4)), np.uint8)
     thick = max(2, round(height * 0.06))
@@ -155,7 +159,7 @@ def _dashed(face: Face, text: str, height: int) -> Mask:
     return np.hstack(pieces[:-1])
 
 
-def draw_sign(rng: np.random.Generator, faces: Faces, *, yellow: bool = False) -> np.ndarray:
+def draw_sign(rng: np.random.Generator, faces: FontLibrary, *, yellow: bool = False) -> np.ndarray:
     """A lettered board that is no plate: road and shop signs, makers' names, route numbers.
 
     With `yellow` dark on yellow and of two words: one alone may be somebody's personalised mark.
@@ -176,9 +180,9 @@ def draw_sign(rng: np.random.Generator, faces: Faces, *, yellow: bool = False) -
     return paint(rng, ink, ground, text_colour)
 
 
-def _plate(
+def _finished_plate(
     rng: np.random.Generator,
-    faces: Faces,
+    faces: FontLibrary,
     ink: Mask,
     ground: np.ndarray,
     text_colour: np.ndarray,
@@ -198,7 +202,7 @@ def _centred(row: Mask, height: int, width: int) -> Mask:
     return ink
 
 
-def _chinese(rng: np.random.Generator, faces: Faces, character: str, width: int) -> Mask:
+def _chinese(rng: np.random.Generator, faces: FontLibrary, character: str, width: int) -> Mask:
     """The character 48 pixels high; bars in its place where no font has it."""
     face = faces.chinese(rng)
     if face is not None:
@@ -207,7 +211,7 @@ def _chinese(rng: np.random.Generator, faces: Faces, character: str, width: int)
     return _centred(cv2.resize(bars, (width - 8, 48), interpolation=cv2.INTER_NEAREST), 48, width)
 
 
-def _ground(
+def _ground_colour(
     rng: np.random.Generator,
     colours: tuple[tuple[int, int, int], ...],
     chances: tuple[float, ...],
@@ -217,7 +221,7 @@ def _ground(
     return np.clip(np.array(colours[chosen], float) + rng.uniform(0, 20), 0, 255)
 
 
-KINDS = {
+FOREIGN_PLATES = {
     "mainland": draw_mainland,
     "macau": draw_macau,
     "european": draw_european,

@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 SYSTEM_FONTS = Path("/usr/share/fonts")
-DRAWN_SIZE = 88  # pixels; glyphs are scaled from this, and no plate is drawn much larger
+GLYPH_SIZE = 88  # pixels; glyphs are scaled from this, and no plate is drawn much larger
 # Plates are sans serif and upright: what is named so is for signs, or for nothing.
 _NOT_ON_PLATES = """
 italic oblique thin light hairline black outline symbol math z003 d050000l chorus cursor roman
@@ -22,7 +22,7 @@ Mask = np.ndarray
 """Ink of a drawing: (height, width) uint8, 255 where ink is."""
 
 
-class Face:
+class Font:
     """One typeface; its glyphs are drawn once and kept."""
 
     def __init__(self, path: Path | None) -> None:
@@ -33,16 +33,16 @@ class Face:
 
     def _draw(self, character: str) -> Mask:
         """The character's ink, cropped to it."""
-        picture = Image.new("L", (DRAWN_SIZE * 2, DRAWN_SIZE * 2))
+        picture = Image.new("L", (GLYPH_SIZE * 2, GLYPH_SIZE * 2))
         draw = ImageDraw.Draw(picture)
-        draw.text((DRAWN_SIZE // 2, DRAWN_SIZE // 3), character, fill=255, font=self._font())
+        draw.text((GLYPH_SIZE // 2, GLYPH_SIZE // 3), character, fill=255, font=self._font())
         box = picture.getbbox() or (0, 0, 1, 1)
         return np.asarray(picture.crop(box))
 
     def _font(self) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
         if self._path is None:
-            return ImageFont.load_default(DRAWN_SIZE)
-        return ImageFont.truetype(str(self._path), DRAWN_SIZE)
+            return ImageFont.load_default(GLYPH_SIZE)
+        return ImageFont.truetype(str(self._path), GLYPH_SIZE)
 
     def draws_capitals(self) -> bool:
         """Whether A, 8 and W come out as three different drawings with ink."""
@@ -73,7 +73,7 @@ class Face:
         return np.hstack(pieces[:-1] or pieces)
 
 
-class Faces:
+class FontLibrary:
     """The typefaces at hand."""
 
     def __init__(self, folders: Iterable[Path] = (), *, system: bool = True) -> None:
@@ -81,21 +81,21 @@ class Faces:
 
         Faces found in `folders` are picked a quarter of the time between them, as those asked for.
         """
-        self._asked = _load(_files(folders))
+        self._requested = _load(_files(folders))
         found = _files([SYSTEM_FONTS]) if system else []
-        self._plain = _load([path for path in found if _fit_for_plates(path)]) or [Face(None)]
+        self._plain = _load([path for path in found if _fit_for_plates(path)]) or [Font(None)]
         self._chinese = _load([p for p in found if p.name.lower().startswith(CHINESE)])
 
     def __len__(self) -> int:
-        return len(self._asked) + len(self._plain)
+        return len(self._requested) + len(self._plain)
 
-    def pick(self, rng: np.random.Generator) -> Face:
+    def pick(self, rng: np.random.Generator) -> Font:
         """One face by chance."""
-        if self._asked and rng.random() < 0.25:
-            return self._asked[rng.integers(len(self._asked))]
+        if self._requested and rng.random() < 0.25:
+            return self._requested[rng.integers(len(self._requested))]
         return self._plain[rng.integers(len(self._plain))]
 
-    def chinese(self, rng: np.random.Generator) -> Face | None:
+    def chinese(self, rng: np.random.Generator) -> Font | None:
         """A face with Chinese characters, where the system has one."""
         return self._chinese[rng.integers(len(self._chinese))] if self._chinese else None
 
@@ -105,8 +105,8 @@ def _files(folders: Iterable[Path]) -> list[Path]:
     return sorted(path for path in found if path.suffix.lower() in (".ttf", ".otf", ".ttc"))
 
 
-def _load(files: Sequence[Path]) -> list[Face]:
-    return [face for face in map(Face, files) if face.draws_capitals()]
+def _load(files: Sequence[Path]) -> list[Font]:
+    return [face for face in map(Font, files) if face.draws_capitals()]
 
 
 def _fit_for_plates(path: Path) -> bool:

@@ -48,7 +48,7 @@ class Layer:
         if rounding:
             blurred = cv2.GaussianBlur(mask, (0, 0), rounding * self.unit)
             mask = np.clip((blurred.astype(np.float32) - 118) * 12, 0, 255).astype(np.uint8)
-        self._lay(area, mask, shade(mask.shape, inside[:, 1], top, bottom or top))
+        self._blend(area, mask, shade(mask.shape, inside[:, 1], top, bottom or top))
         whole = np.zeros_like(self.alpha)
         whole[area] = mask
         return whole
@@ -74,7 +74,7 @@ class Layer:
         mask = np.zeros(self.alpha[area].shape, np.uint8)
         path = (places - (area[1].start, area[0].start)).round().astype(np.int32)
         cv2.polylines(mask, [path], False, 255, thick, cv2.LINE_AA)
-        self._lay(area, mask, np.array(colour, np.float32))
+        self._blend(area, mask, np.array(colour, np.float32))
 
     def glow(self, mask: np.ndarray, x: float, y: float, radius: float, strength: float) -> None:
         """Light (or with a negative strength shadow) around a point, inside `mask` only."""
@@ -94,7 +94,7 @@ class Layer:
         x, y = self.at([(left, top)])[0].round().astype(int)
         area = np.s_[y : y + ink.shape[0], x : x + ink.shape[1]]
         height, width = self.alpha[area].shape
-        self._lay(area, ink[:height, :width], np.array(colour, np.float32))
+        self._blend(area, ink[:height, :width], np.array(colour, np.float32))
 
     def _area(self, places: np.ndarray, rim: int) -> tuple[slice, slice]:
         """The part of the sheet that a shape touches: most shapes are small, the sheet is not."""
@@ -103,7 +103,7 @@ class Layer:
         right, bottom = np.clip(np.ceil(places.max(0)).astype(int) + rim, 1, (width, height))
         return slice(int(top), int(bottom)), slice(int(left), int(right))
 
-    def _lay(self, area: tuple[slice, slice], mask: np.ndarray, colour: np.ndarray) -> None:
+    def _blend(self, area: tuple[slice, slice], mask: np.ndarray, colour: np.ndarray) -> None:
         cover = (mask.astype(np.float32) / 255)[..., None]
         self.pixels[area] = (self.pixels[area] * (1 - cover) + colour * cover).astype(np.uint8)
         self.alpha[area] = np.maximum(self.alpha[area], mask)

@@ -25,7 +25,7 @@ Rows = Literal[1, 2]
 
 
 @dataclass(frozen=True, slots=True)
-class Registration:
+class PrintedMark:
     """What is printed: one or two groups of characters, a blank between groups on one row."""
 
     groups: tuple[str, ...]
@@ -37,12 +37,12 @@ class Registration:
         return "".join(self.groups).replace(" ", "")
 
 
-def draw_registration(rng: np.random.Generator) -> Registration:
+def draw_mark(rng: np.random.Generator) -> PrintedMark:
     """A mark of a series chosen roughly as often as streets show it, the rare ones more often."""
     series = tuple(_SERIES)
     weights = np.array([_SERIES[name][0] for name in series])
     name = series[rng.choice(len(series), p=weights / weights.sum())]
-    return Registration(_SERIES[name][1](rng), name)
+    return PrintedMark(_SERIES[name][1](rng), name)
 
 
 def letters(rng: np.random.Generator, count: int, alphabet: str = LETTERS) -> str:
@@ -50,12 +50,12 @@ def letters(rng: np.random.Generator, count: int, alphabet: str = LETTERS) -> st
     return "".join(alphabet[i] for i in rng.integers(0, len(alphabet), count))
 
 
-def number(rng: np.random.Generator, most: int = 4) -> str:
+def number(rng: np.random.Generator, max_digits: int = 4) -> str:
     """1 to 9999 without a leading zero; short numbers and repeats come up oftener than by chance.
 
     A third has one digit repeated or mirrored: such marks are auctioned and so seen on streets.
     """
-    length = int(rng.choice(np.arange(1, most + 1), p=_lengths(most)))
+    length = int(rng.choice(np.arange(1, max_digits + 1), p=_lengths(max_digits)))
     first = str(rng.integers(1, 10))
     rest = "".join(str(d) for d in rng.integers(0, 10, length - 1))
     if rng.random() < 0.2:
@@ -72,7 +72,7 @@ def _usual(rng: np.random.Generator) -> tuple[str, ...]:
     return letters(rng, 2), number(rng)
 
 
-def _alone(rng: np.random.Generator) -> tuple[str, ...]:
+def _digits_only(rng: np.random.Generator) -> tuple[str, ...]:
     return (number(rng),)
 
 
@@ -118,7 +118,7 @@ def _fit(rng: np.random.Generator, groups: list[str]) -> tuple[str, ...]:
 _SERIES: dict[str, tuple[float, Callable[[np.random.Generator], tuple[str, ...]]]] = {
     "usual": (60, _usual),
     "personalised": (18, _personalised),
-    "digits": (4, _alone),
+    "digits": (4, _digits_only),
     "government": (5, _prefixed("AM")),
     "emergency": (3, _prefixed("A", "F")),
     "special": (3, _prefixed("LC", "ZG", "VV")),

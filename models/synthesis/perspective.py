@@ -29,7 +29,7 @@ def perspective_quad(
     return (seen @ turn + np.array(centre)).astype(np.float32)
 
 
-def below(quad: np.ndarray, gap: float, height: float, width: float = 1.0) -> np.ndarray:
+def quad_below(quad: np.ndarray, gap: float, height: float, width: float = 1.0) -> np.ndarray:
     """A quad under `quad`: gap and height in units of its height, width of its width."""
     down_left, down_right = quad[3] - quad[0], quad[2] - quad[1]
     top = np.stack([quad[3] + gap * down_left, quad[2] + gap * down_right])
@@ -57,7 +57,7 @@ def paste(
     light: float | np.ndarray = 1.0,
 ) -> None:
     """As paste_plate, for any drawing whose `corners` shall lie on `quad`."""
-    pixels, corners = _shrunk(pixels, corners, quad)
+    pixels, corners = _downscale(pixels, corners, quad)
     height, width = pixels.shape[:2]
     onto = cv2.getPerspectiveTransform(corners.astype(np.float32), quad.astype(np.float32))
     outline = np.array([[[0, 0], [width, 0], [width, height], [0, height]]], np.float32)
@@ -77,7 +77,7 @@ def paste(
     area[:] = np.clip(area * (1 - alpha) + drawn * light * alpha, 0, 255).astype(np.uint8)
 
 
-def paint_over(picture: np.ndarray, quad: np.ndarray) -> None:
+def inpaint_plate(picture: np.ndarray, quad: np.ndarray) -> None:
     """Take what lies inside `quad` out of the picture (changed in place), filling from around."""
     middle = quad.mean(0)
     grown = ((quad - middle) * 1.18 + middle).round()
@@ -96,7 +96,7 @@ def paint_over(picture: np.ndarray, quad: np.ndarray) -> None:
     area[:] = np.where(hidden, cv2.resize(filled, size), area)
 
 
-def _shrunk(
+def _downscale(
     pixels: np.ndarray, corners: np.ndarray, quad: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """The drawing brought near its final size by area, so that a far plate does not alias."""

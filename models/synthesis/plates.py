@@ -10,8 +10,8 @@ from typing import Literal
 import cv2
 import numpy as np
 
-from models.synthesis.fonts import Face, Faces, Mask
-from models.synthesis.marks import Registration, Rows, draw_registration
+from models.synthesis.fonts import Font, FontLibrary, Mask
+from models.synthesis.marks import PrintedMark, Rows, draw_mark
 
 HEIGHT_ONE_ROW = 72  # pixels; drawn large enough for the largest plate of a training view
 HEIGHT_TWO_ROWS = 116
@@ -37,9 +37,9 @@ class Plate:
 
 def draw_plate(
     rng: np.random.Generator,
-    faces: Faces,
+    faces: FontLibrary,
     *,
-    registration: Registration | None = None,
+    mark: PrintedMark | None = None,
     rows: Rows | None = None,
     colour: Literal["white", "yellow"] | None = None,
     square: bool = False,
@@ -48,18 +48,18 @@ def draw_plate(
 
     `square` gives a plate of one row the shape of one of two, as some bear personalised marks.
     """
-    registration = registration or draw_registration(rng)
-    rows = rows or _rows(rng, registration)
+    mark = mark or draw_mark(rng)
+    rows = rows or _rows(rng, mark)
     colour = colour or ("yellow" if rng.random() < 0.35 else "white")
-    if registration.series == "trade":
+    if mark.series == "trade":
         colour = "white"
     size = plate_size(rng, 2 if square else rows)
-    ink = _layout(rng, faces.pick(rng), registration, rows, size)
+    ink = _layout(rng, faces.pick(rng), mark, rows, size)
     ground = ground_colour(rng, colour)
-    text_colour = _text_colour(rng, registration)
+    text_colour = _text_colour(rng, mark)
     pixels = paint(rng, ink, ground, text_colour)
     pixels, corners = finish(rng, faces, pixels)
-    return Plate(pixels, corners, registration.text, rows, colour, "HK")
+    return Plate(pixels, corners, mark.text, rows, colour, "HK")
 
 
 def plate_size(rng: np.random.Generator, rows: Rows) -> tuple[int, int]:
@@ -93,7 +93,7 @@ def paint(
 
 
 def finish(
-    rng: np.random.Generator, faces: Faces, pixels: np.ndarray
+    rng: np.random.Generator, faces: FontLibrary, pixels: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Bolts, a maker's mark, a border line, dirt, then a frame around; with the plate's corners."""
     pixels = np.ascontiguousarray(pixels)
@@ -105,11 +105,11 @@ def finish(
     if rng.random() < 0.2:
         _makers_mark(rng, faces, pixels)
     if rng.random() < 0.3:
-        pixels = _dirty(rng, pixels)
+        pixels = _add_dirt(rng, pixels)
     return _frame(rng, pixels)
 
 
-def _rows(rng: np.random.Generator, registration: Registration) -> Rows:
+def _rows(rng: np.random.Generator, registration: PrintedMark) -> Rows:
     if len(registration.groups) == 1 and len(registration.text) < 4:
         return 1
     return 2 if rng.random() < 0.45 else 1
@@ -117,34 +117,34 @@ def _rows(rng: np.random.Generator, registration: Registration) -> Rows:
 
 def _layout(
     rng: np.random.Generator,
-    face: Face,
-    registration: Registration,
+    face: Font,
+    registration: PrintedMark,
     rows: Rows,
     size: tuple[int, int],
 ) -> Mask:
     lines = (" ".join(registration.groups),) if rows == 1 else _two_lines(registration)
     height, width = size
     ink = np.zeros(size, np.uint8)
-    tall = round(height * rng.uniform(*_tallness(rows, height)))
+    tall = round(height * rng.uniform(*_row_height_range(rows, height)))
     stretch, gap = rng.uniform(0.8, 1.2), rng.uniform(0.06, 0.2)
     between = round(height * rng.uniform(0.02, 0.08))
     top = (height - tall * len(lines) - between * (len(lines) - 1)) // 2
     for line in lines:
-        row = _squeeze(face.row(line, tall, stretch, gap), round(width * 0.94))
+        row = _limit_width(face.row(line, tall, stretch, gap), round(width * 0.94))
         left = (width - row.shape[1]) // 2
         ink[top : top + tall, left : left + row.shape[1]] = row
         top += tall + between
-    return _weight(rng, ink)
+    return _stroke_weight(rng, ink)
 
 
-def _tallness(rows: Rows, height: int) -> tuple[float, float]:
+def _row_height_range(rows: Rows, height: int) -> tuple[float, float]:
     """Least and greatest height of a row of characters, as a share of the plate's."""
     if rows == 2:
         return 0.36, 0.44
     return (0.6, 0.82) if height == HEIGHT_ONE_ROW else (0.4, 0.7)
 
 
-def _two_lines(registration: Registration) -> tuple[str, ...]:
+def _two_lines(registration: PrintedMark) -> tuple[str, ...]:
     if len(registration.groups) == 2:
         return registration.groups
     text = registration.text
@@ -152,13 +152,13 @@ def _two_lines(registration: Registration) -> tuple[str, ...]:
     return text[:middle], text[middle:]
 
 
-def _squeeze(row: Mask, widest: int) -> Mask:
+def _limit_width(row: Mask, widest: int) -> Mask:
     if row.shape[1] <= widest:
         return row
     return cv2.resize(row, (widest, row.shape[0]), interpolation=cv2.INTER_AREA)
 
 
-def _weight(rng: np.random.Generator, ink: Mask) -> Mask:
+def _stroke_weight(rng: np.random.Generator, ink: Mask) -> Mask:
     chance = rng.random()
     if chance < 0.2:
         return cv2.dilate(ink, np.ones((3, 3), np.uint8))
@@ -167,7 +167,7 @@ def _weight(rng: np.random.Generator, ink: Mask) -> Mask:
     return ink
 
 
-def _text_colour(rng: np.random.Generator, registration: Registration) -> np.ndarray:
+def _text_colour(rng: np.random.Generator, registration: PrintedMark) -> np.ndarray:
     if registration.series == "trade":
         return np.array([rng.uniform(170, 220), rng.uniform(10, 50), rng.uniform(10, 50)])
     return np.full(3, rng.uniform(5, 60))
@@ -188,7 +188,7 @@ def _bolts(rng: np.random.Generator, pixels: np.ndarray) -> None:
         cv2.circle(pixels, centre, radius, (value, value, value), -1, cv2.LINE_AA)
 
 
-def _makers_mark(rng: np.random.Generator, faces: Faces, pixels: np.ndarray) -> None:
+def _makers_mark(rng: np.random.Generator, faces: FontLibrary, pixels: np.ndarray) -> None:
     height, width = pixels.shape[:2]
     ink = faces.pick(rng).row("MOTORS" if rng.random() < 0.5 else "AUTOPLATE", max(5, height // 14))
     top, left = height - ink.shape[0] - 3, round((width - ink.shape[1]) * rng.uniform(0.1, 0.9))
@@ -198,7 +198,7 @@ def _makers_mark(rng: np.random.Generator, faces: Faces, pixels: np.ndarray) -> 
     area[ink > 100] = _dark(rng)
 
 
-def _dirty(rng: np.random.Generator, pixels: np.ndarray) -> np.ndarray:
+def _add_dirt(rng: np.random.Generator, pixels: np.ndarray) -> np.ndarray:
     height, width = pixels.shape[:2]
     small = rng.random((4, 12)).astype(np.float32)
     cover = cv2.resize(small, (width, height), interpolation=cv2.INTER_CUBIC)[..., None]

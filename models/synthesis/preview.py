@@ -14,41 +14,41 @@ import cv2
 import numpy as np
 
 from models.synthesis.camera_noise import degrade
-from models.synthesis.distractors import KINDS, draw_neighbour, draw_sign
-from models.synthesis.fonts import Faces
+from models.synthesis.distractors import FOREIGN_PLATES, draw_foreign_plate, draw_sign
+from models.synthesis.fonts import FontLibrary
 from models.synthesis.perspective import paste_plate, perspective_quad
 from models.synthesis.plates import Plate, draw_plate
 from models.synthesis.samples import sample
 
 FILE = Path(".train/synthesis.png")
 WIDTH, GAP = 1440, 8  # pixels
-GROUND = 235  # level of the sheet
+SHEET_LEVEL = 235  # level of the sheet
 
-Draw = Callable[[np.random.Generator, Faces, int], np.ndarray]
+Draw = Callable[[np.random.Generator, FontLibrary, int], np.ndarray]
 """A picture (height, width, 3) uint8 RGB; the number says the how manieth of its kind it is."""
 
 
-def draw_sheet(seed: int, faces: Faces) -> np.ndarray:
+def draw_sheet(seed: int, faces: FontLibrary) -> np.ndarray:
     """The sheet, (height, WIDTH, 3) uint8 RGB."""
     rng = np.random.default_rng(seed)
     bands: list[tuple[Draw, int, int, int]] = [
         (_flat, 24, 8, 92),
-        (_seen, 24, 8, 120),
-        (_neighbour, 16, 8, 92),
+        (_in_perspective, 24, 8, 120),
+        (_foreign, 16, 8, 92),
         (_board, 8, 8, 60),
         (lambda _, faces, number: sample(number, seed, faces).pixels, 4, 4, 264),
     ]
     rows = [_band(rng, faces, *band) for band in bands]
-    return np.vstack([*rows, np.full((GAP, WIDTH, 3), GROUND, np.uint8)])
+    return np.vstack([*rows, np.full((GAP, WIDTH, 3), SHEET_LEVEL, np.uint8)])
 
 
 def _band(
-    rng: np.random.Generator, faces: Faces, draw: Draw, count: int, across: int, height: int
+    rng: np.random.Generator, faces: FontLibrary, draw: Draw, count: int, across: int, height: int
 ) -> np.ndarray:
     """`count` pictures, `across` of them in a row, each fitted into `height` pixels."""
     width = (WIDTH - GAP) // across - GAP
     rows = count // across
-    sheet = np.full((rows * (height + GAP) + GAP, WIDTH, 3), GROUND, np.uint8)
+    sheet = np.full((rows * (height + GAP) + GAP, WIDTH, 3), SHEET_LEVEL, np.uint8)
     for number in range(count):
         picture = _fitted(draw(rng, faces, number), width, height)
         row, column = divmod(number, across)
@@ -65,18 +65,18 @@ def _fitted(picture: np.ndarray, width: int, height: int) -> np.ndarray:
     return cv2.resize(picture, size, interpolation=way)
 
 
-def _plate(rng: np.random.Generator, faces: Faces, number: int) -> Plate:
+def _plate(rng: np.random.Generator, faces: FontLibrary, number: int) -> Plate:
     colour = "yellow" if number % 3 == 2 else "white"
     if number % 12 == 11:
         return draw_plate(rng, faces, rows=1, colour=colour, square=True)
     return draw_plate(rng, faces, rows=1 + number % 2, colour=colour)
 
 
-def _flat(rng: np.random.Generator, faces: Faces, number: int) -> np.ndarray:
+def _flat(rng: np.random.Generator, faces: FontLibrary, number: int) -> np.ndarray:
     return _plate(rng, faces, number).pixels
 
 
-def _seen(rng: np.random.Generator, faces: Faces, number: int) -> np.ndarray:
+def _in_perspective(rng: np.random.Generator, faces: FontLibrary, number: int) -> np.ndarray:
     """A plate in perspective on a piece of car, with the faults of a camera."""
     plate = _plate(rng, faces, number)
     picture = np.full((120, 164, 3), rng.uniform(20, 220, 3), np.uint8)
@@ -87,12 +87,12 @@ def _seen(rng: np.random.Generator, faces: Faces, number: int) -> np.ndarray:
     return degrade(picture, rng)
 
 
-def _neighbour(rng: np.random.Generator, faces: Faces, number: int) -> np.ndarray:
-    kinds = tuple(KINDS)
-    return draw_neighbour(rng, faces, kinds[number % len(kinds)]).pixels
+def _foreign(rng: np.random.Generator, faces: FontLibrary, number: int) -> np.ndarray:
+    kinds = tuple(FOREIGN_PLATES)
+    return draw_foreign_plate(rng, faces, kinds[number % len(kinds)]).pixels
 
 
-def _board(rng: np.random.Generator, faces: Faces, number: int) -> np.ndarray:
+def _board(rng: np.random.Generator, faces: FontLibrary, number: int) -> np.ndarray:
     return draw_sign(rng, faces, yellow=number % 4 == 3)
 
 
@@ -104,7 +104,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     cli.add_argument("--fonts", type=Path, action="append", default=[], help="folder of typefaces")
     options = cli.parse_args(arguments)
     options.file.parent.mkdir(parents=True, exist_ok=True)
-    sheet = draw_sheet(options.seed, Faces(options.fonts))
+    sheet = draw_sheet(options.seed, FontLibrary(options.fonts))
     if not cv2.imwrite(str(options.file), sheet[..., ::-1]):
         raise SystemExit(f"{options.file} cannot be written; name a .png file.")
     print(f"What training sees, with seed {options.seed}: {options.file}")

@@ -15,20 +15,20 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from models.synthesis.fonts import Faces
+from models.synthesis.fonts import FontLibrary
 from models.synthesis.scenes import Scene, ScenePlate, draw_scene, plan_scene
 
 QUALITY = 90
 
 
-def sample(number: int, seed: int, faces: Faces) -> Scene:
+def sample(number: int, seed: int, faces: FontLibrary) -> Scene:
     """Scene `number` (from 0) of a seed: always the same, whatever the count."""
     rng = np.random.default_rng([seed, number])
     cars, night = plan_scene(rng, number)
     return draw_scene(rng, faces, cars, night=night)
 
 
-def write_samples(folder: Path, count: int, seed: int, faces: Faces) -> None:
+def write_samples(folder: Path, count: int, seed: int, faces: FontLibrary) -> None:
     """Write `count` scenes and labels.jsonl into `folder`, which is made if need be."""
     folder.mkdir(parents=True, exist_ok=True)
     lines = []
@@ -78,7 +78,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     cli.add_argument("--count", type=int, default=24)
     cli.add_argument("--seed", type=int, default=1)
     options = cli.parse_args(arguments)
-    write_samples(options.folder, options.count, options.seed, Faces())
+    write_samples(options.folder, options.count, options.seed, FontLibrary())
     noun = "scene" if options.count == 1 else "scenes"
     print(f"{options.count} street {noun} in {options.folder}")
 

@@ -9,9 +9,9 @@ import numpy as np
 from models.synthesis.camera_noise import add_noise, compress
 from models.synthesis.cars import PLATE_WIDTHS, Car, Kind, draw_car
 from models.synthesis.distractors import draw_mainland
-from models.synthesis.fonts import Faces
-from models.synthesis.marks import Registration, Rows, draw_registration
-from models.synthesis.perspective import below, paste_plate
+from models.synthesis.fonts import FontLibrary
+from models.synthesis.marks import PrintedMark, Rows, draw_mark
+from models.synthesis.perspective import paste_plate, quad_below
 from models.synthesis.plates import Plate, draw_plate
 from models.synthesis.street import draw_street
 
@@ -43,12 +43,12 @@ class CarPlan:
     rows: Rows = 1
     mainland: bool = False
     plate: bool = True
-    registration: Registration | None = None
+    mark: PrintedMark | None = None
 
 
 def draw_scene(
     rng: np.random.Generator,
-    faces: Faces,
+    faces: FontLibrary,
     cars: Sequence[CarPlan],
     *,
     night: bool = False,
@@ -84,21 +84,21 @@ def plan_scene(rng: np.random.Generator, number: int) -> tuple[list[CarPlan], bo
         rear = bool((number + position) % 3 == 1)
         mainland = not rear and kind != "taxi" and number % 4 == 1
         rows: Rows = 2 if (number + position) % 5 in (1, 4) else 1
-        cars.append(CarPlan(kind, rear, rows, mainland, True, _registration(rng)))
+        cars.append(CarPlan(kind, rear, rows, mainland, True, _street_mark(rng)))
     return cars, night
 
 
-def _registration(rng: np.random.Generator) -> Registration:
+def _street_mark(rng: np.random.Generator) -> PrintedMark:
     """Mostly two letters and a number; trade plates are left to the training."""
     while True:
-        drawn = draw_registration(rng)
+        drawn = draw_mark(rng)
         if drawn.series == "usual" or (rng.random() < 0.5 and drawn.series != "trade"):
             return drawn
 
 
 def _add_car(
     rng: np.random.Generator,
-    faces: Faces,
+    faces: FontLibrary,
     picture: np.ndarray,
     plan: CarPlan,
     place: tuple[float, float, float],
@@ -115,7 +115,7 @@ def _add_car(
     if not plan.plate:
         return []
     colour = "yellow" if plan.rear else "white"
-    plate = draw_plate(rng, faces, registration=plan.registration, rows=plan.rows, colour=colour)
+    plate = draw_plate(rng, faces, mark=plan.mark, rows=plan.rows, colour=colour)
     quad = _plate_quad(car, plate, onto)
     shown = 0.75 if night else light
     paste_plate(picture, plate, quad, shown)
@@ -123,7 +123,7 @@ def _add_car(
     if plan.mainland:
         second = draw_mainland(rng, faces)
         width = 1.0 if plate.rows == 1 else 1.55
-        low = below(quad, 0.06, 0.95 if plate.rows == 1 else 0.5, width)
+        low = quad_below(quad, 0.06, 0.95 if plate.rows == 1 else 0.5, width)
         paste_plate(picture, second, low, shown)
         plates.append(ScenePlate(second, low))
     return plates

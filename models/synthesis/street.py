@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 
 from models.synthesis.distractors import draw_sign
-from models.synthesis.fonts import Faces
+from models.synthesis.fonts import FontLibrary
 from models.synthesis.layers import shade
 from models.synthesis.perspective import paste, perspective_quad
 
@@ -27,7 +27,7 @@ WALLS = (
 
 
 def draw_street(
-    rng: np.random.Generator, faces: Faces, width: int, height: int, *, night: bool
+    rng: np.random.Generator, faces: FontLibrary, width: int, height: int, *, night: bool
 ) -> np.ndarray:
     """(height, width, 3) uint8 RGB, seen from the road's middle at a person's height."""
     picture = np.zeros((height, width, 3), np.uint8)
@@ -87,7 +87,9 @@ def _glass(rng: np.random.Generator, wall: np.ndarray, *, night: bool) -> np.nda
     return wall * rng.uniform(0.35, 0.6) + np.array([10, 18, 26])
 
 
-def _shops(rng: np.random.Generator, faces: Faces, picture: np.ndarray, *, night: bool) -> None:
+def _shops(
+    rng: np.random.Generator, faces: FontLibrary, picture: np.ndarray, *, night: bool
+) -> None:
     """Shop fronts along the foot of the houses, with lettered boards, some hung out."""
     height, width = picture.shape[:2]
     top, foot, left = round(height * (HORIZON - 0.07)), round(height * (HORIZON + 0.07)), 0
@@ -104,12 +106,12 @@ def _shops(rng: np.random.Generator, faces: Faces, picture: np.ndarray, *, night
         wide = rng.uniform(50, 110)
         size = (wide, wide * sign.shape[0] / sign.shape[1])
         where = (rng.uniform(0, width), rng.uniform(0.08, 0.3) * height)
-        _stick(picture, sign, perspective_quad(rng, where, size))
+        _paste_sign(picture, sign, perspective_quad(rng, where, size))
 
 
 def _board(
     rng: np.random.Generator,
-    faces: Faces,
+    faces: FontLibrary,
     picture: np.ndarray,
     place: tuple[int, int, int, int],
 ) -> None:
@@ -120,10 +122,10 @@ def _board(
     middle = (left + right) / 2
     low, high = middle - wide / 2, middle + wide / 2
     quad = np.array([[low, top], [high, top], [high, bottom], [low, bottom]], np.float32)
-    _stick(picture, sign, quad)
+    _paste_sign(picture, sign, quad)
 
 
-def _stick(picture: np.ndarray, sign: np.ndarray, quad: np.ndarray) -> None:
+def _paste_sign(picture: np.ndarray, sign: np.ndarray, quad: np.ndarray) -> None:
     height, width = sign.shape[:2]
     corners = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float32)
     paste(picture, sign, corners, quad)

@@ -11,7 +11,7 @@ import signal
 import sys
 
 from faults import schedule, table
-from faults.end_to_end import Task, prove
+from faults.end_to_end import Experiment, run_experiment
 from faults.run import Plan
 from rich.console import Console
 
@@ -40,20 +40,20 @@ def main() -> int:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     console = Console(highlight=False, width=None if sys.stdout.isatty() else 120)
     folder = read_settings().data_folder / "faults"
-    task = Task(
+    task = Experiment(
         images=options.images,
         scenes=max(8, round(SCENES * options.images / IMAGES)),
         images_seed=IMAGES_SEED,
         seed=options.seed,
-        plan=Plan(schedule.drawn(options.seed), SETTINGS),
+        plan=Plan(schedule.draw(options.seed), SETTINGS),
         folder=folder,
     )
     try:
-        verdict = prove(task, lambda words: console.print(words, markup=False))
+        verdict = run_experiment(task, lambda words: console.print(words, markup=False))
     except KeyboardInterrupt:
         console.print("Interrupted; what was started is stopped.")
         return INTERRUPTED
-    table.show(verdict, task, console)
+    table.print_verdict(verdict, task, console)
     return 1 if verdict.wrong else 0
 
 

@@ -37,7 +37,7 @@ KINDS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Hostile:
+class HostileFile:
     """One file: where it comes from, how it is called, and its bytes."""
 
     kind: str
@@ -45,14 +45,14 @@ class Hostile:
     data: bytes
 
 
-def corpus(seed: int = SEED, kinds: Iterable[str] = KINDS) -> Iterator[Hostile]:
+def corpus(seed: int = SEED, kinds: Iterable[str] = KINDS) -> Iterator[HostileFile]:
     """The files of these kinds, in the order of KINDS; the same whatever other kinds are asked."""
     wanted = set(kinds)
     originals = dict(_originals(np.random.default_rng(seed)))
     for number, (kind, make) in enumerate(_MAKERS.items()):
         if kind in wanted:
             random = np.random.default_rng((seed, number))
-            yield from (Hostile(kind, *one) for one in make(originals, random))
+            yield from (HostileFile(kind, *one) for one in make(originals, random))
 
 
 def write_to(folder: Path, seed: int = SEED, kinds: Iterable[str] = KINDS) -> int:
@@ -133,10 +133,10 @@ def _spliced(data: bytes, number: int, random: np.random.Generator) -> bytes:
     )[number % 3]
 
 
-Harm = Callable[[bytes, int, np.random.Generator], bytes]
+Damage = Callable[[bytes, int, np.random.Generator], bytes]
 
 
-def _harmed(harm: Harm, times: int) -> Maker:
+def _damaged_by(harm: Damage, times: int) -> Maker:
     def make(originals: Files, random: np.random.Generator) -> Iterator[tuple[str, bytes]]:
         for name, data in originals.items():
             stem, _, suffix = name.rpartition(".")
@@ -174,14 +174,14 @@ def _behind_magic(_: Files, random: np.random.Generator) -> Iterator[tuple[str, 
 
 _MAKERS: dict[str, Maker] = {
     "whole": lambda originals, _: iter(originals.items()),
-    "cut": _harmed(_cut, 9),
-    "flipped": _harmed(_flipped, 9),
-    "overwritten": _harmed(_overwritten, 6),
-    "spliced": _harmed(_spliced, 6),
+    "cut": _damaged_by(_cut, 9),
+    "flipped": _damaged_by(_flipped, 9),
+    "overwritten": _damaged_by(_overwritten, 6),
+    "spliced": _damaged_by(_spliced, 6),
     "renamed": _renamed,
     "magic": _behind_magic,
     "bomb": lambda *_: bombs.bombs(),
-    "stranger": lambda originals, _: unsupported_files.strangers(originals["plain.jpg"]),
+    "stranger": lambda originals, _: unsupported_files.unsupported_files(originals["plain.jpg"]),
 }
 
 

@@ -5,16 +5,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-Name = tuple[str, str]
+ObjectId = tuple[str, str]
 """An image: its key and its ETag."""
 Plates = tuple[tuple[Any, ...], ...]
 """The plates of an image in their order, each with every column that a reading has."""
 
-LONGEST = 40  # differences that are told one by one
+MAX_DIFFERENCES = 40  # differences that are told one by one
 
 
 @dataclass(frozen=True, slots=True)
-class End:
+class Outcome:
     """How an image ended, or must."""
 
     state: str
@@ -26,19 +26,21 @@ class End:
         return self.state if self.reason is None else f"{self.state}: {self.reason}"
 
 
-def differences(expected: Mapping[Name, End], found: Iterable[tuple[Name, End]]) -> list[str]:
+def differences(
+    expected: Mapping[ObjectId, Outcome], found: Iterable[tuple[ObjectId, Outcome]]
+) -> list[str]:
     """Every way in which what was found is not exactly what was expected."""
-    rows: dict[Name, list[End]] = defaultdict(list)
+    rows: dict[ObjectId, list[Outcome]] = defaultdict(list)
     for name, end in found:
         rows[name].append(end)
-    told = [f"{_of(name)}: no row" for name in expected if name not in rows]
+    told = [f"{_label(name)}: no row" for name in expected if name not in rows]
     for name, ends in rows.items():
         if name not in expected:
-            told.append(f"{_of(name)}: a row that nobody submitted")
+            told.append(f"{_label(name)}: a row that nobody submitted")
         elif len(ends) > 1:
-            told.append(f"{_of(name)}: {len(ends)} rows")
+            told.append(f"{_label(name)}: {len(ends)} rows")
         else:
-            told += [f"{_of(name)}: {what}" for what in _compare(expected[name], ends[0])]
+            told += [f"{_label(name)}: {what}" for what in _compare(expected[name], ends[0])]
     return told
 
 
@@ -52,13 +54,13 @@ def leaks(secrets: Mapping[str, str], texts: Mapping[str, str]) -> list[str]:
     ]
 
 
-def shortened(told: Sequence[str]) -> list[str]:
+def truncated(told: Sequence[str]) -> list[str]:
     """The first of many differences, and how many more there are."""
-    rest = len(told) - LONGEST
-    return [*told[:LONGEST], *([f"... and {rest:,} more"] if rest > 0 else [])]
+    rest = len(told) - MAX_DIFFERENCES
+    return [*told[:MAX_DIFFERENCES], *([f"... and {rest:,} more"] if rest > 0 else [])]
 
 
-def _compare(expected: End, found: End) -> Iterable[str]:
+def _compare(expected: Outcome, found: Outcome) -> Iterable[str]:
     if (expected.state, expected.reason) != (found.state, found.reason):
         yield f"expected {expected}, found {found}"
     if expected.superseded != found.superseded:
@@ -72,6 +74,6 @@ def _compare(expected: End, found: End) -> Iterable[str]:
             yield f"plate {number}: expected {unlike[0][0]!r:.80}, found {unlike[0][1]!r:.80}"
 
 
-def _of(name: Name) -> str:
+def _label(name: ObjectId) -> str:
     key, etag = name
     return f"{key!r} ({etag[:8]})"

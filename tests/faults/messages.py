@@ -15,7 +15,7 @@ NOT_MESSAGES = (b"[]", b"{}", b"17", b'{"properties": {"body": 1}}', b'{"body": 
 FOREIGN = {"id": 1, "store": "folder", "bucket": "/etc", "key": "passwd", "etag": "1"}
 
 
-def double(client: redis.Redis, dice: random.Random) -> int:
+def duplicate(client: redis.Redis, dice: random.Random) -> int:
     """Send some of the waiting messages again, and all that workers hold at this moment."""
     waiting = client.lrange(QUEUE, 0, -1)
     copies = [message for message in waiting if dice.random() < 0.5]
@@ -65,14 +65,14 @@ def forge(client: redis.Redis, broker_url: str, victims: list[int]) -> int:
     return len(NOT_JSON) + len(NOT_MESSAGES) + len(bodies) + 2
 
 
-def readable(client: redis.Redis) -> str:
+def dump(client: redis.Redis) -> str:
     """All that stands in the queue and in workers' hands, bodies decoded."""
     held = [json.dumps(one) for one in _held(client)]
     messages = [message.decode(errors="replace") for message in client.lrange(QUEUE, 0, -1)]
     return "\n".join(text + _body(text) for text in [*messages, *held])
 
 
-def left(client: redis.Redis) -> dict[str, int]:
+def count_messages(client: redis.Redis) -> dict[str, int]:
     """How many messages wait, and how many are in workers' hands."""
     return {"waiting": int(client.llen(QUEUE)), "held": int(client.hlen("unacked"))}
 

@@ -24,11 +24,11 @@ Bad = Literal[
     "empty", "truncated", "text", "heic", "huge", "missing", "changed", "forbidden", "archived"
 ]
 Poison = Literal["segfault", "hang", "memory", "broken"]
-Sort = Good | Bad | Poison
+ImageKind = Good | Bad | Poison
 BAD: tuple[Bad, ...] = get_args(Bad)
 POISON: tuple[Poison, ...] = get_args(Poison)
 
-REASONS: dict[Sort, tuple[str, str | None]] = {
+EXPECTED_STATES: dict[ImageKind, tuple[str, str | None]] = {
     "good": ("done", None),
     "empty": ("failed", "empty"),
     "truncated": ("failed", "truncated"),
@@ -56,32 +56,32 @@ HEIC = b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(400)
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
+class SampleImage:
     """An object to store. `data` of "missing" and "changed" ones is what is listed."""
 
     key: str
-    sort: Sort
+    kind: ImageKind
     data: bytes
 
     @property
-    def name(self) -> tuple[str, str]:
+    def object_id(self) -> tuple[str, str]:
         """Key and ETag: S3's for an object that was put in one piece."""
         return self.key, hashlib.md5(self.data, usedforsecurity=False).hexdigest()
 
     @property
-    def ends(self) -> tuple[str, str | None]:
+    def expected_state(self) -> tuple[str, str | None]:
         """State and reason in which it must end."""
-        return REASONS[self.sort]
+        return EXPECTED_STATES[self.kind]
 
 
 def draw_scenes(folder: Path, count: int, seed: int) -> list[np.ndarray]:
     """Small street scenes, drawn once and kept in a folder."""
     # Here, so that those who only plan need not wait for what draws.
-    from models.synthesis.fonts import Faces
+    from models.synthesis.fonts import FontLibrary
     from models.synthesis.samples import sample
 
     folder.mkdir(parents=True, exist_ok=True)
-    faces, scenes = Faces(), []
+    faces, scenes = FontLibrary(), []
     for number in range(count):
         file = folder / f"{number:04}.png"
         if not file.exists():
@@ -93,31 +93,31 @@ def draw_scenes(folder: Path, count: int, seed: int) -> list[np.ndarray]:
     return scenes
 
 
-def pictures(scenes: Sequence[np.ndarray], count: int, seed: int) -> Iterator[Picture]:
+def make_images(scenes: Sequence[np.ndarray], count: int, seed: int) -> Iterator[SampleImage]:
     """`count` images in the order of their numbers, always the same for a seed."""
     if count > len(scenes) * OFFSETS**2:
         raise ValueError(f"{len(scenes)} scenes are too few for {count} different images")
     dice = random.Random(seed)
-    sorts = plan(count, seed)
+    sorts = draw_kinds(count, seed)
     for number, sort in enumerate(sorts):
         scene, copy = scenes[number % len(scenes)], number // len(scenes)
-        kind = _kind(number) if sort == "good" else "jpg"
+        kind = _format(number) if sort == "good" else "jpg"
         data = _encoded(_cut(scene, copy), kind, 80 + copy % 10)
         word = f" {sort}" if sort in REFUSALS else ""
         ending = "heic" if sort == "heic" else "png" if sort in (*POISON, "huge") else kind
         # The number first: images are listed, and so read, in the order of their keys.
         key = f"2026/{number:05} {dice.choice(NAMES)}{word}.{ending}"
-        yield Picture(key, sort, _spoilt(data, sort, number))
+        yield SampleImage(key, sort, _damage(data, sort, number))
 
 
-def plan(count: int, seed: int) -> list[Sort]:
+def draw_kinds(count: int, seed: int) -> list[ImageKind]:
     """Which image is of which sort. Those that change after they were listed come late, so that no
     worker has seen them before."""
     dice = random.Random(seed + 1)
-    sorts: list[Sort] = ["good"] * count
+    sorts: list[ImageKind] = ["good"] * count
     bad = max(1, round(count * BAD_SHARE / len(BAD)))
     poison = max(1, round(count * POISON_SHARE))
-    wanted: list[Sort] = [*BAD * bad, *POISON * poison]
+    wanted: list[ImageKind] = [*BAD * bad, *POISON * poison]
     free = list(range(count // 10, count))
     for sort in sorted(wanted):
         late = sort in ("missing", "changed")
@@ -127,14 +127,14 @@ def plan(count: int, seed: int) -> list[Sort]:
     return sorts
 
 
-def replacement(picture: Picture) -> Picture:
+def replacement(picture: SampleImage) -> SampleImage:
     """What lies in place of a "changed" image after it was listed: the same photograph, with a
     comment behind its first marker."""
     jpeg = picture.data
-    return Picture(picture.key, "good", jpeg[:2] + b"\xff\xfe\x00\x07again" + jpeg[2:])
+    return SampleImage(picture.key, "good", jpeg[:2] + b"\xff\xfe\x00\x07again" + jpeg[2:])
 
 
-def _kind(number: int) -> str:
+def _format(number: int) -> str:
     return {7: "png", 17: "webp", 27: "bmp"}.get(number % 40, "jpg")
 
 
@@ -151,7 +151,7 @@ def _encoded(pixels: np.ndarray, kind: str, quality: int) -> bytes:
     return out.getvalue()
 
 
-def _spoilt(data: bytes, sort: Sort, number: int) -> bytes:
+def _damage(data: bytes, sort: ImageKind, number: int) -> bytes:
     """The bytes of a bad image; the number keeps two of a sort apart."""
     match sort:
         case "empty":

@@ -7,53 +7,55 @@ from dataclasses import dataclass
 from typing import Any
 
 import psycopg
-from faults.expectations import End, Name
+from faults.expectations import ObjectId, Outcome
 
-COUNTS = "SELECT state, count(*) FROM images GROUP BY state"
-LISTED = "SELECT count(*) FROM submissions WHERE listed_at IS NOT NULL"
-CLAIMED = "SELECT id FROM images WHERE state = 'queued' AND attempts > 0"
-QUEUED = "SELECT id FROM images WHERE state = 'queued'"
-SUBMISSIONS = "SELECT state FROM submissions"
-TABLES = "SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY 1"
+COUNT_STATES = "SELECT state, count(*) FROM images GROUP BY state"
+COUNT_LISTED = "SELECT count(*) FROM submissions WHERE listed_at IS NOT NULL"
+CLAIMED_IMAGES = "SELECT id FROM images WHERE state = 'queued' AND attempts > 0"
+QUEUED_IMAGES = "SELECT id FROM images WHERE state = 'queued'"
+SUBMISSION_STATES = "SELECT state FROM submissions"
+TABLE_NAMES = "SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY 1"
 # Of good images alone: bad ones are tried again by each producer that is started again, and poison
 # takes its three attempts.
-ENDED = """
+PROCESSED_TIMES = """
     SELECT id, extract(epoch FROM processed_at)::float8 FROM images WHERE state = 'done'
 """
-ROWS = """
+IMAGE_OUTCOMES = """
     SELECT key, etag, state, reason, superseded,
            (SELECT coalesce(jsonb_agg(to_jsonb(p) - 'id' - 'image_id' - 'model_version_id'
                                       ORDER BY p.position, p.id), '[]')
               FROM plates p WHERE p.image_id = images.id) AS plates
       FROM images
 """
-SHOWN = "SELECT count(*) FROM sightings"
-BEGUN_AGAIN = "SELECT coalesce(sum(attempts - 1) FILTER (WHERE attempts > 1), 0) FROM images"
+COUNT_SIGHTINGS = "SELECT count(*) FROM sightings"
+COUNT_EXTRA_ATTEMPTS = (
+    "SELECT coalesce(sum(attempts - 1) FILTER (WHERE attempts > 1), 0) FROM images"
+)
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class StateCounts:
     """How many images are in which state."""
 
     counts: Counter[str]
 
     @property
-    def left(self) -> int:
+    def unfinished(self) -> int:
         return self.counts["pending"] + self.counts["queued"]
 
     @property
-    def ended(self) -> int:
-        return self.counts.total() - self.left
+    def finished(self) -> int:
+        return self.counts.total() - self.unfinished
 
 
-class Watch:
+class DatabasePoller:
     """Asks a database. What is asked while it is away gets no answer (None)."""
 
     def __init__(self, url: str) -> None:
         self._url = url
         self._connection: psycopg.Connection[Any] | None = None
 
-    def ask(self, query: str) -> list[tuple[Any, ...]] | None:
+    def try_query(self, query: str) -> list[tuple[Any, ...]] | None:
         """The rows, or None while the database is away."""
         try:
             if self._connection is None or self._connection.closed:
@@ -63,32 +65,32 @@ class Watch:
             self.close()
             return None
 
-    def insist(self, query: str) -> list[tuple[Any, ...]]:
+    def query(self, query: str) -> list[tuple[Any, ...]]:
         """The rows; the database must be there."""
-        rows = self.ask(query)
+        rows = self.try_query(query)
         if rows is None:
-            rows = self.ask(query)  # the connection had died since it was last asked
+            rows = self.try_query(query)  # the connection had died since it was last asked
         assert rows is not None, "the database is away"
         return rows
 
-    def standing(self) -> Standing | None:
-        rows = self.ask(COUNTS)
-        return None if rows is None else Standing(Counter(dict(rows)))
+    def state_counts(self) -> StateCounts | None:
+        rows = self.try_query(COUNT_STATES)
+        return None if rows is None else StateCounts(Counter(dict(rows)))
 
     def ids(self, query: str) -> frozenset[int]:
         """Numbers of images; none while the database is away."""
-        return frozenset(row[0] for row in self.ask(query) or ())
+        return frozenset(row[0] for row in self.try_query(query) or ())
 
-    def ends(self) -> Iterator[tuple[Name, End]]:
+    def outcomes(self) -> Iterator[tuple[ObjectId, Outcome]]:
         """How each image ended, with the plates of all model versions."""
-        for key, etag, state, reason, superseded, plates in self.insist(ROWS):
+        for key, etag, state, reason, superseded, plates in self.query(IMAGE_OUTCOMES):
             told = tuple(tuple(sorted(plate.items())) for plate in plates)
-            yield (key, etag), End(state, reason, superseded, told)
+            yield (key, etag), Outcome(state, reason, superseded, told)
 
     def texts(self) -> Iterator[tuple[str, str]]:
         """Every table's rows as text."""
-        for (table,) in self.insist(TABLES):
-            rows = self.insist(f'SELECT t::text FROM "{table}" AS t')  # noqa: S608  (our own names)
+        for (table,) in self.query(TABLE_NAMES):
+            rows = self.query(f'SELECT t::text FROM "{table}" AS t')  # noqa: S608  (our own names)
             yield f"table {table}", "\n".join(row[0] for row in rows)
 
     def close(self) -> None:

@@ -12,7 +12,7 @@ import psutil
 from servers.processes import PROGRAMS
 
 STOP_SECONDS = 60.0
-MOST_DEATHS = 20
+MAX_UNEXPECTED_EXITS = 20
 """A program that ends by itself this often will not do."""
 
 
@@ -25,9 +25,9 @@ class Program:
     command: Sequence[str]
     environment: Mapping[str, str]
     log: Path
-    ends: frozenset[int] = frozenset()
+    success_statuses: frozenset[int] = frozenset()
     done: bool = False
-    deaths: list[int] = field(default_factory=list)
+    unexpected_exits: list[int] = field(default_factory=list)
     """Statuses with which it ended although nobody had killed or asked it."""
     _process: "subprocess.Popen[bytes] | None" = None
     _sessions: set[int] = field(default_factory=set)
@@ -56,16 +56,16 @@ class Program:
             return psutil.Process(self.pid).children() if self.pid else []
         return []
 
-    def tend(self) -> None:
+    def restart_if_dead(self) -> None:
         """Start it again where it died."""
         if self._process is None or (status := self._process.poll()) is None:
             return
         self._process = None
-        self.done = status in self.ends
+        self.done = status in self.success_statuses
         if self.done:
             return
-        self.deaths.append(status)
-        if len(self.deaths) > MOST_DEATHS:
+        self.unexpected_exits.append(status)
+        if len(self.unexpected_exits) > MAX_UNEXPECTED_EXITS:
             raise RuntimeError(f"{self.name} ends again and again ({status}); see {self.log}")
         self.start()
 
@@ -93,7 +93,7 @@ class Program:
         else:
             return True
 
-    def left_behind(self) -> list[psutil.Process]:
+    def orphans(self) -> list[psutil.Process]:
         """Processes that it or one of those before it started, and that are still there."""
         found = []
         for process in psutil.process_iter():

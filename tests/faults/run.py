@@ -8,10 +8,10 @@ from pathlib import Path
 
 from faults import messages
 from faults.archive import Archive
-from faults.injectors import INJECTORS, Stage, in_hand
-from faults.poller import LISTED, SUBMISSIONS, Standing, Watch
+from faults.injectors import INJECTORS, FaultTargets, affected_images
+from faults.poller import COUNT_LISTED, SUBMISSION_STATES, DatabasePoller, StateCounts
 from faults.programs import Program
-from faults.recovery import Strike
+from faults.recovery import Injection
 from faults.schedule import Fault
 from faults.services import Services
 
@@ -19,7 +19,7 @@ from producer.listing import BATCH
 
 POLL_SECONDS = 0.1
 IN_MID_LISTING = Fault(0.0, "producer killed", 0)
-Say = Callable[[str], None]
+Log = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,15 +31,15 @@ class Plan:
     app: str = "servers.poisoned"
     workers: int = 2
     seconds: float = 1800.0
-    away_seconds: tuple[float, float] = (0.5, 4.0)
-    bad_seconds: float = 8.0
+    outage_seconds: tuple[float, float] = (0.5, 4.0)
+    s3_fault_seconds: float = 8.0
 
 
 @dataclass
-class Ran:
+class RunResult:
     """What happened: strikes, and what was not as it must be."""
 
-    strikes: list[Strike] = field(default_factory=list)
+    injections: list[Injection] = field(default_factory=list)
     wrong: list[str] = field(default_factory=list)
     messages: list[str] = field(default_factory=list)
     seconds: float = 0.0
@@ -47,109 +47,115 @@ class Ran:
     @property
     def listed_again(self) -> bool:
         """Whether a producer began anew after the source had been listed and tampered with."""
-        faults = [strike.fault for strike in self.strikes]
+        faults = [strike.fault for strike in self.injections]
         return any(one.kind == "producer killed" and one != IN_MID_LISTING for one in faults)
 
 
-class Run:
+class FaultRun:
     """One of them, in a database of its own."""
 
     def __init__(
         self, services: Services, archive: Archive, plan: Plan, logs: Path, database: str
     ) -> None:
         logs.mkdir(parents=True, exist_ok=True)
-        self.watch = Watch(services.make_database(database))
+        self.poller = DatabasePoller(services.make_database(database))
         self.programs = _programs(
             services.environment(database, dict(plan.settings)), archive, plan, logs
         )
         *workers, producer, dispatcher = self.programs
-        self._stage = Stage(
-            services, self.watch, workers, producer, dispatcher, plan.away_seconds, plan.bad_seconds
+        self._targets = FaultTargets(
+            services,
+            self.poller,
+            workers,
+            producer,
+            dispatcher,
+            plan.outage_seconds,
+            plan.s3_fault_seconds,
         )
         self._archive, self._plan = archive, plan
-        self.ran = Ran()
+        self.result = RunResult()
 
-    def run(self, say: Say) -> Ran:
+    def run(self, log: Log) -> RunResult:
         """From the first listing to the last image, and everything stopped."""
         began = time.time()
         try:
-            self._list(say)
-            for worker in self._stage.workers:
+            self._list(log)
+            for worker in self._targets.workers:
                 worker.start()
-            self._work(say, until=began + self._plan.seconds)
+            self._work(log, until=began + self._plan.seconds)
             self._check_queue()
         finally:
             self._stop()
-            self.ran.seconds = time.time() - began
-        return self.ran
+            self.result.seconds = time.time() - began
+        return self.result
 
-    def _list(self, say: Say) -> None:
+    def _list(self, log: Log) -> None:
         """Before any worker runs, so that what is taken away afterwards has been seen by none.
 
         Where the source has more than one page, the producer is killed once between two of them.
         """
-        stage, killed = self._stage, not self._plan.schedule
+        stage, killed = self._targets, not self._plan.schedule
         if not killed:
-            stage.services.proxy.worsen("slow", self._plan.bad_seconds)
+            stage.services.proxy.worsen("slow", self._plan.s3_fault_seconds)
         stage.producer.start()
         stage.dispatcher.start()
-        while not self._one(LISTED):
-            standing = self.watch.standing()
+        while not self._scalar(COUNT_LISTED):
+            standing = self.poller.state_counts()
             if not killed and standing is not None and standing.counts.total() >= BATCH:
                 killed = True
-                self._strike(IN_MID_LISTING, standing, say)
-            self._tend()
+                self._inject(IN_MID_LISTING, standing, log)
+            self._restart_dead()
             time.sleep(POLL_SECONDS)
         if self._plan.schedule:
             self._archive.tamper()
 
-    def _one(self, query: str) -> int:
-        rows = self.watch.ask(query)
+    def _scalar(self, query: str) -> int:
+        rows = self.poller.try_query(query)
         return int(rows[0][0]) if rows else 0
 
-    def _work(self, say: Say, until: float) -> None:
+    def _work(self, log: Log, until: float) -> None:
         left = list(self._plan.schedule)
-        total = len(self._archive.pictures)
-        while not self._stage.producer.done:
+        total = len(self._archive.images)
+        while not self._targets.producer.done:
             if time.time() > until:
-                self.ran.wrong.append(f"not at its end after {self._plan.seconds:.0f} seconds")
+                self.result.wrong.append(f"not at its end after {self._plan.seconds:.0f} seconds")
                 return
-            self._tend()
-            standing = self.watch.standing()
-            while left and standing is not None and standing.ended >= left[0].at * total:
-                self._strike(left.pop(0), standing, say)
+            self._restart_dead()
+            standing = self.poller.state_counts()
+            while left and standing is not None and standing.finished >= left[0].at * total:
+                self._inject(left.pop(0), standing, log)
             time.sleep(POLL_SECONDS)
-        self.ran.wrong += [f"there was no time for: {fault.kind}" for fault in left]
+        self.result.wrong += [f"there was no time for: {fault.kind}" for fault in left]
 
-    def _strike(self, fault: Fault, standing: Standing, say: Say) -> None:
-        hit = in_hand(self._stage, fault)
-        self._keep_messages()
+    def _inject(self, fault: Fault, counts: StateCounts, log: Log) -> None:
+        hit = affected_images(self._targets, fault)
+        self._record_messages()
         began = time.time()
-        what = INJECTORS[fault.kind](self._stage, random.Random(fault.dice))
-        self.ran.strikes.append(Strike(fault, began, time.time(), what, hit))
-        say(f"{standing.ended:,} images ended: {fault.kind} ({what})")
+        what = INJECTORS[fault.kind](self._targets, random.Random(fault.seed))
+        self.result.injections.append(Injection(fault, began, time.time(), what, hit))
+        log(f"{counts.finished:,} images ended: {fault.kind} ({what})")
 
-    def _keep_messages(self) -> None:
-        with self._stage.services.redis() as client:
-            self.ran.messages.append(messages.readable(client))
+    def _record_messages(self) -> None:
+        with self._targets.services.redis() as client:
+            self.result.messages.append(messages.dump(client))
 
-    def _tend(self) -> None:
+    def _restart_dead(self) -> None:
         for program in self.programs:
-            program.tend()
+            program.restart_if_dead()
 
     def _check_queue(self) -> None:
         """With every image ended, nobody may still hold or wait for a message of ours."""
-        states = {state for (state,) in self.watch.insist(SUBMISSIONS)}
+        states = {state for (state,) in self.poller.query(SUBMISSION_STATES)}
         if states != {"finished"}:
-            self.ran.wrong.append(f"expected finished submissions, found {sorted(states)}")
+            self.result.wrong.append(f"expected finished submissions, found {sorted(states)}")
 
     def _stop(self) -> None:
         for program in reversed(self.programs):
             if not program.stop():
-                self.ran.wrong.append(f"{program.name} did not end when asked")
+                self.result.wrong.append(f"{program.name} did not end when asked")
         for program in self.programs:
-            for process in program.left_behind():
-                self.ran.wrong.append(f"{program.name} left a process behind: {process}")
+            for process in program.orphans():
+                self.result.wrong.append(f"{program.name} left a process behind: {process}")
                 process.kill()
 
 

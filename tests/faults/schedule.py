@@ -29,7 +29,7 @@ Kind = Literal[
 ]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
-OFTEN: dict[Kind, int] = {
+REPEATS: dict[Kind, int] = {
     "child killed": 4,
     "producer killed": 3,
     "dispatcher killed": 3,
@@ -42,7 +42,7 @@ OFTEN: dict[Kind, int] = {
 
 FIRST, LAST = 0.02, 0.92
 """Between which shares of the images faults strike; what comes after must end by itself."""
-TOGETHER = 0.2
+SIMULTANEOUS_CHANCE = 0.2
 """How probably a fault strikes at the same moment as the one before it."""
 
 
@@ -52,19 +52,19 @@ class Fault:
 
     at: float
     kind: Kind
-    dice: int
+    seed: int
 
 
-def drawn(seed: int) -> tuple[Fault, ...]:
+def draw(seed: int) -> tuple[Fault, ...]:
     """The schedule of a seed, in the order of strikes: every kind, most of them several times."""
     dice = random.Random(seed)
-    kinds = [kind for kind in KINDS for _ in range(OFTEN.get(kind, 2))]
+    kinds = [kind for kind in KINDS for _ in range(REPEATS.get(kind, 2))]
     dice.shuffle(kinds)
     step = (LAST - FIRST) / len(kinds)
     faults: list[Fault] = []
     for number, kind in enumerate(kinds):
         at = FIRST + step * (number + dice.random())
-        if faults and dice.random() < TOGETHER:
+        if faults and dice.random() < SIMULTANEOUS_CHANCE:
             at = faults[-1].at
         faults.append(Fault(round(at, 4), kind, dice.randrange(2**32)))
     return tuple(faults)

@@ -24,7 +24,7 @@ MAX_PIXELS = 120_000_000
 
 
 @dataclass(frozen=True, slots=True)
-class End:
+class DecodeOutcome:
     """What became of one file. `reason` is empty where it was read; `fault` where all is well."""
 
     name: str
@@ -35,7 +35,7 @@ class End:
     seconds: float
 
 
-def ends(folder: Path) -> list[End]:
+def decode_all(folder: Path) -> list[DecodeOutcome]:
     """Decode every file below a folder, each on its own; in the order of names."""
     here = Path(__file__).parents[2]
     quiet = {**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
@@ -48,10 +48,10 @@ def ends(folder: Path) -> list[End]:
         text=True,
         timeout=550,
     )
-    return [End(**json.loads(line)) for line in done.stdout.splitlines()]
+    return [DecodeOutcome(**json.loads(line)) for line in done.stdout.splitlines()]
 
 
-def table(found: list[End]) -> str:
+def format_table(found: list[DecodeOutcome]) -> str:
     """Ends by the kind of file and by reason, as a person reads it."""
     reasons = sorted({end.fault or end.reason or "read" for end in found})
     kinds = list(dict.fromkeys(end.name.partition("/")[0] for end in found))
@@ -86,11 +86,11 @@ def main(folder: Path | None, seed: int) -> None:
     from .corpus import write_to
 
     if folder is not None:
-        print(table(ends(folder)))  # noqa: T201
+        print(format_table(decode_all(folder)))  # noqa: T201
         return
     with tempfile.TemporaryDirectory() as made:
         write_to(Path(made), seed)
-        print(table(ends(Path(made))))  # noqa: T201
+        print(format_table(decode_all(Path(made))))  # noqa: T201
 
 
 def _decode_each(folder: Path) -> None:
@@ -103,7 +103,7 @@ def _decode_each(folder: Path) -> None:
         child = os.fork()
         if child == 0:
             os.close(told)
-            _bound()
+            _limit_resources()
             reason = detail = fault = ""
             try:
                 decode(path.read_bytes(), max_pixels=MAX_PIXELS)
@@ -122,10 +122,10 @@ def _decode_each(folder: Path) -> None:
         mebibytes = max(0, used.ru_maxrss - before) // 1024
         seconds = round(used.ru_utime + used.ru_stime, 2)
         name = str(path.relative_to(folder))
-        print(json.dumps(asdict(End(name, reason, detail, fault, mebibytes, seconds))))  # noqa: T201
+        print(json.dumps(asdict(DecodeOutcome(name, reason, detail, fault, mebibytes, seconds))))  # noqa: T201
 
 
-def _bound() -> None:
+def _limit_resources() -> None:
     """Far beyond what is allowed, so that too much is seen and not refused."""
     most = 3 * 2**30
     resource.setrlimit(resource.RLIMIT_DATA, (most, most))

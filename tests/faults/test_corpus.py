@@ -8,7 +8,7 @@ from pathlib import Path
 import psycopg
 import pytest
 from faults.corpus import KINDS, corpus, write_to
-from faults.survival import MEMORY, SECONDS, ends, table
+from faults.survival import MEMORY, SECONDS, decode_all, format_table
 from servers.processes import hkplates, variables, worker
 
 from hkplates import errors
@@ -34,8 +34,8 @@ def test_the_same_seed_makes_the_same_files() -> None:
 
 @pytest.mark.timeout(600)
 def test_every_file_is_read_or_rejected_with_a_reason_at_little_cost(folder: Path) -> None:
-    found = ends(folder)
-    print(f"\n{table(found)}")  # noqa: T201  (shown by -s)
+    found = decode_all(folder)
+    print(f"\n{format_table(found)}")  # noqa: T201  (shown by -s)
     assert len(found) >= 500
     assert {end.name.partition("/")[0] for end in found} == set(KINDS)
     assert [end for end in found if end.fault] == []

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from faults import schedule, table
-from faults.end_to_end import Task, prove
+from faults.end_to_end import Experiment, run_experiment
 from faults.run import Plan
 from rich.console import Console
 
@@ -22,9 +22,11 @@ SETTINGS = {
 
 @pytest.mark.timeout(900)
 def test_whatever_is_broken_every_image_ends_once_as_it_must(tmp_path: Path) -> None:
-    plan = Plan(schedule.fixed(), SETTINGS, seconds=600, bad_seconds=4)
-    task = Task(IMAGES, SCENES, images_seed=1, seed=1, plan=plan, folder=tmp_path, keep=False)
+    plan = Plan(schedule.fixed(), SETTINGS, seconds=600, s3_fault_seconds=4)
+    task = Experiment(
+        IMAGES, SCENES, images_seed=1, seed=1, plan=plan, folder=tmp_path, cache_baseline=False
+    )
     console = Console(file=sys.stdout, width=120, highlight=False)
-    verdict = prove(task, lambda words: console.print(words, markup=False))
-    table.show(verdict, task, console)  # pytest shows it where something is wrong
+    verdict = run_experiment(task, lambda words: console.print(words, markup=False))
+    table.print_verdict(verdict, task, console)  # pytest shows it where something is wrong
     assert not verdict.wrong

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from PIL import Image
 
 
-def strangers(photo: bytes) -> Iterator[tuple[str, bytes]]:
+def unsupported_files(photo: bytes) -> Iterator[tuple[str, bytes]]:
     """Names and bytes; `photo` is a whole JPEG, for what is two things at once."""
     yield from _texts()
     yield from _other_formats()

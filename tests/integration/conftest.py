@@ -10,7 +10,7 @@ import psycopg
 import pytest
 import sqlalchemy as sa
 from servers.ledgers import keys, submit
-from support.seeded_rows import plant
+from support.seeded_rows import seed_rows
 
 from hkplates.database.engine import open_engine
 from hkplates.database.ledger.intake import Ledger
@@ -33,14 +33,14 @@ def ledger(engine: sa.Engine) -> Ledger:
 
 
 @pytest.fixture(scope="session")
-def planted_url(database_server: str, template_database: str) -> Iterator[str]:
-    """URL of a database with the two days of planted.py; for tests that change nothing."""
-    name = f"hkplates_planted_{secrets.token_hex(4)}"
+def seeded_url(database_server: str, template_database: str) -> Iterator[str]:
+    """URL of a database with the two days of seeded_rows.py; for tests that change nothing."""
+    name = f"hkplates_seeded_{secrets.token_hex(4)}"
     with psycopg.connect(database_server, autocommit=True) as connection:
         connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template_database}"')
     url = sa.make_url(database_server).set(database=name).render_as_string(hide_password=False)
     engine = open_engine(url)
-    plant(engine)
+    seed_rows(engine)
     engine.dispose()
     yield url
     with psycopg.connect(database_server, autocommit=True) as connection:
@@ -75,9 +75,9 @@ def submission(ledger: Ledger) -> int:
 
 
 @pytest.fixture
-def planted(engine: sa.Engine) -> sa.Engine:
-    """The two days of planted.py, for tests that change something."""
-    plant(engine)
+def seeded(engine: sa.Engine) -> sa.Engine:
+    """The two days of seeded_rows.py, for tests that change something."""
+    seed_rows(engine)
     return engine
 
 

@@ -16,11 +16,11 @@ from hkplates.settings import Settings
 from web.app import create_app
 from web.services import services_over
 
-HERE = "http://127.0.0.1:8000"
+BASE_URL = "http://127.0.0.1:8000"
 
 
 @dataclass
-class Surfer:
+class BrowserlessClient:
     """A browser and what it shows."""
 
     client: TestClient
@@ -49,7 +49,7 @@ class Surfer:
         address = form.get("action")
         if form.method == "GET":
             return self._show(self.client.get(address, params=fields))
-        origin = {"Origin": HERE}
+        origin = {"Origin": BASE_URL}
         return self._show(self.client.post(address, data=fields, headers=origin))
 
     @property
@@ -65,30 +65,32 @@ class Surfer:
         return [_words(one) for one in self.page.find(".//main").iter("button")]
 
     def _show(self, answer: Any) -> Self:
-        self.status, self.address = answer.status_code, str(answer.url).removeprefix(HERE)
+        self.status, self.address = answer.status_code, str(answer.url).removeprefix(BASE_URL)
         self.page = html.fromstring(answer.text.replace("<wbr>", ""))
         return self
 
 
 @contextmanager
-def surfing(engine: sa.Engine, data: Path, **settings: Any) -> Iterator[Surfer]:
+def browserless_client(
+    engine: sa.Engine, data: Path, **settings: Any
+) -> Iterator[BrowserlessClient]:
     """Somebody on this machine, who may review, and the page over a database."""
     services = services_over(engine, Settings(data=data, **settings))
-    with TestClient(create_app(services), base_url=HERE) as client:
-        yield Surfer(client)
+    with TestClient(create_app(services), base_url=BASE_URL) as client:
+        yield BrowserlessClient(client)
     # What the pages count beside themselves still uses connections of the test's engine.
     for thread in threading.enumerate():
         if thread.name == "background":
             thread.join(20)
 
 
-def counted(surfer: Surfer, address: str) -> Surfer:
+def open_when_counted(browser: BrowserlessClient, address: str) -> BrowserlessClient:
     """The page when its photographs are counted, as the browser's script waits for it."""
     deadline = time.monotonic() + 20
-    while "Counting its photographs" in surfer.open(address).text:
+    while "Counting its photographs" in browser.open(address).text:
         assert time.monotonic() < deadline
         time.sleep(0.05)
-    return surfer
+    return browser
 
 
 def _words(element: Any) -> str:

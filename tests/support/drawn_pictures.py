@@ -11,7 +11,7 @@ from hkplates.recognition.types import Photo
 RED, GREEN, BLUE, WHITE = (200, 30, 30), (30, 180, 40), (40, 60, 210), (240, 240, 240)
 
 
-EVERY_PIXEL = 10**9
+NO_PIXEL_LIMIT = 10**9
 
 
 IN_COLOUR = [RED, GREEN, WHITE, BLUE]
@@ -23,7 +23,7 @@ JPEG = {"quality": 95, "subsampling": 0}
 ADOBE = b"\xff\xee\0\x0eAdobe"
 
 
-def corners() -> Image.Image:
+def four_colours() -> Image.Image:
     """48 x 32; red, green, white, blue quarters, clockwise from the top left."""
     picture = Image.new("RGB", (48, 32), RED)
     draw = ImageDraw.Draw(picture)
@@ -41,7 +41,7 @@ def encoded(picture: Image.Image, kind: str, **options: object) -> bytes:
 
 def cmyk_jpeg(**options: object) -> bytes:
     """As Photoshop has it: inverted, with Adobe's marker."""
-    data = encoded(corners().convert("CMYK"), "JPEG", **JPEG, **options)
+    data = encoded(four_colours().convert("CMYK"), "JPEG", **JPEG, **options)
     assert ADOBE in data
     return data
 
@@ -51,7 +51,7 @@ def noise() -> Image.Image:
     return Image.fromarray(np.random.default_rng(7).integers(0, 256, (90, 120, 3), np.uint8))
 
 
-def quarters(pixels: Photo) -> list[tuple[int, ...]]:
+def quadrant_colours(pixels: Photo) -> list[tuple[int, ...]]:
     """The middle of each quarter, clockwise from the top left."""
     high, wide = pixels.shape[:2]
     top, bottom, left, right = high // 4, 3 * high // 4, wide // 4, 3 * wide // 4
@@ -60,9 +60,9 @@ def quarters(pixels: Photo) -> list[tuple[int, ...]]:
 
 
 def assert_upright(data: bytes, expected: list[tuple[int, ...]], tolerance: int = 12) -> None:
-    pixels = decode(data, max_pixels=EVERY_PIXEL).pixels
+    pixels = decode(data, max_pixels=NO_PIXEL_LIMIT).pixels
     assert pixels.dtype == np.uint8
     assert pixels.shape == (32, 48, 3)
     assert pixels.flags["C_CONTIGUOUS"]
-    difference = np.array(quarters(pixels)) - np.array(expected)
+    difference = np.array(quadrant_colours(pixels)) - np.array(expected)
     assert np.abs(difference).max() <= tolerance

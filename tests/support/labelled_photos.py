@@ -9,13 +9,13 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from models.synthesis.fonts import Faces
+from models.synthesis.fonts import FontLibrary
 from models.synthesis.plates import draw_plate
 
 ROOT = Path(__file__).parents[2]
 
 
-def call(module, *arguments):
+def run_module(module, *arguments):
     """Run a command of the project on the CPU; what it printed."""
     done = subprocess.run(
         [sys.executable, "-m", module, *map(str, arguments)],
@@ -29,9 +29,9 @@ def call(module, *arguments):
     return done.stdout
 
 
-def labelled_photos(folder, count=6):
+def write_labelled_photos(folder, count=6):
     """A folder as training wants it, of drawn plates."""
-    faces, rng = Faces(system=False), np.random.default_rng(3)
+    faces, rng = FontLibrary(system=False), np.random.default_rng(3)
     (folder / "train").mkdir(parents=True)
     (folder / "backgrounds").mkdir()
     cv2.imwrite(str(folder / "backgrounds" / "wall.jpg"), np.full((200, 300, 3), 90, np.uint8))

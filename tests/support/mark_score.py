@@ -5,9 +5,9 @@ from collections.abc import Mapping
 
 from support.seeded_readings import DETECTOR_SCORE, Reading
 
-OTHERWISE = 0.002
-LOST_OTHERWISE = 0.0005
-LISTED = 0.03
+UNLISTED_SUBSTITUTION = 0.002
+UNLISTED_LOSS = 0.0005
+MIN_PAIR_SUBSTITUTION = 0.03
 Confusions = Mapping[tuple[str, str], float]
 """Probabilities by (what was read, what it was)."""
 
@@ -18,7 +18,10 @@ def score(asked: str, reading: Reading, confusions: Confusions) -> float:
         return reading.confidence
     if not reading.mark:
         return 0.0
-    shapes = [shape(asked, reading, confusions), *lengths(asked, reading, confusions)]
+    shapes = [
+        substitution_score(asked, reading, confusions),
+        *indel_scores(asked, reading, confusions),
+    ]
     if not any(shapes):
         return 0.0  # not in the neighbourhood: never looked at
     candidates = [confidence for text, confidence in reading.candidates if text == asked]
@@ -27,7 +30,7 @@ def score(asked: str, reading: Reading, confusions: Confusions) -> float:
     return min(reading.confidence, wrong, max(ways))
 
 
-def shape(asked: str, reading: Reading, confusions: Confusions) -> float:
+def substitution_score(asked: str, reading: Reading, confusions: Confusions) -> float:
     """One character taken for any other, or two for ones of their like."""
     if len(asked) != len(reading.mark):
         return 0.0
@@ -36,31 +39,31 @@ def shape(asked: str, reading: Reading, confusions: Confusions) -> float:
         for place, pair in enumerate(zip(asked, reading.mark, strict=True))
         if len({*pair}) > 1
     ]
-    shares = [confusions.get((reading.mark[at], asked[at]), OTHERWISE) for at in wrong]
-    if len(wrong) > 2 or (len(wrong) == 2 and min(shares) < LISTED):
+    shares = [confusions.get((reading.mark[at], asked[at]), UNLISTED_SUBSTITUTION) for at in wrong]
+    if len(wrong) > 2 or (len(wrong) == 2 and min(shares) < MIN_PAIR_SUBSTITUTION):
         return 0.0
-    return math.prod(shares) * product(reading, wrong)
+    return math.prod(shares) * probability(reading, wrong)
 
 
-def lengths(asked: str, reading: Reading, confusions: Confusions) -> list[float]:
+def indel_scores(asked: str, reading: Reading, confusions: Confusions) -> list[float]:
     """One character more or less in the reading, wherever that may have been."""
     found = []
     for at in range(len(reading.mark)):
         if reading.mark[:at] + reading.mark[at + 1 :] == asked:
-            share = confusions.get((reading.mark[at], ""), OTHERWISE)
-            found.append(share * product(reading, [at]))
+            share = confusions.get((reading.mark[at], ""), UNLISTED_SUBSTITUTION)
+            found.append(share * probability(reading, [at]))
     last = len(asked) - 1
     for at in range(len(asked)):
         if asked[:at] + asked[at + 1 :] == reading.mark:
             place = 0.4 if at == last else 0.15 if at == 0 else 0.45 / (last - 1)
             wrong = DETECTOR_SCORE - reading.confidence
-            found.append(confusions.get(("", asked[at]), LOST_OTHERWISE) * place * wrong)
+            found.append(confusions.get(("", asked[at]), UNLISTED_LOSS) * place * wrong)
     return found
 
 
-def product(reading: Reading, wrong: list[int]) -> float:
+def probability(reading: Reading, wrong: list[int]) -> float:
     """The detector sees a plate, these characters are wrong and all others right."""
-    shares = reading.shares
+    shares = reading.character_probabilities
     return DETECTOR_SCORE * math.prod(
         max(1e-6, 1 - share if at in wrong else share) for at, share in enumerate(shares)
     )

@@ -22,7 +22,7 @@ class Reading:
     """
 
     mark: str
-    sure: float = 0.9
+    reader_confidence: float = 0.9
     characters: tuple[float, ...] = ()
     candidates: tuple[tuple[str, float], ...] = ()
     key: str = ""
@@ -33,14 +33,16 @@ class Reading:
 
     @property
     def confidence(self) -> float:
-        return DETECTOR_SCORE * self.sure
+        return DETECTOR_SCORE * self.reader_confidence
 
     @property
-    def shares(self) -> tuple[float, ...]:
-        return self.characters or (self.sure ** (1 / max(1, len(self.mark))),) * len(self.mark)
+    def character_probabilities(self) -> tuple[float, ...]:
+        return self.characters or (self.reader_confidence ** (1 / max(1, len(self.mark))),) * len(
+            self.mark
+        )
 
 
-def plant(engine: sa.Engine, readings: Sequence[Reading]) -> list[int]:
+def seed_readings(engine: sa.Engine, readings: Sequence[Reading]) -> list[int]:
     """Rows for them all; the plates' ids, in order."""
     with engine.begin() as connection:
         if not connection.execute(sa.select(sa.func.count(Submission.id))).scalar_one():
@@ -88,7 +90,7 @@ def _plate(number: int, reading: Reading) -> dict[str, object]:
         "rows": 1,
         "colour": "white",
         "confidence": reading.confidence,
-        "character_confidences": list(reading.shares),
+        "character_confidences": list(reading.character_probabilities),
         "candidates": [
             {"text": text, "confidence": confidence} for text, confidence in reading.candidates
         ],

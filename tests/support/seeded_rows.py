@@ -28,7 +28,7 @@ def at(text: str) -> datetime:
 
 
 @dataclass(frozen=True)
-class Seen:
+class SeededPlate:
     """A plate as it was read."""
 
     mark: str
@@ -44,11 +44,11 @@ class Seen:
 
 
 @dataclass(frozen=True)
-class Photo:
+class SeededPhoto:
     """An image of the archive; taken where and when its key says, which not every camera notes."""
 
     key: str
-    plates: tuple[Seen, ...] = ()
+    plates: tuple[SeededPlate, ...] = ()
     minute: str = "09:01"  # of the 16th, when it ended
     state: str = "done"
     reason: str | None = None
@@ -63,49 +63,53 @@ class Photo:
     dated: bool = True
 
 
-AB1234 = Seen("AB1234", "AB 1234", 0.98)
+AB1234 = SeededPlate("AB1234", "AB 1234", 0.98)
 REAR = {"colour": "yellow"}
 FAILED: dict[str, Any] = {"state": "failed", "version": None}
 LORRY: dict[str, Any] = {"submission": LORRIES, "version": None, "attempts": 0}
 
 PHOTOS = (
-    Photo("gate-north/15/080211.jpg", (AB1234,)),
-    Photo("gate-south/15/084530.jpg", (Seen("AB1234", "AB 1234", 0.97, **REAR),)),
-    Photo("gate-north/15/181000.jpg", (Seen("AB1234", "AB 1234", 0.95, **REAR),)),
-    Photo("gate-north/15/081500.jpg", (Seen("KL77", "KL 77", 0.99, version=FIRST),), version=FIRST),
-    Photo("gate-north/15/093000.jpg", (Seen("KL77", "KL 77", 0.93, rows=2, **REAR),)),
-    Photo(
+    SeededPhoto("gate-north/15/080211.jpg", (AB1234,)),
+    SeededPhoto("gate-south/15/084530.jpg", (SeededPlate("AB1234", "AB 1234", 0.97, **REAR),)),
+    SeededPhoto("gate-north/15/181000.jpg", (SeededPlate("AB1234", "AB 1234", 0.95, **REAR),)),
+    SeededPhoto(
+        "gate-north/15/081500.jpg",
+        (SeededPlate("KL77", "KL 77", 0.99, version=FIRST),),
+        version=FIRST,
+    ),
+    SeededPhoto("gate-north/15/093000.jpg", (SeededPlate("KL77", "KL 77", 0.93, rows=2, **REAR),)),
+    SeededPhoto(
         "tunnel/15/082000.jpg",
         (
-            Seen("FU1234", "FU 1234", 0.96, "cross_boundary"),
-            Seen("", "粤Z·1234港", 0.71, "unknown", "CN", colour="other"),
+            SeededPlate("FU1234", "FU 1234", 0.96, "cross_boundary"),
+            SeededPlate("", "粤Z·1234港", 0.71, "unknown", "CN", colour="other"),
         ),
         "09:02",
     ),
-    Photo(
+    SeededPhoto(
         "tunnel/15/083000.jpg",
-        (Seen("N1CECAR", "NICECAR", 0.91, "personalised"),),
+        (SeededPlate("N1CECAR", "NICECAR", 0.91, "personalised"),),
         "09:02",
         milliseconds=140,
     ),
-    Photo(
+    SeededPhoto(
         "gate-south/16/071500.jpg",
         (
-            Seen(
+            SeededPlate(
                 "SB888",
                 "SB 888",
                 0.52,
                 candidates=(("S8 888", 0.21),),
                 character_confidences=(0.99, 0.52, 0.99, 0.99, 0.99),
             ),
-            Seen("S8888", "S8 888", 0.47, "unknown", version=FIRST),
+            SeededPlate("S8888", "S8 888", 0.47, "unknown", version=FIRST),
         ),
         "09:02",
     ),
-    Photo(
+    SeededPhoto(
         "gate-south/16/072000.jpg",
         (
-            Seen(
+            SeededPlate(
                 "DE5678",
                 "DE 5678",
                 0.48,
@@ -116,31 +120,31 @@ PHOTOS = (
         "09:03",
         milliseconds=310,
     ),
-    Photo("gate-south/16/073000.jpg", minute="09:03"),
-    Photo("tunnel/16/090000.jpg", (Seen("AG5555", "AG 5555", 0.99),), "09:04"),
-    Photo("tunnel/16/090500.jpg", (Seen("", "", 0.2, "unknown", "other"),), "09:04"),
-    Photo(
+    SeededPhoto("gate-south/16/073000.jpg", minute="09:03"),
+    SeededPhoto("tunnel/16/090000.jpg", (SeededPlate("AG5555", "AG 5555", 0.99),), "09:04"),
+    SeededPhoto("tunnel/16/090500.jpg", (SeededPlate("", "", 0.2, "unknown", "other"),), "09:04"),
+    SeededPhoto(
         "tunnel/16/091000.jpg",
         minute="09:04",
         reason="missing",
         detail="tunnel/16/091000.jpg in the bucket car-park is not there any more",
         **FAILED,
     ),
-    Photo(
+    SeededPhoto(
         "tunnel/16/091100.jpg",
         minute="09:04",
         reason="undecodable",
         detail="the bytes are no image",
         **FAILED,
     ),
-    Photo(
+    SeededPhoto(
         "tunnel/16/091200.jpg",
         minute="09:04",
         reason="undecodable",
         detail="the bytes are no image",
         **FAILED,
     ),
-    Photo(
+    SeededPhoto(
         "tunnel/16/091300.jpg",
         minute="09:05",
         state="quarantined",
@@ -149,20 +153,22 @@ PHOTOS = (
         detail="three attempts took longer than they may",
         attempts=3,
     ),
-    Photo("gate-south/15/120000.jpg", (Seen("MK9999", "MK 9999", 0.9),), superseded=True),
-    Photo(
+    SeededPhoto(
+        "gate-south/15/120000.jpg", (SeededPlate("MK9999", "MK 9999", 0.9),), superseded=True
+    ),
+    SeededPhoto(
         "gate-south/15/120000.jpg",
-        (Seen("HX123", "HX 123", 0.94),),
+        (SeededPlate("HX123", "HX 123", 0.94),),
         "09:05",
         etag="e2",
         dated=False,
     ),
-    Photo("lorries/16/100000.jpg", state="queued", **{**LORRY, "attempts": 2}, returns=3),
-    Photo("lorries/16/100100.jpg", state="pending", returns=1, **LORRY),
-    Photo("lorries/16/100200.jpg", state="pending", **LORRY),
+    SeededPhoto("lorries/16/100000.jpg", state="queued", **{**LORRY, "attempts": 2}, returns=3),
+    SeededPhoto("lorries/16/100100.jpg", state="pending", returns=1, **LORRY),
+    SeededPhoto("lorries/16/100200.jpg", state="pending", **LORRY),
 )
 # What the first version had looked at before the second: nothing was found where it has no plate.
-LOOKED_AT_BEFORE = {
+EARLIER_READINGS = {
     "gate-north/15/080211.jpg": AB1234,
     "tunnel/15/083000.jpg": None,
     "gate-south/16/071500.jpg": None,  # its plate of that version stands with the photograph
@@ -175,7 +181,7 @@ REVIEWS: dict[str, dict[str, Any]] = {
 }
 
 
-def plant(engine: sa.Engine) -> None:
+def seed_rows(engine: sa.Engine) -> None:
     """Write it all into an empty, migrated database."""
     with engine.begin() as connection:
         connection.execute(sa.insert(ModelVersionRow), _versions())
@@ -183,16 +189,16 @@ def plant(engine: sa.Engine) -> None:
         for number, photo in enumerate(PHOTOS, 1):
             connection.execute(sa.insert(Image), _image(photo))
             for position, seen in enumerate(photo.plates):
-                connection.execute(sa.insert(Plate), plate(number, position, seen))
-            if photo.key in LOOKED_AT_BEFORE:
+                connection.execute(sa.insert(Plate), plate_row(number, position, seen))
+            if photo.key in EARLIER_READINGS:
                 connection.execute(sa.insert(EarlierVersion), _earlier(number))
-                if before := LOOKED_AT_BEFORE[photo.key]:
-                    row = plate(number, 0, before) | {"model_version_id": FIRST}
+                if before := EARLIER_READINGS[photo.key]:
+                    row = plate_row(number, 0, before) | {"model_version_id": FIRST}
                     connection.execute(sa.insert(Plate), row)
-    review(engine)
+    seed_reviews(engine)
 
 
-def review(engine: sa.Engine) -> None:
+def seed_reviews(engine: sa.Engine) -> None:
     """What people said of some plates, a quarter of an hour after the other."""
     dated = sa.text("UPDATE reviews SET reviewed_at = :at WHERE id = :id")
     for number, (mark, said) in enumerate(REVIEWS.items()):
@@ -242,7 +248,7 @@ def _submissions() -> list[dict[str, Any]]:
     ]
 
 
-def _image(photo: Photo) -> dict[str, Any]:
+def _image(photo: SeededPhoto) -> dict[str, Any]:
     _, day, name = photo.key.split("/")
     hours = f"{name[:2]}:{name[2:4]}:{name[4:6]}"
     done, ended = photo.state == "done", photo.state not in ("pending", "queued")
@@ -270,7 +276,7 @@ def _image(photo: Photo) -> dict[str, Any]:
     }
 
 
-def plate(image_id: int, position: int, seen: Seen) -> dict[str, Any]:
+def plate_row(image_id: int, position: int, seen: SeededPlate) -> dict[str, Any]:
     """A row of plates."""
     return {
         "image_id": image_id,

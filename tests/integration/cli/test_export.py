@@ -17,7 +17,7 @@ import psycopg
 import pytest
 import sqlalchemy as sa
 from servers.processes import eventually, hkplates, variables
-from support.seeded_rows import BOX, QUAD, Seen, plant, plate
+from support.seeded_rows import BOX, QUAD, SeededPlate, plate_row, seed_rows
 from typer.testing import CliRunner
 
 from cli.commands import filters
@@ -42,8 +42,8 @@ FORMULAS = ("=1+1", "+1", "-1", "@SUM(A1)")
 
 @pytest.fixture
 def archive(engine: sa.Engine) -> sa.Engine:
-    """The planted days, and photographs under the keys that people and programs stumble over."""
-    plant(engine)
+    """The seeded days, and photographs under the keys that people and programs stumble over."""
+    seed_rows(engine)
     with engine.begin() as connection:
         for key in (*ODD_KEYS, *FORMULAS):
             row = {"submission_id": 2, "store": "folder", "bucket": "/data/odd", "key": key}
@@ -52,7 +52,9 @@ def archive(engine: sa.Engine) -> sa.Engine:
             number = connection.execute(
                 sa.insert(Image).values(**row, model_version_id=2).returning(Image.id)
             ).scalar_one()
-            connection.execute(sa.insert(Plate), plate(number, 0, Seen("ZZ9", "ZZ 9", 0.5)))
+            connection.execute(
+                sa.insert(Plate), plate_row(number, 0, SeededPlate("ZZ9", "ZZ 9", 0.5))
+            )
     return engine
 
 
@@ -307,7 +309,7 @@ def test_whoever_reads_may_stop_early(archive: sa.Engine) -> None:
     url = archive.url.render_as_string(hide_password=False)
     with archive.begin() as connection:
         # More than a pipe holds.
-        row = plate(1, 0, Seen("ZZ9", "ZZ 9", 0.5))
+        row = plate_row(1, 0, SeededPlate("ZZ9", "ZZ 9", 0.5))
         connection.execute(sa.insert(Plate), [{**row, "position": n} for n in range(1, 3000)])
     process = hkplates(variables(url), "export")
     assert process.stdout is not None

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 import sqlalchemy as sa
-from support.seeded_readings import Reading, plant
+from support.seeded_readings import Reading, seed_readings
 from typer.testing import CliRunner, Result
 
 from cli.main import app
@@ -17,7 +17,7 @@ TAKEN = datetime(2026, 7, 15, 0, 31, tzinfo=UTC)  # 08:31 in Hong Kong
 @pytest.fixture(autouse=True)
 def archive(engine: sa.Engine, database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DATABASE_URL", database_url)
-    plant(
+    seed_readings(
         engine,
         [
             Reading("AB8123", 0.95, key="gate/1.jpg", taken_at=TAKEN),
@@ -91,7 +91,7 @@ def test_nothing_found_is_said_with_a_hint_and_is_no_failure() -> None:
 
 def test_where_a_person_corrected_what_was_read_as_asked_it_is_said(engine: sa.Engine) -> None:
     read = Reading("DAVYD", key="gate/9.jpg", taken_at=TAKEN)
-    [plate, *_] = plates = plant(engine, [read, Reading("DAVYD"), Reading("DAVYD")])
+    [plate, *_] = plates = seed_readings(engine, [read, Reading("DAVYD"), Reading("DAVYD")])
     for one in plates[1:]:
         record(engine, one, "not_a_plate", reviewer="ada")
     record(engine, plate, "corrected", text="K 1", reviewer="ada")
@@ -126,7 +126,7 @@ def test_more_than_the_limit_is_said() -> None:
 def test_a_key_of_any_characters_stays_on_its_line_and_is_found_by_its_odd_bytes(
     engine: sa.Engine,
 ) -> None:
-    plant(engine, [Reading("KL77", key="a\n\x1b[2J\N{REPLACEMENT CHARACTER}.jpg")])
+    seed_readings(engine, [Reading("KL77", key="a\n\x1b[2J\N{REPLACEMENT CHARACTER}.jpg")])
     assert run("KL77").output.splitlines()[2] == (
         "  s3://car-park/a\\n\\x1b[2J\N{REPLACEMENT CHARACTER}.jpg"
     )

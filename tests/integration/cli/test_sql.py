@@ -49,12 +49,12 @@ DOUBTFUL = "select mark, key, box, candidates, processed_at from sightings where
 
 
 @pytest.fixture
-def planted(planted_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("DATABASE_URL", planted_url)
+def seeded(seeded_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_URL", seeded_url)
     monkeypatch.setenv("PGTZ", "UTC")
 
 
-@pytest.mark.usefixtures("planted")
+@pytest.mark.usefixtures("seeded")
 class TestAnswersForPrograms:
     def test_json_is_one_object_a_line_with_the_types_of_postgres(
         self, capfd: pytest.CaptureFixture[str]

@@ -33,7 +33,7 @@ from hkplates.recognition.model_version import ModelVersion
 from hkplates.reporting.training_labels import photo_file_name
 from hkplates.settings import Settings
 from hkplates.storage.folder import FolderStore
-from models.detector.dataset import HONG_KONG, read_album
+from models.detector.dataset import HONG_KONG, read_dataset
 
 KEYS = ("a b/one.PNG", "none.png", "two.png")
 READ = replace(PLATE, mark="A81234", text="A8 1234", rows=2, colour="yellow")
@@ -115,7 +115,7 @@ def test_the_photographs_lie_beside_their_labels_and_training_reads_both(
     assert {path.name for path in folder.iterdir()} == {row["file"] for row in rows} | {
         "train.jsonl"
     }
-    album = {picture.file: picture for picture in read_album(folder)}
+    album = {picture.file: picture for picture in read_dataset(folder)}
     [row] = [row for row in rows if row["source"].endswith(KEYS[0])]
     picture = album[row["file"]]
     assert (picture.pixels == cv2.imread(str(archive / KEYS[0]))[..., ::-1]).all()

@@ -3,7 +3,7 @@
 import psycopg
 import pytest
 import sqlalchemy as sa
-from support.seeded_readings import Reading, plant
+from support.seeded_readings import Reading, seed_readings
 
 from hkplates.database.audit import entries, note
 from hkplates.database.reviews.reviews import record
@@ -33,7 +33,7 @@ def test_an_entry_says_who_what_why_and_from_where(engine: sa.Engine) -> None:
 
 @pytest.fixture
 def rows(engine: sa.Engine) -> sa.Engine:
-    [plate] = plant(engine, [Reading("AB1234")])
+    [plate] = seed_readings(engine, [Reading("AB1234")])
     record(engine, plate, "accepted", reviewer="ada")
     note(engine, actor="ada", action="review", subject={})
     return engine

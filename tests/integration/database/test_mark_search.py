@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 import sqlalchemy as sa
 from support.mark_score import score
-from support.seeded_readings import NEW, OLD, Reading, plant
+from support.seeded_readings import NEW, OLD, Reading, seed_readings
 
 from hkplates.database.queries.mark_search import MarkQuery, Match, PatternInvalid, search
 from hkplates.recognition import marks
@@ -43,7 +43,7 @@ def read(engine: sa.Engine, pattern: str, **more: object) -> list[str]:
 def test_a_reading_is_found_and_says_why(
     engine: sa.Engine, reading: Reading, asked: str, why: str
 ) -> None:
-    plant(engine, [reading, Reading("ZZ9999"), Reading("")])
+    seed_readings(engine, [reading, Reading("ZZ9999"), Reading("")])
     [match] = found(engine, asked)
     assert (match.mark, match.why) == (reading.mark, why)
     assert match.confidence == pytest.approx(reading.confidence)
@@ -54,7 +54,7 @@ def test_a_reading_is_found_and_says_why(
 def test_the_likeliest_come_first_and_what_was_read_so_before_what_was_not(
     engine: sa.Engine,
 ) -> None:
-    plant(
+    seed_readings(
         engine,
         [
             Reading("AB8123", 0.97),
@@ -75,7 +75,7 @@ def test_the_likeliest_come_first_and_what_was_read_so_before_what_was_not(
 
 @pytest.mark.parametrize("asked", ["nar1ta", "NARITA", "n a r i t a", "NAR-1TA", "NA?1TA", "*RITA"])
 def test_blanks_and_case_do_not_count_and_i_is_1(engine: sa.Engine, asked: str) -> None:
-    plant(engine, [Reading("NAR1TA")])
+    seed_readings(engine, [Reading("NAR1TA")])
     assert read(engine, asked) == ["NAR1TA"]
 
 
@@ -93,7 +93,9 @@ def test_blanks_and_case_do_not_count_and_i_is_1(engine: sa.Engine, asked: str) 
     ],
 )
 def test_wildcards(engine: sa.Engine, pattern: str, expected: set[str]) -> None:
-    plant(engine, [Reading(m, 0.9999) for m in ("AB1", "AB12", "AB1234", "AB12345", "XB1234", "")])
+    seed_readings(
+        engine, [Reading(m, 0.9999) for m in ("AB1", "AB12", "AB1234", "AB12345", "XB1234", "")]
+    )
     assert set(read(engine, pattern, look_alikes=False)) == expected
     # As LIKE understands it.
     like = marks_like(engine, pattern)
@@ -115,21 +117,23 @@ def marks_like(engine: sa.Engine, pattern: str) -> set[str]:
 def test_what_is_no_mark_or_too_loose_is_refused_with_what_is_allowed(
     engine: sa.Engine, pattern: str
 ) -> None:
-    plant(engine, [Reading("AB1234")])
+    seed_readings(engine, [Reading("AB1234")])
     with pytest.raises(PatternInvalid, match=r"AB\*|side by side"):
         search(engine, MarkQuery(pattern))
     assert read(engine, "AB1234") == ["AB1234"]
 
 
 def test_what_narrows_is_a_value_and_never_sql(engine: sa.Engine) -> None:
-    plant(engine, [Reading("AB1234", key="a'b%/1.jpg"), Reading("AB1234", key="axb%/1.jpg")])
+    seed_readings(
+        engine, [Reading("AB1234", key="a'b%/1.jpg"), Reading("AB1234", key="axb%/1.jpg")]
+    )
     assert len(found(engine, "AB1234", prefix="a'b%/")) == 1
     assert found(engine, "AB1234", prefix="' OR true --") == []
 
 
 def test_time_and_place_narrow_every_kind_of_search(engine: sa.Engine) -> None:
     days = [datetime(2026, 7, day, tzinfo=UTC) for day in (1, 2, 3)]
-    plant(
+    seed_readings(
         engine,
         [
             reading
@@ -153,7 +157,7 @@ def test_time_and_place_narrow_every_kind_of_search(engine: sa.Engine) -> None:
 
 def test_a_wide_time_is_asked_of_each_image_and_answers_the_same(engine: sa.Engine) -> None:
     day = datetime(2026, 7, 1, tzinfo=UTC)
-    plant(
+    seed_readings(
         engine, [Reading("AB1234", taken_at=day), Reading("AB1234"), Reading("AB12", taken_at=day)]
     )
     with engine.begin() as connection:
@@ -169,7 +173,7 @@ def test_a_wide_time_is_asked_of_each_image_and_answers_the_same(engine: sa.Engi
 @pytest.mark.parametrize("pattern", ["AB1234", "AB12*", "AB?234", "AB8234"])
 def test_only_what_sightings_shows_is_found(engine: sa.Engine, pattern: str) -> None:
     doubtful = (0.9, 0.9, 0.4, 0.9, 0.9, 0.9)
-    shown, *_ = plant(
+    shown, *_ = seed_readings(
         engine,
         [
             Reading("AB1234", 0.5, doubtful),
@@ -187,7 +191,7 @@ def test_the_score_is_the_documented_one(engine: sa.Engine) -> None:
     asked = ["".join((*chance.choices("ABDSZG", k=2), *chance.choices("0123456789", k=4)))
              for _ in range(25)]  # fmt: skip
     readings = [altered(chance, chance.choice(asked), asked) for _ in range(600)]
-    ids = plant(engine, readings)
+    ids = seed_readings(engine, readings)
     with engine.connect() as connection:
         rows = connection.execute(sa.text("TABLE confusable_characters")).all()
     confusions = {(row.read_character, row.true_character): row.probability for row in rows}
@@ -236,7 +240,7 @@ def test_no_pattern_reads_the_whole_table(engine: sa.Engine) -> None:
                '{{0,0},{0,0},{0,0},{0,0}}', 0.96, 'neural'
           FROM generate_series(1, 30000) AS n
     """
-    plant(engine, [Reading("AB1234", taken_at=datetime(2026, 7, 1, tzinfo=UTC))])
+    seed_readings(engine, [Reading("AB1234", taken_at=datetime(2026, 7, 1, tzinfo=UTC))])
     with engine.begin() as connection:
         connection.execute(sa.text(fill))
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
@@ -255,7 +259,7 @@ def test_no_pattern_reads_the_whole_table(engine: sa.Engine) -> None:
 
 
 def test_an_answer_that_left_look_alikes_out_says_so(engine: sa.Engine) -> None:
-    plant(engine, [Reading("A81234", 0.5, (0.9, 0.5, 0.9, 0.9, 0.9, 0.9)) for _ in range(2001)])
+    seed_readings(engine, [Reading("A81234", 0.5, (0.9, 0.5, 0.9, 0.9, 0.9, 0.9)) for _ in range(2001)])
     matches = search(engine, MarkQuery("AB*"))
     assert len(matches.found) == 50
     assert matches.note is not None
@@ -274,7 +278,7 @@ def test_look_alikes_that_others_keep_from_being_looked_at_are_not_left_out_in_s
     here = Reading(
         "A81234", 0.4, doubt, key="here/1.jpg", taken_at=datetime(2026, 7, 2, tzinfo=UTC)
     )
-    plant(engine, [Reading("A81234", 0.5, doubt) for _ in range(3000)] + [here])
+    seed_readings(engine, [Reading("A81234", 0.5, doubt) for _ in range(3000)] + [here])
     matches = search(engine, MarkQuery(pattern, **more))  # type: ignore[arg-type]
     assert matches.found == []
     assert matches.note is not None
@@ -283,7 +287,7 @@ def test_look_alikes_that_others_keep_from_being_looked_at_are_not_left_out_in_s
 def test_a_narrow_prefix_has_its_look_alikes_whatever_lies_elsewhere(engine: sa.Engine) -> None:
     doubt = (0.9, 0.5, 0.9, 0.9, 0.9, 0.9)
     here = Reading("A81234", 0.4, doubt, key="here/1.jpg")
-    *_, plate = plant(engine, [Reading("A81234", 0.5, doubt) for _ in range(3000)] + [here])
+    *_, plate = seed_readings(engine, [Reading("A81234", 0.5, doubt) for _ in range(3000)] + [here])
     for prefix in ("here/", "s3://car-park/here/"):
         matches = search(engine, MarkQuery("AB12*", prefix=prefix))
         assert ([one.plate_id for one in matches.found], matches.note) == ([plate], None)
@@ -294,7 +298,7 @@ def test_a_prefix_is_the_beginning_of_the_whole_key_however_it_is_looked_up(
 ) -> None:
     deep = "2026/" + "very-long-name/" * 6
     keys = [f"{deep}a.jpg", f"{deep}b.jpg", "2026/%_a.jpg", "2026/x_a.jpg", "2026"]
-    plant(engine, [Reading("AB1234", key=key) for key in keys])
+    seed_readings(engine, [Reading("AB1234", key=key) for key in keys])
     with engine.begin() as connection:  # one from a folder, where a URI's bucket may be any part
         folder = "UPDATE images SET store = 'folder', bucket = '/photos/car park' WHERE id = 4"
         connection.execute(sa.text(folder))
@@ -310,7 +314,7 @@ def test_a_prefix_is_the_beginning_of_the_whole_key_however_it_is_looked_up(
 
 
 def test_a_wide_prefix_is_not_looked_up_first_whoever_asks(engine: sa.Engine) -> None:
-    plant(engine, [Reading("AB1234", key=f"{n:04}.jpg") for n in range(1000)])
+    seed_readings(engine, [Reading("AB1234", key=f"{n:04}.jpg") for n in range(1000)])
     with engine.begin() as connection:
         connection.execute(sa.text("ANALYZE images"))
         connection.execute(sa.text("SET LOCAL ROLE hkplates_reader"))
@@ -321,7 +325,7 @@ def test_a_wide_prefix_is_not_looked_up_first_whoever_asks(engine: sa.Engine) ->
 
 
 def test_readers_may_search_and_functions_say_what_they_are(engine: sa.Engine) -> None:
-    plant(engine, [Reading("AB1234")])
+    seed_readings(engine, [Reading("AB1234")])
     with engine.begin() as connection:
         connection.execute(sa.text("SET LOCAL ROLE hkplates_reader"))
         query = sa.text("SELECT mark FROM search_marks('AB1234')")

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 import sqlalchemy as sa
-from support.seeded_readings import Reading, plant
+from support.seeded_readings import Reading, seed_readings
 
 from hkplates.database.queries.mark_search import MarkQuery, Match, search
 from hkplates.database.reviews.reviews import record
@@ -16,7 +16,9 @@ def found(engine: sa.Engine, pattern: str, **more: object) -> list[Match]:
 
 def test_what_a_person_said_counts_and_not_what_was_read(engine: sa.Engine) -> None:
     doubt = (0.9, 0.5, 0.9, 0.9, 0.9, 0.9)
-    corrected, accepted, nothing = plant(engine, [Reading("A81234", 0.5, doubt) for _ in range(3)])
+    corrected, accepted, nothing = seed_readings(
+        engine, [Reading("A81234", 0.5, doubt) for _ in range(3)]
+    )
     record(engine, corrected, "corrected", text="AB 1234", reviewer="ada")
     record(engine, accepted, "accepted", reviewer="ada")
     record(engine, nothing, "not_a_plate", reviewer="ada")
@@ -34,7 +36,7 @@ def test_what_a_person_said_counts_and_not_what_was_read(engine: sa.Engine) -> N
 
 def test_what_a_person_said_is_narrowed_as_everything(engine: sa.Engine) -> None:
     day = datetime(2026, 7, 1, tzinfo=UTC)
-    here, gone = plant(
+    here, gone = seed_readings(
         engine,
         [
             Reading("A81234", key="here/1.jpg", taken_at=day),
@@ -61,7 +63,7 @@ def test_of_more_than_the_limit_the_latest_that_people_said_are_kept(
         Reading("A81234", taken_at=None if day is None else datetime(2026, 7, day, tzinfo=UTC))
         for day in days
     ]
-    plates = plant(engine, [*readings, Reading("A81234")])
+    plates = seed_readings(engine, [*readings, Reading("A81234")])
     for plate in plates:
         record(engine, plate, "corrected", text="AB1234", reviewer="ada")
     latest = [plates[4], plates[1], plates[3], plates[0], plates[5], plates[2]]

@@ -26,19 +26,19 @@ HIDDEN = "audit"
 
 
 @pytest.fixture(scope="module")
-def colleague(planted_url: str) -> Iterator[str]:
+def colleague(seeded_url: str) -> Iterator[str]:
     """A login that was given the role, as docs/sql.md says it; and is taken back so."""
     name = f"colleague_{secrets.token_hex(4)}"
     quoted = sql.Identifier(name)
-    with psycopg.connect(planted_url, autocommit=True) as owner:
+    with psycopg.connect(seeded_url, autocommit=True) as owner:
         owner.execute(sql.SQL("CREATE ROLE {} LOGIN IN ROLE hkplates_reader").format(quoted))
         yield name
         owner.execute(sql.SQL("DROP OWNED BY {0}; DROP ROLE {0}").format(quoted))
 
 
 @pytest.fixture
-def reader(planted_url: str, colleague: str) -> Iterator[psycopg.Connection]:
-    with psycopg.connect(_as(colleague, planted_url), autocommit=True) as connection:
+def reader(seeded_url: str, colleague: str) -> Iterator[psycopg.Connection]:
+    with psycopg.connect(_as(colleague, seeded_url), autocommit=True) as connection:
         yield connection
 
 
@@ -116,8 +116,8 @@ def test_the_reader_makes_nothing(reader: psycopg.Connection, statement: str) ->
         reader.execute(statement)
 
 
-def test_the_reader_exports(colleague: str, planted_url: str) -> None:
-    environment = variables(_as(colleague, planted_url))
+def test_the_reader_exports(colleague: str, seeded_url: str) -> None:
+    environment = variables(_as(colleague, seeded_url))
     process = hkplates(environment, "export", "--mark", "KL77", "--format", "jsonl")
     out, err = process.communicate(timeout=60)
     assert (process.returncode, out.count("\n"), err) == (0, 2, "")

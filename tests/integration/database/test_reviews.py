@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 import sqlalchemy as sa
 from servers.ledgers import at_once, column, execute
-from support.seeded_readings import NEW, OLD, Reading, plant
+from support.seeded_readings import NEW, OLD, Reading, seed_readings
 
 from hkplates.database.queries.sightings import find_sighting, neighbours, other_readings
 from hkplates.database.reviews.reviews import (
@@ -28,13 +28,13 @@ def shown(engine: sa.Engine) -> list[tuple[object, ...]]:
 
 
 def test_a_reading_that_nobody_looked_at_has_no_review(engine: sa.Engine) -> None:
-    [plate] = plant(engine, [Reading("AB1234")])
+    [plate] = seed_readings(engine, [Reading("AB1234")])
     assert shown(engine) == [("AB1234", "AB 1234", "usual", None, "AB1234")]
     assert history(engine, plate) == []
 
 
 def test_a_correction_is_shown_and_what_was_read_stays(engine: sa.Engine) -> None:
-    [plate] = plant(engine, [Reading("A81234")])
+    [plate] = seed_readings(engine, [Reading("A81234")])
     review = record(engine, plate, "corrected", text=" narita ", reviewer="ada", note="clear")
     assert shown(engine) == [("NAR1TA", "NARITA", "personalised", "corrected", "A81234")]
     assert column(engine, "SELECT mark || text || series FROM plates") == ["A81234A8 1234usual"]
@@ -49,21 +49,21 @@ def test_a_correction_is_shown_and_what_was_read_stays(engine: sa.Engine) -> Non
 
 
 def test_an_accepted_reading_says_so(engine: sa.Engine) -> None:
-    [plate] = plant(engine, [Reading("AB1234")])
+    [plate] = seed_readings(engine, [Reading("AB1234")])
     review = record(engine, plate, "accepted", reviewer="ada")
     assert (review.mark, review.text, review.series) == ("AB1234", "AB 1234", "usual")
     assert shown(engine) == [("AB1234", "AB 1234", "usual", "accepted", "AB1234")]
 
 
 def test_what_is_no_plate_is_no_sighting(engine: sa.Engine) -> None:
-    plate, _ = plant(engine, [Reading("AB1234"), Reading("KL77")])
+    plate, _ = seed_readings(engine, [Reading("AB1234"), Reading("KL77")])
     review = record(engine, plate, "not_a_plate", reviewer="ada")
     assert (review.mark, review.text, review.series) == (None, None, None)
     assert [row[0] for row in shown(engine)] == ["KL77"]
 
 
 def test_the_latest_word_counts_and_all_are_kept(engine: sa.Engine) -> None:
-    [plate] = plant(engine, [Reading("A81234")])
+    [plate] = seed_readings(engine, [Reading("A81234")])
     record(engine, plate, "not_a_plate", reviewer="ada")
     record(engine, plate, "corrected", text="AB1234", reviewer="bo")
     record(engine, plate, "accepted", reviewer="ada")
@@ -77,7 +77,7 @@ def test_the_latest_word_counts_and_all_are_kept(engine: sa.Engine) -> None:
 
 
 def test_the_same_word_twice_is_one(engine: sa.Engine) -> None:
-    [plate] = plant(engine, [Reading("A81234")])
+    [plate] = seed_readings(engine, [Reading("A81234")])
     said = [record(engine, plate, "corrected", text=t, reviewer="ada") for t in ("AB 12", "ab 12")]
     assert said[0] == said[1]
     record(engine, plate, "corrected", text="AB 12", reviewer="bo")
@@ -103,7 +103,7 @@ def test_the_same_word_twice_is_one(engine: sa.Engine) -> None:
 def test_a_review_that_cannot_be_is_refused_and_changes_nothing(
     engine: sa.Engine, verdict: str, text: str | None, reviewer: str, message: str
 ) -> None:
-    [plate] = plant(engine, [Reading("AB1234")])
+    [plate] = seed_readings(engine, [Reading("AB1234")])
     with pytest.raises(ReviewInvalid, match=message):
         record(engine, plate, verdict, text=text, reviewer=reviewer)
     assert history(engine, plate) == []
@@ -118,7 +118,7 @@ def test_a_plate_that_is_not_there_is_refused(engine: sa.Engine) -> None:
 def test_a_number_beyond_those_of_postgres_is_that_of_no_plate(
     engine: sa.Engine, number: int
 ) -> None:
-    plant(engine, [Reading("AB1234", 0.4)])
+    seed_readings(engine, [Reading("AB1234", 0.4)])
     with pytest.raises(PlateUnknown, match=f"no plate {number};"):
         record(engine, number, "accepted", reviewer="ada")
     assert history(engine, number) == []
@@ -129,7 +129,7 @@ def test_a_number_beyond_those_of_postgres_is_that_of_no_plate(
 
 
 def test_two_people_at_the_same_moment_leave_one_word_and_both_are_kept(engine: sa.Engine) -> None:
-    [plate] = plant(engine, [Reading("A81234")])
+    [plate] = seed_readings(engine, [Reading("A81234")])
 
     def by(reviewer: str, text: str) -> None:
         for n in range(10):
@@ -144,7 +144,7 @@ def test_two_people_at_the_same_moment_leave_one_word_and_both_are_kept(engine: 
 
 def test_the_least_sure_come_first_page_by_page(engine: sa.Engine) -> None:
     sure = (0.7, 0.3, 0.5, 0.3, 0.99)
-    plates = plant(engine, [Reading("AB1234", one) for one in sure])
+    plates = seed_readings(engine, [Reading("AB1234", one) for one in sure])
     first = review_queue(engine, limit=2)
     assert [one.plate_id for one in first] == [plates[1], plates[3]]
     second = review_queue(engine, limit=2, after=first[-1].cursor)
@@ -155,7 +155,7 @@ def test_the_least_sure_come_first_page_by_page(engine: sa.Engine) -> None:
 
 
 def test_what_was_reviewed_or_is_not_shown_is_no_doubt(engine: sa.Engine) -> None:
-    done, left, *_ = plant(
+    done, left, *_ = seed_readings(
         engine,
         [
             Reading("AB1234", 0.4),
@@ -170,7 +170,7 @@ def test_what_was_reviewed_or_is_not_shown_is_no_doubt(engine: sa.Engine) -> Non
 
 
 def test_doubts_are_narrowed_by_time_place_submission_and_region(engine: sa.Engine) -> None:
-    here, there = plant(
+    here, there = seed_readings(
         engine,
         [
             Reading("AB1234", 0.4, key="a/1.jpg", taken_at=NOON),
@@ -192,7 +192,7 @@ def test_doubts_are_narrowed_by_time_place_submission_and_region(engine: sa.Engi
 
 
 def test_doubts_are_not_counted_beyond_a_thousand(engine: sa.Engine) -> None:
-    plant(engine, [Reading("AB1234", 0.4)])
+    seed_readings(engine, [Reading("AB1234", 0.4)])
     execute(
         engine,
         """
@@ -208,7 +208,7 @@ def test_doubts_are_not_counted_beyond_a_thousand(engine: sa.Engine) -> None:
 
 
 def test_a_review_says_when_it_was_said(engine: sa.Engine) -> None:
-    [plate] = plant(engine, [Reading("AB1234")])
+    [plate] = seed_readings(engine, [Reading("AB1234")])
     before = datetime.now(UTC)
     review: Review = record(engine, plate, "accepted", reviewer="ada")
     assert abs((review.reviewed_at - before).total_seconds()) < 60

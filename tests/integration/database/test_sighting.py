@@ -5,9 +5,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 import sqlalchemy as sa
-from support.seeded_readings import Reading
-from support.seeded_readings import plant as plant_readings
-from support.seeded_rows import at, plant
+from support.seeded_readings import Reading, seed_readings
+from support.seeded_rows import at, seed_rows
 
 from hkplates.database.queries.sightings import (
     find_sighting,
@@ -27,8 +26,8 @@ def number(engine: sa.Engine, mark: str) -> int:
 
 @pytest.fixture
 def days(engine: sa.Engine) -> sa.Engine:
-    """The two days of planted.py."""
-    plant(engine)
+    """The two days of seeded_rows.py."""
+    seed_rows(engine)
     return engine
 
 
@@ -91,7 +90,7 @@ def test_the_sightings_of_a_mark_come_latest_first_page_by_page(engine: sa.Engin
     noon = datetime(2026, 7, 15, 12, tzinfo=UTC)
     seen = Reading("AB1234", taken_at=noon)
     later = replace(seen, taken_at=noon + timedelta(hours=1))
-    plates = plant_readings(
+    plates = seed_readings(
         engine,
         [seen, Reading("AB1234"), later, seen, Reading("KL77"), Reading("AB1234"),
          replace(seen, superseded=True)],
@@ -108,7 +107,7 @@ def test_the_sightings_of_a_mark_come_latest_first_page_by_page(engine: sa.Engin
 
 
 def test_the_sightings_of_a_mark_are_those_of_the_corrected_one(engine: sa.Engine) -> None:
-    misread, _ = plant_readings(engine, [Reading("A81234"), Reading("AB1234")])
+    misread, _ = seed_readings(engine, [Reading("A81234"), Reading("AB1234")])
     record(engine, misread, "corrected", text="AB1234", reviewer="ada")
     assert len(sightings_of_mark(engine, "AB1234")) == 2
     assert sightings_of_mark(engine, "A81234") == []

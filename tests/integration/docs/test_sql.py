@@ -1,4 +1,4 @@
-"""docs/sql.md promises questions and answers: each is asked of the planted days and must be so."""
+"""docs/sql.md promises questions and answers: each is asked of the seeded days and must be so."""
 
 import os
 import re
@@ -19,11 +19,11 @@ STATEMENTS = re.findall(r"```sql\n(.*?)```", DOCUMENT, re.DOTALL)
 
 @pytest.mark.parametrize(("question", "answer"), QUESTIONS)
 def test_every_question_has_the_answer_that_the_document_shows(
-    planted_url: str, question: str, answer: str
+    seeded_url: str, question: str, answer: str
 ) -> None:
     asked = subprocess.run(
         [psql._program(), "--no-psqlrc", "--pset=footer=off", "--command", question],
-        env={**os.environ, **psql._environment(planted_url), "PGTZ": "Asia/Hong_Kong"},
+        env={**os.environ, **psql._environment(seeded_url), "PGTZ": "Asia/Hong_Kong"},
         capture_output=True,
         text=True,
         check=False,
@@ -56,9 +56,9 @@ def test_the_document_explains_every_column_of_the_view() -> None:
     assert tuple(explained) == COLUMNS
 
 
-def test_the_document_names_every_table(planted_url: str) -> None:
+def test_the_document_names_every_table(seeded_url: str) -> None:
     table = DOCUMENT.partition("## The tables")[2].partition("\n## ")[0]
-    with psycopg.connect(planted_url) as connection:
+    with psycopg.connect(seeded_url) as connection:
         found = connection.execute(
             "SELECT relname FROM pg_class WHERE relkind = 'r' AND relname <> 'alembic_version' "
             "AND relnamespace = 'public'::regnamespace"

@@ -11,7 +11,7 @@ import yaml
 
 from hkplates.recognition.detection.detector import open_detector
 from models.detector.train import CONFIG
-from models.synthesis.fonts import Faces
+from models.synthesis.fonts import FontLibrary
 from models.synthesis.samples import sample, write_samples
 
 pytest.importorskip("tensorflow", reason="training needs TensorFlow: pip install '.[tensorflow]'")
@@ -25,7 +25,7 @@ SMALL |= {"held_back": 0.0, "report_steps": 10}
 def trained(tmp_path_factory):
     """What two runs of the command left and printed: 40 steps, and 10 more of the same training."""
     folder = tmp_path_factory.mktemp("training")
-    write_samples(folder / "data" / "train", 3, 11, Faces(system=False))
+    write_samples(folder / "data" / "train", 3, 11, FontLibrary(system=False))
     config = yaml.safe_load(CONFIG.read_text(encoding="utf-8")) | SMALL
     (folder / "config.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
     return folder, run_training(folder, 40), run_training(folder, 50)
@@ -76,7 +76,7 @@ def test_the_export_opens_and_knows_how_it_was_trained(trained, tmp_path):
     )
 
     detector = open_detector(tmp_path / "bundle", "litert", 0.05)
-    detector.detect(sample(0, 11, Faces(system=False)).pixels)
+    detector.detect(sample(0, 11, FontLibrary(system=False)).pixels)
     described = json.loads((tmp_path / "bundle" / "config.json").read_text(encoding="utf-8"))
     assert described["training"]["steps"] == 50
     assert detector.sha256 in printed

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from support.labelled_photos import call, labelled_photos
+from support.labelled_photos import run_module, write_labelled_photos
 
 from hkplates.recognition.reading.neural import open_reader
 
@@ -20,20 +20,20 @@ def test_training_learns_resumes_and_exports(tmp_path):
     """Drawn plates first, then folds of the photographs, then all of them."""
     data, folder, folds = tmp_path / "data", tmp_path / "run", tmp_path / "folds"
     bundle = tmp_path / "bundle"
-    labelled_photos(data)
+    write_labelled_photos(data)
     train = ("models.reader.train", "--data", data, "--threads", 1, "--batch", 8)
     drawn = (*train, "--folder", folder)
 
-    call(*drawn, "--samples", 80)
-    call(*drawn, "--samples", 160)
+    run_module(*drawn, "--samples", 80)
+    run_module(*drawn, "--samples", 160)
     fine = tmp_path / "fine"
     finetune = ("--config", ROOT / "models" / "reader" / "finetune.yaml")
-    told = call(
+    told = run_module(
         *("models.reader.crossvalidate", "--data", data, "--start", folder, "--folder", folds),
         *("--folds", 2, "--samples", 64, "--drawn", 20),
     )
-    call(*train, "--folder", fine, *finetune, "--start", folder, "--samples", 64)
-    call(
+    run_module(*train, "--folder", fine, *finetune, "--start", folder, "--samples", 64)
+    run_module(
         *("models.reader.export", "--data", data, "--folder", fine, "--folds", folds),
         *("--bundle", bundle, "--drawn", 20),
     )

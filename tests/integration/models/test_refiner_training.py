@@ -16,7 +16,7 @@ from hkplates.recognition.score_fusion import Belief
 from models.detector.train import CONFIG as DETECTOR_CONFIG
 from models.refiner.train import CONFIG
 from models.score_fusion import READ_FROM
-from models.synthesis.fonts import Faces
+from models.synthesis.fonts import FontLibrary
 from models.synthesis.samples import sample, write_samples
 
 pytest.importorskip("tensorflow", reason="training needs TensorFlow: pip install '.[tensorflow]'")
@@ -31,7 +31,7 @@ SMALL |= {"batch": 16, "fill": 10, "pool": 60}
 def trained(tmp_path_factory):
     """What two runs of the command left and printed: 30 steps, and 10 more of the same training."""
     folder = tmp_path_factory.mktemp("refiner")
-    write_samples(folder / "data" / "train", 3, 11, Faces(system=False))
+    write_samples(folder / "data" / "train", 3, 11, FontLibrary(system=False))
     config = yaml.safe_load(CONFIG.read_text(encoding="utf-8")) | SMALL
     (folder / "config.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
     return folder, train(folder, 30), train(folder, 40)
@@ -85,7 +85,7 @@ def test_the_export_goes_into_the_detectors_bundle(trained, tmp_path):
     assert opened.sha256 != before
     assert opened.sha256 in printed
     assert opened.config["refiner"]["samples"] == 40 * SMALL["batch"]
-    open_detector(bundle, "litert", 0.0).detect(sample(0, 11, Faces(system=False)).pixels)
+    open_detector(bundle, "litert", 0.0).detect(sample(0, 11, FontLibrary(system=False)).pixels)
 
 
 @pytest.mark.timeout(300)

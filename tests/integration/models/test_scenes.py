@@ -6,11 +6,11 @@ import cv2
 import numpy as np
 import pytest
 
-from models.synthesis.fonts import Faces
+from models.synthesis.fonts import FontLibrary
 from models.synthesis.samples import main as write_samples
 from models.synthesis.samples import sample
 
-BUILT_IN = Faces(system=False)  # the same on every machine
+BUILT_IN = FontLibrary(system=False)  # the same on every machine
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ import shutil
 import numpy as np
 import pytest
 import yaml
-from support.labelled_photos import call, labelled_photos
+from support.labelled_photos import run_module, write_labelled_photos
 
 from hkplates.recognition.reading.tesseract.reader import TesseractReader
 from models.tesseract.train import CONFIG
@@ -28,13 +28,13 @@ def small_config(path):
 @pytest.mark.timeout(240)
 def test_training_runs_resumes_and_exports_what_reads(tmp_path):
     data, folder, bundle = tmp_path / "data", tmp_path / "run", tmp_path / "bundle"
-    labelled_photos(data)
+    write_labelled_photos(data)
     common = ("--data", data, "--folder", folder, "--config", small_config(tmp_path / "c.yaml"))
     train = ("models.tesseract.train", *common, "--lines", 200, "--round", 100)
 
-    call(*train, "--iterations", 100)
-    call(*train, "--iterations", 200)
-    told = call("models.tesseract.export", *common, "--bundle", bundle, "--drawn", 10)
+    run_module(*train, "--iterations", 100)
+    run_module(*train, "--iterations", 200)
+    told = run_module("models.tesseract.export", *common, "--bundle", bundle, "--drawn", 10)
 
     first, second = map(json.loads, (folder / "log.jsonl").read_text().splitlines())
     assert (first["iterations"], second["iterations"]) == (100, 200)

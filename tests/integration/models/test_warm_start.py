@@ -25,7 +25,7 @@ def test_a_detector_started_with_a_bundle_answers_as_the_bundle():
     load_bundle(network, bundle)
     photo = np.random.default_rng(0).integers(0, 255, (224, 224, 3), dtype=np.uint8)
 
-    told = ServingDetector(network).answer(tf.constant(photo[None])).numpy()[0]
+    told = ServingDetector(network).forward(tf.constant(photo[None])).numpy()[0]
     expected = TensorFlowDetector(open_bundle(bundle, "tensorflow"))._run(photo)
     np.testing.assert_allclose(told, expected, atol=2e-3)
 
@@ -35,10 +35,10 @@ def test_a_detector_started_with_a_bundle_answers_as_the_bundle():
 def test_a_bundle_averaged_with_itself_is_itself(tmp_path):
     from models.detector.network import build_network
     from models.detector.warm_start import load_bundle
-    from models.detector.weight_averaging import average
+    from models.detector.weight_averaging import average_bundles
 
     bundle = MODELS / "detector" / "bundle"
-    average(bundle, bundle, 0.3, tmp_path)
+    average_bundles(bundle, bundle, 0.3, tmp_path)
     mean, own = build_network(), build_network()
     mean.load_weights(tmp_path / "averaged.weights.h5")
     load_bundle(own, bundle)

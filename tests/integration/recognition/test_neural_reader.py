@@ -15,8 +15,8 @@ from hkplates.recognition.bundles.bundle import hash_of
 from hkplates.recognition.images.warp import rectify
 from hkplates.recognition.reading.neural import open_reader
 from hkplates.recognition.types import Quad
-from models.synthesis.fonts import Faces
-from models.synthesis.marks import Registration
+from models.synthesis.fonts import FontLibrary
+from models.synthesis.marks import PrintedMark
 from models.synthesis.plates import draw_plate
 
 BUNDLE = Path(__file__).parents[3] / "models" / "reader" / "bundle"
@@ -37,9 +37,9 @@ def reader():
 
 def drawn(groups, rows, seed):
     """A crop of a plate with these groups, as the recogniser cuts it out."""
-    faces = Faces(system=False)  # the same on every machine
+    faces = FontLibrary(system=False)  # the same on every machine
     rng = np.random.default_rng(seed)
-    plate = draw_plate(rng, faces, registration=Registration(groups, "usual"), rows=rows)
+    plate = draw_plate(rng, faces, mark=PrintedMark(groups, "usual"), rows=rows)
     return rectify(plate.pixels, Quad.from_array(plate.corners))
 
 

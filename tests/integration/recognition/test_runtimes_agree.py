@@ -8,7 +8,7 @@ import pytest
 from hkplates.errors import RuntimeMissing
 from hkplates.recognition.bundles.bundle import open_bundle
 from hkplates.recognition.detection.detector import LiteRTDetector, TensorFlowDetector
-from models.synthesis.fonts import Faces
+from models.synthesis.fonts import FontLibrary
 from models.synthesis.samples import sample
 
 BUNDLE = Path(__file__).parents[3] / "models" / "detector" / "bundle"
@@ -25,7 +25,7 @@ def detectors():
 
 @pytest.mark.parametrize("number", [0, 3, 4])
 def test_both_runtimes_give_the_same_boxes(detectors, number):
-    photo = sample(number, 2, Faces(system=False)).pixels
+    photo = sample(number, 2, FontLibrary(system=False)).pixels
     by_litert, by_tensorflow = (detector.detect(photo) for detector in detectors)
 
     assert [found.region for found in by_litert] == [found.region for found in by_tensorflow]
@@ -36,7 +36,7 @@ def test_both_runtimes_give_the_same_boxes(detectors, number):
 
 
 def test_the_runtimes_are_compared_on_plates_not_on_silence(detectors):
-    photo = sample(3, 2, Faces(system=False)).pixels
+    photo = sample(3, 2, FontLibrary(system=False)).pixels
 
     assert len(detectors[0].detect(photo)) >= 2
 

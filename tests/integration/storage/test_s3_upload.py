@@ -9,7 +9,7 @@ import pytest
 import sqlalchemy as sa
 from botocore.exceptions import ClientError
 from servers.s3 import S3
-from support.seeded_rows import plant
+from support.seeded_rows import seed_rows
 from typer.testing import CliRunner
 
 from cli.export.outputs import open_output
@@ -100,7 +100,7 @@ def test_an_upload_that_breaks_off_leaves_nothing(client: Any) -> None:
 def test_the_command_exports_to_a_bucket_and_replaces_only_when_asked(
     client: Any, engine: sa.Engine
 ) -> None:
-    plant(engine)
+    seed_rows(engine)
     environment = {"DATABASE_URL": engine.url.render_as_string(hide_password=False)}
     command = ["export", "--output", f"s3://{BUCKET}/july.jsonl"]
     done = CliRunner().invoke(app, [*command, "--mark", "AB1234"], env=environment)

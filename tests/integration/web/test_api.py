@@ -29,10 +29,10 @@ def test_submissions_come_the_newest_first_and_page_by_page(
     assert found[0]["state"] == "listing"
 
 
-def test_one_submission_is_told_as_on_the_command_line(api: TestClient, planted: sa.Engine) -> None:
-    row = queries.find_submission(planted, JULY)
+def test_one_submission_is_told_as_on_the_command_line(api: TestClient, seeded: sa.Engine) -> None:
+    row = queries.find_submission(seeded, JULY)
     assert row is not None
-    [status] = statuses(planted, [row])
+    [status] = statuses(seeded, [row])
     told = get(api, f"/submissions/{JULY}")
     expected = status.as_json()
     moments = {"created_at", "listed_at", "finished_at", "opened_at", "seconds"}
@@ -88,7 +88,7 @@ def test_failures_come_page_by_page_and_by_reason(
     ],
 )
 def test_what_cannot_be_answered_is_a_problem_that_says_why(
-    api: TestClient, planted: sa.Engine, path: str, status: int
+    api: TestClient, seeded: sa.Engine, path: str, status: int
 ) -> None:
     problem = get(api, path, status)
     assert problem["status"] == status
@@ -102,10 +102,10 @@ def test_a_value_that_cannot_be_used_is_named_and_not_repeated(api: TestClient) 
     assert "hunter2" not in str(problem)
 
 
-def test_a_search_is_that_of_the_command_line(api: TestClient, planted: sa.Engine) -> None:
+def test_a_search_is_that_of_the_command_line(api: TestClient, seeded: sa.Engine) -> None:
 
     told = get(api, "/search", mark="DE6678", since="2026-07", limit=2)
-    found = search(planted, MarkQuery("DE6678", limit=2)).found
+    found = search(seeded, MarkQuery("DE6678", limit=2)).found
     assert found
     assert [one["plate_id"] for one in told["sightings"]] == [one.plate_id for one in found]
     assert told["sightings"][0]["mark"] == "DE5678"
@@ -115,20 +115,20 @@ def test_a_search_is_that_of_the_command_line(api: TestClient, planted: sa.Engin
     assert get(api, "/search", mark="DE6678", prefix="nowhere/")["sightings"] == []
 
 
-def test_a_sighting_comes_with_what_stands_beside_it(api: TestClient, planted: sa.Engine) -> None:
-    told = get(api, f"/sightings/{plate_of(planted, 'FU1234')}")
+def test_a_sighting_comes_with_what_stands_beside_it(api: TestClient, seeded: sa.Engine) -> None:
+    told = get(api, f"/sightings/{plate_of(seeded, 'FU1234')}")
     assert (told["mark"], told["text"], told["region"]) == ("FU1234", "FU 1234", "HK")
     assert [one["text"] for one in told["neighbours"]] == ["粤Z·1234港"]
     assert len(told["quad"]) == 4
     assert len(told["box"]) == 4
     assert told["history"] == []
     assert told["shown"] is True
-    doubtful = get(api, f"/sightings/{plate_of(planted, 'SB888')}")
+    doubtful = get(api, f"/sightings/{plate_of(seeded, 'SB888')}")
     assert doubtful["candidates"] == [{"text": "S8 888", "confidence": 0.21}]
     assert [one["mark"] for one in doubtful["other_readings"]] == ["S8888"]
 
 
-def test_the_sightings_of_a_mark_come_the_newest_first(api: TestClient, planted: sa.Engine) -> None:
+def test_the_sightings_of_a_mark_come_the_newest_first(api: TestClient, seeded: sa.Engine) -> None:
     found = pages(api, "/marks/ab 1234/sightings", limit=2)
     assert len(found) == 3
     taken = [one["taken_at"] for one in found]
@@ -136,7 +136,7 @@ def test_the_sightings_of_a_mark_come_the_newest_first(api: TestClient, planted:
 
 
 def test_pictures_are_asked_for_by_number_and_nothing_else(
-    api: TestClient, planted: sa.Engine
+    api: TestClient, seeded: sa.Engine
 ) -> None:
     for path in ("/images/..%2f..%2fetc%2fpasswd/photo", "/images/%2e%2e/photo", "/images/1/../.."):
         answer = api.get(f"/api/v1{path}")

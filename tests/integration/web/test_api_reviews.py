@@ -12,7 +12,7 @@ from web.errors import PROBLEM
 
 
 def test_the_queue_has_what_nobody_reviewed_the_least_sure_first(
-    api: TestClient, reviewer: TestClient, planted: sa.Engine
+    api: TestClient, reviewer: TestClient, seeded: sa.Engine
 ) -> None:
     found = pages(api, "/reviews/queue", limit=1)
     assert [one["mark"] for one in found] == ["DE5678", "SB888"]
@@ -25,9 +25,9 @@ def test_the_queue_has_what_nobody_reviewed_the_least_sure_first(
 
 
 def test_a_correction_is_what_sightings_tells_from_then_on(
-    api: TestClient, reviewer: TestClient, planted: sa.Engine
+    api: TestClient, reviewer: TestClient, seeded: sa.Engine
 ) -> None:
-    plate = plate_of(planted, "DE5678")
+    plate = plate_of(seeded, "DE5678")
     said = say(reviewer, plate, 201, verdict="corrected", text="de 6678", note="seen from near")
     assert (said["mark"], said["text"], said["reviewer"]) == ("DE6678", "DE 6678", "token:robot")
     told = get(api, f"/sightings/{plate}")
@@ -37,7 +37,7 @@ def test_a_correction_is_what_sightings_tells_from_then_on(
     asked = get(api, "/search", mark="DE6678", exact=True)
     assert [one["plate_id"] for one in asked["sightings"]] == [plate]
     assert get(api, "/search", mark="DE5678", exact=True)["sightings"] == []
-    with planted.connect() as connection:
+    with seeded.connect() as connection:
         row = connection.execute(sa.text("SELECT actor, action, subject FROM audit LIMIT 1")).one()
     assert row == (
         "token:robot",
@@ -46,14 +46,14 @@ def test_a_correction_is_what_sightings_tells_from_then_on(
     )
 
 
-def test_a_reader_may_not_review(api: TestClient, planted: sa.Engine) -> None:
-    problem = say(api, plate_of(planted, "DE5678"), 403, verdict="accepted")
+def test_a_reader_may_not_review(api: TestClient, seeded: sa.Engine) -> None:
+    problem = say(api, plate_of(seeded, "DE5678"), 403, verdict="accepted")
     assert "Only reviewers may do that" in problem["detail"]
 
 
-def test_asking_for_the_queue_leaves_a_row(api: TestClient, planted: sa.Engine) -> None:
+def test_asking_for_the_queue_leaves_a_row(api: TestClient, seeded: sa.Engine) -> None:
     get(api, "/reviews/queue", below=0.7, prefix="tunnel/", purpose="case 7")
-    [row] = trail(planted)
+    [row] = trail(seeded)
     assert (row["actor"], row["action"], row["purpose"]) == ("token:lab", "search", "case 7")
     assert row["subject"] == {"doubtful": True, "below": 0.7, "prefix": "tunnel/"}
 
@@ -72,11 +72,11 @@ def test_asking_for_the_queue_leaves_a_row(api: TestClient, planted: sa.Engine) 
     ],
 )
 def test_what_can_be_no_review_changes_nothing(
-    reviewer: TestClient, planted: sa.Engine, said: dict[str, str], status: int
+    reviewer: TestClient, seeded: sa.Engine, said: dict[str, str], status: int
 ) -> None:
-    plate = plate_of(planted, "DE5678")
+    plate = plate_of(seeded, "DE5678")
     say(reviewer, plate, status, **said)
-    assert reviews.history(planted, plate) == []
+    assert reviews.history(seeded, plate) == []
 
 
 def test_a_review_of_no_plate_is_told_and_not_noted(
@@ -107,25 +107,25 @@ def test_what_is_no_document_is_refused(reviewer: TestClient, body: bytes, form:
 
 
 def test_who_is_logged_in_may_ask_the_api_from_a_page_of_ours(
-    app: FastAPI, planted: sa.Engine
+    app: FastAPI, seeded: sa.Engine
 ) -> None:
     client = logged_in(app)
     assert client.get("/api/v1/submissions").status_code == 200
-    plate = plate_of(planted, "DE5678")
+    plate = plate_of(seeded, "DE5678")
     say(client, plate, 403, verdict="accepted")  # a page elsewhere might make the browser do so
     client.headers["X-CSRF-Token"] = form_token(client.get("/"))
     assert say(client, plate, 201, verdict="accepted")["reviewer"] == "ada"
 
 
 def test_a_page_whose_filters_make_no_sense_keeps_no_review(
-    app: FastAPI, planted: sa.Engine
+    app: FastAPI, seeded: sa.Engine
 ) -> None:
     client = logged_in(app)
-    plate = plate_of(planted, "DE5678")
+    plate = plate_of(seeded, "DE5678")
     said = {"verdict": "corrected", "text": "\N{CJK UNIFIED IDEOGRAPH-8ECA}"}
     for verdict in (said, {"verdict": "accepted"}):
         form = verdict | {"csrf_token": form_token(client.get("/review"))}
         answer = client.post(f"/review/{plate}?since=nonsense", data=form)
         assert answer.status_code == 422
         assert "expected a year" in answer.text
-    assert reviews.history(planted, plate) == []
+    assert reviews.history(seeded, plate) == []

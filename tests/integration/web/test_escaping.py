@@ -15,9 +15,9 @@ EVIL = "\"'><script>alert(1)</script><img src=x onerror=alert(2)>{{7*7}}&amp;"
 
 
 @pytest.fixture
-def client(planted: sa.Engine, app: FastAPI) -> TestClient:
+def client(seeded: sa.Engine, app: FastAPI) -> TestClient:
     """A reviewer, and an archive in which everything that may be called anything is called EVIL."""
-    with planted.begin() as connection:
+    with seeded.begin() as connection:
         for statement in (
             "UPDATE images SET key = key || :evil, bucket = bucket || :evil",
             "UPDATE images SET detail = :evil WHERE state IN ('failed', 'quarantined')",
@@ -30,8 +30,8 @@ def client(planted: sa.Engine, app: FastAPI) -> TestClient:
         ):
             connection.execute(sa.text(statement), {"evil": EVIL})
     for plate in range(1, 5):
-        reviews.record(planted, plate, "accepted", reviewer=EVIL, note=EVIL)
-    audit.note(planted, actor=EVIL, action=EVIL, subject={EVIL: EVIL}, purpose=EVIL, address=EVIL)
+        reviews.record(seeded, plate, "accepted", reviewer=EVIL, note=EVIL)
+    audit.note(seeded, actor=EVIL, action=EVIL, subject={EVIL: EVIL}, purpose=EVIL, address=EVIL)
     return logged_in(app)
 
 

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 import structlog
 from PIL import Image
 from servers.s3 import S3
-from support.browserless_client import Surfer, surfing
+from support.browserless_client import BrowserlessClient, browserless_client
 from support.page_with_users import trail
 from support.photos_with_rows import record
 
@@ -56,17 +56,17 @@ def folder(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def surfer(engine: sa.Engine, tmp_path: Path) -> Iterator[Surfer]:
-    with surfing(engine, tmp_path / "data") as one:
+def surfer(engine: sa.Engine, tmp_path: Path) -> Iterator[BrowserlessClient]:
+    with browserless_client(engine, tmp_path / "data") as one:
         yield one
 
 
-def get(surfer: Surfer, address: str, **headers: str) -> Any:
+def get(surfer: BrowserlessClient, address: str, **headers: str) -> Any:
     return surfer.client.get(address, headers=headers)
 
 
 def test_a_photograph_is_shown_upright_as_jpeg(
-    engine: sa.Engine, folder: Path, surfer: Surfer
+    engine: sa.Engine, folder: Path, surfer: BrowserlessClient
 ) -> None:
     save(folder / "turned.jpg", turn=3)
     [number] = record(engine, folder, SIZE)
@@ -81,7 +81,7 @@ def test_a_photograph_is_shown_upright_as_jpeg(
     [("thumbnail", (320, 213)), ("page", (1600, 1067)), ("large", (1800, 1200))],
 )
 def test_a_photograph_is_no_larger_than_was_asked(
-    engine: sa.Engine, folder: Path, surfer: Surfer, size: str, expected: tuple[int, int]
+    engine: sa.Engine, folder: Path, surfer: BrowserlessClient, size: str, expected: tuple[int, int]
 ) -> None:
     save(folder / "wide.jpg", (1800, 1200))
     [number] = record(engine, folder, (1800, 1200))
@@ -91,7 +91,7 @@ def test_a_photograph_is_no_larger_than_was_asked(
 
 
 def test_a_plate_is_cut_out_of_its_photograph(
-    engine: sa.Engine, folder: Path, surfer: Surfer
+    engine: sa.Engine, folder: Path, surfer: BrowserlessClient
 ) -> None:
     save(folder / "car.jpg", (480, 320))
     # The white quarter, lying on its left side.
@@ -103,7 +103,7 @@ def test_a_plate_is_cut_out_of_its_photograph(
 
 
 def test_a_picture_is_kept_and_a_browser_that_has_it_is_sent_nothing(
-    engine: sa.Engine, folder: Path, surfer: Surfer, tmp_path: Path
+    engine: sa.Engine, folder: Path, surfer: BrowserlessClient, tmp_path: Path
 ) -> None:
     path = save(folder / "car.jpg")
     [number] = record(engine, folder, SIZE)
@@ -126,7 +126,7 @@ def test_a_picture_is_kept_and_a_browser_that_has_it_is_sent_nothing(
     ids=["gone", "changed", "forbidden"],
 )
 def test_a_photograph_that_cannot_be_had_is_a_picture_of_the_reason(
-    engine: sa.Engine, folder: Path, surfer: Surfer, harm: Any, status: int, words: str
+    engine: sa.Engine, folder: Path, surfer: BrowserlessClient, harm: Any, status: int, words: str
 ) -> None:
     path = save(folder / "car.jpg")
     [number] = record(engine, folder, SIZE)
@@ -139,7 +139,7 @@ def test_a_photograph_that_cannot_be_had_is_a_picture_of_the_reason(
 
 
 def test_a_store_that_is_away_is_told_and_asked_again_later(
-    engine: sa.Engine, folder: Path, surfer: Surfer
+    engine: sa.Engine, folder: Path, surfer: BrowserlessClient
 ) -> None:
     save(folder / "car.jpg")
     [number] = record(engine, folder, SIZE)
@@ -154,14 +154,14 @@ def test_a_photograph_larger_than_the_limits_is_not_decoded(
 ) -> None:
     save(folder / "wide.jpg", (400, 300))
     [number] = record(engine, folder, (400, 300))
-    with surfing(engine, tmp_path / "data", max_image_pixels=100_000) as surfer:
+    with browserless_client(engine, tmp_path / "data", max_image_pixels=100_000) as surfer:
         answer = get(surfer, f"/photos/{number}")
     assert answer.status_code == 422
     assert "larger than the limits" in answer.text
 
 
 @pytest.mark.parametrize("address", ["/photos/7", "/plates/7/crop"])
-def test_a_number_that_nothing_has_is_not_found(surfer: Surfer, address: str) -> None:
+def test_a_number_that_nothing_has_is_not_found(surfer: BrowserlessClient, address: str) -> None:
     answer = get(surfer, address)
     assert answer.status_code == 404
     assert "There is no such photograph" in answer.text
@@ -171,12 +171,12 @@ def test_a_number_that_nothing_has_is_not_found(surfer: Surfer, address: str) ->
     "address",
     [f"/photos/{2**63}", "/photos/0", "/photos/x", "/photos/1?size=huge", "/photos/../hkplates"],
 )
-def test_nothing_but_a_number_names_a_photograph(surfer: Surfer, address: str) -> None:
+def test_nothing_but_a_number_names_a_photograph(surfer: BrowserlessClient, address: str) -> None:
     assert get(surfer, address).status_code in (404, 422)
 
 
 def test_a_key_that_leads_out_of_its_folder_shows_nothing(
-    engine: sa.Engine, folder: Path, surfer: Surfer
+    engine: sa.Engine, folder: Path, surfer: BrowserlessClient
 ) -> None:
     secret = save(folder.with_name("secret.jpg"))
     save(folder / "car.jpg")
@@ -208,7 +208,7 @@ def test_a_photograph_comes_from_its_bucket_through_the_page(
     number = in_a_bucket(engine, s3, folder)
     for name, value in s3.environment().items():
         monkeypatch.setenv(name, value)
-    with surfing(engine, tmp_path / "data") as surfer:
+    with browserless_client(engine, tmp_path / "data") as surfer:
         answer = get(surfer, f"/photos/{number}")
     assert (answer.status_code, answer.headers["content-type"]) == (200, "image/jpeg")
     assert quarters(answer.content) == [RED, GREEN, WHITE, BLUE]
@@ -221,7 +221,10 @@ def test_a_bucket_that_does_not_know_the_page_is_told_without_its_credentials(
     wrong = {"AWS_SECRET_ACCESS_KEY": "not-the-secret"}
     for name, value in (s3.environment() | wrong).items():
         monkeypatch.setenv(name, value)
-    with surfing(engine, tmp_path / "data") as surfer, structlog.testing.capture_logs() as logs:
+    with (
+        browserless_client(engine, tmp_path / "data") as surfer,
+        structlog.testing.capture_logs() as logs,
+    ):
         answer = get(surfer, f"/photos/{number}")
     assert answer.status_code == 503
     assert [line["event"] for line in logs] == ["picture_failed"]
@@ -232,7 +235,7 @@ def test_a_bucket_that_does_not_know_the_page_is_told_without_its_credentials(
 
 
 def test_a_photograph_that_broke_the_workers_is_not_decoded_by_the_page(
-    engine: sa.Engine, folder: Path, surfer: Surfer
+    engine: sa.Engine, folder: Path, surfer: BrowserlessClient
 ) -> None:
     save(folder / "breaker.jpg")
     [number] = record(engine, folder, SIZE)
@@ -245,7 +248,7 @@ def test_a_photograph_that_broke_the_workers_is_not_decoded_by_the_page(
 
 
 def test_each_photograph_in_full_leaves_a_row_and_small_pictures_none(
-    engine: sa.Engine, folder: Path, surfer: Surfer
+    engine: sa.Engine, folder: Path, surfer: BrowserlessClient
 ) -> None:
     save(folder / "car.jpg")
     [number] = record(engine, folder, SIZE)
@@ -261,7 +264,7 @@ def test_each_photograph_in_full_leaves_a_row_and_small_pictures_none(
 
 
 def test_without_its_row_no_photograph_is_shown(
-    engine: sa.Engine, folder: Path, surfer: Surfer
+    engine: sa.Engine, folder: Path, surfer: BrowserlessClient
 ) -> None:
     save(folder / "car.jpg")
     [number] = record(engine, folder, SIZE)
@@ -278,7 +281,7 @@ def test_with_the_database_away_there_is_a_picture_that_says_so(
     tmp_path: Path, address: str
 ) -> None:
     away = open_engine("postgresql://ada@127.0.0.1:1/hkplates")
-    with surfing(away, tmp_path) as surfer:
+    with browserless_client(away, tmp_path) as surfer:
         answer = get(surfer, address)
     assert (answer.status_code, answer.headers["content-type"]) == (503, "image/svg+xml")
     assert "cannot ask its database" in answer.text

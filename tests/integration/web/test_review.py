@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from support.browserless_client import Surfer, surfing
-from support.seeded_readings import Reading, plant
-from support.seeded_rows import plant as plant_days
+from support.browserless_client import BrowserlessClient, browserless_client
+from support.seeded_readings import Reading, seed_readings
+from support.seeded_rows import seed_rows
 
 
 @pytest.fixture
-def surfer(engine: sa.Engine, tmp_path: Path) -> Iterator[Surfer]:
-    with surfing(engine, tmp_path) as one:
+def surfer(engine: sa.Engine, tmp_path: Path) -> Iterator[BrowserlessClient]:
+    with browserless_client(engine, tmp_path) as one:
         yield one
 
 
@@ -25,25 +25,29 @@ def ask(engine: sa.Engine, query: str) -> list[tuple[Any, ...]]:
 
 
 DOUBTS = [
-    Reading("AB1234", sure=0.5, candidates=(("AB 1234", 0.5), ("A8 1234", 0.3), ("AB 1284", 0.1))),
-    Reading("CD5678", sure=0.6),
-    Reading("EF9012", sure=0.7),
-    Reading("GH345", sure=0.99),
+    Reading(
+        "AB1234",
+        reader_confidence=0.5,
+        candidates=(("AB 1234", 0.5), ("A8 1234", 0.3), ("AB 1284", 0.1)),
+    ),
+    Reading("CD5678", reader_confidence=0.6),
+    Reading("EF9012", reader_confidence=0.7),
+    Reading("GH345", reader_confidence=0.99),
 ]
 
 
 def test_the_queue_shows_the_least_sure_first_and_how_many_are_left(
-    engine: sa.Engine, surfer: Surfer
+    engine: sa.Engine, surfer: BrowserlessClient
 ) -> None:
-    plant(engine, DOUBTS)
+    seed_readings(engine, DOUBTS)
     surfer.open("/review")
     assert "3 left" in surfer.text
     assert "It was read as AB 1234 48% sure" in surfer.text
     assert "A8 1234" in surfer.text
 
 
-def test_accepting_shows_the_next(engine: sa.Engine, surfer: Surfer) -> None:
-    plant(engine, DOUBTS)
+def test_accepting_shows_the_next(engine: sa.Engine, surfer: BrowserlessClient) -> None:
+    seed_readings(engine, DOUBTS)
     surfer.open("/review").press("It is right")
     assert "2 left" in surfer.text
     assert "It was read as CD 5678" in surfer.text
@@ -52,8 +56,10 @@ def test_accepting_shows_the_next(engine: sa.Engine, surfer: Surfer) -> None:
     ]
 
 
-def test_a_correction_is_kept_beside_what_was_read(engine: sa.Engine, surfer: Surfer) -> None:
-    plant(engine, DOUBTS)
+def test_a_correction_is_kept_beside_what_was_read(
+    engine: sa.Engine, surfer: BrowserlessClient
+) -> None:
+    seed_readings(engine, DOUBTS)
     surfer.open("/review").press("Save correction", text="ab 1284")
     [row] = ask(engine, "SELECT mark, text, review, read_mark FROM sightings WHERE plate_id = 1")
     assert row == ("AB1284", "AB 1284", "corrected", "AB1234")
@@ -63,28 +69,34 @@ def test_a_correction_is_kept_beside_what_was_read(engine: sa.Engine, surfer: Su
     assert "local: corrected as AB 1284" in surfer.text
 
 
-def test_a_candidate_is_one_press_away(engine: sa.Engine, surfer: Surfer) -> None:
-    plant(engine, DOUBTS)
+def test_a_candidate_is_one_press_away(engine: sa.Engine, surfer: BrowserlessClient) -> None:
+    seed_readings(engine, DOUBTS)
     surfer.open("/review").press("A8 1234")
     assert ask(engine, "SELECT verdict, mark FROM reviews") == [("corrected", "A81234")]
 
 
-def test_a_correction_to_what_was_read_accepts_it(engine: sa.Engine, surfer: Surfer) -> None:
-    plant(engine, DOUBTS)
+def test_a_correction_to_what_was_read_accepts_it(
+    engine: sa.Engine, surfer: BrowserlessClient
+) -> None:
+    seed_readings(engine, DOUBTS)
     surfer.open("/review").press("Save correction", text="ab 1234")
     assert ask(engine, "SELECT verdict, mark FROM reviews") == [("accepted", "AB1234")]
 
 
-def test_what_is_no_plate_leaves_the_sightings(engine: sa.Engine, surfer: Surfer) -> None:
-    plant(engine, DOUBTS)
+def test_what_is_no_plate_leaves_the_sightings(
+    engine: sa.Engine, surfer: BrowserlessClient
+) -> None:
+    seed_readings(engine, DOUBTS)
     surfer.open("/review").press("Not a plate")
     assert ask(engine, "SELECT verdict, mark FROM reviews") == [("not_a_plate", None)]
     assert ask(engine, "SELECT count(*) FROM sightings") == [(3,)]
     assert "found that this is no plate" in surfer.open("/sightings/1").text
 
 
-def test_skipping_stores_nothing_and_goes_on_to_the_end(engine: sa.Engine, surfer: Surfer) -> None:
-    plant(engine, DOUBTS)
+def test_skipping_stores_nothing_and_goes_on_to_the_end(
+    engine: sa.Engine, surfer: BrowserlessClient
+) -> None:
+    seed_readings(engine, DOUBTS)
     surfer.open("/review").follow("Skip")
     assert "CD 5678" in surfer.text
     surfer.follow("Skip").follow("Skip")
@@ -95,9 +107,9 @@ def test_skipping_stores_nothing_and_goes_on_to_the_end(engine: sa.Engine, surfe
 
 
 def test_the_last_one_can_be_taken_back_and_answered_anew(
-    engine: sa.Engine, surfer: Surfer
+    engine: sa.Engine, surfer: BrowserlessClient
 ) -> None:
-    plant(engine, DOUBTS)
+    seed_readings(engine, DOUBTS)
     surfer.open("/review").press("Not a plate").follow("Back to the last")
     assert "It was read as AB 1234" in surfer.text
     assert "found to be no plate" in surfer.text
@@ -107,14 +119,18 @@ def test_the_last_one_can_be_taken_back_and_answered_anew(
     assert "CD 5678" in surfer.text
 
 
-def test_the_queue_goes_on_where_it_was_after_a_skip(engine: sa.Engine, surfer: Surfer) -> None:
-    plant(engine, DOUBTS)
+def test_the_queue_goes_on_where_it_was_after_a_skip(
+    engine: sa.Engine, surfer: BrowserlessClient
+) -> None:
+    seed_readings(engine, DOUBTS)
     surfer.open("/review").follow("Skip").press("It is right")
     assert "EF 9012" in surfer.text
 
 
-def test_what_can_be_no_mark_is_said_and_nothing_is_kept(engine: sa.Engine, surfer: Surfer) -> None:
-    plant(engine, DOUBTS)
+def test_what_can_be_no_mark_is_said_and_nothing_is_kept(
+    engine: sa.Engine, surfer: BrowserlessClient
+) -> None:
+    seed_readings(engine, DOUBTS)
     surfer.open("/review").press("Save correction", text="QQ 1234567")
     assert surfer.status == 422
     assert "can be no mark" in surfer.text
@@ -123,8 +139,11 @@ def test_what_can_be_no_mark_is_said_and_nothing_is_kept(engine: sa.Engine, surf
     assert ask(engine, "SELECT count(*) FROM reviews") == [(0,)]
 
 
-def test_the_queue_is_narrowed_and_stays_so(engine: sa.Engine, surfer: Surfer) -> None:
-    plant(engine, [Reading("AB1234", sure=0.9), Reading("CD5678", sure=0.95)])
+def test_the_queue_is_narrowed_and_stays_so(engine: sa.Engine, surfer: BrowserlessClient) -> None:
+    seed_readings(
+        engine,
+        [Reading("AB1234", reader_confidence=0.9), Reading("CD5678", reader_confidence=0.95)],
+    )
     assert "Nothing is left" in surfer.open("/review").text
     surfer.press("Show these", below="0.9")
     assert "1 left" in surfer.text
@@ -143,16 +162,18 @@ def test_the_queue_is_narrowed_and_stays_so(engine: sa.Engine, surfer: Surfer) -
         ("since=soon", "From: expected a year"),
     ],
 )
-def test_what_cannot_be_understood_is_said(surfer: Surfer, question: str, words: str) -> None:
+def test_what_cannot_be_understood_is_said(
+    surfer: BrowserlessClient, question: str, words: str
+) -> None:
     assert surfer.open(f"/review?{question}").status == 422
     assert words in surfer.text
 
 
 @pytest.mark.parametrize("tiny", ["1e-300", "1e-45", "4e-46", "5e-324"])
 def test_a_number_may_be_as_small_as_one_likes(
-    engine: sa.Engine, surfer: Surfer, tiny: str
+    engine: sa.Engine, surfer: BrowserlessClient, tiny: str
 ) -> None:
-    plant(engine, DOUBTS)
+    seed_readings(engine, DOUBTS)
     assert "Nothing is left" in surfer.open(f"/review?below={tiny}").text
     assert "AB 1234" in surfer.open(f"/review?after={tiny}_5").text
     queue = "/api/v1/reviews/queue"
@@ -163,12 +184,14 @@ def test_a_number_may_be_as_small_as_one_likes(
 
 
 @pytest.mark.parametrize("after", ["x", "_", "0.5_", "0.5_x", "2_1", f"0.5_{2**63}", "nan_1"])
-def test_an_invented_cursor_is_not_found(surfer: Surfer, after: str) -> None:
+def test_an_invented_cursor_is_not_found(surfer: BrowserlessClient, after: str) -> None:
     assert surfer.client.get("/review", params={"after": after}).status_code == 404
 
 
-def test_nothing_is_kept_where_the_queue_could_not_go_on(engine: sa.Engine, surfer: Surfer) -> None:
-    plant(engine, DOUBTS)
+def test_nothing_is_kept_where_the_queue_could_not_go_on(
+    engine: sa.Engine, surfer: BrowserlessClient
+) -> None:
+    seed_readings(engine, DOUBTS)
     surfer.open("/review")
     for form in surfer.page.iter("form"):
         if form.method == "POST":
@@ -177,8 +200,8 @@ def test_nothing_is_kept_where_the_queue_could_not_go_on(engine: sa.Engine, surf
     assert ask(engine, "SELECT count(*) FROM reviews") == [(0,)]
 
 
-def test_a_sighting_tells_all_about_a_reading(engine: sa.Engine, surfer: Surfer) -> None:
-    plant_days(engine)
+def test_a_sighting_tells_all_about_a_reading(engine: sa.Engine, surfer: BrowserlessClient) -> None:
+    seed_rows(engine)
     [(number,)] = ask(engine, "SELECT plate_id FROM sightings WHERE mark = 'SB888'")
     text = surfer.open(f"/sightings/{number}").text
     assert "Seen 2026-07-16 07:15:00" in text
@@ -192,16 +215,20 @@ def test_a_sighting_tells_all_about_a_reading(engine: sa.Engine, surfer: Surfer)
     assert outline.get("points") == "100.0,200.0 220.0,201.5 219.0,230.5 100.5,229.0"
 
 
-def test_plates_on_the_same_vehicle_are_shown_together(engine: sa.Engine, surfer: Surfer) -> None:
-    plant_days(engine)
+def test_plates_on_the_same_vehicle_are_shown_together(
+    engine: sa.Engine, surfer: BrowserlessClient
+) -> None:
+    seed_rows(engine)
     [(number,)] = ask(engine, "SELECT plate_id FROM sightings WHERE mark = 'FU1234'")
     text = surfer.open(f"/sightings/{number}").text
     assert "On the same photograph" in text
     assert "粤Z·1234港 Mainland China, 71%" in text
 
 
-def test_other_sightings_of_the_mark_stand_on_a_timeline(engine: sa.Engine, surfer: Surfer) -> None:
-    plant_days(engine)
+def test_other_sightings_of_the_mark_stand_on_a_timeline(
+    engine: sa.Engine, surfer: BrowserlessClient
+) -> None:
+    seed_rows(engine)
     [(number,), *_] = ask(engine, "SELECT plate_id FROM sightings WHERE mark = 'AB1234'")
     surfer.open(f"/sightings/{number}")
     assert len(surfer.page.xpath("//*[name()='circle']")) == 3
@@ -210,9 +237,11 @@ def test_other_sightings_of_the_mark_stand_on_a_timeline(engine: sa.Engine, surf
     assert surfer.text.index("18:10:00") < surfer.text.index("08:02:11")
 
 
-def test_many_sightings_of_a_mark_are_paged(engine: sa.Engine, surfer: Surfer) -> None:
+def test_many_sightings_of_a_mark_are_paged(engine: sa.Engine, surfer: BrowserlessClient) -> None:
     moments = [datetime(2026, 7, 1, n // 60, n % 60, tzinfo=UTC) for n in range(102)]
-    plant(engine, [Reading("AB1234", key=f"{n:03}.jpg", taken_at=m) for n, m in enumerate(moments)])
+    seed_readings(
+        engine, [Reading("AB1234", key=f"{n:03}.jpg", taken_at=m) for n, m in enumerate(moments)]
+    )
     surfer.open("/marks/ab1234")
     assert "002.jpg" in surfer.text
     assert "001.jpg" not in surfer.text
@@ -221,8 +250,10 @@ def test_many_sightings_of_a_mark_are_paged(engine: sa.Engine, surfer: Surfer) -
     assert "001.jpg" in surfer.text
 
 
-def test_a_reading_is_corrected_from_its_own_page(engine: sa.Engine, surfer: Surfer) -> None:
-    plant(engine, DOUBTS)
+def test_a_reading_is_corrected_from_its_own_page(
+    engine: sa.Engine, surfer: BrowserlessClient
+) -> None:
+    seed_readings(engine, DOUBTS)
     surfer.open("/sightings/4").press("Save", text="GH 346")
     assert surfer.address.startswith("/sightings/4")
     assert "Your review is kept" in surfer.text
@@ -230,13 +261,15 @@ def test_a_reading_is_corrected_from_its_own_page(engine: sa.Engine, surfer: Sur
 
 
 @pytest.mark.parametrize("address", ["/sightings/9", "/marks/%2D", "/review?plate=9"])
-def test_what_is_not_there_is_not_found(engine: sa.Engine, surfer: Surfer, address: str) -> None:
-    plant(engine, DOUBTS)
+def test_what_is_not_there_is_not_found(
+    engine: sa.Engine, surfer: BrowserlessClient, address: str
+) -> None:
+    seed_readings(engine, DOUBTS)
     assert surfer.client.get(address).status_code == 404
 
 
-def test_reviews_are_downloaded_as_labels(engine: sa.Engine, surfer: Surfer) -> None:
-    plant_days(engine)
+def test_reviews_are_downloaded_as_labels(engine: sa.Engine, surfer: BrowserlessClient) -> None:
+    seed_rows(engine)
     [(number,)] = ask(engine, "SELECT plate_id FROM sightings WHERE mark = 'DE5678'")
     surfer.open(f"/sightings/{number}").press("Save", text="DE 6678")
     answer = surfer.client.get("/review/corrections.jsonl")
@@ -246,8 +279,10 @@ def test_reviews_are_downloaded_as_labels(engine: sa.Engine, surfer: Surfer) -> 
     assert sorted(texts) == ["DE6678", "HX128", "KL77"]  # and what is no plate is none of them
 
 
-def test_searches_sightings_and_reviews_leave_a_trail(engine: sa.Engine, surfer: Surfer) -> None:
-    plant(engine, DOUBTS)
+def test_searches_sightings_and_reviews_leave_a_trail(
+    engine: sa.Engine, surfer: BrowserlessClient
+) -> None:
+    seed_readings(engine, DOUBTS)
     surfer.open("/search?mark=AB1234&purpose=a+lost+ticket")
     surfer.open("/sightings/1")
     surfer.open("/marks/AB1234")
@@ -265,8 +300,8 @@ def test_searches_sightings_and_reviews_leave_a_trail(engine: sa.Engine, surfer:
     ]
 
 
-def test_whatever_review_shows_leaves_a_row(engine: sa.Engine, surfer: Surfer) -> None:
-    plant(engine, DOUBTS)
+def test_whatever_review_shows_leaves_a_row(engine: sa.Engine, surfer: BrowserlessClient) -> None:
+    seed_readings(engine, DOUBTS)
     surfer.open("/review?plate=4")
     surfer.open("/review?submission=1&since=2026-07")
     rows = ask(engine, "SELECT action, subject FROM audit ORDER BY id")
@@ -277,7 +312,7 @@ def test_whatever_review_shows_leaves_a_row(engine: sa.Engine, surfer: Surfer) -
 
 @pytest.mark.parametrize("address", ["/review", "/api/v1/reviews/queue"])
 def test_the_queue_cannot_be_read_at_any_pace(
-    engine: sa.Engine, surfer: Surfer, address: str
+    engine: sa.Engine, surfer: BrowserlessClient, address: str
 ) -> None:
     statuses = {surfer.client.get(address).status_code for _ in range(121)}
     assert statuses == {200, 429}

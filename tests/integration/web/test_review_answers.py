@@ -6,15 +6,15 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from support.browserless_client import Surfer, surfing
-from support.seeded_readings import Reading, plant
+from support.browserless_client import BrowserlessClient, browserless_client
+from support.seeded_readings import Reading, seed_readings
 
 from hkplates.database.reviews.reviews import record
 
 
 @pytest.fixture
-def surfer(engine: sa.Engine, tmp_path: Path) -> Iterator[Surfer]:
-    with surfing(engine, tmp_path) as one:
+def surfer(engine: sa.Engine, tmp_path: Path) -> Iterator[BrowserlessClient]:
+    with browserless_client(engine, tmp_path) as one:
         yield one
 
 
@@ -24,23 +24,27 @@ def ask(engine: sa.Engine, query: str) -> list[tuple[Any, ...]]:
 
 
 DOUBTS = [
-    Reading("AB1234", sure=0.5, candidates=(("AB 1234", 0.5), ("A8 1234", 0.3), ("AB 1284", 0.1))),
-    Reading("CD5678", sure=0.6),
-    Reading("EF9012", sure=0.7),
-    Reading("GH345", sure=0.99),
+    Reading(
+        "AB1234",
+        reader_confidence=0.5,
+        candidates=(("AB 1234", 0.5), ("A8 1234", 0.3), ("AB 1284", 0.1)),
+    ),
+    Reading("CD5678", reader_confidence=0.6),
+    Reading("EF9012", reader_confidence=0.7),
+    Reading("GH345", reader_confidence=0.99),
 ]
 
 
-def test_blanks_do_not_make_a_correction(engine: sa.Engine, surfer: Surfer) -> None:
-    plant(engine, [Reading("EF8500", sure=0.5)])
+def test_blanks_do_not_make_a_correction(engine: sa.Engine, surfer: BrowserlessClient) -> None:
+    seed_readings(engine, [Reading("EF8500", reader_confidence=0.5)])
     surfer.open("/sightings/1").press("Save", text="ef8500")
     assert ask(engine, "SELECT verdict, text FROM reviews") == [("accepted", "EF 8500")]
 
 
 def test_nothing_typed_says_nothing_of_what_could_not_be_read(
-    engine: sa.Engine, surfer: Surfer
+    engine: sa.Engine, surfer: BrowserlessClient
 ) -> None:
-    plant(engine, [Reading("", sure=0.5)])
+    seed_readings(engine, [Reading("", reader_confidence=0.5)])
     surfer.open("/sightings/1")
     assert not any("It is right" in button for button in surfer.buttons())
     surfer.press("Save", text=" ")
@@ -52,8 +56,10 @@ def test_nothing_typed_says_nothing_of_what_could_not_be_read(
     assert ask(engine, "SELECT verdict, text FROM reviews") == [("corrected", "AB 1234")]
 
 
-def test_a_reading_is_accepted_from_its_own_page(engine: sa.Engine, surfer: Surfer) -> None:
-    plant(engine, DOUBTS)
+def test_a_reading_is_accepted_from_its_own_page(
+    engine: sa.Engine, surfer: BrowserlessClient
+) -> None:
+    seed_readings(engine, DOUBTS)
     surfer.open("/sightings/4").press("It is right", text="")
     assert surfer.address == "/sightings/4?said=reviewed"
     assert ask(engine, "SELECT plate_id, verdict FROM reviews") == [(4, "accepted")]
@@ -61,9 +67,9 @@ def test_a_reading_is_accepted_from_its_own_page(engine: sa.Engine, surfer: Surf
 
 @pytest.mark.parametrize("address", ["/review", "/sightings/1"])
 def test_what_somebody_else_said_meanwhile_is_shown_and_asked_about(
-    engine: sa.Engine, surfer: Surfer, address: str
+    engine: sa.Engine, surfer: BrowserlessClient, address: str
 ) -> None:
-    plant(engine, DOUBTS)
+    seed_readings(engine, DOUBTS)
     surfer.open(address)
     record(engine, 1, "corrected", text="AB 1284", reviewer="bo")
     surfer.press("Not a plate")
@@ -78,17 +84,19 @@ def test_what_somebody_else_said_meanwhile_is_shown_and_asked_about(
 
 
 def test_what_somebody_else_said_meanwhile_can_be_left_so(
-    engine: sa.Engine, surfer: Surfer
+    engine: sa.Engine, surfer: BrowserlessClient
 ) -> None:
-    plant(engine, DOUBTS)
+    seed_readings(engine, DOUBTS)
     surfer.open("/review")
     record(engine, 1, "not_a_plate", reviewer="bo")
     surfer.press("It is right").follow("Skip")
     assert "It was read as CD 5678" in surfer.text
 
 
-def test_an_answer_that_is_sent_twice_is_kept_once(engine: sa.Engine, surfer: Surfer) -> None:
-    plant(engine, DOUBTS)
+def test_an_answer_that_is_sent_twice_is_kept_once(
+    engine: sa.Engine, surfer: BrowserlessClient
+) -> None:
+    seed_readings(engine, DOUBTS)
     surfer.open("/review")
     page = surfer.page
     surfer.press("It is right")
@@ -98,9 +106,9 @@ def test_an_answer_that_is_sent_twice_is_kept_once(engine: sa.Engine, surfer: Su
 
 
 def test_a_refused_text_can_be_skipped_and_the_last_one_taken_back(
-    engine: sa.Engine, surfer: Surfer
+    engine: sa.Engine, surfer: BrowserlessClient
 ) -> None:
-    plant(engine, DOUBTS)
+    seed_readings(engine, DOUBTS)
     surfer.open("/review").press("It is right").press("Save correction", text="QQ 1")
     assert surfer.status == 422
     refused = surfer.page

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from PIL import Image
 from servers.processes import PROGRAMS
 from support.page_with_users import REVIEWER_TOKEN, application, guards, served
-from support.seeded_rows import PHOTOS, plant
+from support.seeded_rows import PHOTOS, seed_rows
 
 from hkplates.storage.folder import FolderStore
 from web.auth.rate_limit import Window
@@ -34,7 +34,7 @@ checks.negative_data_rejection.enabled = false
 @pytest.fixture
 def archive(engine: sa.Engine, tmp_path: Path) -> sa.Engine:
     """Two days at a car park, with photographs that are there."""
-    plant(engine)
+    seed_rows(engine)
     photos = tmp_path / "photos"
     for key in {photo.key for photo in PHOTOS}:
         (photos / key).parent.mkdir(parents=True, exist_ok=True)

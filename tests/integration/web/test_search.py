@@ -6,24 +6,28 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
-from support.browserless_client import Surfer, surfing
-from support.seeded_readings import Reading, plant
+from support.browserless_client import BrowserlessClient, browserless_client
+from support.seeded_readings import Reading, seed_readings
 
 
 @pytest.fixture
-def surfer(engine: sa.Engine, tmp_path: Path) -> Iterator[Surfer]:
-    with surfing(engine, tmp_path) as one:
+def surfer(engine: sa.Engine, tmp_path: Path) -> Iterator[BrowserlessClient]:
+    with browserless_client(engine, tmp_path) as one:
         yield one
 
 
-def test_without_a_question_it_explains_how_to_ask(surfer: Surfer) -> None:
+def test_without_a_question_it_explains_how_to_ask(surfer: BrowserlessClient) -> None:
     page = surfer.open("/search")
     assert "stands for one character you did not see" in page.text
     assert "stands for any number of characters" in page.text
 
 
-def test_a_misread_mark_is_found_with_the_reason(engine: sa.Engine, surfer: Surfer) -> None:
-    plant(engine, [Reading("AB1234"), Reading("A81234", sure=0.6), Reading("XY999")])
+def test_a_misread_mark_is_found_with_the_reason(
+    engine: sa.Engine, surfer: BrowserlessClient
+) -> None:
+    seed_readings(
+        engine, [Reading("AB1234"), Reading("A81234", reader_confidence=0.6), Reading("XY999")]
+    )
     surfer.open("/search").press("Search", mark="ab 1234")
     assert "2 sightings" in surfer.text
     assert "A8 1234" in surfer.text
@@ -32,8 +36,8 @@ def test_a_misread_mark_is_found_with_the_reason(engine: sa.Engine, surfer: Surf
     assert "B read as 8 in place 2" in surfer.text
 
 
-def test_plates_are_drawn_as_they_look(engine: sa.Engine, surfer: Surfer) -> None:
-    plant(engine, [Reading("AB1234"), Reading("A81234", sure=0.6)])
+def test_plates_are_drawn_as_they_look(engine: sa.Engine, surfer: BrowserlessClient) -> None:
+    seed_readings(engine, [Reading("AB1234"), Reading("A81234", reader_confidence=0.6)])
     with engine.begin() as connection:
         connection.execute(sa.text("UPDATE plates SET colour = 'yellow', rows = 2 WHERE id = 2"))
     surfer.open("/search?mark=AB1234")
@@ -44,16 +48,16 @@ def test_plates_are_drawn_as_they_look(engine: sa.Engine, surfer: Surfer) -> Non
     ]
 
 
-def test_only_what_was_read_just_so(engine: sa.Engine, surfer: Surfer) -> None:
-    plant(engine, [Reading("AB1234"), Reading("A81234", sure=0.6)])
+def test_only_what_was_read_just_so(engine: sa.Engine, surfer: BrowserlessClient) -> None:
+    seed_readings(engine, [Reading("AB1234"), Reading("A81234", reader_confidence=0.6)])
     surfer.open("/search").press("Search", mark="AB1234", exact="true")
     assert "1 sighting" in surfer.text
     assert "A8 1234" not in surfer.text
 
 
-def test_time_and_place_narrow_it(engine: sa.Engine, surfer: Surfer) -> None:
+def test_time_and_place_narrow_it(engine: sa.Engine, surfer: BrowserlessClient) -> None:
     july, august = datetime(2026, 7, 1, tzinfo=UTC), datetime(2026, 8, 1, tzinfo=UTC)
-    plant(
+    seed_readings(
         engine,
         [
             Reading("AB1234", key="gate-1/a.jpg", taken_at=july),
@@ -68,8 +72,8 @@ def test_time_and_place_narrow_it(engine: sa.Engine, surfer: Surfer) -> None:
     assert "c.jpg" not in surfer.text
 
 
-def test_nothing_found_says_what_to_try(engine: sa.Engine, surfer: Surfer) -> None:
-    plant(engine, [Reading("AB1234")])
+def test_nothing_found_says_what_to_try(engine: sa.Engine, surfer: BrowserlessClient) -> None:
+    seed_readings(engine, [Reading("AB1234")])
     assert "Nothing was found" in surfer.open("/search?mark=ZZ9999").text
     assert "Try fewer characters" in surfer.text
 
@@ -85,20 +89,20 @@ def test_nothing_found_says_what_to_try(engine: sa.Engine, surfer: Surfer) -> No
     ],
 )
 def test_a_question_that_cannot_be_is_answered_in_words(
-    surfer: Surfer, question: str, words: str
+    surfer: BrowserlessClient, question: str, words: str
 ) -> None:
     assert surfer.open(f"/search?{question}").status == 422
     assert words in surfer.text
     assert "Search for a mark" in surfer.heading
 
 
-def test_there_are_more_than_a_page_holds(engine: sa.Engine, surfer: Surfer) -> None:
-    plant(engine, [Reading("AB1234")] * 50)
+def test_there_are_more_than_a_page_holds(engine: sa.Engine, surfer: BrowserlessClient) -> None:
+    seed_readings(engine, [Reading("AB1234")] * 50)
     assert "48 likeliest sightings" in surfer.open("/search?mark=AB1234").text
     assert "50 sightings" in surfer.follow("Show more").text
 
 
-def test_what_was_typed_stands_in_the_box_and_is_escaped(surfer: Surfer) -> None:
+def test_what_was_typed_stands_in_the_box_and_is_escaped(surfer: BrowserlessClient) -> None:
     surfer.open("/search?mark=%22%3E%3Cscript%3Ealert(1)%3C/script%3E")
     assert surfer.page.find(".//main//script") is None
     [box] = surfer.page.xpath("//input[@name='mark']")

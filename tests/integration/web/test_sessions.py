@@ -59,14 +59,14 @@ def test_login_begins_a_session_of_another_number(app: FastAPI) -> None:
     sessions = app.state.security.sessions
     client = browser(app)
     client.get("/login")
-    planted = client.cookies["hkplates_session"]
+    seeded = client.cookies["hkplates_session"]
     log_in(client)
-    before, after = (sessions.read(one) for one in (planted, client.cookies["hkplates_session"]))
+    before, after = (sessions.read(one) for one in (seeded, client.cookies["hkplates_session"]))
     assert before is not None
     assert after is not None
     assert before.id != after.id
     stranger = browser(app)
-    stranger.cookies.set("hkplates_session", planted, domain=HOST)
+    stranger.cookies.set("hkplates_session", seeded, domain=HOST)
     assert stranger.get("/").status_code == 303
 
 

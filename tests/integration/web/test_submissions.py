@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 from servers.processes import eventually
-from support.browserless_client import Surfer, counted, surfing
-from support.seeded_rows import JULY, LORRIES, plant
+from support.browserless_client import BrowserlessClient, browserless_client, open_when_counted
+from support.seeded_rows import JULY, LORRIES, seed_rows
 
 from hkplates.database.queries import submissions as queries
 from hkplates.database.schema.images import Image, Submission
@@ -20,8 +20,8 @@ from web.status_cache import Statuses
 
 
 @pytest.fixture
-def surfer(engine: sa.Engine, tmp_path: Path) -> Iterator[Surfer]:
-    with surfing(engine, tmp_path) as one:
+def surfer(engine: sa.Engine, tmp_path: Path) -> Iterator[BrowserlessClient]:
+    with browserless_client(engine, tmp_path) as one:
         yield one
 
 
@@ -54,21 +54,25 @@ def fail(engine: sa.Engine, number: int) -> None:
         connection.execute(sa.insert(Image), rows)
 
 
-def test_an_empty_database_says_how_to_begin(surfer: Surfer) -> None:
+def test_an_empty_database_says_how_to_begin(surfer: BrowserlessClient) -> None:
     home = surfer.open("/")
     assert "Nothing was submitted yet" in home.text
     assert "hkplates submit" in home.text
 
 
-def test_home_tells_how_far_each_submission_is(engine: sa.Engine, surfer: Surfer) -> None:
-    plant(engine)
-    home = counted(surfer, "/").text
+def test_home_tells_how_far_each_submission_is(
+    engine: sa.Engine, surfer: BrowserlessClient
+) -> None:
+    seed_rows(engine)
+    home = open_when_counted(surfer, "/").text
     assert "july Finished s3://car-park/ 14 of 18 read 14 plates 4 could not be read" in home
     assert "Submission 2 Running s3://car-park/lorries/ 0 of 3 read" in home
     assert "nothing moved in the last minute" in home
 
 
-def test_more_submissions_than_a_page_holds_are_paged(engine: sa.Engine, surfer: Surfer) -> None:
+def test_more_submissions_than_a_page_holds_are_paged(
+    engine: sa.Engine, surfer: BrowserlessClient
+) -> None:
     with engine.begin() as connection:
         rows = [{"source": f"s3://bucket-{n}/"} for n in range(1, 24)]
         connection.execute(sa.insert(Submission), rows)
@@ -78,9 +82,11 @@ def test_more_submissions_than_a_page_holds_are_paged(engine: sa.Engine, surfer:
     assert "Earlier submissions" not in surfer.text
 
 
-def test_a_submission_tells_states_and_reasons_in_words(engine: sa.Engine, surfer: Surfer) -> None:
-    plant(engine)
-    page = counted(surfer, f"/submissions/{JULY}").text
+def test_a_submission_tells_states_and_reasons_in_words(
+    engine: sa.Engine, surfer: BrowserlessClient
+) -> None:
+    seed_rows(engine)
+    page = open_when_counted(surfer, f"/submissions/{JULY}").text
     assert "Submission 1: july" in surfer.heading
     assert "Every photograph has been looked at" in page
     assert "Set aside 1 begun three times and never finished" in page
@@ -101,37 +107,39 @@ def begun(engine: sa.Engine, minutes: int) -> None:
 
 
 def test_where_no_worker_takes_work_it_says_so_and_how_to_start_one(
-    engine: sa.Engine, surfer: Surfer
+    engine: sa.Engine, surfer: BrowserlessClient
 ) -> None:
-    plant(engine)
+    seed_rows(engine)
     begun(engine, minutes=2)
-    page = counted(surfer, f"/submissions/{LORRIES}").text
+    page = open_when_counted(surfer, f"/submissions/{LORRIES}").text
     assert "no worker seems to take what waits" in page
     assert "To start one: celery -A workers.app worker" in page
     assert "Sent 3 sent to the workers" in page
     assert "being read" not in page.replace("some may be being read just now", "")
     assert "Pace" not in page
     assert surfer.page.xpath("//*[@class='queued' and ancestor::*[@class='bar']]") == []
-    assert "No worker seems to take its photographs" in counted(surfer, "/").text
+    assert "No worker seems to take its photographs" in open_when_counted(surfer, "/").text
     assert "3 sent" in surfer.text
 
 
-def test_a_worker_has_a_minute_to_take_work(engine: sa.Engine, surfer: Surfer) -> None:
-    plant(engine)
+def test_a_worker_has_a_minute_to_take_work(engine: sa.Engine, surfer: BrowserlessClient) -> None:
+    seed_rows(engine)
     begun(engine, minutes=0)
-    assert "no worker" not in counted(surfer, f"/submissions/{LORRIES}").text.lower()
+    assert "no worker" not in open_when_counted(surfer, f"/submissions/{LORRIES}").text.lower()
 
 
-def test_the_name_of_a_file_stays_as_it_is(engine: sa.Engine, surfer: Surfer) -> None:
+def test_the_name_of_a_file_stays_as_it_is(engine: sa.Engine, surfer: BrowserlessClient) -> None:
     fail(engine, 1)
     with engine.begin() as connection:
         connection.execute(sa.text("UPDATE images SET detail = 'odd/empty.jpg is empty'"))
     assert "odd/empty.jpg is empty" in surfer.open("/submissions/1/failures").text
 
 
-def test_failures_are_listed_with_their_reasons(engine: sa.Engine, surfer: Surfer) -> None:
-    plant(engine)
-    counted(surfer, f"/submissions/{JULY}").follow("List them all")
+def test_failures_are_listed_with_their_reasons(
+    engine: sa.Engine, surfer: BrowserlessClient
+) -> None:
+    seed_rows(engine)
+    open_when_counted(surfer, f"/submissions/{JULY}").follow("List them all")
     assert "Reading it took too long, three times" in surfer.text
     assert "s3://car-park/tunnel/16/091300.jpg" in surfer.text
     surfer.follow("It is not there any more (1)")
@@ -139,7 +147,7 @@ def test_failures_are_listed_with_their_reasons(engine: sa.Engine, surfer: Surfe
     assert "091300.jpg" not in surfer.text
 
 
-def test_many_failures_are_paged(engine: sa.Engine, surfer: Surfer) -> None:
+def test_many_failures_are_paged(engine: sa.Engine, surfer: BrowserlessClient) -> None:
     fail(engine, 51)
     assert "049.jpg" in surfer.open("/submissions/1/failures").text
     assert "050.jpg" not in surfer.text
@@ -151,13 +159,15 @@ def test_many_failures_are_paged(engine: sa.Engine, surfer: Surfer) -> None:
     "address",
     ["/submissions/9", "/submissions/9/failures", "/submissions/1/failures?reason=whim"],
 )
-def test_what_is_not_there_is_said(surfer: Surfer, engine: sa.Engine, address: str) -> None:
-    plant(engine)
+def test_what_is_not_there_is_said(
+    surfer: BrowserlessClient, engine: sa.Engine, address: str
+) -> None:
+    seed_rows(engine)
     assert surfer.client.get(address).status_code == 404
 
 
-def test_pausing_and_resuming_by_button(engine: sa.Engine, surfer: Surfer) -> None:
-    plant(engine)
+def test_pausing_and_resuming_by_button(engine: sa.Engine, surfer: BrowserlessClient) -> None:
+    seed_rows(engine)
     surfer.open(f"/submissions/{LORRIES}").press("Pause")
     assert state(engine, LORRIES) == "paused"
     assert "It is paused" in surfer.text
@@ -166,8 +176,8 @@ def test_pausing_and_resuming_by_button(engine: sa.Engine, surfer: Surfer) -> No
     assert "It goes on" in surfer.text
 
 
-def test_cancelling_is_asked_about_first(engine: sa.Engine, surfer: Surfer) -> None:
-    plant(engine)
+def test_cancelling_is_asked_about_first(engine: sa.Engine, surfer: BrowserlessClient) -> None:
+    seed_rows(engine)
     surfer.open(f"/submissions/{LORRIES}").follow("Cancel …")
     assert state(engine, LORRIES) == "running"
     surfer.press("Cancel the submission")
@@ -176,16 +186,18 @@ def test_cancelling_is_asked_about_first(engine: sa.Engine, surfer: Surfer) -> N
     assert surfer.buttons() == []
 
 
-def test_failed_photographs_are_tried_again_by_button(engine: sa.Engine, surfer: Surfer) -> None:
-    plant(engine)
-    counted(surfer, f"/submissions/{JULY}").press("Try again")
+def test_failed_photographs_are_tried_again_by_button(
+    engine: sa.Engine, surfer: BrowserlessClient
+) -> None:
+    seed_rows(engine)
+    open_when_counted(surfer, f"/submissions/{JULY}").press("Try again")
     assert "4 photographs wait to be read again" in surfer.text
     assert queries.count_images(engine, JULY).rejected == 0
     assert state(engine, JULY) == "running"
 
 
-def test_those_of_one_reason_are_tried_again(engine: sa.Engine, surfer: Surfer) -> None:
-    plant(engine)
+def test_those_of_one_reason_are_tried_again(engine: sa.Engine, surfer: BrowserlessClient) -> None:
+    seed_rows(engine)
     surfer.open(f"/submissions/{JULY}/failures?reason=undecodable")
     surfer.press("Try those of this reason again")
     assert "2 photographs wait to be read again" in surfer.text
@@ -193,9 +205,9 @@ def test_those_of_one_reason_are_tried_again(engine: sa.Engine, surfer: Surfer) 
 
 
 def test_steering_what_has_ended_changes_nothing_and_says_so(
-    engine: sa.Engine, surfer: Surfer
+    engine: sa.Engine, surfer: BrowserlessClient
 ) -> None:
-    plant(engine)
+    seed_rows(engine)
     page = surfer.open(f"/submissions/{LORRIES}").page  # as it stands in somebody's old tab
     surfer.press("Pause")
     surfer.page = page
@@ -205,9 +217,9 @@ def test_steering_what_has_ended_changes_nothing_and_says_so(
 
 
 def test_a_page_does_not_wait_for_a_long_count(
-    engine: sa.Engine, surfer: Surfer, monkeypatch: pytest.MonkeyPatch
+    engine: sa.Engine, surfer: BrowserlessClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    plant(engine)
+    seed_rows(engine)
     counts = counting.statuses
 
     def slowly(*arguments: Any) -> Any:
@@ -217,13 +229,13 @@ def test_a_page_does_not_wait_for_a_long_count(
     monkeypatch.setattr(counting, "statuses", slowly)
     assert "Counting its photographs" in surfer.open(f"/submissions/{JULY}").text
     assert surfer.page.find(".//*[@data-every]").get("data-every") == "1"
-    assert "14" in counted(surfer, f"/submissions/{JULY}").text
+    assert "14" in open_when_counted(surfer, f"/submissions/{JULY}").text
 
 
 def test_a_count_is_kept_for_a_while_and_made_anew_when_it_was_steered(
     engine: sa.Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    plant(engine)
+    seed_rows(engine)
     made = []
     counts = counting.statuses
     monkeypatch.setattr(counting, "statuses", lambda *a: made.append(a) or counts(*a))
@@ -240,10 +252,10 @@ def test_a_count_is_kept_for_a_while_and_made_anew_when_it_was_steered(
 
 
 def test_what_just_ended_is_shown_as_it_was_until_it_is_counted_anew(
-    engine: sa.Engine, surfer: Surfer, monkeypatch: pytest.MonkeyPatch
+    engine: sa.Engine, surfer: BrowserlessClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fail(engine, 3)
-    assert "Listing s3://b/ 0 of 3 read" in counted(surfer, "/").text
+    assert "Listing s3://b/ 0 of 3 read" in open_when_counted(surfer, "/").text
     counts, go_on = counting.statuses, threading.Event()
     monkeypatch.setattr(counting, "statuses", lambda *a: go_on.wait(60) and counts(*a))
     with engine.begin() as connection:
@@ -257,7 +269,7 @@ def test_what_just_ended_is_shown_as_it_was_until_it_is_counted_anew(
 
 
 def test_failures_are_listed_while_their_reasons_are_counted(
-    engine: sa.Engine, surfer: Surfer, monkeypatch: pytest.MonkeyPatch
+    engine: sa.Engine, surfer: BrowserlessClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fail(engine, 2)
     counts, go_on = counting.statuses, threading.Event()
@@ -275,7 +287,7 @@ def test_failures_are_listed_while_their_reasons_are_counted(
 def test_a_count_that_failed_is_made_again(
     engine: sa.Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    plant(engine)
+    seed_rows(engine)
     rows = queries.latest_submissions(engine)
     kept = Statuses(engine)
     with monkeypatch.context() as patch:

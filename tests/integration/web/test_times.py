@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 from pydantic import SecretStr
-from support.browserless_client import Surfer, counted, surfing
-from support.seeded_readings import Reading, plant
+from support.browserless_client import BrowserlessClient, browserless_client, open_when_counted
+from support.seeded_readings import Reading, seed_readings
 
 from hkplates.settings import Settings
 from web.services import opened_services
@@ -19,8 +19,8 @@ SHOWN = {FIRST: "0001-01-01 08:00:00", LAST: "9999-12-31 23:59:59 UTC"}
 
 
 @pytest.fixture
-def surfer(engine: sa.Engine, tmp_path: Path) -> Iterator[Surfer]:
-    with surfing(engine, tmp_path) as one:
+def surfer(engine: sa.Engine, tmp_path: Path) -> Iterator[BrowserlessClient]:
+    with browserless_client(engine, tmp_path) as one:
         yield one
 
 
@@ -28,8 +28,13 @@ def surfer(engine: sa.Engine, tmp_path: Path) -> Iterator[Surfer]:
     "address",
     ["/search?mark=AB1234", "/marks/AB1234", "/sightings/1", "/sightings/2", "/review?plate=1"],
 )
-def test_a_camera_may_name_any_date(engine: sa.Engine, surfer: Surfer, address: str) -> None:
-    plant(engine, [Reading("AB1234", sure=0.5, taken_at=moment) for moment in (FIRST, LAST)])
+def test_a_camera_may_name_any_date(
+    engine: sa.Engine, surfer: BrowserlessClient, address: str
+) -> None:
+    seed_readings(
+        engine,
+        [Reading("AB1234", reader_confidence=0.5, taken_at=moment) for moment in (FIRST, LAST)],
+    )
     surfer.open(address)
     assert surfer.status == 200
     shown = [words for words in SHOWN.values() if words in surfer.text]
@@ -39,9 +44,9 @@ def test_a_camera_may_name_any_date(engine: sa.Engine, surfer: Surfer, address: 
 @pytest.mark.parametrize("address", ["/", "/submissions/1", "/submissions/1/failures", "/audit"])
 @pytest.mark.parametrize("moment", [FIRST, LAST], ids=["first", "last"])
 def test_so_may_a_clock_that_is_wrong(
-    engine: sa.Engine, surfer: Surfer, address: str, moment: datetime
+    engine: sa.Engine, surfer: BrowserlessClient, address: str, moment: datetime
 ) -> None:
-    plant(engine, [Reading("AB1234")])
+    seed_readings(engine, [Reading("AB1234")])
     surfer.open("/search?mark=AB1234")
     with engine.begin() as connection:
         for change in (
@@ -50,7 +55,7 @@ def test_so_may_a_clock_that_is_wrong(
             "UPDATE audit SET happened_at = :at",
         ):
             connection.execute(sa.text(change), {"at": moment})
-    assert counted(surfer, address).status == 200
+    assert open_when_counted(surfer, address).status == 200
     assert SHOWN[moment] in surfer.text
 
 

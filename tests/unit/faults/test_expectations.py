@@ -3,11 +3,11 @@
 import json
 from pathlib import Path
 
-from faults.expectations import LONGEST, End, differences, leaks, shortened
+from faults.expectations import MAX_DIFFERENCES, Outcome, differences, leaks, truncated
 from faults.logs import Deliveries, deliveries
 
 NAME = ("2026/a b.jpg", "0123456789abcdef")
-READ = End("done", plates=((("confidence", 0.5), ("mark", "AB1234")),))
+READ = Outcome("done", plates=((("confidence", 0.5), ("mark", "AB1234")),))
 
 
 def test_what_ended_as_expected_makes_no_difference() -> None:
@@ -22,20 +22,21 @@ def test_a_missing_row_a_row_too_many_and_a_foreign_row_are_told() -> None:
 
 
 def test_another_state_or_reason_is_told() -> None:
-    told = differences({NAME: End("failed", "missing")}, [(NAME, End("failed", "empty"))])
+    told = differences({NAME: Outcome("failed", "missing")}, [(NAME, Outcome("failed", "empty"))])
     assert told == ["'2026/a b.jpg' (01234567): expected failed: missing, found failed: empty"]
     assert (
-        "superseded" in differences({NAME: READ}, [(NAME, End("done", None, True, READ.plates))])[0]
+        "superseded"
+        in differences({NAME: READ}, [(NAME, Outcome("done", None, True, READ.plates))])[0]
     )
 
 
 def test_a_plate_that_differs_in_one_column_is_told_with_the_column() -> None:
-    found = End("done", plates=((("confidence", 0.5000001), ("mark", "AB1234")),))
+    found = Outcome("done", plates=((("confidence", 0.5000001), ("mark", "AB1234")),))
     assert "('confidence', 0.5)" in differences({NAME: READ}, [(NAME, found)])[0]
 
 
 def test_a_plate_that_is_missing_or_there_twice_is_told() -> None:
-    for found, number in ((End("done"), 0), (End("done", plates=READ.plates * 2), 2)):
+    for found, number in ((Outcome("done"), 0), (Outcome("done", plates=READ.plates * 2), 2)):
         assert differences({NAME: READ}, [(NAME, found)])[0].endswith(f"1 plates, found {number}")
 
 
@@ -45,8 +46,8 @@ def test_a_credential_in_a_log_is_told_without_the_credential() -> None:
 
 
 def test_many_differences_are_cut_short() -> None:
-    assert len(shortened(["one"] * 1000)) == LONGEST + 1
-    assert shortened(["one"]) == ["one"]
+    assert len(truncated(["one"] * 1000)) == MAX_DIFFERENCES + 1
+    assert truncated(["one"]) == ["one"]
 
 
 def test_deliveries_are_counted_from_logs_of_which_some_lines_are_torn(tmp_path: Path) -> None:

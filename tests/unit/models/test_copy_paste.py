@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 
 from models.detector.augmentation import ViewMaker
-from models.detector.copy_paste import Donors, make_yellow, yellow_filter
-from models.detector.dataset import HONG_KONG, OTHER, LabelledPlate, Picture
-from models.synthesis.distractors import draw_neighbour
-from models.synthesis.fonts import Faces
+from models.detector.copy_paste import DonorPlates, recolour_yellow, yellow_gains
+from models.detector.dataset import HONG_KONG, OTHER, LabelledPhoto, LabelledPlate
+from models.synthesis.distractors import draw_foreign_plate
+from models.synthesis.fonts import FontLibrary
 from models.synthesis.perspective import paste_plate
 from models.synthesis.plates import draw_plate
 
-BUILT_IN = Faces(system=False)
+BUILT_IN = FontLibrary(system=False)
 QUAD = np.array([[100, 100], [260, 100], [260, 135], [100, 135]], np.float32)
 
 
@@ -19,14 +19,14 @@ def picture_of(plate, label, file="a.jpg", ground=90):
     pixels = np.full((300, 400, 3), ground, np.uint8)
     paste_plate(pixels, plate, QUAD)
     known = LabelledPlate(QUAD, label, True, plate.text, plate.rows, plate.colour)
-    return Picture(file, "HK" if label == HONG_KONG else "GB", pixels, (known,))
+    return LabelledPhoto(file, "HK" if label == HONG_KONG else "GB", pixels, (known,))
 
 
 @pytest.fixture
 def album():
     rng = np.random.default_rng(0)
     ours = draw_plate(rng, BUILT_IN, rows=1, colour="white")
-    theirs = draw_neighbour(rng, BUILT_IN, "british")
+    theirs = draw_foreign_plate(rng, BUILT_IN, "british")
     return [picture_of(ours, HONG_KONG), picture_of(theirs, OTHER, "b.jpg")]
 
 
@@ -41,7 +41,7 @@ def test_a_white_plate_becomes_yellow_and_nothing_around_it_changes():
     before = picture_of(plate, HONG_KONG).pixels
     after = before.copy()
 
-    make_yellow(np.random.default_rng(2), after, QUAD)
+    recolour_yellow(np.random.default_rng(2), after, QUAD)
 
     assert not is_yellow(before[100:135, 100:260])
     assert is_yellow(after[100:135, 100:260])
@@ -52,20 +52,20 @@ def test_a_white_plate_becomes_yellow_and_nothing_around_it_changes():
 def test_a_plate_beyond_the_edge_of_a_picture_is_left_alone():
     pixels = np.full((50, 50, 3), 200, np.uint8)
 
-    make_yellow(np.random.default_rng(0), pixels, QUAD)
+    recolour_yellow(np.random.default_rng(0), pixels, QUAD)
 
     assert (pixels == 200).all()
 
 
 @pytest.mark.parametrize("seed", range(5))
 def test_what_makes_white_yellow_takes_blue_most_and_green_less(seed):
-    red, green, blue = yellow_filter(np.random.default_rng(seed))
+    red, green, blue = yellow_gains(np.random.default_rng(seed))
 
     assert red > green > blue * 1.5
 
 
 def test_donors_are_of_the_label_and_of_about_the_proportions_asked_for(album):
-    donors, rng = Donors(album), np.random.default_rng(0)
+    donors, rng = DonorPlates(album), np.random.default_rng(0)
 
     ours = donors.pick(rng, HONG_KONG, 4.5, yellow=0.0)
     assert ours is not None
@@ -75,7 +75,7 @@ def test_donors_are_of_the_label_and_of_about_the_proportions_asked_for(album):
 
 
 def test_a_donor_is_made_yellow_when_asked_for(album):
-    donors, rng = Donors(album), np.random.default_rng(0)
+    donors, rng = DonorPlates(album), np.random.default_rng(0)
 
     assert is_yellow(donors.pick(rng, HONG_KONG, 4.5, yellow=1.0).pixels)
     assert not is_yellow(donors.pick(rng, HONG_KONG, 4.5, yellow=0.0).pixels)

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from models.detector.dataset import HONG_KONG, OTHER, UNCERTAIN, read_album
+from models.detector.dataset import HONG_KONG, OTHER, UNCERTAIN, read_dataset
 
 
 @pytest.mark.parametrize(
@@ -23,5 +23,5 @@ def test_a_label_that_contradicts_itself_is_left_open(tmp_path, said, label):
     cv2.imwrite(str(tmp_path / "a.jpg"), np.zeros((40, 60, 3), np.uint8))
     line = {"file": "a.jpg", "plates": [{"box": [5, 5, 30, 10], **said}]}
     (tmp_path / "labels.jsonl").write_text(json.dumps(line) + "\n", encoding="utf-8")
-    ((plate,),) = [picture.plates for picture in read_album(tmp_path)]
+    ((plate,),) = [picture.plates for picture in read_dataset(tmp_path)]
     assert plate.label == label

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from hkplates.recognition.types import Detection, Quad, TextReading
-from models.detector.dataset import HONG_KONG, LabelledPlate, Picture
+from models.detector.dataset import HONG_KONG, LabelledPhoto, LabelledPlate
 from models.score_fusion import Find, finds, fit, judge_in_parts, tell
 
 CORNERS = np.array([[10, 10], [110, 10], [110, 34], [10, 34]], np.float32)
@@ -84,6 +84,6 @@ class Reads:
 def test_finds_are_told_by_the_labels():
     plate = LabelledPlate(CORNERS, HONG_KONG, True)
     pixels = np.zeros((300, 300, 3), np.uint8)
-    found = finds([Picture("a.jpg", "HK", pixels, (plate,))], Finds(), Reads())
+    found = finds([LabelledPhoto("a.jpg", "HK", pixels, (plate,))], Finds(), Reads())
     assert [(find.score, find.right) for find in found] == [(0.9, True), (0.4, False)]
     assert found[0].reading.confidence == pytest.approx(0.9)

@@ -7,22 +7,22 @@ import numpy as np
 import pytest
 
 from models.synthesis.camera_noise import degrade
-from models.synthesis.distractors import KINDS, draw_neighbour, draw_sign
-from models.synthesis.fonts import Faces
-from models.synthesis.marks import Registration, draw_registration
-from models.synthesis.perspective import below, paint_over, paste_plate, perspective_quad
+from models.synthesis.distractors import FOREIGN_PLATES, draw_foreign_plate, draw_sign
+from models.synthesis.fonts import FontLibrary
+from models.synthesis.marks import PrintedMark, draw_mark
+from models.synthesis.perspective import inpaint_plate, paste_plate, perspective_quad, quad_below
 from models.synthesis.plates import draw_plate
 from models.synthesis.preview import draw_sheet, main
 from models.synthesis.scenes import plan_scene
 
-BUILT_IN = Faces(system=False)  # the same on every machine
-AB1234 = Registration(("AB", "1234"), "usual")
+BUILT_IN = FontLibrary(system=False)  # the same on every machine
+AB1234 = PrintedMark(("AB", "1234"), "usual")
 
 
 @pytest.fixture(scope="module")
 def marks():
     rng = np.random.default_rng(5)
-    return [draw_registration(rng) for _ in range(1000)]
+    return [draw_mark(rng) for _ in range(1000)]
 
 
 def plate_aspect(plate):
@@ -61,14 +61,14 @@ def test_usual_marks_are_two_letters_and_a_number_without_leading_zero(marks):
 def test_plates_have_the_proportions_of_their_layout(rows, low, high):
     for seed in range(6):
         rng = np.random.default_rng(seed)
-        plate = draw_plate(rng, BUILT_IN, registration=AB1234, rows=rows)
+        plate = draw_plate(rng, BUILT_IN, mark=AB1234, rows=rows)
         assert low <= plate_aspect(plate) <= high
         assert (plate.rows, plate.text, plate.region) == (rows, "AB1234", "HK")
 
 
 def test_one_row_may_stand_on_a_plate_made_for_two():
     rng = np.random.default_rng(4)
-    plate = draw_plate(rng, BUILT_IN, registration=AB1234, rows=1, square=True)
+    plate = draw_plate(rng, BUILT_IN, mark=AB1234, rows=1, square=True)
 
     assert 1.6 <= plate_aspect(plate) <= 2.02
     assert plate.rows == 1
@@ -84,14 +84,14 @@ def test_a_white_plate_is_light_and_a_yellow_one_yellow():
 
 
 def test_characters_are_printed_dark_on_light():
-    plate = draw_plate(np.random.default_rng(0), BUILT_IN, registration=AB1234, colour="white")
+    plate = draw_plate(np.random.default_rng(0), BUILT_IN, mark=AB1234, colour="white")
 
     assert plate.pixels.min() < 80 < 160 < np.median(plate.pixels)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", FOREIGN_PLATES)
 def test_neighbours_are_never_hong_kong_plates(kind):
-    plate = draw_neighbour(np.random.default_rng(1), BUILT_IN, kind)
+    plate = draw_foreign_plate(np.random.default_rng(1), BUILT_IN, kind)
 
     assert plate.region != "HK"
     assert plate.pixels.dtype == np.uint8
@@ -99,7 +99,7 @@ def test_neighbours_are_never_hong_kong_plates(kind):
 
 @pytest.mark.parametrize("kind", ["dutch", "israeli"])
 def test_yellow_is_not_hong_kongs_alone(kind):
-    plate = draw_neighbour(np.random.default_rng(3), BUILT_IN, kind)
+    plate = draw_foreign_plate(np.random.default_rng(3), BUILT_IN, kind)
 
     assert plate.colour == "yellow"
     red, _, blue = np.percentile(plate.pixels.reshape(-1, 3), 70, axis=0)
@@ -131,7 +131,7 @@ def test_another_seed_draws_another_plate():
 def test_dashes_are_thin(kind):
     """A typeface's dash, brought to the height of a row, would be a block."""
     for seed in range(4):
-        plate = draw_neighbour(np.random.default_rng(seed), BUILT_IN, kind)
+        plate = draw_foreign_plate(np.random.default_rng(seed), BUILT_IN, kind)
         dark = (plate.pixels.max(axis=2)[10:-18, 12:-12] < 70).astype(np.uint8)
         assert not cv2.erode(dark, np.ones((18, 18))).any()
 
@@ -169,7 +169,7 @@ def test_a_pasted_plate_lies_on_its_quad():
 def test_a_quad_below_shares_the_upper_ones_lower_edge():
     quad = np.array([[0, 0], [40, 4], [40, 14], [0, 10]], np.float32)
 
-    np.testing.assert_allclose(below(quad, 0.0, 1.0)[:2], quad[[3, 2]])
+    np.testing.assert_allclose(quad_below(quad, 0.0, 1.0)[:2], quad[[3, 2]])
 
 
 def test_painting_over_removes_a_plate():
@@ -178,7 +178,7 @@ def test_painting_over_removes_a_plate():
     plate = draw_plate(np.random.default_rng(0), BUILT_IN, colour="white")
     paste_plate(picture, plate, quad)
 
-    paint_over(picture, quad)
+    inpaint_plate(picture, quad)
 
     assert np.abs(picture[45:75, 55:145].astype(int) - 90).mean() < 12
 

@@ -12,16 +12,16 @@ from PIL import Image, ImageChops, ImageDraw
 from support.drawn_pictures import (
     ADOBE,
     BLUE,
-    EVERY_PIXEL,
     GREEN,
     IN_COLOUR,
     JPEG,
+    NO_PIXEL_LIMIT,
     RED,
     WHITE,
     assert_upright,
     cmyk_jpeg,
-    corners,
     encoded,
+    four_colours,
 )
 
 from hkplates.recognition.images.decode import decode
@@ -56,7 +56,7 @@ from hkplates.recognition.types import Photo
     ],
 )
 def test_a_picture_of_any_kind_becomes_rgb(kind: str, mode: str, options: dict[str, int]) -> None:
-    picture = corners().quantize(8) if mode == "P" else corners().convert(mode)
+    picture = four_colours().quantize(8) if mode == "P" else four_colours().convert(mode)
     assert_upright(encoded(picture, kind, **options), IN_COLOUR, tolerance=25)
 
 
@@ -66,14 +66,14 @@ def test_a_cmyk_jpeg_keeps_its_colours(options: dict[str, bool]) -> None:
 
 
 def test_a_cmyk_jpeg_without_adobes_marker_is_not_inverted() -> None:
-    picture = ImageChops.invert(corners().convert("CMYK"))
+    picture = ImageChops.invert(four_colours().convert("CMYK"))
     data = encoded(picture, "JPEG", **JPEG)
     start = data.index(ADOBE)
     assert_upright(data[:start] + data[start + 16 :], IN_COLOUR, tolerance=25)
 
 
 def test_a_ycck_jpeg_keeps_its_colours() -> None:
-    cyan, magenta, yellow, black = corners().convert("CMYK").split()
+    cyan, magenta, yellow, black = four_colours().convert("CMYK").split()
     # Of inverted inks, as Adobe has them, the opposite is coded: cyan's as red, and so on.
     coded = Image.merge("RGB", (cyan, magenta, yellow)).convert("YCbCr")
     inks = Image.merge("CMYK", (*coded.split(), ImageChops.invert(black)))
@@ -87,7 +87,7 @@ def test_a_ycck_jpeg_keeps_its_colours() -> None:
 
 def test_an_arithmetic_coded_jpeg_is_read() -> None:
     """One gray block after another, of no difference: middle gray."""
-    pixels = decode(refinements(48, 32, 2, kind=0xCA), max_pixels=EVERY_PIXEL).pixels
+    pixels = decode(refinements(48, 32, 2, kind=0xCA), max_pixels=NO_PIXEL_LIMIT).pixels
     assert pixels.shape == (32, 48, 3)
     assert np.ptp(pixels[:, :, 1].astype(int)) <= 2
 
@@ -95,7 +95,8 @@ def test_an_arithmetic_coded_jpeg_is_read() -> None:
 def test_big_endian_and_little_endian_tiff_are_the_same() -> None:
     levels = bytes(range(0, 192, 4)) * 64
     found = [
-        decode(tiff(plain(), levels, order=order), max_pixels=EVERY_PIXEL).pixels for order in "<>"
+        decode(tiff(plain(), levels, order=order), max_pixels=NO_PIXEL_LIMIT).pixels
+        for order in "<>"
     ]
     assert np.array_equal(*found)
     assert np.array_equal(found[0][:, :, 1].ravel(), np.frombuffer(levels, np.uint8))
@@ -103,14 +104,14 @@ def test_big_endian_and_little_endian_tiff_are_the_same() -> None:
 
 def test_of_a_tiff_of_many_pages_the_first_is_read() -> None:
     pages = [Image.new("RGB", (48, 32), GREEN)] * 3
-    data = encoded(corners(), "TIFF", save_all=True, append_images=pages)
+    data = encoded(four_colours(), "TIFF", save_all=True, append_images=pages)
     assert_upright(data, IN_COLOUR)
 
 
 @pytest.mark.parametrize("kind", ["WEBP", "PNG"])
 def test_of_a_moving_picture_the_first_is_read(kind: str) -> None:
     frames = [Image.new("RGB", (48, 32), GREEN)] * 3
-    data = encoded(corners(), kind, save_all=True, append_images=frames, lossless=True)
+    data = encoded(four_colours(), kind, save_all=True, append_images=frames, lossless=True)
     assert_upright(data, IN_COLOUR)
 
 
@@ -147,7 +148,7 @@ def packed_bmp(*, half: bool) -> bytes:
 def test_of_a_tiff_of_16_bits_the_upper_ones_are_kept(order: str) -> None:
     levels = np.tile(np.linspace(0, 65535, 48).astype(np.uint16), (32, 1))
     picture = Image.fromarray(levels.astype(order + "u2"))
-    pixels = decode(encoded(picture, "TIFF"), max_pixels=EVERY_PIXEL).pixels
+    pixels = decode(encoded(picture, "TIFF"), max_pixels=NO_PIXEL_LIMIT).pixels
     assert np.array_equal(pixels[:, :, 0], levels >> 8)
 
 
@@ -164,12 +165,12 @@ def test_a_gray_picture_becomes_rgb(kind: str, mode: str) -> None:
 
 def test_of_16_bits_the_upper_ones_are_kept() -> None:
     levels = np.tile(np.linspace(0, 65535, 48).astype(np.uint16), (32, 1))
-    pixels = decode(encoded(Image.fromarray(levels), "PNG"), max_pixels=EVERY_PIXEL).pixels
+    pixels = decode(encoded(Image.fromarray(levels), "PNG"), max_pixels=NO_PIXEL_LIMIT).pixels
     assert np.array_equal(pixels[:, :, 0], levels >> 8)
 
 
 def test_16_bit_colour_becomes_8_bit_colour() -> None:
-    assert_upright(png_of_16_bits(np.asarray(corners())), IN_COLOUR, tolerance=1)
+    assert_upright(png_of_16_bits(np.asarray(four_colours())), IN_COLOUR, tolerance=1)
 
 
 def png_of_16_bits(pixels: Photo) -> bytes:
@@ -184,7 +185,7 @@ def png_of_16_bits(pixels: Photo) -> bytes:
 
 
 def test_threads_decode_at_once() -> None:
-    files = [encoded(corners(), kind) for kind in ("JPEG", "PNG", "WEBP", "TIFF")] * 6
+    files = [encoded(four_colours(), kind) for kind in ("JPEG", "PNG", "WEBP", "TIFF")] * 6
     shapes: list[tuple[int, ...]] = []
     threads = [
         threading.Thread(

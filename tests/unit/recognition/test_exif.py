@@ -4,7 +4,14 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 from PIL import Image
-from support.drawn_pictures import EVERY_PIXEL, IN_COLOUR, JPEG, assert_upright, corners, encoded
+from support.drawn_pictures import (
+    IN_COLOUR,
+    JPEG,
+    NO_PIXEL_LIMIT,
+    assert_upright,
+    encoded,
+    four_colours,
+)
 
 from hkplates.recognition.images.decode import decode
 
@@ -28,7 +35,7 @@ STORED = {
 @pytest.mark.parametrize("orientation", STORED)
 def test_the_exif_turn_is_undone_exactly_once(kind: str, orientation: int) -> None:
     turn = STORED[orientation]
-    stored = corners() if turn is None else corners().transpose(turn)
+    stored = four_colours() if turn is None else four_colours().transpose(turn)
     exif = Image.Exif()
     exif[ORIENTATION] = orientation
     options = {"quality": 95, "exif": exif}
@@ -38,14 +45,14 @@ def test_the_exif_turn_is_undone_exactly_once(kind: str, orientation: int) -> No
 def test_an_orientation_that_does_not_exist_is_passed_over() -> None:
     exif = Image.Exif()
     exif[ORIENTATION] = 9
-    assert_upright(encoded(corners(), "JPEG", exif=exif, **JPEG), IN_COLOUR)
+    assert_upright(encoded(four_colours(), "JPEG", exif=exif, **JPEG), IN_COLOUR)
 
 
 def taken(**tags: str) -> datetime | None:
     exif = Image.Exif()
     numbers = {"taken": TAKEN, "offset": OFFSET}
     exif[EXIF_PART] = {numbers[name]: value for name, value in tags.items()}
-    return decode(encoded(corners(), "JPEG", exif=exif), max_pixels=EVERY_PIXEL).taken_at
+    return decode(encoded(four_colours(), "JPEG", exif=exif), max_pixels=NO_PIXEL_LIMIT).taken_at
 
 
 def test_the_time_taken_carries_the_cameras_offset() -> None:
@@ -63,9 +70,9 @@ def test_a_clock_never_set_tells_no_time(text: str) -> None:
 
 
 def test_a_picture_without_exif_tells_no_time() -> None:
-    assert decode(encoded(corners(), "PNG"), max_pixels=EVERY_PIXEL).taken_at is None
+    assert decode(encoded(four_colours(), "PNG"), max_pixels=NO_PIXEL_LIMIT).taken_at is None
 
 
 def test_damaged_exif_does_not_lose_the_picture() -> None:
-    data = encoded(corners(), "JPEG", exif=b"Exif\0\0II*\0\xff\xff\xff\xff", **JPEG)
+    data = encoded(four_colours(), "JPEG", exif=b"Exif\0\0II*\0\xff\xff\xff\xff", **JPEG)
     assert_upright(data, IN_COLOUR)

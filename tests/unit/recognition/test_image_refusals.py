@@ -12,13 +12,13 @@ import pytest
 from faults.bombs import frame, jpeg, refinements, scan
 from faults.bombs_tiff import LONG, SHORT, plain, tiff
 from support.drawn_pictures import (
-    EVERY_PIXEL,
     IN_COLOUR,
     JPEG,
+    NO_PIXEL_LIMIT,
     assert_upright,
     cmyk_jpeg,
-    corners,
     encoded,
+    four_colours,
     noise,
 )
 
@@ -38,29 +38,29 @@ from hkplates.recognition.images.decode import decode
 def test_a_file_cut_off_is_rejected(kind: str, share: float) -> None:
     data = encoded(noise(), kind)
     with pytest.raises(ImageRejected):
-        decode(data[: max(8, int(len(data) * share))], max_pixels=EVERY_PIXEL)
+        decode(data[: max(8, int(len(data) * share))], max_pixels=NO_PIXEL_LIMIT)
 
 
 @pytest.mark.parametrize("options", [{}, {"progressive": True}], ids=["baseline", "progressive"])
 def test_a_jpeg_cut_off_is_said_to_be_truncated(options: dict[str, bool]) -> None:
     data = encoded(noise(), "JPEG", **options)
     with pytest.raises(ImageTruncated, match="ends before the picture does"):
-        decode(data[: len(data) * 2 // 3], max_pixels=EVERY_PIXEL)
+        decode(data[: len(data) * 2 // 3], max_pixels=NO_PIXEL_LIMIT)
 
 
 def test_a_jpeg_without_only_its_last_marker_is_read() -> None:
-    data = encoded(corners(), "JPEG", **JPEG)
+    data = encoded(four_colours(), "JPEG", **JPEG)
     assert data.endswith(b"\xff\xd9")
     assert_upright(data[:-2], IN_COLOUR)
 
 
 def test_a_jpeg_with_something_after_its_end_is_read() -> None:
-    assert_upright(encoded(corners(), "JPEG", **JPEG) + b"\0" * 999 + b"trailer", IN_COLOUR)
+    assert_upright(encoded(four_colours(), "JPEG", **JPEG) + b"\0" * 999 + b"trailer", IN_COLOUR)
 
 
 def test_no_bytes_are_called_empty() -> None:
     with pytest.raises(ImageEmpty):
-        decode(b"", max_pixels=EVERY_PIXEL)
+        decode(b"", max_pixels=NO_PIXEL_LIMIT)
 
 
 @pytest.mark.parametrize(
@@ -91,17 +91,17 @@ def test_no_bytes_are_called_empty() -> None:
 )
 def test_what_is_no_photograph_is_named(data: bytes, error: type, said: str) -> None:
     with pytest.raises(error, match=said):
-        decode(data, max_pixels=EVERY_PIXEL)
+        decode(data, max_pixels=NO_PIXEL_LIMIT)
 
 
 def test_the_thumbnail_in_a_cameras_raw_file_is_not_taken_for_the_picture() -> None:
     with pytest.raises(ImageUnsupported, match="raw"):
-        decode(encoded(corners(), "TIFF", tiffinfo={254: 1}), max_pixels=EVERY_PIXEL)
+        decode(encoded(four_colours(), "TIFF", tiffinfo={254: 1}), max_pixels=NO_PIXEL_LIMIT)
 
 
 @pytest.mark.parametrize(("wide", "high"), [(12_001, 10_000), (60_000, 60_000)])
 def test_a_picture_over_the_limit_is_refused_from_its_header(wide: int, high: int) -> None:
-    data = bytearray(encoded(corners(), "JPEG"))
+    data = bytearray(encoded(four_colours(), "JPEG"))
     size = data.index(b"\xff\xc0") + 5  # of the frame header: marker, length, bits, then the size
     data[size : size + 4] = struct.pack(">HH", high, wide)
     with pytest.raises(ImageTooLarge, match="limit"):
@@ -109,7 +109,7 @@ def test_a_picture_over_the_limit_is_refused_from_its_header(wide: int, high: in
 
 
 def test_a_picture_of_just_the_limit_is_read() -> None:
-    data = encoded(corners(), "PNG")
+    data = encoded(four_colours(), "PNG")
     assert decode(data, max_pixels=48 * 32).pixels.shape == (32, 48, 3)
     with pytest.raises(ImageTooLarge):
         decode(data, max_pixels=48 * 32 - 1)
@@ -118,22 +118,22 @@ def test_a_picture_of_just_the_limit_is_read() -> None:
 def test_a_jpeg_of_12_bits_or_without_loss_is_unsupported() -> None:
     for kind, bits in ((0xC1, 12), (0xC3, 8)):
         with pytest.raises(ImageUnsupported, match="save it as baseline"):
-            decode(jpeg(frame(48, 32, kind=kind, bits=bits), scan()), max_pixels=EVERY_PIXEL)
+            decode(jpeg(frame(48, 32, kind=kind, bits=bits), scan()), max_pixels=NO_PIXEL_LIMIT)
 
 
 def test_a_jpeg_of_too_many_scans_for_its_size_is_refused_before_any_is_decoded() -> None:
-    assert decode(refinements(48, 32, 90), max_pixels=EVERY_PIXEL).pixels.shape == (32, 48, 3)
+    assert decode(refinements(48, 32, 90), max_pixels=NO_PIXEL_LIMIT).pixels.shape == (32, 48, 3)
     for data in (refinements(48, 32, 200), refinements(12_000, 10_000, 20, kind=0xCA)):
         with pytest.raises(ImageUndecodable, match="scans, too many for its size"):
             decode(data, max_pixels=120_000_000)
 
 
 def test_what_looks_like_scans_behind_the_picture_is_not_counted() -> None:
-    assert_upright(encoded(corners(), "JPEG", **JPEG) + b"\xff\xda" * 500, IN_COLOUR)
+    assert_upright(encoded(four_colours(), "JPEG", **JPEG) + b"\xff\xda" * 500, IN_COLOUR)
 
 
 def test_a_hungry_decoder_is_given_less_of_the_limit() -> None:
-    data = encoded(corners(), "WEBP")
+    data = encoded(four_colours(), "WEBP")
     assert decode(data, max_pixels=48 * 32 * 2).pixels.shape == (32, 48, 3)
     with pytest.raises(ImageTooLarge, match="whose decoder needs more memory"):
         decode(data, max_pixels=48 * 32)
@@ -145,14 +145,14 @@ def test_a_hungry_decoder_is_given_less_of_the_limit() -> None:
 def test_tags_that_hold_more_than_their_file_are_refused() -> None:
     tags = dict.fromkeys(range(50000, 50003), (SHORT, 1500, 8))
     with pytest.raises(ImageUndecodable, match="more than the file holds"):
-        decode(tiff({**plain(), **tags}), max_pixels=EVERY_PIXEL)
+        decode(tiff({**plain(), **tags}), max_pixels=NO_PIXEL_LIMIT)
 
 
 def test_a_tile_larger_than_any_photograph_is_refused() -> None:
     tiles = {322: (LONG, 1, 65_536), 323: (LONG, 1, 32_752)}
     for order in "<>":
         with pytest.raises(ImageTooLarge, match="TIFF tiles of"):
-            decode(tiff({**plain(), **tiles}, order=order), max_pixels=EVERY_PIXEL)
+            decode(tiff({**plain(), **tiles}, order=order), max_pixels=NO_PIXEL_LIMIT)
 
 
 def test_more_pixels_than_pillow_would_allow_are_ours_to_allow() -> None:
@@ -164,7 +164,7 @@ def test_more_pixels_than_pillow_would_allow_are_ours_to_allow() -> None:
 
 
 def png_header_of(wide: int, high: int) -> bytes:
-    data = bytearray(encoded(corners(), "PNG"))
+    data = bytearray(encoded(four_colours(), "PNG"))
     data[16:24] = struct.pack(">LL", wide, high)
     data[29:33] = struct.pack(">L", zlib.crc32(data[12:29]))
     return bytes(data)
