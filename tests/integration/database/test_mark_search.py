@@ -259,7 +259,9 @@ def test_no_pattern_reads_the_whole_table(engine: sa.Engine) -> None:
 
 
 def test_an_answer_that_left_look_alikes_out_says_so(engine: sa.Engine) -> None:
-    seed_readings(engine, [Reading("A81234", 0.5, (0.9, 0.5, 0.9, 0.9, 0.9, 0.9)) for _ in range(2001)])
+    seed_readings(
+        engine, [Reading("A81234", 0.5, (0.9, 0.5, 0.9, 0.9, 0.9, 0.9)) for _ in range(2001)]
+    )
     matches = search(engine, MarkQuery("AB*"))
     assert len(matches.found) == 50
     assert matches.note is not None
