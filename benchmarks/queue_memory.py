@@ -33,7 +33,7 @@ from hkplates.storage.base import Entry
 from producer.broker import RedisBroker
 from producer.dispatcher import Dispatcher
 from producer.listing import Batches
-from producer.progress import Standing
+from producer.progress import ProgressSnapshot
 from producer.sources import Source
 from producer.stall import StallWatch
 from producer.submit import Submit
@@ -82,21 +82,21 @@ class Gauge:
     def due(self) -> bool:
         return True
 
-    def show(self, standing: Standing) -> None:
-        while self.marks and standing.listed >= self.marks[0]:
+    def show(self, snapshot: ProgressSnapshot) -> None:
+        while self.marks and snapshot.listed >= self.marks[0]:
             self.marks.pop(0)
-            self.points.append(self._point(standing))
+            self.points.append(self._point(snapshot))
         if not self.marks:
             raise KeyboardInterrupt
 
-    def _point(self, standing: Standing) -> Point:
+    def _point(self, snapshot: ProgressSnapshot) -> Point:
         used = int(self.client.info("memory")["used_memory"])
         waiting = int(self.client.llen(QUEUE))
         rss = psutil.Process().memory_info().rss
-        return Point(standing.listed, standing.counts.ended, waiting, used, rss)
+        return Point(snapshot.listed, snapshot.counts.ended, waiting, used, rss)
 
-    def say(self, words: str) -> None:
-        print(words, file=sys.stderr)
+    def print_message(self, message: str) -> None:
+        print(message, file=sys.stderr)
 
     def wait_at_least(self, seconds: float) -> None:
         """Each mark is to be met."""

@@ -16,7 +16,7 @@ from pathlib import Path
 from rich.console import Console
 
 from demo import answers, pictures
-from demo.processes import INTERRUPTED, python, undisturbed, watched, worker
+from demo.processes import INTERRUPTED, interrupts_ignored, run_python, run_watched, running_worker
 from hkplates.database.engine import open_engine
 from hkplates.embedded import servers as embedded
 from hkplates.errors import HkplatesError
@@ -53,15 +53,15 @@ def _interrupt(*_: object) -> None:
 
 def _run(source_text: str | None, seed: int) -> int:
     settings = read_settings()
-    embedded.make_folder(settings.data_folder)  # said now, and not after drawing the samples
-    source = parse_source(source_text or str(_samples(settings, seed)))
-    with _servers(settings):
+    embedded.make_data_folder(settings.data_folder)  # said now, and not after drawing the samples
+    source = parse_source(source_text or str(_draw_samples(settings, seed)))
+    with _running_servers(settings):
         database_url, _ = embedded.resolve_urls(settings)
-        python("-m", "cli.main", "migrate")
+        run_python("-m", "cli.main", "migrate")
         log = settings.data_folder / "worker.log"
-        with worker(log) as running:
-            console.print(f"A worker started; its log: {_short(log)}")
-            status = watched(running, log, "-m", "cli.main", "submit", str(source))
+        with running_worker(log) as running:
+            console.print(f"A worker started; its log: {_relative_path(log)}")
+            status = run_watched(running, log, "-m", "cli.main", "submit", str(source))
         if status > 1:  # 1: some images failed, and the rest is worth seeing
             return status
         _show(source, database_url, settings)
@@ -71,27 +71,29 @@ def _run(source_text: str | None, seed: int) -> int:
 def _show(source: Source, database_url: str, settings: Settings) -> None:
     engine = open_engine(database_url)
     try:
-        answers.show(engine, source)
+        answers.show_plates(engine, source)
         target = settings.data_folder / "pictures"
-        drawn = pictures.draw(engine, open_stores()[source.store], source, target, settings)
+        drawn = pictures.draw_photographs(
+            engine, open_stores()[source.store], source, target, settings
+        )
     finally:
         engine.dispose()
-    print(f"\n{len(drawn)} photographs with their plates drawn in: {_short(target)}")
+    print(f"\n{len(drawn)} photographs with their plates drawn in: {_relative_path(target)}")
     print("Ask more:  make sql     (psql on these tables; docs/sql.md explains them)")
 
 
-def _samples(settings: Settings, seed: int) -> Path:
+def _draw_samples(settings: Settings, seed: int) -> Path:
     """A folder of drawn street scenes, made once for each seed."""
     folder = settings.data_folder / "samples" / f"seed-{seed}"
     if not (folder / LABELS).exists():
-        console.print(f"Drawing {SAMPLES} street scenes into {_short(folder)} ...")
+        console.print(f"Drawing {SAMPLES} street scenes into {_relative_path(folder)} ...")
         command = ("-m", "models.synthesis.samples", str(folder))
-        python(*command, "--count", str(SAMPLES), "--seed", str(seed))
+        run_python(*command, "--count", str(SAMPLES), "--seed", str(seed))
     return folder
 
 
 @contextmanager
-def _servers(settings: Settings) -> Iterator[None]:
+def _running_servers(settings: Settings) -> Iterator[None]:
     """The servers that the environment names, else the embedded ones for as long as needed."""
     named = settings.database_url and settings.broker_url
     if named or embedded.running(settings.data_folder):
@@ -103,11 +105,11 @@ def _servers(settings: Settings) -> Iterator[None]:
         console.print(f"PostgreSQL and Valkey started in {time.monotonic() - began:.1f} s")
         yield
     finally:
-        with undisturbed():
+        with interrupts_ignored():
             embedded.stop(settings.data_folder)
 
 
-def _short(path: Path) -> str:
+def _relative_path(path: Path) -> str:
     """Relative to where the person stands, where it lies below."""
     here = Path.cwd()
     return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)

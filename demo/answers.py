@@ -7,7 +7,7 @@ from rich.table import Table
 
 from producer.sources import Source
 
-MOST = 25
+ROW_LIMIT = 25
 
 _QUERY = """\
 SELECT mark, series, colour, rows, round(confidence::numeric, 2) AS confidence, key
@@ -17,7 +17,7 @@ SELECT mark, series, colour, rows, round(confidence::numeric, 2) AS confidence, 
  LIMIT {most};"""
 
 
-def show(engine: sa.Engine, source: Source) -> None:
+def show_plates(engine: sa.Engine, source: Source) -> None:
     """Print the first plates of a source, and the statement as psql takes it."""
     statement = _statement(source)
     with engine.connect() as connection:
@@ -34,6 +34,6 @@ def show(engine: sa.Engine, source: Source) -> None:
 def _statement(source: Source) -> str:
     # The very text is printed for people to change and run again, so values stand in it, quoted by
     # the driver.
-    values = {"bucket": source.bucket, "prefix": source.prefix, "most": MOST}
+    values = {"bucket": source.bucket, "prefix": source.prefix, "most": ROW_LIMIT}
     literals = {name: sql.Literal(value) for name, value in values.items()}
     return sql.SQL(_QUERY).format(**literals).as_string()

@@ -12,7 +12,7 @@ from hkplates.settings import Settings
 from hkplates.storage.base import Store
 from producer.sources import Source
 
-MOST = 12
+PHOTO_LIMIT = 12
 
 _PHOTOS = sa.text("""
     SELECT i.key, i.etag, array_agg(p.id ORDER BY p.position) AS plates
@@ -24,7 +24,7 @@ _PLATES = sa.text("SELECT mark, region, confidence, quad FROM plates WHERE id = 
 
 
 @dataclass(frozen=True, slots=True)
-class Drawn:
+class DrawnPlate:
     """A row of `plates`, as much of it as a picture shows."""
 
     mark: str
@@ -37,12 +37,12 @@ class Drawn:
         return self.quad.bounds()
 
 
-def draw(
+def draw_photographs(
     engine: sa.Engine, store: Store, source: Source, folder: Path, settings: Settings
 ) -> list[Path]:
     """Write marked copies of the first photographs that have plates; their paths."""
     folder.mkdir(parents=True, exist_ok=True)
-    values = {"bucket": source.bucket, "prefix": source.prefix, "most": MOST}
+    values = {"bucket": source.bucket, "prefix": source.prefix, "most": PHOTO_LIMIT}
     with engine.connect() as connection:
         return [
             _draw(photo, _plates(connection, photo.plates), store, source, folder, settings)
@@ -50,14 +50,16 @@ def draw(
         ]
 
 
-def _plates(connection: sa.Connection, ids: list[int]) -> list[Drawn]:
+def _plates(connection: sa.Connection, ids: list[int]) -> list[DrawnPlate]:
     rows = connection.execute(_PLATES, {"plates": ids})
-    return [Drawn(row.mark, row.region, row.confidence, Quad.from_array(row.quad)) for row in rows]
+    return [
+        DrawnPlate(row.mark, row.region, row.confidence, Quad.from_array(row.quad)) for row in rows
+    ]
 
 
 def _draw(
     photo: "sa.Row[tuple[str, str, list[int]]]",
-    plates: list[Drawn],
+    plates: list[DrawnPlate],
     store: Store,
     source: Source,
     folder: Path,

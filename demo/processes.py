@@ -15,10 +15,10 @@ GRACE_SECONDS = 60.0  # for a worker to finish its chunk
 INTERRUPT_SECONDS = 10.0  # for a program to end when it is interrupted
 POLL_SECONDS = 0.2
 INTERRUPTED = 130
-LAST_LINES = 5
+LOG_TAIL_LINES = 5
 
 
-def python(*arguments: str) -> None:
+def run_python(*arguments: str) -> None:
     """Run a Python program to its end; where it fails it has said why, and its status is ours."""
     status = subprocess.run((sys.executable, *arguments), check=False).returncode
     if status == INTERRUPTED:
@@ -28,7 +28,7 @@ def python(*arguments: str) -> None:
 
 
 @contextmanager
-def worker(log: Path) -> Iterator["subprocess.Popen[bytes]"]:
+def running_worker(log: Path) -> Iterator["subprocess.Popen[bytes]"]:
     """A Celery worker with a process for each core, its log in a file, stopped at the end."""
     log.parent.mkdir(parents=True, exist_ok=True)
     processes = str(os.cpu_count() or 1)
@@ -39,11 +39,11 @@ def worker(log: Path) -> Iterator["subprocess.Popen[bytes]"]:
     try:
         yield running
     finally:
-        with undisturbed():
+        with interrupts_ignored():
             _stop(running)
 
 
-def watched(running: "subprocess.Popen[bytes]", log: Path, *arguments: str) -> int:
+def run_watched(running: "subprocess.Popen[bytes]", log: Path, *arguments: str) -> int:
     """Run a Python program that needs the worker; its status.
 
     Raises:
@@ -57,14 +57,14 @@ def watched(running: "subprocess.Popen[bytes]", log: Path, *arguments: str) -> i
     finally:
         _interrupt(program)
     if status is None:
-        raise SetupError(f"The worker ended by itself. The end of {log}:\n{_tail(log)}")
+        raise SetupError(f"The worker ended by itself. The end of {log}:\n{_last_lines(log)}")
     if status == INTERRUPTED:
         raise KeyboardInterrupt
     return status
 
 
 @contextmanager
-def undisturbed() -> Iterator[None]:
+def interrupts_ignored() -> Iterator[None]:
     """A second Ctrl-C must not leave behind what is just being stopped."""
     before = {one: signal.signal(one, signal.SIG_IGN) for one in (signal.SIGINT, signal.SIGTERM)}
     try:
@@ -95,5 +95,5 @@ def _stop(running: "subprocess.Popen[bytes]") -> None:
         raise HkplatesError("The worker did not stop when asked, and was killed") from None
 
 
-def _tail(log: Path) -> str:
-    return "\n".join(log.read_text(errors="replace").splitlines()[-LAST_LINES:])
+def _last_lines(log: Path) -> str:
+    return "\n".join(log.read_text(errors="replace").splitlines()[-LOG_TAIL_LINES:])

@@ -9,14 +9,14 @@ from datetime import UTC, datetime, timedelta, timezone
 
 HONG_KONG = timezone(timedelta(hours=8))
 """As taken_at is understood where a camera names no zone; without summer time since 1979."""
-TIMES = "a year, month, day or moment like 2026, 2026-07, 2026-07-15 or 2026-07-15T08:30"
+TIME_EXAMPLES = "a year, month, day or moment like 2026, 2026-07, 2026-07-15 or 2026-07-15T08:30"
 
 
 class TimeInvalid(ValueError):
     """What was typed is no time; the message says what is."""
 
 
-def span(text: str) -> tuple[datetime, datetime]:
+def parse_time_range(text: str) -> tuple[datetime, datetime]:
     """The first moment (UTC) of a time, and the first after it.
 
     Raises:
@@ -29,7 +29,7 @@ def span(text: str) -> tuple[datetime, datetime]:
                 return _utc(begins), _utc(after(begins))
             except (ValueError, OverflowError):
                 break
-    raise TimeInvalid(f"expected {TIMES}, got {text!r}")
+    raise TimeInvalid(f"expected {TIME_EXAMPLES}, got {text!r}")
 
 
 def _completed(text: str) -> str:

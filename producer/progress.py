@@ -7,7 +7,7 @@ from hkplates.database.queries.submissions import Counts
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class ProgressSnapshot:
     """How far a submission is at one moment."""
 
     listed: int
@@ -23,9 +23,9 @@ class Progress(Protocol):
         """Whether it is time to show again."""
         ...
 
-    def show(self, standing: Standing) -> None: ...
+    def show(self, snapshot: ProgressSnapshot) -> None: ...
 
-    def say(self, words: str) -> None:
+    def print_message(self, message: str) -> None:
         """A sentence that stays."""
         ...
 

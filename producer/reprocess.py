@@ -67,7 +67,7 @@ class Reprocess(Run):
             return None
         opened = self.insist(lambda: choice.open(source, _options(choice)))
         if opened.was_paused:
-            self.progress.say(f"Submission {opened.id} was paused; it goes on now.")
+            self.progress.print_message(f"Submission {opened.id} was paused; it goes on now.")
         added = self._choose(
             choice, opened.id, Added(known=self.insist(lambda: choice.owned(opened.id)))
         )

@@ -13,7 +13,7 @@ from hkplates.database.queries.backlog import read_backlog
 from hkplates.database.queries.submissions import Counts
 from hkplates.errors import TemporaryFault
 from producer.dispatcher import Dispatcher
-from producer.progress import Progress, Standing
+from producer.progress import Progress, ProgressSnapshot
 from producer.stall import StallWatch
 
 T = TypeVar("T")
@@ -60,7 +60,7 @@ class Run:
         while True:
             counts = self.step(submission_id, added, listing=False)
             if state := self.stopped(submission_id):
-                self.progress.say(f"Submission {submission_id} was {state}")
+                self.progress.print_message(f"Submission {submission_id} was {state}")
                 return counts
             if not counts.left:
                 # Again: another producer of the same submission may have opened it since.
@@ -89,7 +89,7 @@ class Run:
         pause = COUNT_SHARE * (self.clock() - began)
         self._counted = None if listing else counts
         self._count_again_at = self.clock() + pause
-        self.progress.show(Standing(added.listed, added.skipped, counts, listing))
+        self.progress.show(ProgressSnapshot(added.listed, added.skipped, counts, listing))
         self.progress.wait_at_least(pause)
         self._notice_idle(counts)
         return counts
@@ -103,7 +103,7 @@ class Run:
             return
         self._workers_known = True
         if self.insist(broker.workers) == 0:
-            self.progress.say(NOT_CONNECTED)
+            self.progress.print_message(NOT_CONNECTED)
 
     def _notice_idle(self, counts: Counts) -> None:
         seen = (counts.ended, self.dispatcher.taken)
@@ -116,7 +116,7 @@ class Run:
             and not self.insist(lambda: queries.count_in_progress(self.engine))
         ):
             if not self._idle_said:
-                self.progress.say(NO_WORKER)
+                self.progress.print_message(NO_WORKER)
             self._idle_said = True
 
     def _look_for_stalls(self) -> None:
@@ -125,7 +125,7 @@ class Run:
         self._looked_at = self.clock()
         news = self.stalls.look(self.insist(lambda: read_backlog(self.engine)))
         if news is not None:
-            self.progress.say(f"{news}.")
+            self.progress.print_message(f"{news}.")
 
     def insist(self, work: Callable[[], T]) -> T:
         """Do it, waiting for a service that is away no longer than our patience."""
@@ -140,5 +140,7 @@ class Run:
                     raise
                 if str(fault) not in said:
                     said.add(str(fault))
-                    self.progress.say(f"{str(fault).rstrip('.')}. Waiting for it to come back ...")
+                    self.progress.print_message(
+                        f"{str(fault).rstrip('.')}. Waiting for it to come back ..."
+                    )
                 self.sleep(POLL_SECONDS)

@@ -95,9 +95,9 @@ class Submit(Run):
             first = _until_images(batches)
         opened = self.insist(lambda: ledger.open_submission(str(source), name))
         if opened.was_paused:
-            self.progress.say(f"Submission {opened.id} was paused; it goes on now.")
+            self.progress.print_message(f"Submission {opened.id} was paused; it goes on now.")
         if opened.listing_after is not None:
-            self.progress.say(f"Listing goes on after {opened.listing_after}")
+            self.progress.print_message(f"Listing goes on after {opened.listing_after}")
             batches, first = list_after(opened.listing_after), []
         if not first:
             first = list(islice(batches, 1))  # at once: what is away at the start is said, as above

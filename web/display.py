@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from markupsafe import Markup, escape
 
 from hkplates.database.queries.submissions import RECENT_SECONDS
-from hkplates.formatting import shown
+from hkplates.formatting import printable
 from hkplates.recognition.marks import canonical
 from hkplates.reporting.next_steps import WORKER
 from hkplates.reporting.status import Status
@@ -140,7 +140,7 @@ def _in_hong_kong(value: datetime) -> datetime:
 
 def address(uri: str) -> Markup:
     """A long address that may break after each slash; what cannot be printed is spelled out."""
-    return Markup("/<wbr>").join(escape(part) for part in shown(uri).split("/"))
+    return Markup("/<wbr>").join(escape(part) for part in printable(uri).split("/"))
 
 
 def share(status: Status) -> float:
@@ -177,7 +177,7 @@ FILTERS = {
     "address": address,
     "share": share,
     "stands_still": stands_still,
-    "shown": shown,
+    "shown": printable,
     "canonical": canonical,
     "capitalize_first": capitalize_first,
 }

@@ -13,7 +13,7 @@ import typer
 
 from hkplates.database import text as database_text
 from hkplates.recognition.marks import canonical
-from hkplates.time_ranges import TimeInvalid, span
+from hkplates.time_ranges import TimeInvalid, parse_time_range
 
 Since = Annotated[
     str | None, typer.Option(metavar="TIME", help="Taken then or later: 2026, 2026-07-15 ...")
@@ -29,12 +29,12 @@ Prefix = Annotated[
 
 def since(text: str | None) -> datetime | None:
     """The first moment (UTC) that `--since` lets through."""
-    return None if text is None else _bounds(text, "--since")[0]
+    return None if text is None else _parse_range(text, "--since")[0]
 
 
 def until(text: str | None) -> datetime | None:
     """The first moment (UTC) that `--until` does not let through any more."""
-    return None if text is None else _bounds(text, "--until")[1]
+    return None if text is None else _parse_range(text, "--until")[1]
 
 
 def prefix(text: str | None) -> str | None:
@@ -58,13 +58,13 @@ def mark(text: str | None) -> str | None:
     return found
 
 
-def _bounds(text: str, option: str) -> tuple[datetime, datetime]:
+def _parse_range(text: str, option: str) -> tuple[datetime, datetime]:
     """The first moment of the time, and the first after it.
 
     Raises:
         typer.BadParameter: it is no time.
     """
     try:
-        return span(text)
+        return parse_time_range(text)
     except TimeInvalid as error:
         raise typer.BadParameter(f"{option} {error}") from None

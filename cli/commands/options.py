@@ -8,7 +8,9 @@ if TYPE_CHECKING:
     from hkplates.settings import Settings
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")]
-Number = Annotated[int, typer.Argument(help="Number of a submission; see: hkplates status")]
+SubmissionNumber = Annotated[
+    int, typer.Argument(help="Number of a submission; see: hkplates status")
+]
 Reason = Annotated[
     str | None, typer.Option(help="Only images of this reason: missing, truncated, crashed ...")
 ]

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 import typer
 
 from cli.commands import filters
-from cli.commands.options import Json, Number, Reason, settings
+from cli.commands.options import Json, Reason, SubmissionNumber, settings
 
 app = typer.Typer(rich_markup_mode="rich")
 
@@ -113,34 +113,34 @@ def retry(
 
 
 @app.command(epilog="[bold]Example[/bold]: hkplates pause 3")
-def pause(submission: Number, as_json: Json = False) -> None:
+def pause(submission: SubmissionNumber, as_json: Json = False) -> None:
     """Send no more of a submission, until it is resumed or submitted again.
 
     Workers finish the images that they have begun.
     """
-    from cli.submissions.control import steer
+    from cli.submissions.control import change_state
 
-    raise typer.Exit(steer("pause", submission, settings(), as_json=as_json))
+    raise typer.Exit(change_state("pause", submission, settings(), as_json=as_json))
 
 
 @app.command(epilog="[bold]Example[/bold]: hkplates resume 3")
-def resume(submission: Number, as_json: Json = False) -> None:
+def resume(submission: SubmissionNumber, as_json: Json = False) -> None:
     """Let a paused submission go on."""
-    from cli.submissions.control import steer
+    from cli.submissions.control import change_state
 
-    raise typer.Exit(steer("resume", submission, settings(), as_json=as_json))
+    raise typer.Exit(change_state("resume", submission, settings(), as_json=as_json))
 
 
 @app.command(epilog="[bold]Example[/bold]: hkplates cancel 3")
-def cancel(submission: Number, as_json: Json = False) -> None:
+def cancel(submission: SubmissionNumber, as_json: Json = False) -> None:
     """End a submission: what waits will not be read.
 
     What was read stays. Submitting its source again begins anew, with what
     this left.
     """
-    from cli.submissions.control import steer
+    from cli.submissions.control import change_state
 
-    raise typer.Exit(steer("cancel", submission, settings(), as_json=as_json))
+    raise typer.Exit(change_state("cancel", submission, settings(), as_json=as_json))
 
 
 @app.command(

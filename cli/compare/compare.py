@@ -24,7 +24,7 @@ from hkplates.embedded import servers as embedded
 from hkplates.settings import Settings
 
 Form = Literal["text", "json", "csv"]
-LISTED: dict[Form, int] = {"text": 20, "json": 1000, "csv": 1000}
+DEFAULT_LIMITS: dict[Form, int] = {"text": 20, "json": 1000, "csv": 1000}
 """Changes that are listed where nothing is said."""
 
 
@@ -45,9 +45,9 @@ def run_compare(
             return 0
         if new is None:
             raise typer.BadParameter("compare takes two versions, OLD and NEW, or none to list all")
-        _check(engine, old, new, submission)
+        _require_versions(engine, old, new, submission)
         images = image_pairs(engine, old, new, submission)
-        most = LISTED[form] if limit is None else limit
+        most = DEFAULT_LIMITS[form] if limit is None else limit
         try:
             with _progress() as watched:
                 counted, surest = compare(watched(images), old, new, most)
@@ -58,7 +58,7 @@ def run_compare(
     return 0
 
 
-def _check(engine: sa.Engine, old: int, new: int, submission: int | None) -> None:
+def _require_versions(engine: sa.Engine, old: int, new: int, submission: int | None) -> None:
     if old == new:
         raise typer.BadParameter("OLD and NEW are the same version")
     for number in (old, new):
@@ -97,7 +97,7 @@ def show_versions(found: list[Used], form: Form) -> None:
     elif not found:
         typer.echo("No model version was used yet. Try: hkplates submit FOLDER")
     else:
-        typer.echo("\n".join(map(_in_lines, found)))
+        typer.echo("\n".join(map(_format_version, found)))
         typer.echo(
             "What changes from one to another: hkplates compare OLD NEW\n"
             "Read images again with this machine's version: hkplates reprocess"
@@ -113,11 +113,12 @@ def _version_as_json(version: Used) -> dict[str, Any]:
     return {"version": fields.pop("id"), **fields}
 
 
-def _in_lines(one: Used) -> str:
+def _format_version(one: Used) -> str:
     """What it is, and what it has read."""
     known = {name: value for name, value in one.config.items() if value is not None}
     settings = "".join(f", {name} {value}" for name, value in known.items())
-    what = f"{one.id:>4}  {shortened(one.reader)}, detector {shortened(one.detector)}{settings}"
+    reader, detector = shorten_hashes(one.reader), shorten_hashes(one.detector)
+    what = f"{one.id:>4}  {reader}, detector {detector}{settings}"
     if one.first_used is None or one.last_used is None:
         return f"{what}\n      {one.images:,} images read"
     return (
@@ -126,7 +127,7 @@ def _in_lines(one: Used) -> str:
     )
 
 
-def shortened(name: str) -> str:
+def shorten_hashes(name: str) -> str:
     """A name whose hashes are cut to what a person compares: `neural 4a1f09c2`."""
     return " ".join(
         word[:8] if len(word) == 64 and set(word) <= set("0123456789abcdef") else word

@@ -9,7 +9,7 @@ from hkplates.database.queries.version_pairs import Reading, VersionPair
 from hkplates.recognition.geometry import matches
 
 Kind = Literal["read_differently", "only_in_old", "only_in_new"]
-NOTICED = 0.05
+MIN_CONFIDENCE_CHANGE = 0.05
 """A confidence that moved by less than this is called the same."""
 GROUPS = ("region", "rows", "colour")
 
@@ -25,7 +25,7 @@ class Change:
     new: Reading | None
 
     @property
-    def sureness(self) -> float:
+    def total_confidence(self) -> float:
         """Of both readings together: two sure ones that contradict each other come first."""
         return sum(reading.confidence for reading in (self.old, self.new) if reading)
 
@@ -57,15 +57,15 @@ class Tally:
     new_sum: float = 0.0
 
     @property
-    def by_both(self) -> int:
+    def found_by_both(self) -> int:
         return self.same + self.read_differently
 
     def add_same(self, old: Reading, new: Reading) -> None:
         self.same += 1
         self.old_sum += old.confidence
         self.new_sum += new.confidence
-        self.surer += new.confidence - old.confidence >= NOTICED
-        self.less_sure += old.confidence - new.confidence >= NOTICED
+        self.surer += new.confidence - old.confidence >= MIN_CONFIDENCE_CHANGE
+        self.less_sure += old.confidence - new.confidence >= MIN_CONFIDENCE_CHANGE
 
     def as_json(self) -> dict[str, Any]:
         """What `--json` prints: a contract. Confidences are means over the same plates."""
@@ -96,7 +96,7 @@ class Comparison:
     new: int
     images: int = 0
     images_changed: int = 0
-    better_sure: int = 0
+    new_surer: int = 0
     unread_in_old: int = 0
     unread_in_new: int = 0
     other_region: int = 0
@@ -114,8 +114,8 @@ class Comparison:
         gained = [r for j, r in enumerate(image.new) if j not in {pair[1] for pair in pairs}]
         changes = [
             *(change for old, new in both if (change := self._add_pair(image, old, new))),
-            *(self._add_one(image, "only_in_old", reading) for reading in lost),
-            *(self._add_one(image, "only_in_new", reading) for reading in gained),
+            *(self._add_unpaired(image, "only_in_old", reading) for reading in lost),
+            *(self._add_unpaired(image, "only_in_new", reading) for reading in gained),
         ]
         self.images_changed += bool(changes)
         yield from changes
@@ -126,14 +126,14 @@ class Comparison:
             for tally in self._tallies(old):
                 tally.add_same(old, new)
             return None
-        self.better_sure += new.confidence > old.confidence
+        self.new_surer += new.confidence > old.confidence
         self.unread_in_old += not old.mark
         self.unread_in_new += not new.mark
         for tally in self._tallies(old):
             tally.read_differently += 1
         return Change("read_differently", image.image_id, image.uri, old, new)
 
-    def _add_one(
+    def _add_unpaired(
         self, image: VersionPair, kind: Literal["only_in_old", "only_in_new"], reading: Reading
     ) -> Change:
         for tally in self._tallies(reading):
@@ -154,7 +154,7 @@ class Comparison:
             "images": self.images,
             "images_changed": self.images_changed,
             **self.total.as_json(),
-            "new_surer_of_those_read_differently": self.better_sure,
+            "new_surer_of_those_read_differently": self.new_surer,
             "unread_in_old": self.unread_in_old,
             "unread_in_new": self.unread_in_new,
             "same_mark_other_region": self.other_region,
@@ -171,7 +171,7 @@ def compare(
     """Count all images; with it the surest changes, at most so many of them."""
     counted = Comparison(old, new)
     changes = (change for image in images for change in counted.add(image))
-    surest = heapq.nlargest(most_changes, changes, key=lambda change: change.sureness)
+    surest = heapq.nlargest(most_changes, changes, key=lambda change: change.total_confidence)
     for _ in changes:  # where none were asked for, nobody has looked at the images yet
         pass
     return counted, surest

@@ -8,12 +8,11 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from cli.compare.comparison import NOTICED, Change, Comparison, Tally
+from cli.compare.comparison import MIN_CONFIDENCE_CHANGE, Change, Comparison, Tally
 from hkplates.database.queries.version_pairs import Reading
-from hkplates.formatting import counted as counted_as
-from hkplates.formatting import shown
+from hkplates.formatting import pluralise, printable
 
-LABELS = (
+NO_LABELS = (
     "Which version is right it cannot say: that takes photographs whose plates are known (make "
     "accuracy), or a person who looks at the changes."
 )
@@ -25,7 +24,7 @@ TITLES = {
 }
 
 
-def in_a_sentence(counted: Comparison) -> str:
+def format_summary(counted: Comparison) -> str:
     """What helps to decide."""
     old, new, total = counted.old, counted.new, counted.total
     if not counted.images:
@@ -35,34 +34,35 @@ def in_a_sentence(counted: Comparison) -> str:
         )
     parts = [
         f"On {counted.images:,} images, version {new} reads {total.read_differently:,} of "
-        f"{total.by_both:,} plates differently from version {old}, finds {total.only_in_new:,} "
-        f"that {old} did not, and misses {total.only_in_old:,} that {old} found."
+        f"{total.found_by_both:,} plates differently from version {old}, finds "
+        f"{total.only_in_new:,} that {old} did not, and misses {total.only_in_old:,} that {old} "
+        "found."
     ]
     if total.read_differently:
         parts.append(
-            f"It is surer than {old} of {counted.better_sure:,} of the "
+            f"It is surer than {old} of {counted.new_surer:,} of the "
             f"{total.read_differently:,}; {counted.unread_in_old:,} had no mark under {old}, and "
             f"{counted.unread_in_new:,} have none under {new}."
         )
     if total.same:
         parts.append(
             f"Where both read the same it is surer of {total.surer:,} and less sure of "
-            f"{total.less_sure:,} (by {NOTICED} or more)."
+            f"{total.less_sure:,} (by {MIN_CONFIDENCE_CHANGE} or more)."
         )
-    return " ".join([*parts, LABELS])
+    return " ".join([*parts, NO_LABELS])
 
 
 def show_text(counted: Comparison, surest: list[Change]) -> None:
     """The summary, the table of groups, and the surest changes."""
-    typer.echo(in_a_sentence(counted))
+    typer.echo(format_summary(counted))
     if not counted.images:
         return
     console = Console(markup=False, emoji=False)  # keys may hold anything
-    console.print(_table_of_groups(counted))
+    console.print(_groups_table(counted))
     if surest:
-        console.print(_table_of_changes(counted, surest))
+        console.print(_changes_table(counted, surest))
     if left := _left_out(counted, surest):
-        typer.echo(f"{counted_as(left, 'more change')}; list them with --limit, or --csv.")
+        typer.echo(f"{pluralise(left, 'more change')}; list them with --limit, or --csv.")
 
 
 def show_json(counted: Comparison, surest: list[Change]) -> None:
@@ -83,9 +83,9 @@ def show_csv(counted: Comparison, surest: list[Change]) -> None:
     names = [f"{side}_{column}" for side in ("old", "new") for column in COLUMNS]
     rows = [[c.kind, c.image_id, c.uri, *_cells(c.old), *_cells(c.new)] for c in surest]
     write_csv(["change", "image_id", "uri", *names], rows)
-    typer.echo(in_a_sentence(counted), err=True)
+    typer.echo(format_summary(counted), err=True)
     if left := _left_out(counted, surest):
-        typer.echo(f"{counted_as(left, 'more change')}; list them with --limit.", err=True)
+        typer.echo(f"{pluralise(left, 'more change')}; list them with --limit.", err=True)
 
 
 def _left_out(counted: Comparison, surest: list[Change]) -> int:
@@ -93,7 +93,7 @@ def _left_out(counted: Comparison, surest: list[Change]) -> int:
     return total.read_differently + total.only_in_old + total.only_in_new - len(surest)
 
 
-def _table_of_groups(counted: Comparison) -> Table:
+def _groups_table(counted: Comparison) -> Table:
     old, new = counted.old, counted.new
     table = Table("plates", box=None, title_justify="left")
     for column in ("same", "read differently", f"only in {old}", f"only in {new}"):
@@ -106,7 +106,7 @@ def _table_of_groups(counted: Comparison) -> Table:
             rows += sorted(titles)
     for title, tally in rows:
         numbers = (tally.same, tally.read_differently, tally.only_in_old, tally.only_in_new)
-        table.add_row(title, *(f"{number:,}" for number in numbers), _confidence(tally))
+        table.add_row(title, *(f"{number:,}" for number in numbers), _format_confidence(tally))
     return table
 
 
@@ -116,27 +116,29 @@ def _group_title(name: str, value: str) -> str:
     return f"{name} {value}"
 
 
-def _confidence(tally: Tally) -> str:
+def _format_confidence(tally: Tally) -> str:
     if not tally.same:
         return ""
     return f"{tally.old_sum / tally.same:.2f} -> {tally.new_sum / tally.same:.2f}"
 
 
-def _table_of_changes(counted: Comparison, surest: list[Change]) -> Table:
+def _changes_table(counted: Comparison, surest: list[Change]) -> Table:
     table = Table("change", f"version {counted.old}", f"version {counted.new}", box=None)
     table.add_column("photograph", overflow="fold")
     for change in surest:
         title = TITLES[change.kind].format(old=counted.old, new=counted.new)
-        table.add_row(title, _in_words(change.old), _in_words(change.new), shown(change.uri))
+        table.add_row(
+            title, _format_reading(change.old), _format_reading(change.new), printable(change.uri)
+        )
     return table
 
 
-def _in_words(reading: Reading | None) -> str:
+def _format_reading(reading: Reading | None) -> str:
     """AB 1234 0.98"""
     if reading is None:
         return ""
     whose = "" if reading.region == "HK" else f" ({reading.region})"
-    return f"{shown(reading.text) or '(not read)'}{whose} {reading.confidence:.2f}"
+    return f"{printable(reading.text) or '(not read)'}{whose} {reading.confidence:.2f}"
 
 
 def _cells(reading: Reading | None) -> list[object]:

@@ -22,18 +22,18 @@ from hkplates.embedded import servers as embedded
 from hkplates.settings import Settings
 from hkplates.signals import interruptible
 
-ENDINGS: dict[str, FormatName] = {
+FORMAT_BY_SUFFIX: dict[str, FormatName] = {
     ".csv": "csv",
     ".jsonl": "jsonl",
     ".ndjson": "jsonl",
     ".parquet": "parquet",
 }
 
-Show = Callable[[int], None]
+ShowCount = Callable[[int], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Exported:
+class ExportReport:
     """What was written."""
 
     sightings: int
@@ -52,7 +52,7 @@ def run_export(
 ) -> int:
     """`hkplates export`; the exit status."""
     to_stdout = output == STANDARD_OUTPUT
-    name = format_name or ENDINGS.get(PurePath(output).suffix.lower(), "csv")
+    name = format_name or FORMAT_BY_SUFFIX.get(PurePath(output).suffix.lower(), "csv")
     if to_stdout and as_json:
         raise typer.BadParameter("--json reports where the sightings went; name it with --output")
     if to_stdout and name == "parquet" and sys.stdout.isatty():
@@ -73,13 +73,13 @@ def run_export(
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return PIPE_BROKEN
     if not to_stdout:
-        typer.echo(_report(written, name, output, as_json=as_json))
+        typer.echo(_format_report(written, name, output, as_json=as_json))
     return 0
 
 
 def export(
-    engine: sa.Engine, wanted: SightingFilter, name: FormatName, output: Output, show: Show
-) -> Exported:
+    engine: sa.Engine, wanted: SightingFilter, name: FormatName, output: Output, show: ShowCount
+) -> ExportReport:
     """Write the sightings to the output, as they stand at this moment.
 
     Raises:
@@ -87,17 +87,17 @@ def export(
         DatabaseUnreachable: Postgres went away.
     """
     began = time.monotonic()
-    counted = _Counted(output)
+    counted = _CountedOutput(output)
     sightings = 0
     with opened_format(name, counted) as to, closing(stream_sightings(engine, wanted)) as batches:
         for rows in batches:
             to.write(rows)
             sightings += len(rows)
             show(sightings)
-    return Exported(sightings, counted.bytes, time.monotonic() - began)
+    return ExportReport(sightings, counted.bytes, time.monotonic() - began)
 
 
-class _Counted:
+class _CountedOutput:
     """An output that knows how much it took."""
 
     def __init__(self, output: Output) -> None:
@@ -110,7 +110,7 @@ class _Counted:
 
 
 @contextmanager
-def _progress(to_stdout: bool) -> Iterator[Show]:
+def _progress(to_stdout: bool) -> Iterator[ShowCount]:
     """A line that is drawn anew while a person looks on."""
     if to_stdout or not sys.stderr.isatty():
         yield lambda _: None
@@ -125,7 +125,7 @@ def _progress(to_stdout: bool) -> Iterator[Show]:
         yield show
 
 
-def _report(written: Exported, name: FormatName, output: str, *, as_json: bool) -> str:
+def _format_report(written: ExportReport, name: FormatName, output: str, *, as_json: bool) -> str:
     if as_json:
         fields = {**asdict(written), "seconds": round(written.seconds, 3)}
         return json.dumps({"output": output, "format": name, **fields})

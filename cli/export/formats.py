@@ -75,7 +75,7 @@ class Csv:
         # Both characters of a line's end are quoted in values only if both are in this.
         self._buffer = io.StringIO(newline="")
         self._csv = csv.writer(self._buffer, lineterminator="\r\n")
-        self._forms = _forms(
+        self._converters = _converters(
             {
                 **dict.fromkeys(self._TEXTS, self._harmless),
                 **dict.fromkeys(("taken_at", "processed_at"), _iso),
@@ -86,7 +86,7 @@ class Csv:
         self._flush()
 
     def write(self, rows: Rows) -> None:
-        self._csv.writerows(_formed(rows, self._forms))
+        self._csv.writerows(_converted(rows, self._converters))
         self._flush()
 
     def close(self) -> None:
@@ -109,10 +109,13 @@ class JsonLines:
 
     def __init__(self, sink: Sink) -> None:
         self._sink = sink
-        self._forms = _forms({"taken_at": _iso, "processed_at": _iso})
+        self._converters = _converters({"taken_at": _iso, "processed_at": _iso})
 
     def write(self, rows: Rows) -> None:
-        lines = (_json(dict(zip(COLUMNS, row, strict=True))) for row in _formed(rows, self._forms))
+        lines = (
+            _json(dict(zip(COLUMNS, row, strict=True)))
+            for row in _converted(rows, self._converters)
+        )
         self._sink.write("".join(f"{line}\n" for line in lines).encode())
 
     def close(self) -> None:
@@ -136,9 +139,9 @@ class Parquet:
             ) from None
         self._arrow = pyarrow
         self._schema = _schema(pyarrow)
-        self._held: list[Any] = []
+        self._batches: list[Any] = []
         self._rows = 0
-        self._file = _File(sink)
+        self._file = _ArrowFile(sink)
         self._writer = parquet.ParquetWriter(self._file, self._schema, compression="zstd")
 
     def write(self, rows: Rows) -> None:
@@ -147,7 +150,7 @@ class Parquet:
             self._arrow.array(column, type=field.type)
             for column, field in zip(columns, self._schema, strict=True)
         ]
-        self._held.append(self._arrow.RecordBatch.from_arrays(arrays, schema=self._schema))
+        self._batches.append(self._arrow.RecordBatch.from_arrays(arrays, schema=self._schema))
         self._rows += len(rows)
         if self._rows >= ROW_GROUP_ROWS:
             self._write_group()
@@ -158,34 +161,34 @@ class Parquet:
 
     def abandon(self) -> None:
         # Arrow's writer ends its file when it is collected, whatever happened before.
-        self._file.deaf = True
+        self._file.discarding = True
         self._writer.close()
 
     def _write_group(self) -> None:
-        table = self._arrow.Table.from_batches(self._held, schema=self._schema)
-        self._held, self._rows = [], 0
+        table = self._arrow.Table.from_batches(self._batches, schema=self._schema)
+        self._batches, self._rows = [], 0
         if len(table):
             self._writer.write_table(table, row_group_size=len(table))
 
 
-class _File(io.RawIOBase):
+class _ArrowFile(io.RawIOBase):
     """A sink as the file that Arrow asks for."""
 
     def __init__(self, sink: Sink) -> None:
         self._sink = sink
-        self._at = 0
-        self.deaf = False
+        self._position = 0
+        self.discarding = False
 
     def writable(self) -> bool:
         return True
 
     def write(self, data: Any) -> int:
-        written = len(data) if self.deaf else self._sink.write(memoryview(data))
-        self._at += written
+        written = len(data) if self.discarding else self._sink.write(memoryview(data))
+        self._position += written
         return written
 
     def tell(self) -> int:
-        return self._at
+        return self._position
 
 
 def _schema(arrow: Any) -> Any:
@@ -205,14 +208,14 @@ def _schema(arrow: Any) -> Any:
     return arrow.schema([(name, types.get(name, arrow.string())) for name in COLUMNS])
 
 
-Form = Callable[[Any], Any]
+Converter = Callable[[Any], Any]
 
 
-def _forms(by_name: dict[str, Form]) -> list[tuple[int, Form]]:
+def _converters(by_name: dict[str, Converter]) -> list[tuple[int, Converter]]:
     return [(COLUMNS.index(name), form) for name, form in by_name.items()]
 
 
-def _formed(rows: Rows, forms: list[tuple[int, Form]]) -> Iterable[list[Any]]:
+def _converted(rows: Rows, forms: list[tuple[int, Converter]]) -> Iterable[list[Any]]:
     for row in rows:
         values = list(row)
         for index, form in forms:

@@ -74,12 +74,12 @@ def _open_upload(text: str, force: bool) -> "S3Upload":
         raise typer.BadParameter(f"--output expected s3://bucket/key, got {text!r}")
     upload = S3Upload(bucket, key)
     if not force and upload.exists():
-        raise typer.BadParameter(_taken(text))
+        raise typer.BadParameter(_exists_already(text))
     upload.begin()
     return upload
 
 
-def _taken(text: str) -> str:
+def _exists_already(text: str) -> str:
     return f"{text} is there already; name another, or replace it with --force"
 
 
@@ -103,44 +103,44 @@ class FileOutput:
     def __init__(self, path: Path, force: bool) -> None:
         self._path = path.resolve()  # where a link leads, so that the link stays
         self._force = force
-        self._refuse_taken()
-        self._beside = self._path.with_name(f".hkplates-{secrets.token_hex(4)}.part")
-        with self._told():
+        self._require_free()
+        self._part = self._path.with_name(f".hkplates-{secrets.token_hex(4)}.part")
+        with self._translated_errors():
             # With the rights that any new file of this user has.
             flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
-            self._file = os.fdopen(os.open(self._beside, flags, 0o666), "wb")
+            self._file = os.fdopen(os.open(self._part, flags, 0o666), "wb")
 
     def write(self, data: bytes | memoryview) -> int:
-        with self._told():
+        with self._translated_errors():
             self._file.write(data)
         return len(data)
 
     def commit(self) -> None:
-        with self._told():
+        with self._translated_errors():
             self._file.flush()
             os.fsync(self._file.fileno())
             self._file.close()
-        self._refuse_taken()  # while it was written
-        with self._told():
-            self._beside.replace(self._path)
+        self._require_free()  # while it was written
+        with self._translated_errors():
+            self._part.replace(self._path)
 
     def abort(self) -> None:
         with suppress(OSError):  # it tries again to write what a full disk did not take
             self._file.close()
-        with self._told():
-            self._beside.unlink(missing_ok=True)
+        with self._translated_errors():
+            self._part.unlink(missing_ok=True)
 
-    def _refuse_taken(self) -> None:
-        with self._told():
+    def _require_free(self) -> None:
+        with self._translated_errors():
             if not self._path.exists():
                 return
             if not stat.S_ISREG(self._path.stat().st_mode):
                 raise typer.BadParameter(f"{self._path} is no file; --output expected {EXAMPLES}")
         if not self._force:
-            raise typer.BadParameter(_taken(str(self._path)))
+            raise typer.BadParameter(_exists_already(str(self._path)))
 
     @contextmanager
-    def _told(self) -> Iterator[None]:
+    def _translated_errors(self) -> Iterator[None]:
         try:
             yield
         except OSError as error:

@@ -13,7 +13,7 @@ from hkplates.database.queries.backlog import Backlog, read_backlog
 from hkplates.database.schema.revision import REVISION, require_current_schema
 from hkplates.embedded import servers as embedded
 from hkplates.errors import HkplatesError, SetupError, TemporaryFault
-from hkplates.formatting import counted
+from hkplates.formatting import pluralise
 from hkplates.settings import Settings
 from producer.redis_queue import RedisQueue
 from producer.stall import Stall, find_stall
@@ -22,7 +22,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Queue:
+class QueueHealth:
     """Redis as it is now. `workers` are those that are connected, whether they take work or not;
     None where Redis does not tell."""
 
@@ -35,7 +35,7 @@ class Health:
     """What each server says, or what is wrong with it, and whether work goes on."""
 
     work: Backlog | HkplatesError
-    queue: Queue | HkplatesError
+    queue: QueueHealth | HkplatesError
     stall: Stall | None
 
     @property
@@ -52,7 +52,7 @@ class Health:
     def as_json(self) -> dict[str, Any]:
         """What `--json` prints: a contract. What is not known is null."""
         work = self.work if isinstance(self.work, Backlog) else None
-        queue = self.queue if isinstance(self.queue, Queue) else None
+        queue = self.queue if isinstance(self.queue, QueueHealth) else None
         last = work.last_ended if work else None
         return {
             "healthy": self.exit_code == 0,
@@ -70,78 +70,78 @@ class Health:
             + ([str(self.stall)] if self.stall else []),
         }
 
-    def in_words(self) -> str:
+    def as_text(self) -> str:
         """One line for each."""
-        lines = [_of_postgres(self.work), _of_redis(self.queue)]
+        lines = [_format_postgres(self.work), _format_redis(self.queue)]
         if isinstance(self.work, Backlog):
-            lines += [_of_work(self.work), _of_the_last(self.work)]
+            lines += [_format_backlog(self.work), _format_last_ended(self.work)]
             lines.append(f"Stalled: {self.stall}" if self.stall else "Stalled: no")
         return "\n".join(lines)
 
 
 def show_health(settings: Settings, *, as_json: bool) -> int:
     """`hkplates health`; the exit status."""
-    health = look(settings)
-    typer.echo(json.dumps(health.as_json()) if as_json else health.in_words())
+    health = check_health(settings)
+    typer.echo(json.dumps(health.as_json()) if as_json else health.as_text())
     return health.exit_code
 
 
-def look(settings: Settings) -> Health:
+def check_health(settings: Settings) -> Health:
     """Ask both servers once, waiting for none.
 
     Raises:
         SetupError: a server is not named, and the embedded ones do not run; or a setting is wrong.
     """
     database_url, broker_url = embedded.resolve_urls(settings)
-    work = _or_fault(lambda: _work(database_url))
-    queue = _or_fault(lambda: _queue(broker_url))
+    work = _result_or_fault(lambda: _query_backlog(database_url))
+    queue = _result_or_fault(lambda: _query_queue(broker_url))
     stall = find_stall(work, settings.stall_minutes) if isinstance(work, Backlog) else None
     return Health(work, queue, stall)
 
 
-def _work(url: str) -> Backlog:
+def _query_backlog(url: str) -> Backlog:
     with opened_engine(url) as engine:
         require_current_schema(engine)
         return read_backlog(engine)
 
 
-def _queue(url: str) -> Queue:
+def _query_queue(url: str) -> QueueHealth:
     with closing(RedisQueue(url)) as queue:
-        return Queue(queue.waiting(), queue.workers())
+        return QueueHealth(queue.waiting(), queue.workers())
 
 
-def _or_fault(look: Callable[[], T]) -> T | HkplatesError:
+def _result_or_fault(query: Callable[[], T]) -> T | HkplatesError:
     """What it found, or why it could not; the other server is asked all the same."""
     try:
-        return look()
+        return query()
     except (TemporaryFault, SetupError) as fault:
         return fault
 
 
-def _of_postgres(work: Backlog | HkplatesError) -> str:
+def _format_postgres(work: Backlog | HkplatesError) -> str:
     if isinstance(work, Backlog):
         return f"Postgres: answers, at migration {REVISION}"
     return f"Postgres: {'away' if isinstance(work, TemporaryFault) else 'not ready'}. {work}"
 
 
-def _of_redis(queue: Queue | HkplatesError) -> str:
-    if isinstance(queue, Queue):
+def _format_redis(queue: QueueHealth | HkplatesError) -> str:
+    if isinstance(queue, QueueHealth):
         workers = (
-            f", {counted(queue.workers, 'worker')} connected" if queue.workers is not None else ""
+            f", {pluralise(queue.workers, 'worker')} connected" if queue.workers is not None else ""
         )
-        return f"Redis: answers, {counted(queue.waiting, 'message')} waiting{workers}"
+        return f"Redis: answers, {pluralise(queue.waiting, 'message')} waiting{workers}"
     return f"Redis: {'away' if isinstance(queue, TemporaryFault) else 'not ready'}. {queue}"
 
 
-def _of_work(work: Backlog) -> str:
+def _format_backlog(work: Backlog) -> str:
     more = "" if work.is_exact else " or more"
     return (
         f"Images left: {work.left:,}{more}, {work.queued:,} of them sent; "
-        f"{counted(work.submissions, 'submission')} open"
+        f"{pluralise(work.submissions, 'submission')} open"
     )
 
 
-def _of_the_last(work: Backlog) -> str:
+def _format_last_ended(work: Backlog) -> str:
     if work.seconds_since_ended is None:
         return "Last finished: none yet"
     return f"Last finished: {max(0, round(work.seconds_since_ended)):,} s ago"

@@ -9,14 +9,14 @@ import typer
 from hkplates.database.schema.revision import REVISION, current_revision
 from hkplates.embedded import servers as embedded
 from hkplates.errors import SettingInvalid
-from hkplates.formatting import shown
+from hkplates.formatting import printable
 from hkplates.settings import Settings
 
 if TYPE_CHECKING:
     pass
 from cli.context import opened_engine
 
-NEXT = "celery -A workers.app worker, and: hkplates submit FOLDER"
+NEXT_STEP = "celery -A workers.app worker, and: hkplates submit FOLDER"
 
 
 def run_migrate(settings: Settings, writer_login: str | None, *, as_json: bool) -> int:
@@ -41,7 +41,7 @@ def run_migrate(settings: Settings, writer_login: str | None, *, as_json: bool) 
     else:
         typer.echo(f"The database is now at migration {migrated.after}.")
     if writer_login is not None:
-        typer.echo(f"The login {shown(writer_login)} may read and write rows.")
+        typer.echo(f"The login {printable(writer_login)} may read and write rows.")
     return 0
 
 
@@ -60,9 +60,9 @@ def run_up(settings: Settings, *, as_json: bool) -> int:
             json.dumps({"data": str(settings.data_folder), "database_url": servers.database_url})
         )
         return 0
-    following = NEXT if _is_migrated(servers.database_url) else "hkplates migrate"
+    following = NEXT_STEP if _is_migrated(servers.database_url) else "hkplates migrate"
     typer.echo(f"PostgreSQL and Valkey run under {settings.data_folder}. Next: {following}")
-    if named := _named(settings):
+    if named := _named_variables(settings):
         typer.echo(f"They are not used for what {named} names, which is set and wins; unset it.")
     return 0
 
@@ -72,7 +72,7 @@ def _is_migrated(database_url: str) -> bool:
         return current_revision(connection) == REVISION
 
 
-def _named(settings: Settings) -> str:
+def _named_variables(settings: Settings) -> str:
     """The variables that name other servers than the embedded ones."""
     named = {"DATABASE_URL": settings.database_url, "CELERY_BROKER_URL": settings.broker_url}
     return " and ".join(name for name, url in named.items() if url is not None)
@@ -81,7 +81,7 @@ def _named(settings: Settings) -> str:
 def run_down(settings: Settings, *, as_json: bool) -> int:
     """`hkplates down`; the exit status."""
     servers = embedded.running(settings.data_folder)
-    workers = _workers(servers.broker_url) if servers else 0
+    workers = _count_workers(servers.broker_url) if servers else 0
     stopped = embedded.stop(settings.data_folder)
     if as_json:
         told = {"data": str(settings.data_folder), "stopped": stopped, "workers": workers}
@@ -96,7 +96,7 @@ def run_down(settings: Settings, *, as_json: bool) -> int:
     return 0
 
 
-def _workers(broker_url: str) -> int:
+def _count_workers(broker_url: str) -> int:
     """Workers that are connected to the embedded Valkey."""
     from producer.redis_queue import RedisQueue
 

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from web.auth.principal import Role
     from web.listen_address import Place
 
-NEEDED = ("argon2", "fastapi", "itsdangerous", "jinja2", "uvicorn")
-WHERE = (
+REQUIRED_PACKAGES = ("argon2", "fastapi", "itsdangerous", "jinja2", "uvicorn")
+ENTRY_HINT = (
     "Put this line into {variable}, beside what stands there already: entries are parted by commas "
     "or lines. In a file, in single quotes."
 )
@@ -49,12 +49,12 @@ def make_password(name: str, role: "Role", *, from_stdin: bool) -> int:
     require_web()
     from web.auth.credentials import USERS, user_entry
 
-    password = sys.stdin.readline().rstrip("\r\n") if from_stdin else _asked()
+    password = sys.stdin.readline().rstrip("\r\n") if from_stdin else _prompt_password()
     try:
         entry = user_entry(name, role, password)
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None
-    typer.echo(WHERE.format(variable=USERS), err=True)
+    typer.echo(ENTRY_HINT.format(variable=USERS), err=True)
     typer.echo(entry)
     return 0
 
@@ -74,7 +74,7 @@ def make_token(name: str, role: "Role") -> int:
         raise typer.BadParameter(str(error)) from None
     typer.echo(f"The token, which is shown this once: give it to {name}, and to nobody else.")
     typer.echo(f"  {token}")
-    typer.echo(WHERE.format(variable=TOKENS))
+    typer.echo(ENTRY_HINT.format(variable=TOKENS))
     typer.echo(f"  {entry}")
     return 0
 
@@ -85,13 +85,13 @@ def require_web() -> None:
     Raises:
         RuntimeMissing: it is not.
     """
-    for name in NEEDED:
+    for name in REQUIRED_PACKAGES:
         if find_spec(name) is None:
             raise RuntimeMissing(
                 f"The page needs {name}, which is not installed. Run: pip install 'hkplates[web]'"
             )
 
 
-def _asked() -> str:
+def _prompt_password() -> str:
     """A password typed twice, and not shown."""
     return str(typer.prompt("Password", hide_input=True, confirmation_prompt=True, err=True))

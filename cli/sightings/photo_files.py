@@ -17,8 +17,11 @@ from hkplates.errors import (
 from hkplates.recognition.images.formats import looks_like_image
 
 
-def photographs(
-    named: Sequence[str], told: Callable[[SourceEmpty], object], *, leave_out: Path | None = None
+def find_photographs(
+    names: Sequence[str],
+    on_empty: Callable[[SourceEmpty], object],
+    *,
+    leave_out: Path | None = None,
 ) -> Iterator[str]:
     """The paths to read, one by one: a folder gives its photographs at any depth, in order.
 
@@ -26,18 +29,18 @@ def photographs(
     pattern is given as it is, so that it is reported as missing. Of a folder or pattern that gives
     nothing `told` is told, and the next name is looked at.
     """
-    for name in named:
+    for name in names:
         if os.path.isdir(name):
             nothing = f"No photographs lie in the folder {name!r}"
-            yield from _some(_below(name, leave_out), nothing, told)
+            yield from _reported_if_empty(_photographs_below(name, leave_out), nothing, on_empty)
         elif glob.has_magic(name) and not os.path.lexists(name):
             matches = sorted(filter(os.path.isfile, glob.iglob(name, recursive=True)))
-            yield from _some(matches, f"No file matches {name!r}", told)
+            yield from _reported_if_empty(matches, f"No file matches {name!r}", on_empty)
         else:
             yield name
 
 
-def _some(
+def _reported_if_empty(
     paths: Iterable[str], nothing: str, told: Callable[[SourceEmpty], object]
 ) -> Iterator[str]:
     empty = True
@@ -48,7 +51,7 @@ def _some(
         told(SourceEmpty(f"{nothing}; name photographs, a folder of them, or a pattern"))
 
 
-def _below(root: str, leave_out: Path | None) -> Iterator[str]:
+def _photographs_below(root: str, leave_out: Path | None) -> Iterator[str]:
     inside = os.path.realpath(root)
     left_out = None if leave_out is None else os.path.realpath(leave_out)
     for folder, folders, files in os.walk(root):
@@ -72,7 +75,7 @@ def read_file(path: str, *, limit: int) -> bytes:
     try:
         # A pipe must not make us wait for a writer.
         with os.fdopen(os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK), "rb") as file:
-            _require_file(os.fstat(file.fileno()), limit)
+            _require_regular_file(os.fstat(file.fileno()), limit)
             return file.read(limit)
     except ImageRejected:
         raise
@@ -84,7 +87,7 @@ def read_file(path: str, *, limit: int) -> bytes:
         raise ImageMissing(f"the file cannot be opened: {error}") from None
 
 
-def _require_file(found: os.stat_result, limit: int) -> None:
+def _require_regular_file(found: os.stat_result, limit: int) -> None:
     if not stat.S_ISREG(found.st_mode):
         raise ImageUndecodable("not an image but a folder, a pipe or a device")
     if found.st_size > limit:

@@ -22,9 +22,9 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cli.sightings.photo_files import photographs, read_file
+from cli.sightings.photo_files import find_photographs, read_file
 from hkplates.errors import ImageRejected, SettingInvalid, SourceEmpty
-from hkplates.formatting import shown
+from hkplates.formatting import printable
 from hkplates.recognition.marks import printed_differently
 from hkplates.settings import Settings
 
@@ -37,7 +37,7 @@ BATCH = 16  # photographs whose plates are read in one call: more gains little a
 
 
 @dataclass(frozen=True, slots=True)
-class _Seen:
+class _DetectedPhoto:
     """A photograph whose plates were found, or why it was not read."""
 
     path: str
@@ -68,7 +68,7 @@ def read_photos(paths: Sequence[str], as_json: bool, draw: Path | None, settings
     )
     nothing: list[SourceEmpty] = []
     try:
-        named = photographs(paths, nothing.append, leave_out=draw)
+        named = find_photographs(paths, nothing.append, leave_out=draw)
         status = _read_all(named, as_json, draw, settings, recogniser)
     except BrokenPipeError:
         # The reader of our output has seen enough, as `head` does. Python must not flush into it.
@@ -91,9 +91,9 @@ def _read_all(
     status = 0
     with _progress() as advance:
         for batch in _batches(paths):
-            seen = [_see(path, recogniser, settings) for path in batch]
+            seen = [_detect(path, recogniser, settings) for path in batch]
             for photo, plates in _read(seen, recogniser):
-                _print(_as_json(photo, plates) if as_json else _as_line(photo, plates))
+                _print(_format_json(photo, plates) if as_json else _format_photo(photo, plates))
                 status = status if photo.error is None else 1
                 if draw is not None and photo.error is None:
                     status |= _draw(photo.path, plates, draw, settings)
@@ -107,13 +107,13 @@ def _batches(paths: Iterable[str]) -> Iterator[list[str]]:
         yield batch
 
 
-def _see(path: str, recogniser: "Recogniser", settings: Settings) -> _Seen:
+def _detect(path: str, recogniser: "Recogniser", settings: Settings) -> _DetectedPhoto:
     try:
         pixels = _open(path, settings).pixels
     except ImageRejected as error:
-        return _Seen(path, None, (), error)
+        return _DetectedPhoto(path, None, (), error)
     height, width = pixels.shape[:2]
-    return _Seen(path, (width, height), tuple(recogniser.find(pixels)), None)
+    return _DetectedPhoto(path, (width, height), tuple(recogniser.find(pixels)), None)
 
 
 def _open(path: str, settings: Settings) -> "Photograph":
@@ -124,15 +124,15 @@ def _open(path: str, settings: Settings) -> "Photograph":
 
 
 def _read(
-    seen: Sequence[_Seen], recogniser: "Recogniser"
-) -> Iterator[tuple[_Seen, "list[PlateReading]"]]:
+    seen: Sequence[_DetectedPhoto], recogniser: "Recogniser"
+) -> Iterator[tuple[_DetectedPhoto, "list[PlateReading]"]]:
     """Each photograph with its plates, all read in one call."""
     readings = iter(recogniser.read([plate for photo in seen for plate in photo.found]))
     for photo in seen:
         yield photo, list(islice(readings, len(photo.found)))
 
 
-def _as_json(photo: _Seen, plates: "Sequence[PlateReading]") -> str:
+def _format_json(photo: _DetectedPhoto, plates: "Sequence[PlateReading]") -> str:
     width, height = photo.size or (None, None)
     error = photo.error and {"reason": photo.error.reason, "detail": str(photo.error)}
     report = {"image": photo.path, "width": width, "height": height, "error": error}
@@ -162,14 +162,14 @@ def plate_fields(plate: "PlateReading") -> dict[str, Any]:
     }
 
 
-def _as_line(photo: _Seen, plates: "Sequence[PlateReading]") -> str:
+def _format_photo(photo: _DetectedPhoto, plates: "Sequence[PlateReading]") -> str:
     if photo.error is not None:
-        return f"{shown(photo.path)}: not read ({photo.error.reason}): {photo.error}"
-    told = ", ".join(_in_words(plate) for plate in plates)
-    return f"{shown(photo.path)}: {told or 'no plate'}"
+        return f"{printable(photo.path)}: not read ({photo.error.reason}): {photo.error}"
+    told = ", ".join(_format_plate(plate) for plate in plates)
+    return f"{printable(photo.path)}: {told or 'no plate'}"
 
 
-def _in_words(plate: "PlateReading") -> str:
+def _format_plate(plate: "PlateReading") -> str:
     told = [plate.region, plate.colour, f"{plate.confidence:.0%}"]
     # Blanks need no words: nobody takes them for part of the mark.
     told += printed_differently(plate.text.replace(" ", ""))
@@ -182,7 +182,7 @@ def _print(line: str) -> None:
 
 
 def _warn(words: str) -> None:
-    sys.stderr.write(f"hkplates: {shown(words)}\n")
+    sys.stderr.write(f"hkplates: {printable(words)}\n")
 
 
 def _draw(path: str, plates: "Sequence[PlateReading]", folder: Path, settings: Settings) -> int:

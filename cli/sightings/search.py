@@ -18,11 +18,11 @@ from hkplates.database.queries.mark_search import (
 )
 from hkplates.database.schema.revision import require_current_schema
 from hkplates.embedded import servers as embedded
-from hkplates.formatting import shown
+from hkplates.formatting import printable
 from hkplates.settings import Settings
 from hkplates.time_ranges import HONG_KONG
 
-HEAD = f"{'mark':<9} {'score':>6} {'read':>5}  {'taken (Hong Kong)':<17} why"
+HEADER = f"{'mark':<9} {'score':>6} {'read':>5}  {'taken (Hong Kong)':<17} why"
 
 
 def run_search(asked: MarkQuery, settings: Settings, *, as_json: bool) -> int:
@@ -39,36 +39,40 @@ def run_search(asked: MarkQuery, settings: Settings, *, as_json: bool) -> int:
             raise typer.BadParameter(str(error)) from None
         corrected = [] if as_json or matches.found else corrected_readings(engine, asked)
     typer.echo(
-        json.dumps(as_document(asked, matches)) if as_json else in_words(asked, matches, corrected)
+        json.dumps(matches_as_json(asked, matches))
+        if as_json
+        else format_matches(asked, matches, corrected)
     )
     return 0
 
 
-def as_document(asked: MarkQuery, matches: Matches) -> dict[str, Any]:
+def matches_as_json(asked: MarkQuery, matches: Matches) -> dict[str, Any]:
     """What `--json` prints: a contract."""
     return {
         "pattern": asked.pattern,
         "limit": asked.limit,
         "note": matches.note,
-        "sightings": [_plain(match) for match in matches.found],
+        "sightings": [_match_as_json(match) for match in matches.found],
     }
 
 
-def _plain(match: Match) -> dict[str, Any]:
+def _match_as_json(match: Match) -> dict[str, Any]:
     fields = asdict(match)
     fields["taken_at"] = match.taken_at.isoformat() if match.taken_at else None
     return fields
 
 
-def in_words(asked: MarkQuery, matches: Matches, corrected: Sequence[tuple[str, str]] = ()) -> str:
+def format_matches(
+    asked: MarkQuery, matches: Matches, corrected: Sequence[tuple[str, str]] = ()
+) -> str:
     """Two lines for each sighting, the likeliest first: what was read and why, and the photo.
 
     `corrected` is told where nothing was found: what was read so, and what it bears in truth.
     """
-    lines = [HEAD, *(line for match in matches.found for line in _lines(match))]
+    lines = [HEADER, *(line for match in matches.found for line in _format_match(match))]
     if not matches.found:
         lines = [
-            _nothing(asked),
+            _format_nothing_found(asked),
             *(f"One was read as {read}; a person corrected it to {it}." for read, it in corrected),
         ]
     if len(matches.found) == asked.limit:
@@ -78,14 +82,14 @@ def in_words(asked: MarkQuery, matches: Matches, corrected: Sequence[tuple[str, 
     return "\n".join(lines)
 
 
-def _lines(match: Match) -> list[str]:
+def _format_match(match: Match) -> list[str]:
     taken = match.taken_at.astimezone(HONG_KONG) if match.taken_at else None
     when = f"{taken:%Y-%m-%d %H:%M}" if taken else ""
     numbers = f"{match.score:6.3f} {match.confidence:5.2f}"
-    return [f"{match.mark:<9} {numbers}  {when:<17} {match.why}", f"  {shown(match.uri)}"]
+    return [f"{match.mark:<9} {numbers}  {when:<17} {match.why}", f"  {printable(match.uri)}"]
 
 
-def _nothing(asked: MarkQuery) -> str:
+def _format_nothing_found(asked: MarkQuery) -> str:
     narrowed = any(one is not None for one in (asked.since, asked.until, asked.prefix))
     hint = (
         "ask without --since, --until and --prefix"

@@ -18,8 +18,8 @@ from hkplates.embedded import servers as embedded
 from hkplates.errors import ServersNotRunning, SetupError
 from hkplates.settings import Settings
 
-LEAVING_SECONDS = 1.0
-BY_AND_BY = ("--set", "FETCH_COUNT=2000")
+DISCONNECT_GRACE_SECONDS = 1.0
+STREAM_ROWS = ("--set", "FETCH_COUNT=2000")
 """Has psql print millions of rows without holding them."""
 
 # libpq's variables, by the names that connection strings use.
@@ -74,13 +74,13 @@ def _arguments(query: str, as_csv: bool, as_json: bool) -> list[str]:
     # One answer is printed whole; at the prompt a pager is welcome.
     asked = ["--pset=pager=off", "--command"]
     if as_csv:
-        return ["--csv", *BY_AND_BY, *asked, query]
+        return ["--csv", *STREAM_ROWS, *asked, query]
     if as_json:
-        return ["--no-align", "--tuples-only", *BY_AND_BY, *asked, _one_object_a_line(query)]
+        return ["--no-align", "--tuples-only", *STREAM_ROWS, *asked, _json_lines_query(query)]
     return [*asked, query]
 
 
-def _one_object_a_line(query: str) -> str:
+def _json_lines_query(query: str) -> str:
     # Postgres itself writes the JSON: numbers, lists and moments as they are. The line's end keeps
     # a comment at the end of the query from taking the bracket with it.
     inner = query.rstrip().rstrip(";")
@@ -105,7 +105,7 @@ def _database(settings: Settings) -> Iterator[str]:
 
 def _used_by_others(servers: embedded.Servers) -> bool:
     """Whether anybody stays connected to either server: a worker is to both, all the time."""
-    until = time.monotonic() + LEAVING_SECONDS
+    until = time.monotonic() + DISCONNECT_GRACE_SECONDS
     try:
         while used := _has_clients(servers):
             if time.monotonic() > until:

@@ -31,7 +31,7 @@ from hkplates.storage.s3 import S3Store
 
 
 @dataclass(slots=True)
-class Written:
+class LabelReport:
     """What was written; `missing` are the photographs that could not be fetched, and why."""
 
     photographs: int = 0
@@ -39,11 +39,11 @@ class Written:
     missing: list[str] = field(default_factory=list)
 
 
-class Fetcher:
+class PhotographFetcher:
     """Fetches photographs into a folder. A bucket that serves none of some in a row is asked no
     more, so that a store that is away costs minutes and not hours."""
 
-    MOST_UNSERVED = 5
+    MAX_UNSERVED = 5
     """Photographs of a bucket or folder in a row that its store did not serve."""
 
     def __init__(self, stores: Mapping[StoreKind, Store], photos: Path, limit: int) -> None:
@@ -68,7 +68,7 @@ class Fetcher:
         if path.exists():
             return
         unserved = self._unserved.get(place, 0)
-        if unserved >= self.MOST_UNSERVED:
+        if unserved >= self.MAX_UNSERVED:
             raise StoreUnreachable(str(self._last[place]))
         self._unserved[place] = 0
         try:
@@ -87,16 +87,16 @@ def run_corrections(
     output: str | None, photos: Path | None, settings: Settings, *, force: bool, as_json: bool
 ) -> int:
     """`hkplates corrections`; the exit status."""
-    place = output or (STANDARD_OUTPUT if photos is None else str(labels_of(photos)))
+    place = output or (STANDARD_OUTPUT if photos is None else str(labels_path(photos)))
     if place == STANDARD_OUTPUT and as_json:
         raise typer.BadParameter("--json reports where the labels went; name it with --output")
     try:
         with interruptible(), ExitStack() as opened:
             engine = opened.enter_context(opened_engine(embedded.resolve_database_url(settings)))
             require_current_schema(engine)
-            fetcher = None if photos is None else _fetcher(engine, photos, settings)
+            fetcher = None if photos is None else _open_fetcher(engine, photos, settings)
             to = opened.enter_context(open_output(place, force=force))
-            written = write(engine, to, fetcher)
+            written = write_labels(engine, to, fetcher)
     except KeyboardInterrupt:
         typer.echo("Interrupted. The same command goes on with the photographs.", err=True)
         return INTERRUPTED
@@ -125,12 +125,14 @@ def make_folder(photos: Path) -> None:
         ) from None
 
 
-def labels_of(photos: Path) -> Path:
+def labels_path(photos: Path) -> Path:
     """Where training looks for the labels of a folder of photographs."""
     return photos / f"{photos.resolve().name}.jsonl"
 
 
-def write(engine: sa.Engine, output: Output, fetcher: Fetcher | None) -> Written:
+def write_labels(
+    engine: sa.Engine, output: Output, fetcher: PhotographFetcher | None
+) -> LabelReport:
     """Labels of each photograph on which people said something, a JSON object a line.
 
     With a fetcher the photographs are fetched, one at a time; one that cannot be is left out.
@@ -139,7 +141,7 @@ def write(engine: sa.Engine, output: Output, fetcher: Fetcher | None) -> Written
         DatabaseUnreachable: the same call may succeed later.
         StoreUnreachable: no photograph was served at all; likewise.
     """
-    written = Written()
+    written = LabelReport()
     for plates in reviewed_photographs(engine):
         image = plates[0].image
         try:
@@ -157,10 +159,10 @@ def write(engine: sa.Engine, output: Output, fetcher: Fetcher | None) -> Written
     return written
 
 
-def _fetcher(engine: sa.Engine, photos: Path, settings: Settings) -> Fetcher:
+def _open_fetcher(engine: sa.Engine, photos: Path, settings: Settings) -> PhotographFetcher:
     """Asks for what is wrong with the folder or the credentials before anything is written."""
     make_folder(photos)
     s3 = S3Store()
     if "s3" in stores_of_reviewed_photographs(engine):
         s3.require_credentials()
-    return Fetcher({"s3": s3, "folder": FolderStore()}, photos, settings.max_image_bytes)
+    return PhotographFetcher({"s3": s3, "folder": FolderStore()}, photos, settings.max_image_bytes)

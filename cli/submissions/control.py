@@ -11,21 +11,21 @@ import typer
 from cli.context import opened_engine
 from cli.submissions.failures import require_reason
 from cli.submissions.status import require_submission
-from cli.submissions.submit import reasons_in_words
+from cli.submissions.submit import format_reasons
 from hkplates.database.ledger.control import Change, Retried
 from hkplates.database.ledger.intake import Ledger
 from hkplates.database.queries import submissions as queries
 from hkplates.database.queries.submissions import SubmissionRow
 from hkplates.database.schema.revision import require_current_schema
 from hkplates.embedded import servers as embedded
-from hkplates.formatting import counted, titled
+from hkplates.formatting import pluralise, source_title
 from hkplates.reporting.next_steps import how_to_send, resubmit_command
 from hkplates.settings import Settings
 
 Verb = Literal["pause", "resume", "cancel"]
 
 
-def steer(verb: Verb, submission_id: int, settings: Settings, *, as_json: bool) -> int:
+def change_state(verb: Verb, submission_id: int, settings: Settings, *, as_json: bool) -> int:
     """`hkplates pause`, `resume` or `cancel`; the exit status."""
     with opened_engine(embedded.resolve_database_url(settings)) as engine:
         require_current_schema(engine)
@@ -38,55 +38,56 @@ def steer(verb: Verb, submission_id: int, settings: Settings, *, as_json: bool) 
             cancelled = (
                 queries.count_images(engine, submission_id).cancelled if verb == "cancel" else 0
             )
-            typer.echo(in_words(verb, change, row, cancelled))
+            typer.echo(format_change(verb, change, row, cancelled))
     if change is not None and as_json:
         typer.echo(json.dumps(asdict(change)))
     return 0
 
 
-def in_words(verb: Verb, change: Change, row: SubmissionRow, cancelled: int) -> str:
+def format_change(verb: Verb, change: Change, row: SubmissionRow, cancelled: int) -> str:
     """What was done, or that it was so already, and what now. `cancelled`: its images that are."""
-    told = _told(row)
+    subject = _format_submission(row)
     if verb == "cancel" and change.after == "cancelled":
-        return f"{told} {_cancelled(change, cancelled)}. {_anew(row)}".rstrip()
+        outcome = _format_cancellation(change, cancelled)
+        return f"{subject} {outcome}. {_format_resubmission(row)}".rstrip()
     if change.before == change.after:
-        return f"{told} {_unchanged(verb, change.after, row)}".rstrip()
+        return f"{subject} {_format_unchanged(verb, change.after, row)}".rstrip()
     if verb == "pause":
         return (
-            f"{told} is paused: workers finish what they have begun. "
+            f"{subject} is paused: workers finish what they have begun. "
             f"To let it go on: hkplates resume {change.submission}"
         )
     if change.after == "finished":
-        return f"{told} goes on, and has finished: nothing was left to do."
-    return f"{told} goes on; {how_to_send(row)}"
+        return f"{subject} goes on, and has finished: nothing was left to do."
+    return f"{subject} goes on; {how_to_send(row)}"
 
 
-def _told(row: SubmissionRow) -> str:
-    return f"Submission {row.id} of {titled(row.source, row.name)}"
+def _format_submission(row: SubmissionRow) -> str:
+    return f"Submission {row.id} of {source_title(row.source, row.name)}"
 
 
-def _cancelled(change: Change, cancelled: int) -> str:
+def _format_cancellation(change: Change, cancelled: int) -> str:
     parts = []
     if cancelled:
-        parts.append(f"{counted(cancelled, 'image')} will not be read")
+        parts.append(f"{pluralise(cancelled, 'image')} will not be read")
     if change.kept:
-        kept = counted(change.kept, "image stays as it was", "images stay as they were")
+        kept = pluralise(change.kept, "image stays as it was", "images stay as they were")
         parts.append(f"{kept} read before")
     verb = "was cancelled already" if change.before == change.after else "is cancelled"
     return f"{verb}: {', '.join(parts) or 'no image was left to read'}"
 
 
-def _anew(row: SubmissionRow) -> str:
+def _format_resubmission(row: SubmissionRow) -> str:
     again = resubmit_command(row)
     return f"To read them after all: {again}" if again else ""
 
 
-def _unchanged(verb: Verb, state: str, row: SubmissionRow) -> str:
+def _format_unchanged(verb: Verb, state: str, row: SubmissionRow) -> str:
     """Why nothing was done."""
     if state == "finished":
         return f"has finished; there is nothing to {verb}."
     if state == "cancelled":
-        return f"was cancelled. {_anew(row)}"
+        return f"was cancelled. {_format_resubmission(row)}"
     if state == "paused":
         return f"is paused already. To let it go on: hkplates resume {row.id}"
     return f"is not paused; it is {state} already."
@@ -109,13 +110,13 @@ def retry(
             # Nothing has failed in it: that it was cancelled is told all the same.
             row = require_submission(engine, submission_id)
             retried = [Retried(row.id, row.source, row.state)]
-        typer.echo(_retried_in_words(engine, retried))
+        typer.echo(_format_retried(engine, retried))
     return 0
 
 
 def _as_json(retried: list[Retried]) -> str:
     """What `--json` prints: a contract."""
-    reasons = _reasons(retried)
+    reasons = _total_reasons(retried)
     submissions = [
         {"submission": one.submission, "state": one.state, "reasons": dict(one.reasons)}
         for one in retried
@@ -125,22 +126,22 @@ def _as_json(retried: list[Retried]) -> str:
     )
 
 
-def _retried_in_words(engine: sa.Engine, retried: list[Retried]) -> str:
-    reasons = _reasons(retried)
+def _format_retried(engine: sa.Engine, retried: list[Retried]) -> str:
+    reasons = _total_reasons(retried)
     if not reasons:
         lines = ["No image is to be tried again."]
     else:
-        images = counted(sum(reasons.values()), "image waits", "images wait")
-        lines = [f"{images} to be tried again: {reasons_in_words(reasons)}."]
+        images = pluralise(sum(reasons.values()), "image waits", "images wait")
+        lines = [f"{images} to be tried again: {format_reasons(reasons)}."]
     for one in retried:
         if row := queries.find_submission(engine, one.submission):
-            lines += _where(one, row)
+            lines += _format_submission_retried(one, row)
     return "\n".join(lines)
 
 
-def _where(one: Retried, row: SubmissionRow) -> list[str]:
+def _format_submission_retried(one: Retried, row: SubmissionRow) -> list[str]:
     """What sends the images of one submission, or why they are left alone."""
-    told = _told(row)
+    told = _format_submission(row)
     if one.state == "cancelled":
         again = resubmit_command(row)
         return [f"{told} was cancelled; to read its images: {again}"] if again else []
@@ -148,13 +149,13 @@ def _where(one: Retried, row: SubmissionRow) -> list[str]:
         return []
     if one.state == "paused":
         return [
-            f"{told}: {counted(one.images, 'image')}; it is paused, to let it go on: "
+            f"{told}: {pluralise(one.images, 'image')}; it is paused, to let it go on: "
             f"hkplates resume {one.submission}"
         ]
-    return [f"{told}: {counted(one.images, 'image')}; {how_to_send(row)}"]
+    return [f"{told}: {pluralise(one.images, 'image')}; {how_to_send(row)}"]
 
 
-def _reasons(retried: list[Retried]) -> dict[str, int]:
+def _total_reasons(retried: list[Retried]) -> dict[str, int]:
     """Over all submissions, the most frequent first."""
     total: Counter[str] = Counter()
     for one in retried:

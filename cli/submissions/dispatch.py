@@ -14,7 +14,7 @@ from hkplates.database.queries.backlog import read_backlog
 from hkplates.database.schema.revision import require_current_schema
 from hkplates.embedded import servers as embedded
 from hkplates.errors import TemporaryFault
-from hkplates.formatting import counted
+from hkplates.formatting import pluralise
 from hkplates.settings import Settings
 from hkplates.signals import Stop
 from producer.broker import RedisBroker
@@ -51,12 +51,12 @@ def run_dispatch(settings: Settings, *, once: bool, as_json: bool) -> int:
             require_current_schema(engine)
             _print(service.round(), as_json)
             return 0
-        _begin(lambda: require_current_schema(engine), stop)
+        _wait_until_ready(lambda: require_current_schema(engine), stop)
         service.run()
     return INTERRUPTED if stop.signal == signal.SIGINT else 0
 
 
-def _begin(check: Callable[[], None], stop: Stop) -> None:
+def _wait_until_ready(check: Callable[[], None], stop: Stop) -> None:
     """Check what must be in order, waiting for what is away."""
     outage = Outage()
     while not stop.asked:
@@ -81,14 +81,14 @@ def _print(done: Round, as_json: bool) -> None:
         }
         typer.echo(json.dumps(told))
         return
-    typer.echo(in_words(done))
+    typer.echo(format_cycle(done))
 
 
-def in_words(done: Round) -> str:
+def format_cycle(done: Round) -> str:
     """What one round did."""
     filled = done.filled
     finished = ", ".join(map(str, done.finished)) or "none"
     return (
-        f"{counted(filled.images, 'image')} sent in {counted(filled.messages, 'message')}; "
-        f"{counted(filled.expired, 'lease')} had run out; submissions finished: {finished}."
+        f"{pluralise(filled.images, 'image')} sent in {pluralise(filled.messages, 'message')}; "
+        f"{pluralise(filled.expired, 'lease')} had run out; submissions finished: {finished}."
     )

@@ -19,7 +19,7 @@ from hkplates.database.queries.failures import Failure, count_failures, failures
 from hkplates.database.schema.failure_reasons import REASONS
 from hkplates.database.schema.revision import require_current_schema
 from hkplates.embedded import servers as embedded
-from hkplates.formatting import counted, shown, typed
+from hkplates.formatting import pluralise, printable, shell_command
 from hkplates.settings import Settings
 
 Form = Literal["text", "csv", "json"]
@@ -52,7 +52,7 @@ def show_failures(
                     all_of_them = (
                         None if limit is None else count_failures(engine, submission_id, reason)
                     )
-                    _write(as_text(found, _retry(submission_id, reason), all_of_them))
+                    _write(format_text(found, _retry_command(submission_id, reason), all_of_them))
                 else:
                     _write(FORMS[form](found))
     except KeyboardInterrupt:
@@ -71,13 +71,13 @@ def _write(pieces: Iterable[str]) -> None:
     sys.stdout.buffer.flush()
 
 
-def as_json(found: Iterable[Failure]) -> Iterator[str]:
+def format_json(found: Iterable[Failure]) -> Iterator[str]:
     """One JSON object a line: a contract."""
     for failure in found:
         yield json.dumps(dict(zip(COLUMNS, _fields(failure), strict=True))) + "\n"
 
 
-def as_csv(found: Iterable[Failure]) -> Iterator[str]:
+def format_csv(found: Iterable[Failure]) -> Iterator[str]:
     """A line of names, then one for each image; a key's newline stands within its quotes."""
     buffer = io.StringIO(newline="")
     writer = csv.writer(buffer)
@@ -90,13 +90,13 @@ def as_csv(found: Iterable[Failure]) -> Iterator[str]:
     yield buffer.getvalue()  # the names, where nothing followed them
 
 
-def _retry(submission_id: int | None, reason: str | None) -> str:
+def _retry_command(submission_id: int | None, reason: str | None) -> str:
     """The command that tries again what was asked for, and nothing else."""
     number = [] if submission_id is None else [str(submission_id)]
-    return typed("hkplates", "retry", *number, *(["--reason", reason] if reason else []))
+    return shell_command("hkplates", "retry", *number, *(["--reason", reason] if reason else []))
 
 
-def as_text(
+def format_text(
     found: Iterable[Failure], retry: str = "hkplates retry", total: int | None = None
 ) -> Iterator[str]:
     """Two lines or more for each image, under the number of its submission; then what to type.
@@ -110,16 +110,19 @@ def as_text(
         if failure.submission != number:
             number = failure.submission
             yield f"Submission {number}\n"
-        yield _in_words(failure, width)
+        yield _format_failure(failure, width)
     if total is not None and total > images:
-        yield f"{images:,} of {counted(total, 'image')}. To try all again: {retry}\n"
+        yield f"{images:,} of {pluralise(total, 'image')}. To try all again: {retry}\n"
     elif images:
-        yield f"{counted(images, 'image')}. To try them again: {retry}\n"
+        yield f"{pluralise(images, 'image')}. To try them again: {retry}\n"
     else:
         yield "No image failed or was set aside.\n"
 
 
-FORMS: dict[Form, Callable[[Iterable[Failure]], Iterator[str]]] = {"json": as_json, "csv": as_csv}
+FORMS: dict[Form, Callable[[Iterable[Failure]], Iterator[str]]] = {
+    "json": format_json,
+    "csv": format_csv,
+}
 
 
 def _fields(failure: Failure) -> list[Any]:
@@ -136,11 +139,11 @@ def _fields(failure: Failure) -> list[Any]:
     ]
 
 
-def _in_words(failure: Failure, width: int) -> str:
+def _format_failure(failure: Failure, width: int) -> str:
     """The photograph on a line of its own, to be copied; then why."""
     aside = "set aside, " if failure.state == "quarantined" else ""
     at = f", {failure.ended_at.astimezone():%Y-%m-%d %H:%M:%S}" if failure.ended_at else ""
-    begun = f"begun {counted(failure.attempts, 'time')}"
-    why = f"{failure.reason} ({aside}{begun}{at}): {shown(failure.detail or 'no detail')}"
+    begun = f"begun {pluralise(failure.attempts, 'time')}"
+    why = f"{failure.reason} ({aside}{begun}{at}): {printable(failure.detail or 'no detail')}"
     lines = textwrap.wrap(why, width, initial_indent=" " * 6, subsequent_indent=" " * 6)
-    return "\n".join([f"  {shown(failure.uri)}", *lines]) + "\n"
+    return "\n".join([f"  {printable(failure.uri)}", *lines]) + "\n"

@@ -12,7 +12,7 @@ from rich.live import Live
 from rich.text import Text
 
 from hkplates.database.queries.submissions import Counts
-from producer.progress import Progress, Standing
+from producer.progress import Progress, ProgressSnapshot
 
 LINE_EVERY_SECONDS = 5.0
 
@@ -26,7 +26,7 @@ RATE_OVER_SECONDS = 30.0
 BAR_WIDTH = 40
 
 
-class Rate:
+class RecentRate:
     """Images a second over the last half minute."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -43,16 +43,16 @@ class Rate:
         return (ended - before) / (now - began) if now > began else 0.0
 
 
-def describe(standing: Standing, rate: float) -> str:
+def format_line(snapshot: ProgressSnapshot, rate: float) -> str:
     """One line: listed, queued, done, failed, images/s and when it will end."""
-    return ", ".join(filter(None, (in_numbers(standing), pace(standing, rate))))
+    return ", ".join(filter(None, (format_counts(snapshot), format_rate(snapshot, rate))))
 
 
-def in_numbers(standing: Standing) -> str:
+def format_counts(snapshot: ProgressSnapshot) -> str:
     """5,513 listed, 10 skipped, 4,000 pending, 500 queued, 1,000 done, 3 failed, 1 set aside"""
-    counts = standing.counts
+    counts = snapshot.counts
     parts = [
-        f"{standing.listed:,} listed{'...' if standing.listing else ''}",
+        f"{snapshot.listed:,} listed{'...' if snapshot.listing else ''}",
         f"{counts.pending:,} pending",
         f"{counts.queued:,} queued",
         f"{counts.done:,} done",
@@ -60,43 +60,43 @@ def in_numbers(standing: Standing) -> str:
     ]
     if counts.quarantined:
         parts.append(f"{counts.quarantined:,} set aside")
-    if standing.skipped:
-        parts.insert(1, f"{standing.skipped:,} skipped")
+    if snapshot.skipped:
+        parts.insert(1, f"{snapshot.skipped:,} skipped")
     return ", ".join(parts)
 
 
-def pace(standing: Standing, rate: float) -> str:
+def format_rate(snapshot: ProgressSnapshot, rate: float) -> str:
     """50.0 images/s, ETA 0:01:30"""
     if rate <= 0:
         return ""
-    left = standing.counts.left
-    eta = f", ETA {timedelta(seconds=round(left / rate))}" if left and not standing.listing else ""
+    left = snapshot.counts.left
+    eta = f", ETA {timedelta(seconds=round(left / rate))}" if left and not snapshot.listing else ""
     return f"{rate:,.1f} images/s{eta}"
 
 
-class Lines:
+class LineProgress:
     """Plain lines, seconds apart."""
 
     def __init__(self, stream: TextIO, every_seconds: float = LINE_EVERY_SECONDS) -> None:
         self._stream = stream
         self._every = every_seconds
         self._next = 0.0
-        self._rate = Rate()
+        self._rate = RecentRate()
         self._shown = ""
 
     def due(self) -> bool:
         return time.monotonic() >= self._next
 
-    def show(self, standing: Standing) -> None:
-        line = describe(standing, self._rate.per_second(standing.counts.processed))
-        over = not standing.listing and not standing.counts.left
+    def show(self, snapshot: ProgressSnapshot) -> None:
+        line = format_line(snapshot, self._rate.per_second(snapshot.counts.processed))
+        over = not snapshot.listing and not snapshot.counts.left
         if line != self._shown and (self.due() or over):
-            self.say(line)
+            self.print_message(line)
             self._shown = line
             self._next = time.monotonic() + self._every
 
-    def say(self, words: str) -> None:
-        self._stream.write(words + "\n")
+    def print_message(self, message: str) -> None:
+        self._stream.write(message + "\n")
         self._stream.flush()
 
     def wait_at_least(self, seconds: float) -> None:
@@ -106,26 +106,26 @@ class Lines:
         """Nothing to give back."""
 
 
-class Bar:
+class BarProgress:
     """A bar that is drawn anew in place."""
 
     def __init__(self, console: Console) -> None:
         self._live = Live(console=console, auto_refresh=False, transient=False)
         self._live.start()
         self._next = 0.0
-        self._rate = Rate()
+        self._rate = RecentRate()
 
     def due(self) -> bool:
         return time.monotonic() >= self._next
 
-    def show(self, standing: Standing) -> None:
-        rate = self._rate.per_second(standing.counts.processed)
-        bar = _bar(standing.counts).append(f"  {pace(standing, rate)}", style="default")
-        self._live.update(Group(bar, Text(in_numbers(standing))), refresh=True)
+    def show(self, snapshot: ProgressSnapshot) -> None:
+        rate = self._rate.per_second(snapshot.counts.processed)
+        bar = _bar(snapshot.counts).append(f"  {format_rate(snapshot, rate)}", style="default")
+        self._live.update(Group(bar, Text(format_counts(snapshot))), refresh=True)
         self._next = time.monotonic() + BAR_EVERY_SECONDS
 
-    def say(self, words: str) -> None:
-        self._live.console.print(words, markup=False, highlight=False)
+    def print_message(self, message: str) -> None:
+        self._live.console.print(message, markup=False, highlight=False)
 
     def wait_at_least(self, seconds: float) -> None:
         self._next = max(self._next, time.monotonic() + seconds)
@@ -144,5 +144,5 @@ def _bar(counts: Counts) -> Text:
 def open_progress() -> Progress:
     """A bar where a person looks on, else lines."""
     if sys.stderr.isatty():
-        return Bar(Console(stderr=True))
-    return Lines(sys.stderr)
+        return BarProgress(Console(stderr=True))
+    return LineProgress(sys.stderr)

@@ -8,19 +8,19 @@ import typer
 
 from cli.context import INTERRUPTED, opened_engine
 from cli.submissions.running import opened_run
-from cli.submissions.submit import reasons_in_words
+from cli.submissions.submit import format_reasons
 from hkplates.database.ledger.reprocess import ReprocessFilter, Reprocessing
 from hkplates.database.queries import submissions as queries
 from hkplates.database.results import model_versions as versions
 from hkplates.database.results.save import Results
 from hkplates.database.schema.revision import require_current_schema
 from hkplates.embedded import servers as embedded
-from hkplates.formatting import counted
+from hkplates.formatting import pluralise
 from hkplates.recognition.model_version import ModelVersion, installed_version
 from hkplates.settings import Settings
 from producer.reprocess import Report, Reprocess, source_of
 
-WHICH = (
+NO_FILTER = (
     "say which images: --below 0.8, --model, --mark, --submission or --prefix; --limit 500 for a "
     "sample of all; or --all"
 )
@@ -38,7 +38,7 @@ def run_reprocess(
     """`hkplates reprocess`; the exit status."""
     narrowed = replace(wanted, limit=None) != ReprocessFilter()
     if not narrowed and wanted.limit is None and not all_images:
-        raise typer.BadParameter(WHICH)
+        raise typer.BadParameter(NO_FILTER)
     if narrowed and all_images:
         raise typer.BadParameter("--all means every image; leave it out where something narrows")
     version = current_version(settings)
@@ -76,17 +76,19 @@ def _reprocess(
     _, broker_url = embedded.resolve_urls(settings)
     with opened_run(Reprocess, engine, broker_url, settings) as run:
         target = Results(engine).register_model(version)
-        if words := other_version(engine, target):
-            run.progress.say(words)
+        if words := format_version_warning(engine, target):
+            run.progress.print_message(words)
         try:
             report = run.run(Reprocessing(engine, wanted, target), target, wait=wait)
         except KeyboardInterrupt:
-            run.progress.say("Interrupted. Nothing is lost: the same command goes on from here.")
+            run.progress.print_message(
+                "Interrupted. Nothing is lost: the same command goes on from here."
+            )
             return INTERRUPTED
     if report is None:
         _show_nothing(wanted, target, as_json=as_json)
         return 0
-    typer.echo(json.dumps(report.as_json()) if as_json else describe(report))
+    typer.echo(json.dumps(report.as_json()) if as_json else format_report(report))
     return report.exit_code
 
 
@@ -100,7 +102,7 @@ def _check(engine: sa.Engine, wanted: ReprocessFilter) -> None:
         )
 
 
-def other_version(engine: sa.Engine, target: int) -> str | None:
+def format_version_warning(engine: sa.Engine, target: int) -> str | None:
     """What to say where workers do not read with this machine's version, as far as is known."""
     last = versions.last_used(engine)
     if last is None or last == target:
@@ -123,7 +125,7 @@ def _show_choice(choice: Reprocessing, *, as_json: bool) -> None:
     target = "a version not used yet" if choice.target is None else f"version {choice.target}"
     by = ", ".join(f"{count:,} read by version {number}" for number, count in found.items())
     typer.echo(
-        f"{counted(images, 'image')} would be read again by {target}{f': {by}' if by else ''}."
+        f"{pluralise(images, 'image')} would be read again by {target}{f': {by}' if by else ''}."
     )
 
 
@@ -135,7 +137,7 @@ def _show_nothing(wanted: ReprocessFilter, target: int, *, as_json: bool) -> Non
         typer.echo(f"Nothing to do: no image of these was read by a version other than {target}.")
 
 
-def describe(report: Report) -> str:
+def format_report(report: Report) -> str:
     """How it stands, in words."""
     images, added, opened = report.counts, report.added, report.submission
     known = f", {added.known:,} chosen before" if added.known else ""
@@ -153,7 +155,7 @@ def describe(report: Report) -> str:
         )
     if report.reasons:
         lines.append(
-            f"Not read again: {reasons_in_words(report.reasons)}; what was read on them before "
+            f"Not read again: {format_reasons(report.reasons)}; what was read on them before "
             f"stays. Which and why: hkplates failures {opened.id}"
         )
     others = {n: count for n, count in report.versions.items() if n != report.target}

@@ -15,13 +15,13 @@ from producer.dispatcher import Dispatcher
 from producer.stall import StallWatch
 from producer.submission_run import Run
 
-SomeRun = TypeVar("SomeRun", bound=Run)
+AnyRun = TypeVar("AnyRun", bound=Run)
 
 
 @contextmanager
 def opened_run(
-    kind: type[SomeRun], engine: sa.Engine, broker_url: str, settings: Settings
-) -> Iterator[SomeRun]:
+    kind: type[AnyRun], engine: sa.Engine, broker_url: str, settings: Settings
+) -> Iterator[AnyRun]:
     """A run with a queue to fill and a screen to show it on; `kill` ends it as Ctrl-C does.
 
     Raises:

@@ -9,18 +9,18 @@ import sqlalchemy as sa
 import typer
 
 from cli.context import opened_engine
-from cli.submissions.submit import reasons_in_words
+from cli.submissions.submit import format_reasons
 from hkplates.database.queries import submissions as queries
 from hkplates.database.queries.submissions import SubmissionRow
 from hkplates.database.schema.revision import require_current_schema
 from hkplates.embedded import servers as embedded
-from hkplates.formatting import titled
+from hkplates.formatting import source_title
 from hkplates.reporting.next_steps import NextStep
 from hkplates.reporting.status import Status, statuses
 from hkplates.settings import Settings
 
-LATEST = 20
-WIDE = 120
+LATEST_SUBMISSIONS = 20
+WIDE_COLUMNS = 120
 """Columns of a terminal from which a submission's source stands on the line of its numbers."""
 
 
@@ -41,7 +41,7 @@ def require_submission(engine: sa.Engine, submission_id: int) -> SubmissionRow:
     """
     row = queries.find_submission(engine, submission_id)
     if row is None:
-        latest = [str(one.id) for one in queries.latest_submissions(engine, LATEST)]
+        latest = [str(one.id) for one in queries.latest_submissions(engine, LATEST_SUBMISSIONS)]
         known = f"the latest are {', '.join(latest)}" if latest else "nothing was submitted yet"
         raise typer.BadParameter(
             f"there is no submission {submission_id}; {known}. See: hkplates status"
@@ -50,11 +50,11 @@ def require_submission(engine: sa.Engine, submission_id: int) -> SubmissionRow:
 
 
 def _show_all(engine: sa.Engine, as_json: bool) -> int:
-    found = statuses(engine, queries.latest_submissions(engine, LATEST))
+    found = statuses(engine, queries.latest_submissions(engine, LATEST_SUBMISSIONS))
     if as_json:
         typer.echo(json.dumps({"submissions": [status.as_json() for status in found]}))
     elif found:
-        typer.echo(table(found, shutil.get_terminal_size().columns))
+        typer.echo(format_table(found, shutil.get_terminal_size().columns))
         typer.echo("More of one, and what to do next: hkplates status NUMBER")
     else:
         typer.echo("Nothing was submitted yet. Try: hkplates submit FOLDER")
@@ -63,13 +63,13 @@ def _show_all(engine: sa.Engine, as_json: bool) -> int:
 
 def _show_one(engine: sa.Engine, submission_id: int, as_json: bool) -> int:
     [status] = statuses(engine, [require_submission(engine, submission_id)])
-    typer.echo(json.dumps(status.as_json()) if as_json else in_words(status))
+    typer.echo(json.dumps(status.as_json()) if as_json else format_status(status))
     return 0
 
 
-def table(found: list[Status], width: int) -> str:
+def format_table(found: list[Status], width: int) -> str:
     """Numbers below each other. In less than WIDE columns the source has a line of its own."""
-    wide = width >= WIDE
+    wide = width >= WIDE_COLUMNS
     cells = [_HEADS] + [_cells(status) for status in found]
     if not wide:
         cells = [row[:_ALWAYS] for row in cells]
@@ -99,7 +99,7 @@ def _cells(status: Status) -> list[str]:
         row.state,
         *(f"{number:,}" for number in numbers),
         f"{'' if status.plates.exact else '~'}{status.plates.number:,}",
-        _eta(status),
+        _format_eta(status),
         f"{row.skipped:,}",
         f"{rate:,.1f}",
     ]
@@ -114,15 +114,15 @@ def _aligned(row: list[str], widths: list[int]) -> list[str]:
 
 
 def _title(status: Status) -> str:
-    return titled(status.row.source, status.row.name)
+    return source_title(status.row.source, status.row.name)
 
 
-def _eta(status: Status) -> str:
+def _format_eta(status: Status) -> str:
     seconds = status.eta_seconds
     return "" if seconds is None else str(timedelta(seconds=round(seconds)))
 
 
-def in_words(status: Status) -> str:
+def format_status(status: Status) -> str:
     """One submission in some lines."""
     row, counts = status.row, status.counts
     states = [f"{n:,} {_STATES.get(state, state)}" for state, n in asdict(counts).items() if n]
@@ -133,23 +133,23 @@ def in_words(status: Status) -> str:
     if status.pace.delayed:
         lines.append(f"Waiting until a service is back: {status.pace.delayed:,} of the pending")
     if status.reasons:
-        lines.append(f"Not read: {reasons_in_words(status.reasons)}")
+        lines.append(f"Not read: {format_reasons(status.reasons)}")
     about = "" if status.plates.exact else "about "
-    lines += [f"Plates: {about}{status.plates.number:,}", f"Rate: {_pace(status)}"]
-    return "\n".join([*lines, *_next(status.next)])
+    lines += [f"Plates: {about}{status.plates.number:,}", f"Rate: {_format_rate(status)}"]
+    return "\n".join([*lines, *_format_next_steps(status.next)])
 
 
 _STATES = {"quarantined": "set aside"}
 
 
-def _pace(status: Status) -> str:
+def _format_rate(status: Status) -> str:
     if status.row.state not in ("listing", "running"):
         return f"{status.rate:,.1f} images/s over all"
-    eta = f"; ETA {_eta(status)}" if _eta(status) else ""
+    eta = f"; ETA {_format_eta(status)}" if _format_eta(status) else ""
     recent = f"{status.pace.per_second:,.1f} images/s in the last minute"
     return f"{recent}, {status.rate:,.1f} over all{eta}"
 
 
-def _next(advice: list[NextStep]) -> list[str]:
+def _format_next_steps(advice: list[NextStep]) -> list[str]:
     """Commands below each other, with what each is for."""
     return ["Next:", *(f"  {one.command}\n      {one.why}" for one in advice)] if advice else []

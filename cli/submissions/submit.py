@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from producer.submit import Report
 from cli.context import INTERRUPTED, opened_engine
 
-SET_ASIDE = (
+QUARANTINED_HINT = (
     "Those set aside were begun three times and never finished; submitting again leaves them "
     "alone. To try them again: hkplates retry"
 )
@@ -33,7 +33,7 @@ def run_submit(source_text: str, name: str | None, settings: Settings, *, as_jso
         report = _submit(source, name, engine, broker_url, settings)
     if report is None:
         return INTERRUPTED
-    typer.echo(json.dumps(report.as_json()) if as_json else describe(report.as_json()))
+    typer.echo(json.dumps(report.as_json()) if as_json else format_report(report.as_json()))
     return report.exit_code
 
 
@@ -52,11 +52,13 @@ def _submit(
         try:
             return run.run(source, name, lambda after: Batches(store, source, after=after))
         except KeyboardInterrupt:
-            run.progress.say("Interrupted. Nothing is lost: the same command goes on from here.")
+            run.progress.print_message(
+                "Interrupted. Nothing is lost: the same command goes on from here."
+            )
             return None
 
 
-def describe(report: dict[str, Any]) -> str:
+def format_report(report: dict[str, Any]) -> str:
     """The report of a submission in words."""
     images = report["images"]
     known = f"{report['known']:,} listed before, " if report["known"] else ""
@@ -75,15 +77,15 @@ def describe(report: dict[str, Any]) -> str:
         f"in {report['seconds']:,.1f} s.",
     ]
     if report["reasons"]:
-        lines.append("Not read: " + reasons_in_words(report["reasons"]) + ".")
+        lines.append("Not read: " + format_reasons(report["reasons"]) + ".")
         lines.append(f"Which and why: hkplates failures {report['submission']}")
     if images["failed"]:
         lines.append("Submit the same source again to try the failed ones once more.")
     if images["quarantined"]:
-        lines.append(SET_ASIDE)
+        lines.append(QUARANTINED_HINT)
     return "\n".join(lines)
 
 
-def reasons_in_words(reasons: dict[str, int]) -> str:
+def format_reasons(reasons: dict[str, int]) -> str:
     """3 missing, 1 empty"""
     return ", ".join(f"{count:,} {reason}" for reason, count in reasons.items())

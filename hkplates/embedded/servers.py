@@ -33,7 +33,7 @@ class Servers:
 
 
 @dataclass(frozen=True, slots=True)
-class _Places:
+class _ServerState:
     """What servers.json remembers: chosen once, and kept."""
 
     cluster: Path
@@ -51,10 +51,10 @@ def start(data: Path) -> Servers:
         SetupError: the extra `local` is not installed, or a server did not start.
     """
     data = data.expanduser().absolute()
-    with _alone(data):
-        places = _remembered(data) or _chosen(data)
+    with _locked(data):
+        places = _load_state(data) or _choose_state(data)
         if not valkey.is_running(places.broker) and not valkey.port_is_free(places.broker.port):
-            places = _chosen(data, places)  # another program has taken our port since
+            places = _choose_state(data, places)  # another program has taken our port since
         postgres.start(places.cluster)
         valkey.start(places.broker)
         return places.servers
@@ -62,7 +62,7 @@ def start(data: Path) -> Servers:
 
 def running(data: Path) -> Servers | None:
     """The servers of this folder, if both answer."""
-    places = _remembered(data.expanduser().absolute())
+    places = _load_state(data.expanduser().absolute())
     if places is None:
         return None
     both = postgres.is_running(places.cluster) and valkey.is_running(places.broker)
@@ -72,9 +72,9 @@ def running(data: Path) -> Servers | None:
 def stop(data: Path) -> bool:
     """Stop whatever of the two runs, with everything written; whether anything did."""
     data = data.expanduser().absolute()
-    if (places := _remembered(data)) is None:
+    if (places := _load_state(data)) is None:
         return False
-    with _alone(data):
+    with _locked(data):
         ran = valkey.is_running(places.broker) | postgres.is_running(places.cluster)
         valkey.stop(places.broker)
         postgres.stop(places.cluster)
@@ -113,7 +113,7 @@ def resolve_database_url(settings: Settings) -> str:
     return resolve_urls(settings)[0] if named is None else named.get_secret_value()
 
 
-def make_folder(data: Path) -> None:
+def make_data_folder(data: Path) -> None:
     """Make a data folder where there is none.
 
     Raises:
@@ -128,9 +128,9 @@ def make_folder(data: Path) -> None:
 
 
 @contextmanager
-def _alone(data: Path) -> Iterator[None]:
+def _locked(data: Path) -> Iterator[None]:
     """One program at a time starts or stops the servers of a folder."""
-    make_folder(data)
+    make_data_folder(data)
     try:
         if os.geteuid() == 0:
             data.chmod(data.stat().st_mode | 0o011)  # PostgreSQL's user passes through it
@@ -149,10 +149,10 @@ def _unusable(data: Path, error: OSError) -> SetupError:
     )
 
 
-def _remembered(data: Path) -> _Places | None:
+def _load_state(data: Path) -> _ServerState | None:
     try:
         found = json.loads((data / "servers.json").read_text())
-        cluster = postgres.home(data / "postgres")
+        cluster = postgres.cluster_folder(data / "postgres")
         broker = valkey.Valkey(data / "valkey", int(found["port"]), str(found["password"]))
     except FileNotFoundError:
         return None
@@ -160,10 +160,10 @@ def _remembered(data: Path) -> _Places | None:
         raise _unusable(data, error) from None
     except (ValueError, KeyError, TypeError):
         raise SetupError(f"{data / 'servers.json'} is damaged; remove it and start again") from None
-    return _Places(cluster, broker)
+    return _ServerState(cluster, broker)
 
 
-def _chosen(data: Path, before: _Places | None = None) -> _Places:
+def _choose_state(data: Path, before: _ServerState | None = None) -> _ServerState:
     """Choose a port and a password, and remember them where only the owner reads."""
     password = before.broker.password if before else secrets.token_hex(24)
     broker = valkey.Valkey(data / "valkey", valkey.free_port(), password)
@@ -175,4 +175,4 @@ def _chosen(data: Path, before: _Places | None = None) -> _Places:
         new.replace(data / "servers.json")
     except OSError as error:
         raise _unusable(data, error) from None
-    return _Places(postgres.home(data / "postgres"), broker)
+    return _ServerState(postgres.cluster_folder(data / "postgres"), broker)

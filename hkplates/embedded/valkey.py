@@ -84,7 +84,7 @@ def start(server: Valkey) -> None:
         stderr=subprocess.DEVNULL,
         check=False,
     )
-    if not _wait(lambda: is_running(server)):
+    if not _wait_for(lambda: is_running(server)):
         raise SetupError(f"the embedded Valkey did not start; see {server.folder / 'server.log'}")
 
 
@@ -94,7 +94,7 @@ def stop(server: Valkey) -> None:
         return
     with _client(server) as client:
         client.shutdown(nosave=True)  # the append-only file holds everything
-    if not _wait(lambda: port_is_free(server.port)):
+    if not _wait_for(lambda: port_is_free(server.port)):
         raise SetupError(f"the embedded Valkey did not stop; see {server.folder / 'server.log'}")
 
 
@@ -108,7 +108,7 @@ def _client(server: Valkey) -> redis.Redis:
     )
 
 
-def _wait(condition: Callable[[], bool]) -> bool:
+def _wait_for(condition: Callable[[], bool]) -> bool:
     deadline = time.monotonic() + WAIT_SECONDS
     while not condition():
         if time.monotonic() > deadline:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from hkplates.database.queries.submissions import Counts, SubmissionRow
-from hkplates.formatting import counted, shown, typed
+from hkplates.formatting import pluralise, printable, shell_command
 
 WORKER = "celery -A workers.app worker"
 DISPATCH = "hkplates dispatch"
@@ -22,9 +22,9 @@ def resubmit_command(row: SubmissionRow) -> str | None:
     anew where it has ended. None where nobody can tell."""
     if not row.options:
         name = ["--name", row.name] if row.name else []
-        return typed("hkplates", "submit", row.source, *name)
+        return shell_command("hkplates", "submit", row.source, *name)
     if row.options.get("command") == "reprocess":
-        return f"hkplates {shown(row.source)}"  # its source is the command as it was typed
+        return f"hkplates {printable(row.source)}"  # its source is the command as it was typed
     return None
 
 
@@ -65,7 +65,7 @@ def _go_on(row: SubmissionRow, counts: Counts, moving: bool) -> list[NextStep]:
 def _try_again(row: SubmissionRow, counts: Counts) -> list[NextStep]:
     if not counts.rejected:
         return []
-    images = counted(counts.rejected, "image")
+    images = pluralise(counts.rejected, "image")
     which = NextStep(f"hkplates failures {row.id}", f"which {images} could not be read, and why")
     if row.state == "cancelled":
         return [which]

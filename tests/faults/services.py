@@ -99,7 +99,7 @@ def services(seed: int) -> Iterator[Services]:
     # Where root's PostgreSQL, which runs as another user, may enter.
     folder = Path(tempfile.mkdtemp(prefix="hkplates-faults-"))
     folder.chmod(0o755)
-    cluster = postgres.home(folder / "postgres")
+    cluster = postgres.cluster_folder(folder / "postgres")
     broker = valkey.Valkey(folder / "valkey", valkey.free_port(), secrets.token_hex(12))
     try:
         postgres.start(cluster)

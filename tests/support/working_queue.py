@@ -14,7 +14,7 @@ from hkplates.errors import (
 from hkplates.jobs import Chunk, ImageRef
 from hkplates.recognition.model_version import ModelVersion
 from hkplates.storage.folder import FolderStore
-from producer.progress import Standing
+from producer.progress import ProgressSnapshot
 
 
 @dataclass
@@ -22,16 +22,16 @@ class Screen:
     """Remembers what was shown."""
 
     said: list[str] = field(default_factory=list)
-    shown: list[Standing] = field(default_factory=list)
+    shown: list[ProgressSnapshot] = field(default_factory=list)
 
     def due(self) -> bool:
         return True
 
-    def show(self, standing: Standing) -> None:
-        self.shown.append(standing)
+    def show(self, snapshot: ProgressSnapshot) -> None:
+        self.shown.append(snapshot)
 
-    def say(self, words: str) -> None:
-        self.said.append(words)
+    def print_message(self, message: str) -> None:
+        self.said.append(message)
 
     def wait_at_least(self, seconds: float) -> None:
         """Tests count as often as they like."""

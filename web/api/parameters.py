@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from fastapi import HTTPException, Path, Query
 
 from hkplates import time_ranges as times
-from hkplates.time_ranges import TIMES, TimeInvalid
+from hkplates.time_ranges import TIME_EXAMPLES, TimeInvalid
 from web.auth.audit_trail import LONGEST_PURPOSE
 from web.errors import PROBLEM, WHAT_TO_DO
 
@@ -21,9 +21,11 @@ IdCursor = Annotated[
 TextCursor = Annotated[
     str | None, Query(max_length=100, description="What `next` of the page before said.")
 ]
-Since = Annotated[str | None, Query(max_length=40, description=f"Taken then or later: {TIMES}.")]
+Since = Annotated[
+    str | None, Query(max_length=40, description=f"Taken then or later: {TIME_EXAMPLES}.")
+]
 Until = Annotated[
-    str | None, Query(max_length=40, description=f"Taken up to the end of it: {TIMES}.")
+    str | None, Query(max_length=40, description=f"Taken up to the end of it: {TIME_EXAMPLES}.")
 ]
 Prefix = Annotated[
     str | None,
@@ -50,7 +52,7 @@ def _moment(name: str, text: str | None, end: int) -> datetime | None:
     if text is None or not text.strip():
         return None
     try:
-        return times.span(text)[end]
+        return times.parse_time_range(text)[end]
     except TimeInvalid as error:
         raise HTTPException(422, f"{name}: {error}") from None
 

@@ -254,6 +254,6 @@ def _moment(name: str, text: str, end: int) -> datetime | None:
     if not text.strip():
         return None
     try:
-        return times.span(text)[end]
+        return times.parse_time_range(text)[end]
     except times.TimeInvalid as error:
         raise FilterInvalid(f"{name}: {error}") from None

@@ -84,6 +84,6 @@ def _bound(name: str, text: str, end: int) -> datetime | None:
     if not text.strip():
         return None
     try:
-        return times.span(text)[end]
+        return times.parse_time_range(text)[end]
     except times.TimeInvalid as error:
         raise times.TimeInvalid(f"{name}: {error}") from None

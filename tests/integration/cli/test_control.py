@@ -21,7 +21,7 @@ from servers.ledgers import (
 )
 
 from cli.main import main
-from cli.submissions.control import in_words
+from cli.submissions.control import format_change
 from hkplates.database.ledger.control import Change
 from hkplates.database.ledger.intake import Ledger
 from hkplates.database.queries import submissions as queries
@@ -131,7 +131,7 @@ def test_cancelling_says_only_what_holds(
     row = queries.find_submission(engine, submit(ledger, []))
     assert row is not None
     change = Change(row.id, row.source, "running", "cancelled", cancelled, kept)
-    assert words in in_words("cancel", change, row, cancelled)
+    assert words in format_change("cancel", change, row, cancelled)
 
 
 def test_a_submission_is_told_with_its_name(hkplates: Command, ledger: Ledger) -> None:

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from servers.ledgers import column, execute, keys, save_done, save_failed, submit, take
 from servers.processes import PROGRAMS, hkplates, variables
 
-from cli.submissions.failures import COLUMNS, as_csv, as_json, as_text
+from cli.submissions.failures import COLUMNS, format_csv, format_json, format_text
 from hkplates.database.ledger.intake import Ledger
 from hkplates.database.queries.failures import BATCH_ROWS, failures
 from hkplates.storage.base import Entry
@@ -33,7 +33,7 @@ def odd(ledger: Ledger, engine: sa.Engine) -> int:
 
 
 def text(engine: sa.Engine, **wanted: object) -> str:
-    return "".join(as_text(failures(engine, **wanted)))  # type: ignore[arg-type]
+    return "".join(format_text(failures(engine, **wanted)))  # type: ignore[arg-type]
 
 
 def test_each_image_is_told_with_its_reason(ledger: Ledger, engine: sa.Engine) -> None:
@@ -74,7 +74,7 @@ def test_only_what_is_asked_for_is_listed(ledger: Ledger, engine: sa.Engine) -> 
 
 @pytest.mark.usefixtures("odd")
 def test_csv_holds_odd_keys(engine: sa.Engine) -> None:
-    printed = "".join(as_csv(failures(engine)))
+    printed = "".join(format_csv(failures(engine)))
     rows = list(csv.DictReader(io.StringIO(printed, newline="")))
     assert tuple(rows[0]) == COLUMNS
     assert [row["uri"] for row in rows] == [f"s3://car-park/{key}" for key in sorted(ODD)]
@@ -82,12 +82,12 @@ def test_csv_holds_odd_keys(engine: sa.Engine) -> None:
 
 
 def test_csv_without_failures_names_its_columns(engine: sa.Engine) -> None:
-    assert "".join(as_csv(failures(engine))) == ",".join(COLUMNS) + "\r\n"
+    assert "".join(format_csv(failures(engine))) == ",".join(COLUMNS) + "\r\n"
 
 
 @pytest.mark.usefixtures("odd")
 def test_json_is_one_object_a_line(engine: sa.Engine) -> None:
-    lines = "".join(as_json(failures(engine))).splitlines()
+    lines = "".join(format_json(failures(engine))).splitlines()
     assert [json.loads(line)["uri"] for line in lines] == [
         f"s3://car-park/{k}" for k in sorted(ODD)
     ]

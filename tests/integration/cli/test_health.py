@@ -8,7 +8,7 @@ import redis
 import sqlalchemy as sa
 from servers.ledgers import execute, keys, submit
 
-from cli.machine.health import Queue, look, show_health
+from cli.machine.health import QueueHealth, check_health, show_health
 from cli.machine.servers import run_down, run_up
 from hkplates.database.ledger.intake import Ledger
 from hkplates.embedded import servers as embedded
@@ -78,28 +78,28 @@ def test_what_is_away_is_told_beside_what_answers(
 ) -> None:
     with monkeypatch.context() as patched:
         patched.setenv("CELERY_BROKER_URL", "redis://:hidden-password@127.0.0.1:1/0")
-        health = look(Settings())
+        health = check_health(Settings())
     assert health.exit_code == 4
-    assert "Postgres: answers" in health.in_words()
-    assert "Redis: away. Redis at 127.0.0.1:1 does not serve us" in health.in_words()
-    assert "hidden-password" not in health.in_words() + json.dumps(health.as_json())
+    assert "Postgres: answers" in health.as_text()
+    assert "Redis: away. Redis at 127.0.0.1:1 does not serve us" in health.as_text()
+    assert "hidden-password" not in health.as_text() + json.dumps(health.as_json())
     with monkeypatch.context() as patched:
         patched.setenv("DATABASE_URL", "postgresql://user:hidden-password@127.0.0.1:1/x")
-        health = look(Settings())
+        health = check_health(Settings())
     assert health.exit_code == 4
-    assert "Postgres: away. Postgres at 127.0.0.1:1/x" in health.in_words()
-    assert "Redis: answers" in health.in_words()
+    assert "Postgres: away. Postgres at 127.0.0.1:1/x" in health.as_text()
+    assert "Redis: answers" in health.as_text()
     assert health.as_json()["stalled"] is None
-    assert look(settings).exit_code == 0
+    assert check_health(settings).exit_code == 0
 
 
 def test_a_schema_that_is_behind_is_a_matter_of_set_up(
     settings: Settings, engine: sa.Engine
 ) -> None:
     execute(engine, "UPDATE alembic_version SET version_num = '0001'")
-    health = look(settings)
+    health = check_health(settings)
     assert health.exit_code == 5
-    assert "Run: hkplates migrate" in health.in_words()
+    assert "Run: hkplates migrate" in health.as_text()
 
 
 def test_down_tells_of_workers_that_still_run_and_up_of_servers_that_are_named(
@@ -160,6 +160,6 @@ def test_a_connected_worker_is_counted(settings: Settings, broker_url: str) -> N
     ):
         first.ping()
         second.ping()
-        queue = look(settings).queue
-    assert isinstance(queue, Queue)
+        queue = check_health(settings).queue
+    assert isinstance(queue, QueueHealth)
     assert queue.workers == 1

@@ -12,7 +12,12 @@ from pydantic import SecretStr
 from servers.archive import Archive, Plates, plate
 from servers.ledgers import column
 
-from cli.submissions.reprocess import current_version, describe, other_version, run_reprocess
+from cli.submissions.reprocess import (
+    current_version,
+    format_report,
+    format_version_warning,
+    run_reprocess,
+)
 from hkplates.database.ledger.intake import Ledger
 from hkplates.database.ledger.reprocess import ReprocessFilter, Reprocessing
 from hkplates.database.queries import submissions as queries
@@ -22,7 +27,7 @@ from hkplates.errors import DatabaseUnreachable
 from hkplates.jobs import Chunk
 from hkplates.settings import Settings
 from producer.dispatcher import Dispatcher
-from producer.progress import Standing
+from producer.progress import ProgressSnapshot
 from producer.reprocess import Report, Reprocess, source_of
 from producer.stall import StallWatch
 
@@ -44,11 +49,11 @@ class Screen:
     def due(self) -> bool:
         return True
 
-    def show(self, standing: Standing) -> None:
+    def show(self, snapshot: ProgressSnapshot) -> None:
         """Nobody looks."""
 
-    def say(self, words: str) -> None:
-        self.said.append(words)
+    def print_message(self, message: str) -> None:
+        self.said.append(message)
 
     def wait_at_least(self, seconds: float) -> None:
         """Tests count as often as they like."""
@@ -227,7 +232,7 @@ def test_images_are_read_again_and_the_old_plates_stay(world: World) -> None:
     assert row is not None
     assert (row.source, row.state) == ("reprocess --below 0.8", "finished")
     assert row.options == {"command": "reprocess", "below": 0.8, "target": world.new}
-    assert "hkplates compare 1 2 --submission 2" in describe(report)
+    assert "hkplates compare 1 2 --submission 2" in format_report(report)
 
 
 def test_while_an_image_is_read_again_its_old_reading_is_shown(world: World) -> None:
@@ -263,7 +268,7 @@ def test_one_that_fails_keeps_its_old_reading_and_is_told(world: World) -> None:
     assert ("a/2.jpg", "AA12", world.old) in world.archive.seen()
     [(after,)] = world.archive.rows(query)
     assert after > before  # type: ignore[operator]  # when it ended last, as docs/sql.md says
-    assert "1 missing; what was read on them before stays" in describe(report)
+    assert "1 missing; what was read on them before stays" in format_report(report)
 
 
 def test_workers_of_another_version_are_noticed(world: World) -> None:
@@ -271,10 +276,12 @@ def test_workers_of_another_version_are_noticed(world: World) -> None:
     queue.version = world.old
     report = expected(world.run(ReprocessFilter(prefix="a/"), queue))
     assert report.versions == {world.old: 2}
-    assert "2 by version 1. Workers of it still run" in describe(report)
+    assert "2 by version 1. Workers of it still run" in format_report(report)
     assert world.chosen(ReprocessFilter(prefix="a/")) == ["a/1.jpg", "a/2.jpg"]
-    assert other_version(world.archive.engine, world.old) is None
-    assert "last image was read by version 1" in str(other_version(world.archive.engine, world.new))
+    assert format_version_warning(world.archive.engine, world.old) is None
+    assert "last image was read by version 1" in str(
+        format_version_warning(world.archive.engine, world.new)
+    )
 
 
 def test_a_sample_is_the_same_one_each_time_and_its_size_counts_over_interruptions(
@@ -345,7 +352,7 @@ def test_without_waiting_the_images_are_left_to_whatever_sends(world: World) -> 
     queue = world.queue(works=False)
     report = expected(world.run(ReprocessFilter(prefix="a/"), queue, wait=False))
     assert report.counts.left == 2
-    assert "hkplates dispatch" in describe(report)
+    assert "hkplates dispatch" in format_report(report)
     queue.works = True
     assert queue.waiting() == 0
     world.archive.ledger.finish_submissions()
@@ -363,7 +370,7 @@ def test_a_cancelled_reprocessing_gives_the_images_back_as_they_were(world: Worl
     assert world.archive.rows("SELECT processed_at FROM images ORDER BY id") == times
     assert report.versions == {}
     assert "Submission 2 was cancelled" in world.screen.said
-    assert "Workers of it" not in describe(report)
+    assert "Workers of it" not in format_report(report)
 
 
 def test_a_submission_cancelled_in_mid_choice_takes_no_more(world: World) -> None:

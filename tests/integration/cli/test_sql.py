@@ -35,7 +35,7 @@ def test_servers_started_for_a_question_stop_unless_somebody_else_uses_them(
     assert "42" in capfd.readouterr().out
     assert embedded.running(data) is None
 
-    monkeypatch.setattr(psql, "LEAVING_SECONDS", 0.3)
+    monkeypatch.setattr(psql, "DISCONNECT_GRACE_SECONDS", 0.3)
     with psql._database(read_settings()) as url:
         other = psycopg.connect(url)
     with other:

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from servers.archive import Archive, plate
 from support.working_queue import Clock, Screen, WorkingQueue
 
-from cli.submissions.submit import SET_ASIDE, describe
+from cli.submissions.submit import QUARANTINED_HINT, format_report
 from hkplates.database.ledger.intake import Added, Ledger
 from hkplates.database.queries import submissions as queries
 from hkplates.database.queries.submissions import Counts, PlateCount
@@ -23,7 +23,7 @@ from hkplates.storage.base import Entry
 from hkplates.storage.folder import FolderStore
 from producer.dispatcher import Dispatcher
 from producer.listing import Batches
-from producer.progress import Standing
+from producer.progress import ProgressSnapshot
 from producer.sources import parse_source
 from producer.stall import StallWatch
 from producer.submission_run import NO_WORKER, NOT_CONNECTED, WORKER_SECONDS
@@ -96,8 +96,8 @@ def test_submitting_again_with_nothing_new_ends_at_once(engine: sa.Engine, photo
 
 def test_an_interrupted_submission_is_continued(engine: sa.Engine, photos: Path) -> None:
     class Interrupted(Screen):
-        def show(self, standing: Standing) -> None:
-            if standing.counts.done >= 8:
+        def show(self, snapshot: ProgressSnapshot) -> None:
+            if snapshot.counts.done >= 8:
                 raise KeyboardInterrupt
 
     queue = WorkingQueue(engine)
@@ -113,8 +113,8 @@ def test_an_interrupted_submission_is_continued(engine: sa.Engine, photos: Path)
 
 def test_a_missing_worker_is_told_once(engine: sa.Engine, photos: Path) -> None:
     class Helper(Screen):
-        def say(self, words: str) -> None:
-            super().say(words)
+        def print_message(self, message: str) -> None:
+            super().print_message(message)
             queue.works = True
 
     screen, queue = Helper(), WorkingQueue(engine, works=False)
@@ -159,7 +159,7 @@ def test_a_broker_that_stays_away_ends_the_command(engine: sa.Engine, photos: Pa
 
 def test_a_cancelled_submission_is_not_waited_for(engine: sa.Engine, photos: Path) -> None:
     class Canceller(Screen):
-        def show(self, standing: Standing) -> None:
+        def show(self, snapshot: ProgressSnapshot) -> None:
             with engine.begin() as connection:
                 connection.execute(
                     sa.text("UPDATE submissions SET state = 'cancelled' WHERE state = 'running'")
@@ -223,8 +223,8 @@ def test_a_database_that_is_away_when_asked_for_numbers_is_waited_for(
     engine: sa.Engine, photos: Path, monkeypatch: pytest.MonkeyPatch, read: str
 ) -> None:
     class Helper(Screen):
-        def say(self, words: str) -> None:
-            super().say(words)
+        def print_message(self, message: str) -> None:
+            super().print_message(message)
             queue.works = True
 
     fail_once(monkeypatch, queries, read)
@@ -263,8 +263,8 @@ def test_a_producer_whose_images_were_taken_over_finishes_with_what_is_left(
     class Rival(Screen):
         """Another producer asks for the same images, once this one has listed them."""
 
-        def show(self, standing: Standing) -> None:
-            if not standing.listing and not queries.find_submission(engine, 2):
+        def show(self, snapshot: ProgressSnapshot) -> None:
+            if not snapshot.listing and not queries.find_submission(engine, 2):
                 rival = Ledger(engine)
                 taken = rival.open_submission("another")
                 entries = list(FolderStore().list(str(photos), ""))[:25]
@@ -284,13 +284,13 @@ def test_what_was_set_aside_is_told_apart_from_what_failed(engine: sa.Engine, ph
     report["images"] |= {"failed": 2, "quarantined": 1}
     report["reasons"] = {"missing": 2, "crashed": 1}
     report["taken_over"] = 4
-    words = describe(report)
+    words = format_report(report)
     assert "4 taken over" in words
     assert "2 failed, 1 set aside" in words
     assert "Submit the same source again" in words
     report["images"]["failed"] = 0
-    assert "Submit the same source again" not in describe(report)
-    assert SET_ASIDE in describe(report)
+    assert "Submit the same source again" not in format_report(report)
+    assert QUARANTINED_HINT in format_report(report)
 
 
 def test_numbers_of_many_submissions_take_one_query_each(

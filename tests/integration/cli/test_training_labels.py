@@ -16,7 +16,7 @@ from pydantic import SecretStr
 from servers.archive import PLATE, quad
 from servers.ledgers import execute, take
 
-from cli.sightings.training_labels import Fetcher, run_corrections
+from cli.sightings.training_labels import PhotographFetcher, run_corrections
 from hkplates.database.ledger.intake import Ledger
 from hkplates.database.results.save import ImageDone, Results
 from hkplates.database.reviews.reviews import record
@@ -241,7 +241,7 @@ def test_a_bucket_that_is_away_is_not_asked_for_every_photograph(
 ) -> None:
     asked = unserved(monkeypatch, {f"{number}.jpg" for number in range(100)} - {"3.jpg"})
     store = FolderStore()
-    fetcher = Fetcher({"s3": store, "folder": store}, tmp_path, 9)
+    fetcher = PhotographFetcher({"s3": store, "folder": store}, tmp_path, 9)
     (tmp_path / "here").mkdir()
     for number in range(20):
         with pytest.raises((StoreUnreachable, ImageRejected)):

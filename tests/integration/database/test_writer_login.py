@@ -29,7 +29,7 @@ def cluster() -> Iterator[Path]:
     """A PostgreSQL that lets writers in with a password only, and logs every statement."""
     folder = Path(tempfile.mkdtemp(prefix="hkplates-login-"))
     folder.chmod(0o755)
-    cluster = postgres.home(folder / "postgres")
+    cluster = postgres.cluster_folder(folder / "postgres")
     try:
         postgres.start(cluster)
         access = cluster / "pg_hba.conf"

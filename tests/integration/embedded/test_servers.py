@@ -156,7 +156,7 @@ def test_the_password_is_shown_nowhere_and_only_its_owner_may_read_it(data: Path
 def test_root_may_keep_its_data_where_nobody_else_may_look(tmp_path: Path) -> None:
     data = tmp_path / "private" / "data"
     data.parent.mkdir(mode=0o700)
-    cluster = postgres.home(data / "postgres")
+    cluster = postgres.cluster_folder(data / "postgres")
     try:
         assert embedded.start(data).database_url.endswith(str(cluster))
         assert embedded.running(data) is not None

@@ -22,7 +22,7 @@ from hkplates.storage.folder import FolderStore
 from hkplates.storage.s3 import S3Store
 from producer.dispatcher import Dispatcher
 from producer.listing import Batches
-from producer.progress import Standing
+from producer.progress import ProgressSnapshot
 from producer.sources import Source, parse_source
 from producer.stall import StallWatch
 from producer.submit import Report, Submit
@@ -51,8 +51,8 @@ class Killed(Screen):
         super().__init__()
         self.at = listed
 
-    def show(self, standing: Standing) -> None:
-        if standing.listing and standing.listed >= self.at:
+    def show(self, snapshot: ProgressSnapshot) -> None:
+        if snapshot.listing and snapshot.listed >= self.at:
             raise KeyboardInterrupt
 
 
@@ -121,8 +121,8 @@ def test_a_source_that_was_listed_whole_is_listed_from_the_start(
     engine: sa.Engine, photos: Path
 ) -> None:
     class Gone(Screen):
-        def show(self, standing: Standing) -> None:
-            if not standing.listing:
+        def show(self, snapshot: ProgressSnapshot) -> None:
+            if not snapshot.listing:
                 raise KeyboardInterrupt
 
     source, store = parse_source(str(photos)), Counting(FolderStore())
@@ -140,7 +140,7 @@ def test_a_submission_that_is_paused_while_it_lists_stops_listing_and_goes_on_fr
     engine: sa.Engine, photos: Path
 ) -> None:
     class Pausing(Screen):
-        def show(self, standing: Standing) -> None:
+        def show(self, snapshot: ProgressSnapshot) -> None:
             Ledger(engine).pause(1)
 
     source, store = parse_source(str(photos)), Counting(FolderStore())

@@ -2,14 +2,14 @@
 
 import io
 
-from cli.submissions.progress_bar import Lines, Rate, describe
+from cli.submissions.progress_bar import LineProgress, RecentRate, format_line
 from hkplates.database.queries.submissions import Counts
-from producer.progress import Standing
+from producer.progress import ProgressSnapshot
 
 
 def test_a_line_tells_counts_rate_and_what_is_left() -> None:
     counts = Counts(pending=4000, queued=500, done=1000, failed=2, quarantined=1)
-    line = describe(Standing(5513, 10, counts, listing=False), 50.0)
+    line = format_line(ProgressSnapshot(5513, 10, counts, listing=False), 50.0)
     assert line == (
         "5,513 listed, 10 skipped, 4,000 pending, 500 queued, 1,000 done, 2 failed, 1 set aside, "
         "50.0 images/s, ETA 0:01:30"
@@ -17,14 +17,14 @@ def test_a_line_tells_counts_rate_and_what_is_left() -> None:
 
 
 def test_while_listing_no_end_is_foretold() -> None:
-    line = describe(Standing(10, 0, Counts(pending=10, done=1), listing=True), 5.0)
+    line = format_line(ProgressSnapshot(10, 0, Counts(pending=10, done=1), listing=True), 5.0)
     assert line.startswith("10 listed...")
     assert "ETA" not in line
 
 
 def test_the_rate_is_that_of_the_last_half_minute() -> None:
     now = [0.0]
-    rate = Rate(lambda: now[0])
+    rate = RecentRate(lambda: now[0])
     assert rate.per_second(0) == 0
     now[0] = 10
     assert rate.per_second(100) == 10
@@ -38,9 +38,9 @@ def test_what_was_cancelled_tells_of_no_rate() -> None:
 
 def test_a_log_gets_a_line_now_and_then_and_the_last_one() -> None:
     stream = io.StringIO()
-    lines = Lines(stream, every_seconds=3600)
+    lines = LineProgress(stream, every_seconds=3600)
     for done in range(5):
-        lines.show(Standing(4, 0, Counts(queued=4 - done, done=done), listing=False))
+        lines.show(ProgressSnapshot(4, 0, Counts(queued=4 - done, done=done), listing=False))
     shown = stream.getvalue().splitlines()
     assert len(shown) == 2
     assert "4 done" in shown[-1]

@@ -5,9 +5,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from cli.submissions.status import in_words, table
+from cli.submissions.status import format_status, format_table
 from hkplates.database.queries.submissions import Counts, Pace, PlateCount, SubmissionRow
-from hkplates.formatting import shown, typed
+from hkplates.formatting import printable, shell_command
 from hkplates.reporting.next_steps import how_to_send, suggest
 from hkplates.reporting.status import Status
 
@@ -108,7 +108,7 @@ def statuses(number: int = 1) -> list[Status]:
 
 
 def test_the_table_fits_a_terminal_of_80_columns() -> None:
-    lines = table(statuses(), 80).splitlines()
+    lines = format_table(statuses(), 80).splitlines()
     numbers = [lines[0], *lines[1::2]]
     assert max(map(len, numbers)) <= 80
     assert len({len(line) for line in numbers}) == 1
@@ -118,14 +118,14 @@ def test_the_table_fits_a_terminal_of_80_columns() -> None:
 
 
 def test_a_wide_table_has_a_line_for_each_submission() -> None:
-    lines = table(statuses(), 160).splitlines()
+    lines = format_table(statuses(), 160).splitlines()
     assert len(lines) == 4
     assert lines[0].split()[-3:] == ["skipped", "images/s", "source"]
     assert lines[1].endswith("0:04:00       10      50.0  s3://car-park/2026 (july)")
 
 
 def test_one_submission_is_told_in_lines_of_a_terminal() -> None:
-    words = in_words(statuses()[0])
+    words = format_status(statuses()[0])
     assert words.splitlines() == [
         "Submission 7 of s3://car-park/2026 (july): running",
         "Images: 11,000 pending, 1,000 queued, 5,513 done, 3 failed, 1 set aside; 10 skipped",
@@ -143,8 +143,8 @@ def test_one_submission_is_told_in_lines_of_a_terminal() -> None:
 
 def test_what_was_not_counted_one_by_one_is_told_as_about() -> None:
     large = statuses()[2]
-    assert "Plates: about 9,990,000" in in_words(large)
-    assert "  ~9,990,000  " in table([large], 80)
+    assert "Plates: about 9,990,000" in format_status(large)
+    assert "  ~9,990,000  " in format_table([large], 80)
     assert (large.as_json()["plates"], large.as_json()["plates_is_exact"]) == (9_990_000, False)
     assert statuses()[0].as_json()["plates_is_exact"]
 
@@ -156,12 +156,12 @@ def test_no_time_is_promised_while_the_source_is_listed_or_nothing_moves() -> No
     for status in (listing, standing):
         assert status.eta_seconds is None
         assert status.as_json()["eta_seconds"] is None
-        assert "ETA" not in in_words(status)
+        assert "ETA" not in format_status(status)
 
 
 def test_what_would_move_a_terminals_cursor_is_shown_as_text() -> None:
     row = replace(ROW, source="s3://b/\x1b[2J\n車", name="a\rb")
-    words = table([Status(row, Counts(), {}, PlateCount())], 160)
+    words = format_table([Status(row, Counts(), {}, PlateCount())], 160)
     assert "s3://b/\\x1b[2J\\n車 (a\\rb)" in words
-    assert shown("\u202e") == "\\u202e"
-    assert typed("hkplates", "submit", "it's") == """hkplates submit 'it'"'"'s'"""
+    assert printable("\u202e") == "\\u202e"
+    assert shell_command("hkplates", "submit", "it's") == """hkplates submit 'it'"'"'s'"""

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from demo import __main__ as demo
-from demo.processes import undisturbed, watched
+from demo.processes import interrupts_ignored, run_watched
 from hkplates.errors import SetupError
 from hkplates.settings import Settings
 from models.synthesis import samples
@@ -28,20 +28,20 @@ def test_a_worker_that_ends_first_stops_the_program_and_says_why(
     log = tmp_path / "worker.log"
     log.write_text("hkplates worker: the database has no tables\n")
     with pytest.raises(SetupError, match="the database has no tables"):
-        watched(ended_worker, log, "-S", "-c", "import time; time.sleep(60)")
+        run_watched(ended_worker, log, "-S", "-c", "import time; time.sleep(60)")
 
 
 def test_a_program_that_ends_first_gives_its_status(tmp_path: Path) -> None:
     worker = subprocess.Popen([sys.executable, "-S", "-c", "import time; time.sleep(60)"])
     try:
-        assert watched(worker, tmp_path / "log", "-S", "-c", "raise SystemExit(3)") == 3
+        assert run_watched(worker, tmp_path / "log", "-S", "-c", "raise SystemExit(3)") == 3
     finally:
         worker.kill()
         worker.wait()
 
 
 def test_a_second_interrupt_does_not_stop_the_cleaning_up() -> None:
-    with undisturbed():
+    with interrupts_ignored():
         os.kill(os.getpid(), signal.SIGINT)
     with pytest.raises(KeyboardInterrupt):
         os.kill(os.getpid(), signal.SIGINT)
@@ -54,11 +54,11 @@ def test_samples_are_drawn_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         drawn.append(command)
         samples.write_samples(Path(command[2]), 0, 1, faces=None)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(demo, "python", draw)
+    monkeypatch.setattr(demo, "run_python", draw)
     settings = Settings(data=tmp_path)
-    assert demo._samples(settings, 1) == demo._samples(settings, 1)
+    assert demo._draw_samples(settings, 1) == demo._draw_samples(settings, 1)
     assert len(drawn) == 1
-    demo._samples(settings, 2)
+    demo._draw_samples(settings, 2)
     assert len(drawn) == 2
 
 

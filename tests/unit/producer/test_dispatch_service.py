@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import pytest
 from structlog.testing import capture_logs
 
-from cli.submissions.dispatch import in_words
+from cli.submissions.dispatch import format_cycle
 from hkplates.database.queries.backlog import Backlog
 from hkplates.errors import BrokerUnreachable, DatabaseUnreachable, TemporaryFault
 from hkplates.signals import Stop
@@ -100,9 +100,9 @@ def test_a_fault_that_is_not_temporary_is_not_hidden() -> None:
 
 
 def test_a_round_is_told_in_numbers_that_read_well() -> None:
-    assert in_words(Round(Filled(images=4, messages=1, expired=1), ())) == (
+    assert format_cycle(Round(Filled(images=4, messages=1, expired=1), ())) == (
         "4 images sent in 1 message; 1 lease had run out; submissions finished: none."
     )
-    assert in_words(Round(Filled(images=1, messages=2), (3, 4))) == (
+    assert format_cycle(Round(Filled(images=1, messages=2), (3, 4))) == (
         "1 image sent in 2 messages; 0 leases had run out; submissions finished: 3, 4."
     )
