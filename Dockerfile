@@ -4,6 +4,7 @@ FROM python:3.13.16-slim-bookworm AS build
 WORKDIR /src
 COPY constraints.txt pyproject.toml README.md ./
 COPY hkplates hkplates
+COPY cli cli
 COPY producer producer
 COPY workers workers
 COPY web web

@@ -15,23 +15,23 @@ Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
+class RetryPolicy:
     """Tries again after pauses that double and are spread at random, for a bounded time.
 
     Spread, so that a hundred workers do not knock at a returning server in the same second.
     """
 
-    seconds: float = 45.0
+    max_seconds: float = 45.0
     """After which no further try is begun: well within a task's soft time limit."""
     first_pause: float = 1.0  # seconds
     longest_pause: float = 15.0  # seconds
     sleep: Callable[[float], None] = time.sleep
-    ending: Callable[[], bool] = lambda: False
+    should_stop: Callable[[], bool] = lambda: False
     """Whether the worker was asked to end: there is no next try then."""
 
-    def tries(self) -> Iterator[int]:
+    def attempts(self) -> Iterator[int]:
         """Number each try, pausing before all but the first."""
-        until = time.monotonic() + self.seconds
+        until = time.monotonic() + self.max_seconds
         number, pause = 1, self.first_pause
         while True:
             yield number
@@ -39,18 +39,18 @@ class Patience:
             if time.monotonic() + wait > until:
                 return
             self.sleep(wait)
-            if self.ending():
+            if self.should_stop():
                 return
             number, pause = number + 1, min(2 * pause, self.longest_pause)
 
-    def insist(self, operation: Callable[[], Result]) -> Result:
+    def call(self, operation: Callable[[], Result]) -> Result:
         """The operation's result, once the service it needs is back.
 
         Raises:
             TemporaryFault: the last one, when patience has run out.
         """
         last: TemporaryFault | None = None
-        for number in self.tries():
+        for number in self.attempts():
             try:
                 return operation()
             except TemporaryFault as fault:

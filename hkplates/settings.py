@@ -108,7 +108,7 @@ def read_settings() -> Settings:
         SettingInvalid: naming the variable, what was expected and what stood there.
     """
     try:
-        return _fitting(Settings())
+        return _require_consistent(Settings())
     except ValidationError as error:
         first = error.errors()[0]
         field = str(first["loc"][0])
@@ -118,7 +118,7 @@ def read_settings() -> Settings:
         ) from None
 
 
-def _fitting(settings: Settings) -> Settings:
+def _require_consistent(settings: Settings) -> Settings:
     """Refuse settings that are in order one by one, and do not go together."""
     if settings.lease_seconds <= settings.visibility_seconds:
         raise SettingInvalid(

@@ -26,17 +26,17 @@ def interruptible() -> Iterator[None]:
 
 
 @dataclass
-class Stop:
+class StopSignal:
     """Remembers that a service was asked to end, by which signal, and sleeps no longer then."""
 
     signal: int | None = None
     slice_seconds: float = 0.2
 
     @property
-    def asked(self) -> bool:
+    def requested(self) -> bool:
         return self.signal is not None
 
-    def listen(self) -> None:
+    def install_handlers(self) -> None:
         """From now on SIGTERM and SIGINT are remembered, and nothing is broken off by them."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._remember)
@@ -44,7 +44,7 @@ class Stop:
     def sleep(self, seconds: float) -> None:
         """In slices: nothing may be locked in a signal's handler, and so none can wake us."""
         until = time.monotonic() + seconds
-        while not self.asked and (left := until - time.monotonic()) > 0:
+        while not self.requested and (left := until - time.monotonic()) > 0:
             time.sleep(min(left, self.slice_seconds))
 
     def _remember(self, number: int, _: object) -> None:

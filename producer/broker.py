@@ -13,15 +13,15 @@ from producer.redis_queue import CONNECT_SECONDS, TIMEOUTS, RedisQueue
 class Broker(Protocol):
     """A queue of chunks."""
 
-    def waiting(self) -> int:
+    def queue_length(self) -> int:
         """Messages that no worker has taken yet."""
         ...
 
-    def images(self) -> set[int] | None:
+    def image_ids(self) -> set[int] | None:
         """Numbers of the images that some message names; None where nobody could say."""
         ...
 
-    def workers(self) -> int | None:
+    def count_workers(self) -> int | None:
         """Workers that are connected; None where nobody could say."""
         ...
 
@@ -37,11 +37,11 @@ class RedisBroker(RedisQueue):
 
     def __init__(self, url: str) -> None:
         super().__init__(url)
-        self._celery = _sender(url)
+        self._celery = _sending_app(url)
 
     def send(self, chunk: Chunk) -> None:
         """Queue a chunk."""
-        with self._translated():
+        with self._translated_errors():
             self._celery.send_task(
                 TASK_RECOGNISE_CHUNK, args=[chunk.to_message()], queue=QUEUE, retry=False
             )
@@ -52,7 +52,7 @@ class RedisBroker(RedisQueue):
         self._celery.close()
 
 
-def _sender(url: str) -> Celery:
+def _sending_app(url: str) -> Celery:
     """A Celery app that only sends: JSON, no results, never waiting for ever."""
     app = Celery("hkplates", broker=url, set_as_current=False)
     app.conf.update(

@@ -9,23 +9,23 @@ import structlog
 
 from hkplates.database.queries.backlog import Backlog
 from hkplates.errors import TemporaryFault
-from hkplates.signals import Stop
-from producer.dispatcher import Dispatcher, Filled
+from hkplates.signals import StopSignal
+from producer.dispatcher import Dispatcher, DispatchResult
 from producer.stall import Stall, StallWatch
 
 log = structlog.get_logger()
 
 POLL_SECONDS = 0.5
-LONGEST_PAUSE_SECONDS = 15.0
-LOOK_EVERY_SECONDS = 10.0
-TELL_EVERY_SECONDS = 60.0
+MAX_PAUSE_SECONDS = 15.0
+STALL_CHECK_SECONDS = 10.0
+SENT_LOG_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True)
-class Round:
+class Cycle:
     """What one round did: the window filled, submissions finished."""
 
-    filled: Filled
+    dispatched: DispatchResult
     finished: tuple[int, ...]
 
 
@@ -46,7 +46,7 @@ class Outage:
         if type(fault) not in self._told:
             self._told.add(type(fault))
             log.warning("service_away", fault=str(fault))
-        pause, self._pause = self._pause, min(2 * self._pause, LONGEST_PAUSE_SECONDS)
+        pause, self._pause = self._pause, min(2 * self._pause, MAX_PAUSE_SECONDS)
         return pause * random.uniform(0.5, 1.0)  # noqa: S311  (no secret)
 
     def over(self) -> None:
@@ -58,64 +58,64 @@ class Outage:
 
 
 @dataclass
-class Service:
+class DispatchService:
     """Rounds without end. `work` tells how the whole of the work stands."""
 
     dispatcher: Dispatcher
-    finish: Callable[[], list[int]]
-    work: Callable[[], Backlog]
+    finish_submissions: Callable[[], list[int]]
+    read_backlog: Callable[[], Backlog]
     stalls: StallWatch
-    stop: Stop
+    stop: StopSignal
     clock: Callable[[], float] = time.monotonic
     _outage: Outage = field(default_factory=Outage)
     _sent: int = 0
-    _told_at: float = float("-inf")
-    _looked_at: float = float("-inf")
+    _logged_at: float = float("-inf")
+    _stall_checked_at: float = float("-inf")
 
     def run(self) -> None:
         """Until asked to stop. Waits for whatever is away, however long it takes."""
         log.info("dispatch_begins")
-        while not self.stop.asked:
+        while not self.stop.requested:
             try:
-                done = self.round()
-                self._look_for_stalls()
+                done = self.run_cycle()
+                self._check_stall()
             except TemporaryFault as fault:
                 self.stop.sleep(self._outage.pause(fault))
             else:
                 self._outage.over()
-                self._tell(done)
+                self._log(done)
                 self.stop.sleep(POLL_SECONDS)
         log.info("dispatch_ends")
 
-    def round(self) -> Round:
+    def run_cycle(self) -> Cycle:
         """Do once what is to be done.
 
         Raises:
             DatabaseUnreachable, BrokerUnreachable: nothing is lost by it.
         """
         # What needs Postgres alone first: workers end images also while Redis is away.
-        finished = tuple(self.finish())
-        return Round(self.dispatcher.fill(), finished)
+        finished = tuple(self.finish_submissions())
+        return Cycle(self.dispatcher.fill(), finished)
 
-    def _look_for_stalls(self) -> None:
-        if self.clock() - self._looked_at < LOOK_EVERY_SECONDS:
+    def _check_stall(self) -> None:
+        if self.clock() - self._stall_checked_at < STALL_CHECK_SECONDS:
             return
-        self._looked_at = self.clock()
-        news = self.stalls.look(self.work())
+        self._stall_checked_at = self.clock()
+        news = self.stalls.update(self.read_backlog())
         if isinstance(news, Stall):
             log.error("stalled", seconds=round(news.seconds), likely=list(news.causes))
         elif news is not None:
             log.info("stall_over", seconds=round(news.seconds))
 
-    def _tell(self, done: Round) -> None:
+    def _log(self, done: Cycle) -> None:
         """What is rare at once, and what is sent in sums."""
         for number in done.finished:
             log.info("submission_finished", submission=number)
-        if done.filled.expired:
-            log.warning("leases_expired", images=done.filled.expired)
-        if done.filled.lost:
-            log.warning("messages_lost", images=done.filled.lost)
-        self._sent += done.filled.images
-        if self._sent and self.clock() - self._told_at >= TELL_EVERY_SECONDS:
+        if done.dispatched.expired:
+            log.warning("leases_expired", images=done.dispatched.expired)
+        if done.dispatched.lost:
+            log.warning("messages_lost", images=done.dispatched.lost)
+        self._sent += done.dispatched.images
+        if self._sent and self.clock() - self._logged_at >= SENT_LOG_SECONDS:
             log.info("images_sent", images=self._sent)
-            self._sent, self._told_at = 0, self.clock()
+            self._sent, self._logged_at = 0, self.clock()

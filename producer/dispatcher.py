@@ -8,8 +8,8 @@ from typing import Protocol
 from hkplates.jobs import Chunk, ImageRef
 from producer.broker import Broker
 
-LOOK_EVERY_SECONDS = 5.0
-MOST_IMAGES = 100_000
+SWEEP_SECONDS = 5.0
+MAX_SWEPT_IMAGES = 100_000
 """Queued images that are looked for."""
 
 
@@ -30,7 +30,7 @@ class Ledger(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Filled:
+class DispatchResult:
     """What one filling did. `expired` images' leases had run out; `lost` ones had been sent, and no
     message named them any more. Both are pending again."""
 
@@ -57,38 +57,38 @@ class Dispatcher:
     work_seconds: float
     """No worker is at an image for longer."""
     clock: Callable[[], float] = time.monotonic
-    stopped: Callable[[], bool] = lambda: False
+    should_stop: Callable[[], bool] = lambda: False
     """Asked before each message: whether to send no more."""
-    taken: int = 0
+    consumed: int = 0
     """Messages of ours that workers have taken, as far as the queue's length tells."""
     _sent: int = 0
-    _looked_at: float = field(default=float("-inf"))
-    _missed: frozenset[int] = frozenset()
+    _swept_at: float = field(default=float("-inf"))
+    _missing_once: frozenset[int] = frozenset()
     """Images that were queued when last looked, and that no message named."""
 
-    def fill(self) -> Filled:
+    def fill(self) -> DispatchResult:
         """Fill the window.
 
         Raises:
             BrokerUnreachable, DatabaseUnreachable: what was not sent is pending again, or will be
                 when its lease expires.
         """
-        expired, lost = self._look()
-        waiting = self.broker.waiting()
-        self.taken = max(self.taken, self._sent - waiting)
+        expired, lost = self._sweep_expired_and_lost()
+        waiting = self.broker.queue_length()
+        self.consumed = max(self.consumed, self._sent - waiting)
         room = self.window_chunks - waiting
         if room <= 0:
-            return Filled(0, 0, expired, lost)
+            return DispatchResult(0, 0, expired, lost)
         chunks = self.ledger.take_chunks(room, self.chunk_images, self.lease_seconds)
         images, messages = self._send(chunks)
-        return Filled(images, messages, expired, lost)
+        return DispatchResult(images, messages, expired, lost)
 
     def _send(self, chunks: Sequence[tuple[ImageRef, ...]]) -> tuple[int, int]:
         """Send them in turn; how many images and messages there were."""
         images = messages = 0
         try:
             for chunk in chunks:
-                if self.stopped():
+                if self.should_stop():
                     break
                 self.broker.send(Chunk(chunk))
                 self._sent += 1
@@ -98,26 +98,28 @@ class Dispatcher:
                 self.ledger.hand_back(unsent, claimed=False)
         return images, messages
 
-    def _look(self) -> tuple[int, int]:
+    def _sweep_expired_and_lost(self) -> tuple[int, int]:
         """Now and then: images that will not come back by themselves, made pending."""
-        if self.clock() - self._looked_at < LOOK_EVERY_SECONDS:
+        if self.clock() - self._swept_at < SWEEP_SECONDS:
             return 0, 0
-        expired, lost = self.ledger.expire_leases(), self._find_lost()
-        self._looked_at = self.clock()
+        expired, lost = self.ledger.expire_leases(), self._requeue_lost()
+        self._swept_at = self.clock()
         return expired, lost
 
-    def _find_lost(self) -> int:
+    def _requeue_lost(self) -> int:
         """Redis was flushed, or a producer died between the ledger and its message.
 
         An image is lost when no message names it at two looks: another producer may be about to
         send it, or a worker have taken its message at this moment. Should it not be lost after all,
         it is sent twice, which does no harm.
         """
-        queued = self.ledger.queued(MOST_IMAGES)  # before the messages: what is sent later is there
-        named = self.broker.images() if queued else set()
+        queued = self.ledger.queued(
+            MAX_SWEPT_IMAGES
+        )  # before the messages: what is sent later is there
+        named = self.broker.image_ids() if queued else set()
         if named is None:  # too many to look through: their leases tell
-            self._missed = frozenset()
+            self._missing_once = frozenset()
             return 0
         missing = frozenset(queued) - named
-        lost, self._missed = missing & self._missed, missing
+        lost, self._missing_once = missing & self._missing_once, missing
         return self.ledger.send_again(sorted(lost), self.work_seconds) if lost else 0

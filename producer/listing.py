@@ -8,8 +8,8 @@ from hkplates.recognition.images.formats import SUFFIXES, looks_like_image
 from hkplates.storage.base import Entry, Store
 from producer.sources import Source
 
-BATCH = 1000  # images; what one page of S3 holds
-LOOKED_AT = 20_000
+BATCH_IMAGES = 1000  # images; what one page of S3 holds
+BATCH_KEYS = 20_000
 """Keys after which a batch is given however few images are among them: what is recorded with it is
 from where an interrupted listing goes on, and the queue is filled between two batches."""
 
@@ -35,16 +35,16 @@ class Batches:
 
     store: Store
     source: Source
-    size: int = BATCH
+    size: int = BATCH_IMAGES
     after: str | None = None
-    looked_at: int = LOOKED_AT
-    _listed: Iterator[Entry] | None = None
+    max_keys: int = BATCH_KEYS
+    _listing: Iterator[Entry] | None = None
     _entries: list[Entry] = field(default_factory=list)
-    _looked: int = 0
-    _empty: bool = True
+    _keys_listed: int = 0
+    _no_image_yet: bool = True
 
     def __post_init__(self) -> None:
-        self._empty = self.after is None  # else there were images before that key
+        self._no_image_yet = self.after is None  # else there were images before that key
 
     def __iter__(self) -> Iterator[Batch]:
         return self
@@ -53,31 +53,31 @@ class Batches:
         try:
             self._fill()
         except StoreUnreachable:
-            self._listed = None  # a listing that failed is over; what it gave is kept
+            self._listing = None  # a listing that failed is over; what it gave is kept
             raise
-        entries, looked = self._entries, self._looked
-        self._entries, self._looked = [], 0
-        self._empty = self._empty and not entries
-        if self._empty and looked < self.looked_at:  # that was all
-            raise SourceEmpty(_nothing_in(self.source))
+        entries, looked = self._entries, self._keys_listed
+        self._entries, self._keys_listed = [], 0
+        self._no_image_yet = self._no_image_yet and not entries
+        if self._no_image_yet and looked < self.max_keys:  # that was all
+            raise SourceEmpty(_no_images_message(self.source))
         if not looked or self.after is None:
             raise StopIteration
         return Batch(entries, self.after)
 
     def _fill(self) -> None:
-        if self._listed is None:
+        if self._listing is None:
             source = self.source
-            self._listed = self.store.list(source.bucket, source.prefix, after=self.after)
-        while len(self._entries) < self.size and self._looked < self.looked_at:
-            entry = next(self._listed, None)
+            self._listing = self.store.list(source.bucket, source.prefix, after=self.after)
+        while len(self._entries) < self.size and self._keys_listed < self.max_keys:
+            entry = next(self._listing, None)
             if entry is None:
                 return
-            self.after, self._looked = entry.key, self._looked + 1
+            self.after, self._keys_listed = entry.key, self._keys_listed + 1
             if looks_like_image(entry.key):
                 self._entries.append(entry)
 
 
-def _nothing_in(source: Source) -> str:
+def _no_images_message(source: Source) -> str:
     """What was looked for, and what to check; a folder has no prefix."""
     looked_for = f"looked for {', '.join(sorted(SUFFIXES))}"
     if source.store == "folder":

@@ -13,13 +13,13 @@ import redis
 from hkplates.errors import BrokerUnreachable, SettingInvalid
 from hkplates.jobs import QUEUE, WORKER, Chunk, MessageInvalid
 
-EXAMPLE = "redis://:password@host:6379/0"
+EXAMPLE_URL = "redis://:password@host:6379/0"
 CONNECT_SECONDS = 5
 ANSWER_SECONDS = 5
 TIMEOUTS = {"socket_connect_timeout": CONNECT_SECONDS, "socket_timeout": ANSWER_SECONDS}
 UNACKED = "unacked"
 """Where kombu keeps what a worker has taken and not ended: a hash, [message, exchange, key]."""
-MOST_MESSAGES = 5000
+MAX_SCANNED_MESSAGES = 5000
 """A queue of more is not looked through: that would take longer than a lease is worth."""
 
 
@@ -29,34 +29,34 @@ class RedisQueue:
     All methods raise BrokerUnreachable, within a bounded time, where Redis does not answer.
     """
 
-    faults: tuple[type[Exception], ...] = (redis.RedisError, OSError)
+    error_types: tuple[type[Exception], ...] = (redis.RedisError, OSError)
 
     def __init__(self, url: str) -> None:
-        self._where = parse(url).netloc.rpartition("@")[2]
+        self._address = parse_redis_url(url).netloc.rpartition("@")[2]
         self._redis = redis.Redis.from_url(url, **TIMEOUTS)
 
-    def waiting(self) -> int:
+    def queue_length(self) -> int:
         """Messages that no worker has taken yet."""
-        with self._translated():
+        with self._translated_errors():
             return int(self._redis.llen(QUEUE))
 
-    def images(self) -> set[int] | None:
+    def image_ids(self) -> set[int] | None:
         """Numbers of the images that some message names, waiting or in a worker's hands; None where
         there are too many messages to look through."""
-        with self._translated():
-            if self._redis.llen(QUEUE) + self._redis.hlen(UNACKED) > MOST_MESSAGES:
+        with self._translated_errors():
+            if self._redis.llen(QUEUE) + self._redis.hlen(UNACKED) > MAX_SCANNED_MESSAGES:
                 return None
             # At one moment: what goes from the one to the other between two looks would be missed.
             with self._redis.pipeline(transaction=True) as pipe:
                 pipe.lrange(QUEUE, 0, -1)
                 pipe.hvals(UNACKED)
                 waiting, taken = pipe.execute()
-        return {number for message in _messages(waiting, taken) for number in _images(message)}
+        return {number for message in _messages(waiting, taken) for number in _image_ids(message)}
 
-    def workers(self) -> int | None:
+    def count_workers(self) -> int | None:
         """Workers that are connected, whether they take messages or not: each gives its connections
         a name of its own. None where this user may not list connections."""
-        with self._translated():
+        with self._translated_errors():
             try:
                 clients = self._redis.client_list(_type="normal")
             except (redis.exceptions.NoPermissionError, redis.exceptions.ResponseError):
@@ -69,17 +69,17 @@ class RedisQueue:
         self._redis.close()
 
     @contextmanager
-    def _translated(self) -> Iterator[None]:
+    def _translated_errors(self) -> Iterator[None]:
         try:
             yield
-        except self.faults as error:
+        except self.error_types as error:
             raise BrokerUnreachable(
-                f"Redis at {self._where} does not serve us ({_reason(error)}); "
+                f"Redis at {self._address} does not serve us ({_reason(error)}); "
                 "check that it runs and what CELERY_BROKER_URL says"
             ) from None
 
 
-def parse(url: str) -> Any:
+def parse_redis_url(url: str) -> Any:
     """The parts of a Redis URL.
 
     Raises:
@@ -96,37 +96,37 @@ def parse(url: str) -> Any:
         or not parts.hostname
         or (number and not (number.isascii() and number.isdecimal()))
     ):
-        raise SettingInvalid(f"CELERY_BROKER_URL is not a Redis URL; expected {EXAMPLE}")
+        raise SettingInvalid(f"CELERY_BROKER_URL is not a Redis URL; expected {EXAMPLE_URL}")
     return parts
 
 
 def _messages(waiting: Iterable[bytes], taken: Iterable[bytes]) -> Iterator[object]:
     """What was sent, as far as it can be read: anybody may have written to that Redis."""
     for raw in waiting:
-        yield _json(raw)
+        yield _parse_json(raw)
     for raw in taken:
-        wrapped = _json(raw)
+        wrapped = _parse_json(raw)
         yield wrapped[0] if isinstance(wrapped, list) and wrapped else None
 
 
-def _images(message: object) -> Iterator[int]:
+def _image_ids(message: object) -> Iterator[int]:
     """The images of one message as Celery writes it; none of what is not one of ours."""
     try:
         arguments = json.loads(base64.b64decode(message["body"]))[0]  # type: ignore[index]
         chunk = Chunk.from_message(arguments[0])
-    except (*_UNREADABLE, binascii.Error, MessageInvalid):
+    except (*_PARSE_ERRORS, binascii.Error, MessageInvalid):
         return
     yield from (image.id for image in chunk.images)
 
 
-def _json(raw: bytes) -> object:
+def _parse_json(raw: bytes) -> object:
     try:
         return json.loads(raw)
-    except _UNREADABLE:
+    except _PARSE_ERRORS:
         return None
 
 
-_UNREADABLE = (ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError)
+_PARSE_ERRORS = (ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError)
 
 
 def _reason(error: BaseException) -> str:

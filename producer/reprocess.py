@@ -11,7 +11,7 @@ from hkplates.database.ledger.reprocess import ReprocessFilter, Reprocessing
 from hkplates.database.queries import submissions as queries
 from hkplates.database.queries.submissions import Counts
 from hkplates.errors import TemporaryFault
-from producer.submission_run import Run
+from producer.submission_run import SubmissionRun
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ class Report:
         }
 
 
-class Reprocess(Run):
+class Reprocess(SubmissionRun):
     """One run of the command. Killed at any moment, the same command goes on from there."""
 
     def run(self, choice: Reprocessing, target: int, *, wait: bool = True) -> Report | None:
@@ -61,18 +61,18 @@ class Reprocess(Run):
         Raises:
             TemporaryFault: a service stayed away for longer than our patience.
         """
-        began, ledger, source = self.begin(), Ledger(self.engine), source_of(choice.filter)
-        resumed = self.insist(lambda: is_unfinished(self.engine, source, None))
-        if not resumed and not self.insist(choice.is_any):
+        began, ledger, source = self.begin(), Ledger(self.engine), as_command(choice.filter)
+        resumed = self.retry(lambda: is_unfinished(self.engine, source, None))
+        if not resumed and not self.retry(choice.is_any):
             return None
-        opened = self.insist(lambda: choice.open(source, _options(choice)))
+        opened = self.retry(lambda: choice.open(source, _recorded_options(choice)))
         if opened.was_paused:
             self.progress.print_message(f"Submission {opened.id} was paused; it goes on now.")
         added = self._choose(
-            choice, opened.id, Added(known=self.insist(lambda: choice.owned(opened.id)))
+            choice, opened.id, Added(known=self.retry(lambda: choice.owned(opened.id)))
         )
-        if not self.stopped(opened.id):
-            self.insist(lambda: ledger.listing_finished(opened.id))
+        if not self.halted_state(opened.id):
+            self.retry(lambda: ledger.listing_finished(opened.id))
         if wait:
             counts = self.wait(ledger, opened.id, added)
         else:
@@ -82,10 +82,10 @@ class Reprocess(Run):
             target,
             added,
             counts,
-            self.insist(lambda: choice.versions_of(opened.id)),
-            self.insist(lambda: choice.mostly_before(opened.id)),
-            self.insist(lambda: queries.failure_reasons(self.engine, opened.id)),
-            self.insist(lambda: queries.count_plates(self.engine, opened.id)),
+            self.retry(lambda: choice.versions_of(opened.id)),
+            self.retry(lambda: choice.mostly_before(opened.id)),
+            self.retry(lambda: queries.failure_reasons(self.engine, opened.id)),
+            self.retry(lambda: queries.count_plates(self.engine, opened.id)),
             self.clock() - began,
         )
 
@@ -102,29 +102,29 @@ class Reprocess(Run):
                 batches = choice.batches(submission_id)
                 raise
 
-        while batch := self.insist(following):
+        while batch := self.retry(following):
             ids = batch
-            added += self.insist(lambda: choice.take(submission_id, ids))  # noqa: B023 - at once
+            added += self.retry(lambda: choice.take(submission_id, ids))  # noqa: B023 - at once
             self.step(submission_id, added, listing=True)
-            if self.stopped(submission_id):
+            if self.halted_state(submission_id):
                 break
         return added
 
 
-def source_of(wanted: ReprocessFilter) -> str:
+def as_command(wanted: ReprocessFilter) -> str:
     """The command as it can be typed, which names the submission: `reprocess --below 0.8`."""
     words = [
         word
-        for name, value in _given(wanted).items()
+        for name, value in _given_options(wanted).items()
         for word in (f"--{name}", f"{value:g}" if isinstance(value, float) else str(value))
     ]
     everything = [] if replace(wanted, limit=None) != ReprocessFilter() else ["--all"]
     return shlex.join(["reprocess", *everything, *words])
 
 
-def _given(wanted: ReprocessFilter) -> dict[str, Any]:
+def _given_options(wanted: ReprocessFilter) -> dict[str, Any]:
     return {name: value for name, value in asdict(wanted).items() if value is not None}
 
 
-def _options(choice: Reprocessing) -> dict[str, Any]:
-    return {"command": "reprocess", **_given(choice.filter), "target": choice.target}
+def _recorded_options(choice: Reprocessing) -> dict[str, Any]:
+    return {"command": "reprocess", **_given_options(choice.filter), "target": choice.target}

@@ -6,7 +6,7 @@ from hkplates.database.queries.backlog import Backlog
 
 NO_WORKER = "no worker takes work; start one with: celery -A workers.app worker"
 CANNOT_LOAD = "workers begin and do not end, or cannot load their models; see their logs"
-STORE_AWAY = "the store does not serve the workers, who give images back; see their logs"
+STORE_UNREACHABLE = "the store does not serve the workers, who give images back; see their logs"
 NOT_SENT = (
     "nothing is sent; run `hkplates dispatch` or `hkplates submit`, and see that Redis has room"
 )
@@ -30,14 +30,14 @@ def find_stall(work: Backlog, limit_minutes: float) -> Stall | None:
     """The stall, where there is one."""
     if not work.left or work.idle_seconds < 60 * limit_minutes:
         return None
-    return Stall(work.idle_seconds, tuple(_causes(work)))
+    return Stall(work.idle_seconds, tuple(_likely_causes(work)))
 
 
-def _causes(work: Backlog) -> list[str]:
+def _likely_causes(work: Backlog) -> list[str]:
     """What the ledger tells: whether images were sent, begun, given back."""
     causes = []
     if work.returned:
-        causes.append(STORE_AWAY)
+        causes.append(STORE_UNREACHABLE)
     if work.begun:
         causes.append(CANNOT_LOAD)
     if work.queued and not causes:
@@ -52,16 +52,16 @@ class StallWatch:
     limit_minutes: float
     _stall: Stall | None = None
 
-    def look(self, work: Backlog) -> "Stall | Over | None":
+    def update(self, work: Backlog) -> "Stall | StallOver | None":
         """What is new since the last look."""
         before, self._stall = self._stall, find_stall(work, self.limit_minutes)
         if before is None:
             return self._stall
-        return Over(before.seconds) if self._stall is None else None
+        return StallOver(before.seconds) if self._stall is None else None
 
 
 @dataclass(frozen=True, slots=True)
-class Over:
+class StallOver:
     """A stall has ended, which was this long when it was told."""
 
     seconds: float

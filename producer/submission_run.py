@@ -19,18 +19,18 @@ from producer.stall import StallWatch
 T = TypeVar("T")
 POLL_SECONDS = 0.5
 IDLE_SECONDS = 20.0
-LOOK_EVERY_SECONDS = 10.0
+STALL_CHECK_SECONDS = 10.0
 """How often the whole of the work is looked at: whether it goes on, and what else has ended."""
-COUNT_SHARE = 10
+RECOUNT_FACTOR = 10
 """Counting millions of images takes seconds: it is done again after so many times as long."""
-WORKER_SECONDS = 5.0
+WORKER_CONNECT_SECONDS = 5.0
 """A worker that was started just before takes so long to connect."""
 NO_WORKER = "No worker is taking work; start one with: celery -A workers.app worker"
 NOT_CONNECTED = "No worker is connected yet; start one with: celery -A workers.app worker"
 
 
 @dataclass
-class Run:
+class SubmissionRun:
     """What commands share that make a submission and see it to its end (submit, reprocess)."""
 
     engine: sa.Engine
@@ -41,93 +41,93 @@ class Run:
     clock: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
     idle_seconds: float = IDLE_SECONDS
-    _stirred_at: float = 0.0
-    _last_seen: tuple[int, int] = (0, 0)
-    _idle_said: bool = False
-    _began: float = 0.0
-    _workers_known: bool = False
-    _looked_at: float = float("-inf")
-    _counted: Counts | None = None
-    _count_again_at: float = float("-inf")
+    _last_progress_at: float = 0.0
+    _last_progress: tuple[int, int] = (0, 0)
+    _idle_reported: bool = False
+    _began_at: float = 0.0
+    _workers_checked: bool = False
+    _stall_checked_at: float = float("-inf")
+    _last_counts: Counts | None = None
+    _recount_at: float = float("-inf")
 
     def begin(self) -> float:
         """The moment by our clock; until something else is seen, this is when it last stirred."""
-        self._began = self._stirred_at = self.clock()
-        return self._began
+        self._began_at = self._last_progress_at = self.clock()
+        return self._began_at
 
     def wait(self, ledger: Ledger, submission_id: int, added: Added) -> Counts:
         """Until nothing is left to do, or somebody paused or cancelled the submission."""
         while True:
             counts = self.step(submission_id, added, listing=False)
-            if state := self.stopped(submission_id):
+            if state := self.halted_state(submission_id):
                 self.progress.print_message(f"Submission {submission_id} was {state}")
                 return counts
             if not counts.left:
                 # Again: another producer of the same submission may have opened it since.
-                self.insist(lambda: ledger.listing_finished(submission_id))
-                self.insist(ledger.finish_submissions)
+                self.retry(lambda: ledger.listing_finished(submission_id))
+                self.retry(ledger.finish_submissions)
                 return counts
             self.sleep(POLL_SECONDS)
 
-    def stopped(self, submission_id: int) -> str | None:
+    def halted_state(self, submission_id: int) -> str | None:
         """What somebody has made of it meanwhile: paused, cancelled, or nothing of the kind."""
-        row = self.insist(lambda: queries.find_submission(self.engine, submission_id))
+        row = self.retry(lambda: queries.find_submission(self.engine, submission_id))
         return row.state if row is not None and row.state in ("paused", "cancelled") else None
 
     def step(self, submission_id: int, added: Added, *, listing: bool) -> Counts:
         """Fill the queue, and show how far it is where that is not too often to ask."""
-        self.insist(self.dispatcher.fill)
-        self._look_for_workers()
-        self._look_for_stalls()
+        self.retry(self.dispatcher.fill)
+        self._check_workers()
+        self._check_stall()
         if listing and not self.progress.due():
             return Counts()
         began = self.clock()
         # Not one taken while listing: nothing left of half a listing is no end.
-        if not listing and self._counted is not None and began < self._count_again_at:
-            return self._counted
-        counts = self.insist(lambda: queries.count_images(self.engine, submission_id))
-        pause = COUNT_SHARE * (self.clock() - began)
-        self._counted = None if listing else counts
-        self._count_again_at = self.clock() + pause
+        if not listing and self._last_counts is not None and began < self._recount_at:
+            return self._last_counts
+        counts = self.retry(lambda: queries.count_images(self.engine, submission_id))
+        pause = RECOUNT_FACTOR * (self.clock() - began)
+        self._last_counts = None if listing else counts
+        self._recount_at = self.clock() + pause
         self.progress.show(ProgressSnapshot(added.listed, added.skipped, counts, listing))
         self.progress.wait_at_least(pause)
-        self._notice_idle(counts)
+        self._check_idle(counts)
         return counts
 
-    def _look_for_workers(self) -> None:
+    def _check_workers(self) -> None:
         """Once something waits to be taken: whether anybody could."""
-        if self._workers_known or self.clock() - self._began < WORKER_SECONDS:
+        if self._workers_checked or self.clock() - self._began_at < WORKER_CONNECT_SECONDS:
             return
         broker = self.dispatcher.broker
-        if not self.insist(broker.waiting):
+        if not self.retry(broker.queue_length):
             return
-        self._workers_known = True
-        if self.insist(broker.workers) == 0:
+        self._workers_checked = True
+        if self.retry(broker.count_workers) == 0:
             self.progress.print_message(NOT_CONNECTED)
 
-    def _notice_idle(self, counts: Counts) -> None:
-        seen = (counts.ended, self.dispatcher.taken)
-        if seen != self._last_seen:
-            self._last_seen, self._stirred_at = seen, self.clock()
-        idle = self.clock() - self._stirred_at >= self.idle_seconds
+    def _check_idle(self, counts: Counts) -> None:
+        seen = (counts.ended, self.dispatcher.consumed)
+        if seen != self._last_progress:
+            self._last_progress, self._last_progress_at = seen, self.clock()
+        idle = self.clock() - self._last_progress_at >= self.idle_seconds
         if (
             idle
             and counts.queued
-            and not self.insist(lambda: queries.count_in_progress(self.engine))
+            and not self.retry(lambda: queries.count_in_progress(self.engine))
         ):
-            if not self._idle_said:
+            if not self._idle_reported:
                 self.progress.print_message(NO_WORKER)
-            self._idle_said = True
+            self._idle_reported = True
 
-    def _look_for_stalls(self) -> None:
-        if self.clock() - self._looked_at < LOOK_EVERY_SECONDS:
+    def _check_stall(self) -> None:
+        if self.clock() - self._stall_checked_at < STALL_CHECK_SECONDS:
             return
-        self._looked_at = self.clock()
-        news = self.stalls.look(self.insist(lambda: read_backlog(self.engine)))
+        self._stall_checked_at = self.clock()
+        news = self.stalls.update(self.retry(lambda: read_backlog(self.engine)))
         if news is not None:
             self.progress.print_message(f"{news}.")
 
-    def insist(self, work: Callable[[], T]) -> T:
+    def retry(self, work: Callable[[], T]) -> T:
         """Do it, waiting for a service that is away no longer than our patience."""
         until: float | None = None
         said: set[str] = set()  # each fault once in an outage; the next outage is told again

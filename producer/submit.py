@@ -12,7 +12,7 @@ from hkplates.database.queries import submissions as queries
 from hkplates.database.queries.submissions import Counts
 from producer.listing import Batch
 from producer.sources import Source
-from producer.submission_run import Run
+from producer.submission_run import SubmissionRun
 
 ListAfter = Callable[[str | None], Iterator[Batch]]
 """Lists the source past a key, or all of it for None."""
@@ -54,7 +54,7 @@ class Report:
         }
 
 
-class Submit(Run):
+class Submit(SubmissionRun):
     """One run of the command. Killed at any moment, the same command goes on from there."""
 
     def run(self, source: Source, name: str | None, list_after: ListAfter) -> Report:
@@ -68,7 +68,7 @@ class Submit(Run):
         ledger = Ledger(self.engine)
         opened, batches = self._open(ledger, source, name, list_after)
         number, after = opened.id, opened.listing_after
-        added = self.insist(lambda: listed_before(self.engine, number, after))
+        added = self.retry(lambda: listed_before(self.engine, number, after))
         added = self._list(ledger, number, source, batches, added)
         counts = self.wait(ledger, number, added)
         return Report(
@@ -77,8 +77,8 @@ class Submit(Run):
             opened.resumed,
             added,
             counts,
-            self.insist(lambda: queries.failure_reasons(self.engine, number)),
-            self.insist(lambda: queries.count_plates(self.engine, number)),
+            self.retry(lambda: queries.failure_reasons(self.engine, number)),
+            self.retry(lambda: queries.count_plates(self.engine, number)),
             self.clock() - began,
         )
 
@@ -91,9 +91,9 @@ class Submit(Run):
         holds none, leaves no row.
         """
         batches, first = list_after(None), list[Batch]()
-        if not self.insist(lambda: is_unfinished(self.engine, str(source), name)):
+        if not self.retry(lambda: is_unfinished(self.engine, str(source), name)):
             first = _until_images(batches)
-        opened = self.insist(lambda: ledger.open_submission(str(source), name))
+        opened = self.retry(lambda: ledger.open_submission(str(source), name))
         if opened.was_paused:
             self.progress.print_message(f"Submission {opened.id} was paused; it goes on now.")
         if opened.listing_after is not None:
@@ -112,7 +112,7 @@ class Submit(Run):
         added: Added,
     ) -> Added:
         """Record what is listed, batch by batch, sending some meanwhile."""
-        while batch := self.insist(lambda: next(batches, None)):
+        while batch := self.retry(lambda: next(batches, None)):
             add = partial(
                 ledger.add_images,
                 submission_id,
@@ -121,11 +121,11 @@ class Submit(Run):
                 batch.entries,
                 listed_to=batch.listed_to,
             )
-            added += self.insist(add)
+            added += self.retry(add)
             self.step(submission_id, added, listing=True)
-            if self.stopped(submission_id):
+            if self.halted_state(submission_id):
                 return added
-        self.insist(lambda: ledger.listing_finished(submission_id))
+        self.retry(lambda: ledger.listing_finished(submission_id))
         return added
 
 

@@ -26,8 +26,7 @@ from hkplates.embedded.servers import resolve_urls
 from hkplates.errors import HkplatesError, SetupError, TemporaryFault
 from hkplates.settings import Settings, read_settings
 from workers.broker import transport
-from workers.lifecycle import heartbeat
-from workers.lifecycle import shutdown as stopping
+from workers.lifecycle import heartbeat, shutdown
 
 TRANSPORT_OPTIONS = {
     # Look for messages of workers that vanished every second. By default every hundredth: they
@@ -82,7 +81,7 @@ SETTINGS: dict[str, Any] = {
     "worker_redirect_stdouts": False,
 }
 
-transport.use()
+transport.install()
 app = Celery("workers", include=["workers.tasks"])
 
 
@@ -92,7 +91,7 @@ def configure(sender: Celery, **_: object) -> None:
         settings = read_settings()
         broker_url = resolve_urls(settings)[1]
     except HkplatesError as error:
-        refuse(error)
+        exit_with_error(error)
     sender.config_from_object({**SETTINGS, **time_limits(settings), "broker_url": broker_url})
 
 
@@ -114,7 +113,7 @@ def time_limits(settings: Settings) -> dict[str, Any]:
 app.on_configure.connect(configure, weak=False)
 
 
-def refuse(error: HkplatesError) -> NoReturn:
+def exit_with_error(error: HkplatesError) -> NoReturn:
     """End with one line that says what to do, and the status of the error's kind."""
     print(f"hkplates worker: {error}", file=sys.stderr)  # noqa: T201  (before there is a log)
     sys.exit(error.exit_code)
@@ -134,23 +133,23 @@ def check_machine(**_: object) -> None:
     try:
         services.check_machine(read_settings())
     except HkplatesError as error:
-        refuse(error)
+        exit_with_error(error)
 
 
-def speak_less(sender: Any, **_: object) -> None:
+def disable_gossip(sender: Any, **_: object) -> None:
     """Workers need not know of each other: with a hundred of them, telling everyone every two
     seconds is most of what Redis would hear, and asking everyone delays each start."""
     sender.options.update(without_gossip=True, without_mingle=True, without_heartbeat=True)
 
 
-def load(**_: object) -> None:
+def load_services(**_: object) -> None:
     """In each child: TensorFlow hangs in a process forked after a model was loaded."""
     from workers import services
 
     settings = read_settings()
     services.limit_memory(settings.max_process_memory)
     try:
-        services.try_to_load(settings)
+        services.load_or_request_shutdown(settings)
     except TemporaryFault as fault:
         # The parent checked all of this a moment ago. The first chunk tries again.
         services.log.error("services_not_loaded", why=str(fault))
@@ -158,18 +157,18 @@ def load(**_: object) -> None:
         pass  # logged; the first chunk tries again
 
 
-def say_how_it_ended(sender: Any, **_: object) -> None:
+def set_exit_status(sender: Any, **_: object) -> None:
     """In the parent: a worker that gave up must not look like one that was asked to end."""
     from workers import services
 
-    if services.gave_up():
+    if services.shutdown_requested():
         sender.exitcode = SetupError.exit_code
 
 
 setup_logging.connect(set_up_logging)
 celeryd_init.connect(check_machine)
-worker_init.connect(speak_less)
-worker_process_init.connect(load)
-worker_shutting_down.connect(stopping.begin)
-worker_shutdown.connect(say_how_it_ended)
-heartbeat.use(app)
+worker_init.connect(disable_gossip)
+worker_process_init.connect(load_services)
+worker_shutting_down.connect(shutdown.begin)
+worker_shutdown.connect(set_exit_status)
+heartbeat.install(app)

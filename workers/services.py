@@ -20,20 +20,21 @@ from hkplates.database.schema.revision import require_current_schema
 from hkplates.embedded.servers import resolve_urls
 from hkplates.errors import TemporaryFault
 from hkplates.recognition.model_version import installed_version
-from hkplates.retry import Patience
+from hkplates.retry import RetryPolicy
 from hkplates.settings import Settings, read_settings
 from workers.chunk.pipeline import Pipeline
-from workers.chunk.state import Limits, Signs
-from workers.lifecycle import current_image as at_hand
-from workers.lifecycle import shutdown as stopping
+from workers.chunk.state import Limits, WorkerSignals
+from workers.lifecycle import current_image, shutdown
 
 log = structlog.get_logger()
-MOST_FAILURES = 3
+MAX_LOAD_FAILURES = 3
 """A process may fail this often to load what it needs, not counting services that are away."""
 
 _pipelines: list[Pipeline] = []  # of this process: none or one
 _failures = 0  # of this process, to load
-_gave_up = mmap.mmap(-1, 1)  # not zero when a child has given up; children share it with the parent
+_shutdown_flag = mmap.mmap(
+    -1, 1
+)  # not zero when a child has given up; children share it with the parent
 _parent = os.getpid()  # this module is imported by the parent, before it forks
 
 
@@ -44,11 +45,11 @@ def pipeline() -> Pipeline:
         SetupError, TemporaryFault: it cannot be loaded now either.
     """
     if not _pipelines:
-        try_to_load(read_settings())
+        load_or_request_shutdown(read_settings())
     return _pipelines[0]
 
 
-def try_to_load(settings: Settings) -> None:
+def load_or_request_shutdown(settings: Settings) -> None:
     """Load, and end the worker where that will never do.
 
     Raises:
@@ -62,23 +63,23 @@ def try_to_load(settings: Settings) -> None:
     except Exception as error:
         _failures += 1
         log.error("services_not_loaded", why=str(error), tries=_failures)
-        if _failures >= MOST_FAILURES:
-            give_up()
+        if _failures >= MAX_LOAD_FAILURES:
+            request_shutdown()
         raise
 
 
-def give_up() -> None:
+def request_shutdown() -> None:
     """Ask the parent to end, as a deployment would: chunks at work in its other children end."""
-    if gave_up():
+    if shutdown_requested():
         return  # once: a second signal would break off what they do
     log.error("worker_ends", why="it cannot load what it needs; correct that and start it again")
-    _gave_up[0] = 1
+    _shutdown_flag[0] = 1
     os.kill(_parent, signal.SIGTERM)
 
 
-def gave_up() -> bool:
+def shutdown_requested() -> bool:
     """Whether a process of this worker had to give up."""
-    return _gave_up[0] != 0
+    return _shutdown_flag[0] != 0
 
 
 def load(settings: Settings) -> None:
@@ -108,8 +109,8 @@ def load(settings: Settings) -> None:
             Ledger(engine),
             save,
             limits(settings),
-            patience(settings),
-            Signs(stopping.ending, at_hand.put),
+            retry_policy(settings),
+            WorkerSignals(shutdown.should_stop, current_image.set_current),
         )
     ]
     log.info("services_loaded", model_version=number, runtime=settings.runtime)
@@ -131,7 +132,7 @@ def check_machine(settings: Settings) -> None:
         engine.dispose()
 
 
-def limit_memory(most: int) -> None:
+def limit_memory(max_bytes: int) -> None:
     """Bound the bytes that this process and each that it starts may take for itself.
 
     RLIMIT_DATA counts private memory that may be written. RLIMIT_AS would count all addresses: the
@@ -140,8 +141,8 @@ def limit_memory(most: int) -> None:
     """
     hardest = resource.getrlimit(resource.RLIMIT_DATA)[1]
     if hardest != resource.RLIM_INFINITY:
-        most = min(most, hardest)
-    resource.setrlimit(resource.RLIMIT_DATA, (most, hardest))
+        max_bytes = min(max_bytes, hardest)
+    resource.setrlimit(resource.RLIMIT_DATA, (max_bytes, hardest))
 
 
 def limits(settings: Settings) -> Limits:
@@ -160,6 +161,8 @@ def limits(settings: Settings) -> Limits:
     )
 
 
-def patience(settings: Settings) -> Patience:
+def retry_policy(settings: Settings) -> RetryPolicy:
     """How long a process waits for services: well within the soft time limit."""
-    return Patience(settings.chunk_seconds / 4, sleep=stopping.sleep, ending=stopping.ending)
+    return RetryPolicy(
+        settings.chunk_seconds / 4, sleep=shutdown.sleep, should_stop=shutdown.should_stop
+    )

@@ -26,20 +26,20 @@ def recognise_chunk(task: Task, message: object = None, *_: object, **__: object
             # hold some, are sent again when their lease ends.
             log.error("message_dropped", why=str(error))
             return
-        _work(chunk, redelivered=bool((task.request.delivery_info or {}).get("redelivered")))
+        _process(chunk, redelivered=bool((task.request.delivery_info or {}).get("redelivered")))
 
 
-def pause() -> None:
+def pause_at_random() -> None:
     """A process that cannot even load its model must not pass a message round without rest."""
     time.sleep(random.uniform(0.5, 2.0))  # noqa: S311  (no secret)
 
 
-def _work(chunk: Chunk, *, redelivered: bool) -> None:
+def _process(chunk: Chunk, *, redelivered: bool) -> None:
     try:
         pipeline().process(chunk, one_at_a_time=redelivered)
     except Exception as error:
         # Back into the queue, to be worked one image at a time; workers/chunk/pipeline.py says why
         # that ends. Also MemoryError, which Celery would take as a reason to end the whole worker.
         log.exception("chunk_broken", images=len(chunk.images), alone=redelivered)
-        pause()
+        pause_at_random()
         raise Reject(type(error).__name__, requeue=True) from None

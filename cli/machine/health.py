@@ -107,7 +107,7 @@ def _query_backlog(url: str) -> Backlog:
 
 def _query_queue(url: str) -> QueueHealth:
     with closing(RedisQueue(url)) as queue:
-        return QueueHealth(queue.waiting(), queue.workers())
+        return QueueHealth(queue.queue_length(), queue.count_workers())
 
 
 def _result_or_fault(query: Callable[[], T]) -> T | HkplatesError:

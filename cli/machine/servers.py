@@ -101,4 +101,4 @@ def _count_workers(broker_url: str) -> int:
     from producer.redis_queue import RedisQueue
 
     with closing(RedisQueue(broker_url)) as queue:
-        return queue.workers() or 0
+        return queue.count_workers() or 0

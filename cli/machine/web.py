@@ -11,7 +11,7 @@ from cli.context import INTERRUPTED
 from hkplates import logs
 from hkplates.errors import RuntimeMissing
 from hkplates.settings import Settings
-from hkplates.signals import Stop
+from hkplates.signals import StopSignal
 
 if TYPE_CHECKING:
     from web.auth.principal import Role
@@ -34,9 +34,9 @@ def run_web(settings: Settings, place: "Place") -> int:
     from web.server import serve
 
     logs.configure(settings.log_level)
-    stop = Stop()
-    stop.listen()  # the server ends by itself, and then asks as it was asked
-    serve(settings, place, lambda line: typer.echo(line, err=True), lambda: stop.asked)
+    stop = StopSignal()
+    stop.install_handlers()  # the server ends by itself, and then asks as it was asked
+    serve(settings, place, lambda line: typer.echo(line, err=True), lambda: stop.requested)
     return INTERRUPTED if stop.signal == signal.SIGINT else 0
 
 

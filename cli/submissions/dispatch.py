@@ -16,17 +16,17 @@ from hkplates.embedded import servers as embedded
 from hkplates.errors import TemporaryFault
 from hkplates.formatting import pluralise
 from hkplates.settings import Settings
-from hkplates.signals import Stop
+from hkplates.signals import StopSignal
 from producer.broker import RedisBroker
-from producer.dispatch_service import Outage, Round, Service
+from producer.dispatch_service import Cycle, DispatchService, Outage
 from producer.dispatcher import Dispatcher
 from producer.stall import StallWatch
 
 
 def run_dispatch(settings: Settings, *, once: bool, as_json: bool) -> int:
     """`hkplates dispatch`; the exit status."""
-    stop = Stop()
-    stop.listen()
+    stop = StopSignal()
+    stop.install_handlers()
     logs.configure(settings.log_level)
     database_url, broker_url = embedded.resolve_urls(settings)
     with opened_engine(database_url) as engine, closing(RedisBroker(broker_url)) as broker:
@@ -38,9 +38,9 @@ def run_dispatch(settings: Settings, *, once: bool, as_json: bool) -> int:
             settings.window_chunks,
             settings.lease_seconds,
             settings.visibility_seconds,
-            stopped=lambda: stop.asked,
+            should_stop=lambda: stop.requested,
         )
-        service = Service(
+        service = DispatchService(
             dispatcher,
             ledger.finish_submissions,
             lambda: read_backlog(engine),
@@ -49,17 +49,17 @@ def run_dispatch(settings: Settings, *, once: bool, as_json: bool) -> int:
         )
         if once:
             require_current_schema(engine)
-            _print(service.round(), as_json)
+            _print(service.run_cycle(), as_json)
             return 0
         _wait_until_ready(lambda: require_current_schema(engine), stop)
         service.run()
     return INTERRUPTED if stop.signal == signal.SIGINT else 0
 
 
-def _wait_until_ready(check: Callable[[], None], stop: Stop) -> None:
+def _wait_until_ready(check: Callable[[], None], stop: StopSignal) -> None:
     """Check what must be in order, waiting for what is away."""
     outage = Outage()
-    while not stop.asked:
+    while not stop.requested:
         try:
             check()
         except TemporaryFault as fault:
@@ -69,9 +69,9 @@ def _wait_until_ready(check: Callable[[], None], stop: Stop) -> None:
             return
 
 
-def _print(done: Round, as_json: bool) -> None:
+def _print(done: Cycle, as_json: bool) -> None:
     if as_json:
-        filled = done.filled
+        filled = done.dispatched
         told = {
             "images": filled.images,
             "messages": filled.messages,
@@ -84,9 +84,9 @@ def _print(done: Round, as_json: bool) -> None:
     typer.echo(format_cycle(done))
 
 
-def format_cycle(done: Round) -> str:
+def format_cycle(done: Cycle) -> str:
     """What one round did."""
-    filled = done.filled
+    filled = done.dispatched
     finished = ", ".join(map(str, done.finished)) or "none"
     return (
         f"{pluralise(filled.images, 'image')} sent in {pluralise(filled.messages, 'message')}; "

@@ -18,7 +18,7 @@ from hkplates.embedded import servers as embedded
 from hkplates.formatting import pluralise
 from hkplates.recognition.model_version import ModelVersion, installed_version
 from hkplates.settings import Settings
-from producer.reprocess import Report, Reprocess, source_of
+from producer.reprocess import Report, Reprocess, as_command
 
 NO_FILTER = (
     "say which images: --below 0.8, --model, --mark, --submission or --prefix; --limit 500 for a "
@@ -119,7 +119,7 @@ def _show_choice(choice: Reprocessing, *, as_json: bool) -> None:
     found = choice.count()
     images = sum(found.values())
     if as_json:
-        told = {"source": source_of(choice.filter), "target": choice.target}
+        told = {"source": as_command(choice.filter), "target": choice.target}
         typer.echo(json.dumps({**told, "images": images, "versions": found}))
         return
     target = "a version not used yet" if choice.target is None else f"version {choice.target}"
@@ -131,7 +131,7 @@ def _show_choice(choice: Reprocessing, *, as_json: bool) -> None:
 
 def _show_nothing(wanted: ReprocessFilter, target: int, *, as_json: bool) -> None:
     if as_json:
-        told = {"submission": None, "source": source_of(wanted), "target": target}
+        told = {"submission": None, "source": as_command(wanted), "target": target}
         typer.echo(json.dumps(told))
     else:
         typer.echo(f"Nothing to do: no image of these was read by a version other than {target}.")

@@ -13,9 +13,9 @@ from hkplates.signals import interruptible
 from producer.broker import RedisBroker
 from producer.dispatcher import Dispatcher
 from producer.stall import StallWatch
-from producer.submission_run import Run
+from producer.submission_run import SubmissionRun
 
-AnyRun = TypeVar("AnyRun", bound=Run)
+AnyRun = TypeVar("AnyRun", bound=SubmissionRun)
 
 
 @contextmanager
@@ -28,7 +28,7 @@ def opened_run(
         BrokerUnreachable: Redis does not answer.
     """
     with closing(RedisBroker(broker_url)) as broker:
-        broker.waiting()  # ask before anything is begun that could not go on
+        broker.queue_length()  # ask before anything is begun that could not go on
         dispatcher = Dispatcher(
             Ledger(engine),
             broker,

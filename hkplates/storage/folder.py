@@ -25,7 +25,7 @@ from hkplates.storage.base import Entry
 log = structlog.get_logger()
 
 # A pipe must not make us wait for a writer, nor a link swapped in at the last moment be followed.
-_FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOFOLLOW
+_OPEN_FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOFOLLOW
 
 
 class FolderStore:
@@ -46,18 +46,18 @@ class FolderStore:
 
     def read(self, bucket: str, key: str, etag: str, *, limit: int) -> bytes:
         """The bytes of one file, if it is still what was listed."""
-        root, path = _inside(bucket, key)
+        root, path = _resolve_inside(bucket, key)
         try:
             with os.fdopen(_open(root, path), "rb") as file:
                 _check(os.fstat(file.fileno()), key, etag, limit)
                 return file.read(limit)
         except (FileNotFoundError, NotADirectoryError):
-            raise ImageMissing(_gone(bucket, key)) from None
+            raise ImageMissing(_missing_message(bucket, key)) from None
         except PermissionError:
             raise ImageForbidden(f"this user may not read {key} in {bucket}") from None
         except OSError as error:
             if error.errno == errno.ELOOP:
-                raise ImageMissing(_nowhere(bucket, key)) from None
+                raise ImageMissing(_dangling_message(bucket, key)) from None
             if error.errno in (errno.ENAMETOOLONG, errno.EINVAL):
                 raise ImageMissing(f"{key:.80} in {bucket} leads nowhere") from None
             if error.errno in (errno.ENXIO, errno.ENODEV):
@@ -70,7 +70,7 @@ def _walk(root: Path, after: str) -> Iterator[tuple[str, os.stat_result]]:
 
     Not by a function that calls itself: folders may lie a thousand deep.
     """
-    way = [("", _names(root))]
+    way = [("", _scan(root))]
     while way:
         folder, names = way[-1]
         name, is_folder = next(names, ("", False))
@@ -80,12 +80,12 @@ def _walk(root: Path, after: str) -> Iterator[tuple[str, os.stat_result]]:
         elif is_folder:
             below = key + "/"
             if below >= after or after.startswith(below):
-                way.append((below, _names(root / below)))
+                way.append((below, _scan(root / below)))
         elif (found := _stat(root / key)) is not None:
             yield key, found
 
 
-def _names(folder: Path) -> Iterator[tuple[str, bool]]:
+def _scan(folder: Path) -> Iterator[tuple[str, bool]]:
     """Names in a folder and whether each is a folder, in the order that their keys have."""
     try:
         with os.scandir(folder) as entries:
@@ -103,15 +103,15 @@ def _names(folder: Path) -> Iterator[tuple[str, bool]]:
     return iter(sorted(names, key=lambda name: name[0] + "/" * name[1]))
 
 
-def _gone(bucket: str, key: str) -> str:
+def _missing_message(bucket: str, key: str) -> str:
     if "\N{REPLACEMENT CHARACTER}" in key:  # what stands for bytes that cannot be stored
         return f"{key} in {bucket} has a name that is not UTF-8; rename it and submit again"
     if (Path(bucket) / key).is_symlink():
-        return _nowhere(bucket, key)
+        return _dangling_message(bucket, key)
     return f"{key} is not in {bucket} any more"
 
 
-def _nowhere(bucket: str, key: str) -> str:
+def _dangling_message(bucket: str, key: str) -> str:
     return f"{key:.80} in {bucket} is a link that leads nowhere"
 
 
@@ -126,7 +126,7 @@ def _stat(path: Path) -> os.stat_result | None:
     return None if stat.S_ISDIR(found.st_mode) else found
 
 
-def _inside(bucket: str, key: str) -> tuple[Path, Path]:
+def _resolve_inside(bucket: str, key: str) -> tuple[Path, Path]:
     """The root and the file's path below it, both without any link."""
     try:
         root = Path(bucket).resolve(strict=True)
@@ -137,7 +137,7 @@ def _inside(bucket: str, key: str) -> tuple[Path, Path]:
     try:
         path = (root / key).resolve()
     except RuntimeError:  # round in a circle, as Python before 3.13 says it
-        raise ImageMissing(_nowhere(bucket, key)) from None
+        raise ImageMissing(_dangling_message(bucket, key)) from None
     except (OSError, ValueError):
         raise ImageMissing(f"{key} in {bucket} leads nowhere") from None
     if not path.is_relative_to(root) or path == root:
@@ -150,10 +150,10 @@ def _open(root: Path, path: Path) -> int:
     folder = os.open(root, os.O_RDONLY | os.O_CLOEXEC | os.O_DIRECTORY)
     try:
         for name in path.parts[:-1]:
-            below = os.open(name, _FLAGS | os.O_DIRECTORY, dir_fd=folder)
+            below = os.open(name, _OPEN_FLAGS | os.O_DIRECTORY, dir_fd=folder)
             os.close(folder)
             folder = below
-        return os.open(path.name, _FLAGS, dir_fd=folder)
+        return os.open(path.name, _OPEN_FLAGS, dir_fd=folder)
     finally:
         os.close(folder)
 

@@ -21,7 +21,7 @@ from hkplates.errors import (
     StoreUnreachable,
 )
 
-REJECTED = frozenset(
+REJECTED_CODES = frozenset(
     [
         "InvalidAccessKeyId",
         "SignatureDoesNotMatch",
@@ -34,7 +34,7 @@ REJECTED = frozenset(
         "InvalidClientTokenId",
     ]
 )
-BUSY = frozenset(
+BUSY_CODES = frozenset(
     [
         "SlowDown",
         "ServiceUnavailable",
@@ -49,7 +49,7 @@ BUSY = frozenset(
     ]
 )
 # An expired login, a role that is not given, a file of settings that cannot be read.
-CREDENTIALS = (
+CREDENTIAL_ERRORS = (
     botocore.PartialCredentialsError,
     botocore.ProfileNotFound,
     botocore.CredentialRetrievalError,
@@ -64,32 +64,32 @@ CREDENTIALS = (
     botocore.InvalidConfigError,
     botocore.InfiniteLoopConfigError,
 )
-FOR_CREDENTIALS = frozenset(
+CREDENTIAL_OPERATIONS = frozenset(
     ["AssumeRole", "AssumeRoleWithWebIdentity", "GetRoleCredentials", "CreateToken"]
 )
 """Calls that boto3 makes to be given credentials."""
-SET_CREDENTIALS = (
+CREDENTIALS_ADVICE = (
     "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE, or run where a role is given"
 )
 
 
-def of_bucket(error: Exception, bucket: str, endpoint: str) -> HkplatesError:
+def bucket_error(error: Exception, bucket: str, endpoint: str) -> HkplatesError:
     """What a failed listing means to the person who named the bucket."""
     if not isinstance(error, ClientError):
-        return _of_connection(error, bucket, endpoint)
-    code, status = _code(error), http_status(error)
-    if error.operation_name in FOR_CREDENTIALS:
+        return _connection_error(error, bucket, endpoint)
+    code, status = error_code(error), http_status(error)
+    if error.operation_name in CREDENTIAL_OPERATIONS:
         return CredentialsRejected(
             f"No credentials were given: {error.operation_name} was refused ({code}); check the "
             "role or log in again"
         )
-    if code in REJECTED:
+    if code in REJECTED_CODES:
         return CredentialsRejected(
             f"{endpoint} does not accept these credentials ({code}); check AWS_ACCESS_KEY_ID, "
             "AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN and this machine's clock"
         )
-    if code in BUSY or status >= 500:
-        return _busy(endpoint, code)
+    if code in BUSY_CODES or status >= 500:
+        return _busy_error(endpoint, code)
     if status == 404:
         return BucketMissing(
             f"There is no bucket {bucket} at {endpoint}; check its name and AWS_ENDPOINT_URL_S3"
@@ -105,20 +105,20 @@ def of_bucket(error: Exception, bucket: str, endpoint: str) -> HkplatesError:
     )
 
 
-def of_image(error: Exception, bucket: str, key: str, endpoint: str) -> HkplatesError:
+def image_error(error: Exception, bucket: str, key: str, endpoint: str) -> HkplatesError:
     """What a failed read means to a worker: the image is at fault, or it must wait.
 
     Credentials that are missing or rejected, or a whole bucket that is not there, are a temporary
     fault here: whoever runs the worker corrects them, and no image is to blame.
     """
     if not isinstance(error, ClientError):
-        fault = _of_connection(error, bucket, endpoint)
+        fault = _connection_error(error, bucket, endpoint)
         return StoreUnreachable(str(fault)) if isinstance(fault, SourceError) else fault
-    code, status = _code(error), http_status(error)
-    if code in REJECTED or error.operation_name in FOR_CREDENTIALS:
+    code, status = error_code(error), http_status(error)
+    if code in REJECTED_CODES or error.operation_name in CREDENTIAL_OPERATIONS:
         return StoreUnreachable(f"{endpoint} does not accept this worker's credentials ({code})")
-    if code in BUSY or status >= 500:
-        return _busy(endpoint, code)
+    if code in BUSY_CODES or status >= 500:
+        return _busy_error(endpoint, code)
     if code == "NoSuchBucket":
         return StoreUnreachable(f"{endpoint} has no bucket {bucket}; check AWS_ENDPOINT_URL_S3")
     where = f"{key} in the bucket {bucket}"
@@ -131,13 +131,18 @@ def of_image(error: Exception, bucket: str, key: str, endpoint: str) -> Hkplates
     return ImageForbidden(f"these credentials may not read {where} ({code}); needs s3:GetObject")
 
 
-def of_upload(error: Exception, bucket: str, key: str, endpoint: str) -> HkplatesError:
+def upload_error(error: Exception, bucket: str, key: str, endpoint: str) -> HkplatesError:
     """What a failed write means to the person who named the object."""
-    if not isinstance(error, ClientError) or error.operation_name in FOR_CREDENTIALS:
-        return of_bucket(error, bucket, endpoint)
-    code = _code(error)
-    if code in REJECTED or code in BUSY or code == "NoSuchBucket" or http_status(error) >= 500:
-        return of_bucket(error, bucket, endpoint)
+    if not isinstance(error, ClientError) or error.operation_name in CREDENTIAL_OPERATIONS:
+        return bucket_error(error, bucket, endpoint)
+    code = error_code(error)
+    if (
+        code in REJECTED_CODES
+        or code in BUSY_CODES
+        or code == "NoSuchBucket"
+        or http_status(error) >= 500
+    ):
+        return bucket_error(error, bucket, endpoint)
     where = f"{key} to the bucket {bucket} at {endpoint}"
     if http_status(error) in (401, 403):
         return BucketForbidden(f"These credentials may not write {where}; they need s3:PutObject")
@@ -153,20 +158,20 @@ def is_aws(endpoint: str) -> bool:
     return name.endswith((".amazonaws.com", ".amazonaws.com.cn", ".api.aws"))
 
 
-def host(endpoint: str) -> str:
+def host_and_port(endpoint: str) -> str:
     """Host and port of an endpoint, without a user or password that may stand in it."""
     return urlsplit(endpoint).netloc.rpartition("@")[2]
 
 
-def _of_connection(error: Exception, bucket: str, endpoint: str) -> HkplatesError:
+def _connection_error(error: Exception, bucket: str, endpoint: str) -> HkplatesError:
     if isinstance(error, NoCredentialsError):
-        return CredentialsMissing(f"No credentials for {endpoint} were found; {SET_CREDENTIALS}")
-    if isinstance(error, CREDENTIALS):
+        return CredentialsMissing(f"No credentials for {endpoint} were found; {CREDENTIALS_ADVICE}")
+    if isinstance(error, CREDENTIAL_ERRORS):
         return CredentialsMissing(
             f"The credentials for {endpoint} cannot be used: {_first_sentence(error)}; "
             "correct them or log in again"
         )
-    if _of_certificates(error):
+    if _is_certificate_error(error):
         return SettingInvalid(
             f"The certificate of {endpoint} cannot be checked; AWS_CA_BUNDLE must name a readable "
             "file that holds the certificate of its authority"
@@ -179,7 +184,7 @@ def _of_connection(error: Exception, bucket: str, endpoint: str) -> HkplatesErro
     )
 
 
-def _of_certificates(error: Exception) -> bool:
+def _is_certificate_error(error: Exception) -> bool:
     """Whether it is the certificates of this machine, and not the line, that are at fault."""
     if isinstance(error, FileNotFoundError | PermissionError | IsADirectoryError):
         return True
@@ -192,11 +197,11 @@ def _first_sentence(error: Exception) -> str:
     return " ".join(str(error).split())[:200].rstrip(".")
 
 
-def _busy(endpoint: str, code: str) -> StoreUnreachable:
+def _busy_error(endpoint: str, code: str) -> StoreUnreachable:
     return StoreUnreachable(f"{endpoint} is busy ({code}); run the same again a little later")
 
 
-def _code(error: ClientError) -> str:
+def error_code(error: ClientError) -> str:
     return str(error.response.get("Error", {}).get("Code", "unknown"))
 
 

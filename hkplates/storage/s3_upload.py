@@ -6,7 +6,7 @@ from botocore.exceptions import ClientError
 
 from hkplates.errors import BucketForbidden
 from hkplates.storage import s3_errors
-from hkplates.storage.s3 import FAULTS, make_client
+from hkplates.storage.s3 import S3_ERRORS, make_client
 
 PART_BYTES = 16 * 1024 * 1024
 """Held in memory until it is sent. S3 takes 10,000 parts, so an object has 160 GB at most."""
@@ -25,15 +25,15 @@ class S3Upload:
         self._bucket = bucket
         self._key = key
         self._client: Any = make_client()
-        self._upload: str | None = None
+        self._upload_id: str | None = None
         self._parts: list[dict[str, Any]] = []
-        self._waiting = bytearray()
+        self._buffer = bytearray()
 
     def exists(self) -> bool:
         """Whether an object of this key is there."""
         try:
             self._client.head_object(Bucket=self._bucket, Key=self._key)
-        except FAULTS as error:
+        except S3_ERRORS as error:
             status = s3_errors.http_status(error) if isinstance(error, ClientError) else 0
             if status == 404:
                 return False
@@ -43,52 +43,52 @@ class S3Upload:
                     f"These credentials may not see whether s3://{self._bucket}/{self._key} is "
                     "there: they need s3:GetObject and s3:ListBucket; or write it with --force"
                 ) from None
-            raise self._translated(error) from None
+            raise self._translate(error) from None
         return True
 
     def begin(self) -> None:
         """Have the store expect it, which tells at once whether it may be written."""
-        self._upload = self._call("create_multipart_upload")["UploadId"]
+        self._upload_id = self._call("create_multipart_upload")["UploadId"]
 
     def write(self, data: bytes | memoryview) -> int:
         """Take some bytes more."""
-        self._waiting += data
-        while len(self._waiting) >= PART_BYTES:
-            self._send(bytes(memoryview(self._waiting)[:PART_BYTES]))
-            del self._waiting[:PART_BYTES]
+        self._buffer += data
+        while len(self._buffer) >= PART_BYTES:
+            self._send(bytes(memoryview(self._buffer)[:PART_BYTES]))
+            del self._buffer[:PART_BYTES]
         return len(data)
 
     def commit(self) -> None:
         """Make it appear."""
         if not self._parts:
             # Also where it is empty, as no upload in parts may be.
-            self._call("put_object", Body=bytes(self._waiting))
+            self._call("put_object", Body=bytes(self._buffer))
             self.abort()
             return
-        if self._waiting:
-            self._send(bytes(self._waiting))
+        if self._buffer:
+            self._send(bytes(self._buffer))
         parts = {"Parts": self._parts}
-        self._call("complete_multipart_upload", UploadId=self._upload, MultipartUpload=parts)
-        self._upload = None
+        self._call("complete_multipart_upload", UploadId=self._upload_id, MultipartUpload=parts)
+        self._upload_id = None
 
     def abort(self) -> None:
         """Have the store forget what it was sent."""
-        self._waiting.clear()
-        if self._upload is not None:
-            upload, self._upload = self._upload, None
+        self._buffer.clear()
+        if self._upload_id is not None:
+            upload, self._upload_id = self._upload_id, None
             self._call("abort_multipart_upload", UploadId=upload)
 
     def _send(self, data: bytes) -> None:
         number = len(self._parts) + 1
-        sent = self._call("upload_part", UploadId=self._upload, PartNumber=number, Body=data)
+        sent = self._call("upload_part", UploadId=self._upload_id, PartNumber=number, Body=data)
         self._parts.append({"ETag": sent["ETag"], "PartNumber": number})
 
     def _call(self, operation: str, **arguments: Any) -> Any:
         try:
             return getattr(self._client, operation)(Bucket=self._bucket, Key=self._key, **arguments)
-        except FAULTS as error:
-            raise self._translated(error) from None
+        except S3_ERRORS as error:
+            raise self._translate(error) from None
 
-    def _translated(self, error: Exception) -> Exception:
-        endpoint = s3_errors.host(self._client.meta.endpoint_url)
-        return s3_errors.of_upload(error, self._bucket, self._key, endpoint)
+    def _translate(self, error: Exception) -> Exception:
+        endpoint = s3_errors.host_and_port(self._client.meta.endpoint_url)
+        return s3_errors.upload_error(error, self._bucket, self._key, endpoint)

@@ -15,7 +15,7 @@ from faults.recovery import Injection
 from faults.schedule import Fault
 from faults.services import Services
 
-from producer.listing import BATCH
+from producer.listing import BATCH_IMAGES
 
 POLL_SECONDS = 0.1
 IN_MID_LISTING = Fault(0.0, "producer killed", 0)
@@ -101,7 +101,7 @@ class FaultRun:
         stage.dispatcher.start()
         while not self._scalar(COUNT_LISTED):
             standing = self.poller.state_counts()
-            if not killed and standing is not None and standing.counts.total() >= BATCH:
+            if not killed and standing is not None and standing.counts.total() >= BATCH_IMAGES:
                 killed = True
                 self._inject(IN_MID_LISTING, standing, log)
             self._restart_dead()

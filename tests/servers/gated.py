@@ -12,11 +12,11 @@ from hkplates.recognition import recogniser
 from hkplates.recognition.reading.no_reader import NoReader
 from hkplates.recognition.types import Detection, Photo
 from workers.app import app
-from workers.lifecycle import shutdown as stopping
+from workers.lifecycle import shutdown
 
 __all__ = ["app"]
 
-stopping.LONGEST_CHUNK_END = 5.0  # seconds; a test need not wait for the real one
+shutdown.CHUNK_GRACE_SECONDS = 5.0  # seconds; a test need not wait for the real one
 
 DEAF = 78  # pixels wide: it does not even hear signals
 

@@ -51,10 +51,10 @@ class WorkingQueue:
     longest: int = 0
     connected: int | None = 1
 
-    def images(self) -> set[int]:
+    def image_ids(self) -> set[int]:
         return {image.id for chunk in self.queue for image in chunk.images}
 
-    def waiting(self) -> int:
+    def queue_length(self) -> int:
         if self.faults:
             self.faults -= 1
             raise BrokerUnreachable("Redis at nowhere does not serve us")
@@ -62,7 +62,7 @@ class WorkingQueue:
             self._work(self.queue.pop())
         return len(self.queue)
 
-    def workers(self) -> int | None:
+    def count_workers(self) -> int | None:
         return self.connected
 
     def send(self, chunk: Chunk) -> None:

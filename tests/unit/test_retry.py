@@ -3,12 +3,14 @@
 import pytest
 
 from hkplates.errors import ImageMissing, StoreUnreachable
-from hkplates.retry import Patience
+from hkplates.retry import RetryPolicy
 
 
 def test_pauses_double_up_to_the_longest_and_are_spread() -> None:
     pauses: list[float] = []
-    tries = Patience(seconds=1000, first_pause=1, longest_pause=4, sleep=pauses.append).tries()
+    tries = RetryPolicy(
+        max_seconds=1000, first_pause=1, longest_pause=4, sleep=pauses.append
+    ).attempts()
     assert [next(tries) for _ in range(5)] == [1, 2, 3, 4, 5]
     for pause, middle in zip(pauses, (1, 2, 4, 4), strict=True):
         assert middle / 2 <= pause <= middle * 1.5
@@ -20,7 +22,7 @@ def test_the_last_fault_is_raised_when_patience_runs_out() -> None:
         raise StoreUnreachable("busy")
 
     with pytest.raises(StoreUnreachable):
-        Patience(seconds=0).insist(away)
+        RetryPolicy(max_seconds=0).call(away)
 
 
 def test_what_is_not_temporary_is_not_tried_again() -> None:
@@ -31,5 +33,5 @@ def test_what_is_not_temporary_is_not_tried_again() -> None:
         raise ImageMissing("gone")
 
     with pytest.raises(ImageMissing):
-        Patience(first_pause=0).insist(missing)
+        RetryPolicy(first_pause=0).call(missing)
     assert len(calls) == 1

@@ -16,13 +16,13 @@ from typing import Any
 
 from hkplates.jobs import QUEUE, TASK_RECOGNISE_CHUNK, MessageInvalid
 
-LARGEST_MESSAGE = 16 * 1024 * 1024
+MAX_MESSAGE_BYTES = 16 * 1024 * 1024
 """Bytes as they come; a chunk of the largest size with the longest keys is far below."""
 
 _IDENTIFIER = re.compile(r"[0-9A-Za-z_-]{1,64}\Z", re.ASCII)
 
 
-def cleaned(raw: object) -> dict[str, Any]:
+def sanitise(raw: object) -> dict[str, Any]:
     """A message as kombu keeps it in Redis, with nothing in it but what one of ours says.
 
     Raises:

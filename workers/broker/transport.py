@@ -29,8 +29,8 @@ class Client(Redis):
         answer = super().parse_response(  # type: ignore[no-untyped-call]
             connection, command_name, **options
         )
-        if command_name == "BRPOP" and answer and len(answer[1]) > envelope.LARGEST_MESSAGE:
-            _dropped(f"{len(answer[1])} bytes")
+        if command_name == "BRPOP" and answer and len(answer[1]) > envelope.MAX_MESSAGE_BYTES:
+            _log_dropped(f"{len(answer[1])} bytes")
             return None  # as if nothing had come
         return answer
 
@@ -44,15 +44,15 @@ class QoS(redis.QoS):
     """
 
     def ack(self, delivery_tag: str) -> None:
-        with self._freed(delivery_tag):
+        with self._released_on_failure(delivery_tag):
             super().ack(delivery_tag)  # type: ignore[no-untyped-call]
 
     def reject(self, delivery_tag: str, requeue: bool = False) -> None:
-        with self._freed(delivery_tag):
+        with self._released_on_failure(delivery_tag):
             super().reject(delivery_tag, requeue)  # type: ignore[no-untyped-call]
 
     @contextmanager
-    def _freed(self, delivery_tag: str) -> Iterator[None]:
+    def _released_on_failure(self, delivery_tag: str) -> Iterator[None]:
         try:
             yield
         except (RedisError, OSError):
@@ -73,7 +73,7 @@ class Channel(redis.Channel):
         try:
             return super()._brpop_read(**options)  # type: ignore[no-untyped-call]
         except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
-            _dropped(f"not JSON: {error}")
+            _log_dropped(f"not JSON: {error}")
             raise Empty from None  # as if nothing had come
 
 
@@ -85,21 +85,21 @@ class Transport(redis.Transport):
     def _deliver(self, message: Any, queue: str) -> None:
         try:
             if queue == QUEUE:
-                message = envelope.cleaned(message)
+                message = envelope.sanitise(message)
             virtual.Message(message, channel=self.channels[0])  # type: ignore[no-untyped-call]
         except MessageInvalid as error:
-            _dropped(str(error))
+            _log_dropped(str(error))
         except (KeyError, TypeError, ValueError, AttributeError) as error:
-            _dropped(f"not a message: {type(error).__name__}")
+            _log_dropped(f"not a message: {type(error).__name__}")
         else:
             super()._deliver(message, queue)  # type: ignore[no-untyped-call]
 
 
-def _dropped(why: str) -> None:
+def _log_dropped(why: str) -> None:
     log.error("message_dropped", why=why)
 
 
-def use() -> None:
+def install() -> None:
     """Make redis:// and rediss:// mean this transport, in this process."""
     for scheme in ("redis", "rediss"):
         TRANSPORT_ALIASES[scheme] = f"{__name__}:{Transport.__name__}"

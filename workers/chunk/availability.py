@@ -23,57 +23,57 @@ from hkplates.errors import (
 )
 from hkplates.jobs import ImageRef, StoreKind
 from hkplates.storage.base import Store
-from workers.chunk.prefetch import GLANCE, TOO_SLOW, Ending
+from workers.chunk.prefetch import POLL_SECONDS, TOO_SLOW, ShuttingDown
 from workers.chunk.protocols import Ledger
-from workers.chunk.state import Limits, Waiting
+from workers.chunk.state import DeferredImage, Limits
 
 log = structlog.get_logger()
 
-Answers = dict[ImageRef, Exception | None]
+ProbeResults = dict[ImageRef, Exception | None]
 """Why each image that was asked for was not served, or None where it was."""
-LEAST_SHARE = 1 / 6
+MIN_TIME_SHARE = 1 / 6
 """Of a chunk's time: less is no fair try."""
 
 
 @dataclass(frozen=True, slots=True)
-class Judge:
+class UnavailableObjectProbe:
     """Finds the images that their store will never serve."""
 
     ledger: Ledger
     stores: Mapping[StoreKind, Store]
     limits: Limits
-    ending: Callable[[], bool]
+    should_stop: Callable[[], bool]
 
-    def unavailable(self, waiting: Sequence[Waiting], until: float) -> list[ImageFailed]:
+    def find_unavailable(self, waiting: Sequence[DeferredImage], until: float) -> list[ImageFailed]:
         """Those of the images that wait; asked for no longer than `until` (time.monotonic).
 
         Raises:
             Ending: the worker was asked to end meanwhile.
         """
         suspects = {one.image.id: one for one in waiting if isinstance(one.fault, StoreUnreachable)}
-        witnesses = self._witnesses(list(suspects)) if suspects else {}
+        witnesses = self._canaries(list(suspects)) if suspects else {}
         # Half of the time for the others: a store that is away may keep them waiting for long.
         half = (time.monotonic() + until) / 2
-        others = self._ask(list(set(witnesses.values())), half)
-        if until - time.monotonic() < LEAST_SHARE * self.limits.chunk_seconds:
+        others = self._probe(list(set(witnesses.values())), half)
+        if until - time.monotonic() < MIN_TIME_SHARE * self.limits.chunk_seconds:
             return []
         serves = {other for other, fault in others.items() if fault is None}
         asked = [suspects[number].image for number, one in witnesses.items() if one in serves]
-        answers = self._ask(asked, until)
+        answers = self._probe(asked, until)
         return [
             _failed(image, fault)
             for image, fault in answers.items()
             if isinstance(fault, StoreUnreachable)
         ]
 
-    def _witnesses(self, image_ids: Sequence[int]) -> dict[int, ImageRef]:
+    def _canaries(self, image_ids: Sequence[int]) -> dict[int, ImageRef]:
         try:
             return self.ledger.witnesses(image_ids)
         except TemporaryFault as fault:
             log.warning("no_image_judged", why=str(fault))  # they come back once more
             return {}
 
-    def _ask(self, images: Sequence[ImageRef], until: float) -> Answers:
+    def _probe(self, images: Sequence[ImageRef], until: float) -> ProbeResults:
         """What the store answers for each; of those that had no fair try, nothing.
 
         Silence is an answer only of an image that was in work for half of the time: a healthy
@@ -88,7 +88,7 @@ class Judge:
             self._wait(list(asked.values()), until)
         finally:
             threads.shutdown(wait=False, cancel_futures=True)
-        answers: Answers = {}
+        answers: ProbeResults = {}
         for image, answer in asked.items():
             if not answer.done():
                 if begun.get(image, inf) <= fair:
@@ -110,9 +110,9 @@ class Judge:
 
     def _wait(self, answers: Sequence[Future[Exception | None]], until: float) -> None:
         """Until all are there, or `until`."""
-        while wait(answers, max(0.0, min(GLANCE, until - time.monotonic()))).not_done:
-            if self.ending():
-                raise Ending
+        while wait(answers, max(0.0, min(POLL_SECONDS, until - time.monotonic()))).not_done:
+            if self.should_stop():
+                raise ShuttingDown
             if time.monotonic() >= until:
                 return
 

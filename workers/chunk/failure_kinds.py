@@ -6,14 +6,14 @@ from celery.exceptions import SoftTimeLimitExceeded
 from hkplates.database.schema.failure_reasons import Trouble
 
 
-def is_time_up(error: BaseException) -> bool:
+def is_soft_time_limit(error: BaseException) -> bool:
     """Whether it is the soft time limit that has struck."""
     return isinstance(error, SoftTimeLimitExceeded)
 
 
-def trouble_of(error: Exception) -> Trouble:
+def classify_failure(error: Exception) -> Trouble:
     """The word for what an attempt ended with."""
-    if is_time_up(error):
+    if is_soft_time_limit(error):
         return "timed_out"
     if isinstance(error, MemoryError) or _is_opencv_without_memory(error):
         return "out_of_memory"

@@ -10,11 +10,11 @@ from hkplates.errors import StoreUnreachable
 from hkplates.jobs import ImageRef, StoreKind
 from hkplates.storage.base import Store
 
-GLANCE = 0.2  # seconds; how often a wait is broken off to see whether the worker ends
+POLL_SECONDS = 0.2  # seconds; how often a wait is broken off to see whether the worker ends
 TOO_SLOW = "the store is too slow: an image did not arrive in time"
 
 
-class Ending(Exception):
+class ShuttingDown(Exception):
     """The worker was asked to end before an image had arrived."""
 
 
@@ -26,12 +26,12 @@ class Fetcher:
         stores: Mapping[StoreKind, Store],
         threads: int,
         max_bytes: int,
-        ending: Callable[[], bool],
+        should_stop: Callable[[], bool],
     ) -> None:
         self._stores = stores
         self._ahead = 2 * threads
         self._max_bytes = max_bytes
-        self._ending = ending
+        self._should_stop = should_stop
         self.threads = ThreadPoolExecutor(threads, "fetch")
 
     def fetch(
@@ -39,17 +39,17 @@ class Fetcher:
     ) -> Generator[tuple[ImageRef, Future[bytes]], None, None]:
         """Each image with its bytes to come; only some are fetched ahead, to bound the memory."""
         rest = iter(images)
-        ahead = deque((image, self._begin(image)) for image in islice(rest, self._ahead))
+        ahead = deque((image, self._submit(image)) for image in islice(rest, self._ahead))
         try:
             while ahead:
                 yield ahead.popleft()
-                ahead.extend((image, self._begin(image)) for image in islice(rest, 1))
+                ahead.extend((image, self._submit(image)) for image in islice(rest, 1))
         finally:
             # A chunk that is broken off must not keep the next one's images waiting.
             for _, data in ahead:
                 data.cancel()
 
-    def arrived(self, data: Future[bytes], until: float) -> bytes:
+    def await_bytes(self, data: Future[bytes], until: float) -> bytes:
         """Bytes that were asked for; a store that only trickles must not look like a bad image.
 
         Raises:
@@ -58,17 +58,17 @@ class Fetcher:
         """
         while True:
             try:
-                return data.result(min(GLANCE, max(0.0, until - time.monotonic())))
+                return data.result(min(POLL_SECONDS, max(0.0, until - time.monotonic())))
             except TimeoutError:
                 if data.done():
                     continue  # it came this moment, or what it ended with is raised
-                if self._ending():
+                if self._should_stop():
                     data.cancel()
-                    raise Ending from None
+                    raise ShuttingDown from None
                 if time.monotonic() >= until:
                     data.cancel()
                     raise StoreUnreachable(TOO_SLOW) from None
 
-    def _begin(self, image: ImageRef) -> Future[bytes]:
+    def _submit(self, image: ImageRef) -> Future[bytes]:
         read, limit = self._stores[image.store].read, self._max_bytes
         return self.threads.submit(read, image.bucket, image.key, image.etag, limit=limit)

@@ -10,7 +10,7 @@ from datetime import datetime
 from hkplates.errors import SetupError, TemporaryFault
 from hkplates.jobs import ImageRef
 from hkplates.recognition.types import Found
-from workers.chunk.failure_kinds import is_time_up
+from workers.chunk.failure_kinds import is_soft_time_limit
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,17 +29,17 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
-class Signs:
+class WorkerSignals:
     """What a process is told by its worker, and tells it."""
 
-    ending: Callable[[], bool] = lambda: False
+    should_stop: Callable[[], bool] = lambda: False
     """Whether the worker was asked to end: finish the image in hand, begin no other."""
-    at_hand: Callable[[int], None] = lambda image_id: None
+    set_current: Callable[[int], None] = lambda image_id: None
     """Told which image is being looked at, 0 for none: what kills the process is its doing."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Seen:
+class DetectedImage:
     """An image whose plates are found and not read yet: crops, not the photograph's pixels."""
 
     image: ImageRef
@@ -51,7 +51,7 @@ class Seen:
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
+class DeferredImage:
     """An image that a fault of a service or of this machine kept from being looked at."""
 
     image: ImageRef
@@ -59,7 +59,7 @@ class Waiting:
 
 
 @dataclass(frozen=True, slots=True)
-class Broken:
+class CrashedImage:
     """An image that broke us, and how."""
 
     image: ImageRef
@@ -67,25 +67,25 @@ class Broken:
 
 
 @dataclass(slots=True)
-class Run:
+class ChunkState:
     """One chunk on its way. It is over for all of its images where a service is away or the time
     is up; an image that breaks us is passed by."""
 
     seconds: float
     began: float = field(default_factory=time.monotonic)
-    ends: Counter[str] = field(default_factory=Counter)
+    tally: Counter[str] = field(default_factory=Counter)
     errors: list[Exception] = field(default_factory=list)
     """Where there are any, the message goes back to the queue, and with it all that is queued."""
-    left: list[ImageRef] = field(default_factory=list)
+    untouched: list[ImageRef] = field(default_factory=list)
     """Claimed and not begun."""
-    struck: bool = False
+    timed_out: bool = False
     """The soft time limit has struck."""
 
     @property
-    def until(self) -> float:
+    def deadline(self) -> float:
         return self.began + self.seconds
 
-    def keep(self, error: Exception) -> None:
+    def record_error(self, error: Exception) -> None:
         """Note what an image broke us with, but let go of what its frames hold, and those of the
         errors that led to it: one that took all memory would leave none to its mates."""
         led: BaseException | None = error
@@ -93,13 +93,13 @@ class Run:
             traceback.clear_frames(led.__traceback__)
             led = led.__cause__ or led.__context__
         self.errors.append(error)
-        self.struck = self.struck or is_time_up(error)
+        self.timed_out = self.timed_out or is_soft_time_limit(error)
 
     @property
-    def away(self) -> bool:
+    def service_away(self) -> bool:
         """Waiting once for what is away is enough: once for each image would take hours."""
-        return self.ends["handed_back"] > 0
+        return self.tally["handed_back"] > 0
 
     @property
     def over(self) -> bool:
-        return self.away or self.struck or time.monotonic() >= self.until
+        return self.service_away or self.timed_out or time.monotonic() >= self.deadline

@@ -19,12 +19,11 @@ from hkplates.database.schema.failure_reasons import Trouble
 from hkplates.embedded.servers import resolve_urls
 from hkplates.errors import HkplatesError
 from hkplates.settings import read_settings
-from workers.lifecycle import current_image as at_hand
-from workers.lifecycle import shutdown as stopping
+from workers.lifecycle import current_image, shutdown
 
 log = structlog.get_logger()
 
-NOTE_SECONDS = 5.0
+RECORD_SECONDS = 5.0
 """A parent that waits for its database takes no messages and answers for none."""
 
 
@@ -33,7 +32,7 @@ class ChunkRequest(Request):  # type: ignore[misc]
 
     def on_timeout(self, soft: bool, timeout: float) -> None:
         if not soft:
-            note(at_hand.take(self.worker_pid), "timed_out")
+            record_failure_cause(current_image.pop_current(self.worker_pid), "timed_out")
         super().on_timeout(soft, timeout)
 
     def on_failure(
@@ -41,7 +40,7 @@ class ChunkRequest(Request):  # type: ignore[misc]
     ) -> None:
         error = getattr(exc_info.exception, "exc", exc_info.exception)
         if isinstance(error, WorkerLostError):
-            note(at_hand.take(self.worker_pid), "crashed")
+            record_failure_cause(current_image.pop_current(self.worker_pid), "crashed")
         elif isinstance(error, SoftTimeLimitExceeded | MemoryError):
             # It struck where nothing catches it, say while another error was being logged. Celery
             # would answer for the message, and for a MemoryError end the whole worker.
@@ -56,24 +55,28 @@ def _rejection(error: Exception) -> Any:
         return ExceptionInfo()
 
 
-def note(image_id: int, trouble: Trouble) -> None:
+def record_failure_cause(image_id: int, trouble: Trouble) -> None:
     """Blame an image; where Postgres hangs, its attempt counts all the same, as "crashed"."""
-    if not image_id or stopping.ending():  # what is stopped is not to blame
+    if not image_id or shutdown.should_stop():  # what is stopped is not to blame
         return
     log.error("image_broke_us", image=image_id, trouble=trouble)
     # In a thread: a server that is stopped, or a network that is gone, answers no client's timeout.
-    noting = threading.Thread(target=_blame, args=(image_id, trouble), name="note", daemon=True)
+    noting = threading.Thread(
+        target=_record_in_ledger, args=(image_id, trouble), name="note", daemon=True
+    )
     noting.start()
-    noting.join(NOTE_SECONDS)
+    noting.join(RECORD_SECONDS)
     if noting.is_alive():
-        log.error("image_not_blamed", image=image_id, why=f"no answer in {NOTE_SECONDS:g} seconds")
+        log.error(
+            "image_not_blamed", image=image_id, why=f"no answer in {RECORD_SECONDS:g} seconds"
+        )
 
 
-def _blame(image_id: int, trouble: Trouble) -> None:
+def _record_in_ledger(image_id: int, trouble: Trouble) -> None:
     """Through a connection of this moment alone: no child may inherit one."""
     try:
         url = resolve_urls(read_settings())[0]
-        engine = open_engine(url, statement_seconds=0.8 * NOTE_SECONDS)
+        engine = open_engine(url, statement_seconds=0.8 * RECORD_SECONDS)
         try:
             Ledger(engine).blame(image_id, trouble)
         finally:

@@ -9,33 +9,33 @@ slot is still there when its parent learns of the death, after another child has
 import mmap
 import os
 
-MOST_PROCESSES = 2**22
+MAX_PROCESSES = 2**22
 """Linux numbers no process higher."""
-SLOT = 8  # bytes
+SLOT_BYTES = 8  # bytes
 
 # Made by the parent before it forks. Pages that nobody touches take no memory.
-_table = mmap.mmap(-1, MOST_PROCESSES * SLOT)
+_table = mmap.mmap(-1, MAX_PROCESSES * SLOT_BYTES)
 
 
-def put(image_id: int) -> None:
+def set_current(image_id: int) -> None:
     """Say which image this process is at; 0 for none."""
     _write(os.getpid(), image_id)
 
 
-def take(process_id: int | None) -> int:
+def pop_current(process_id: int | None) -> int:
     """The image that a process was at when it ended, and forget it; 0 for none."""
     if process_id is None:
         return 0
     start = _start(process_id)
-    image_id = int.from_bytes(_table[start : start + SLOT], "little")
+    image_id = int.from_bytes(_table[start : start + SLOT_BYTES], "little")
     _write(process_id, 0)
     return image_id
 
 
 def _write(process_id: int, image_id: int) -> None:
     start = _start(process_id)
-    _table[start : start + SLOT] = image_id.to_bytes(SLOT, "little")
+    _table[start : start + SLOT_BYTES] = image_id.to_bytes(SLOT_BYTES, "little")
 
 
 def _start(process_id: int) -> int:
-    return process_id % MOST_PROCESSES * SLOT
+    return process_id % MAX_PROCESSES * SLOT_BYTES

@@ -13,7 +13,7 @@ from celery import Celery, bootsteps
 from hkplates.settings import read_settings
 
 log = structlog.get_logger()
-SECONDS = 10.0
+HEARTBEAT_SECONDS = 10.0
 
 
 class Heartbeat(bootsteps.StartStopStep):  # type: ignore[misc]
@@ -28,7 +28,7 @@ class Heartbeat(bootsteps.StartStopStep):  # type: ignore[misc]
         self.enabled = self._file is not None
 
     def start(self, parent: Any) -> None:
-        self._timer = parent.timer.call_repeatedly(SECONDS, self.beat)
+        self._timer = parent.timer.call_repeatedly(HEARTBEAT_SECONDS, self.beat)
         self.beat()
 
     def stop(self, parent: Any) -> None:
@@ -50,6 +50,6 @@ def _touch(file: Path | None) -> None:
         log.error("no_heartbeat", file=str(file), why=str(error))
 
 
-def use(app: Celery) -> None:
+def install(app: Celery) -> None:
     """Add the step to the workers of an application."""
     app.steps["consumer"].add(Heartbeat)

@@ -17,40 +17,40 @@ from celery.worker import state
 
 log = structlog.get_logger()
 
-GRACE = 30  # seconds
+GRACE_SECONDS = 30  # seconds
 """A worker that is asked to end has ended after this; give containers this and a little more."""
-LONGEST_CHUNK_END = 22.0  # seconds; the rest of GRACE is for going
+CHUNK_GRACE_SECONDS = 22.0  # seconds; the rest of GRACE is for going
 
-_ending = mmap.mmap(-1, 1)  # not zero when the worker ends; children share it with the parent
-_begun: list[threading.Thread] = []
+_stop_flag = mmap.mmap(-1, 1)  # not zero when the worker ends; children share it with the parent
+_watchdogs: list[threading.Thread] = []
 
 
-def ending() -> bool:
+def should_stop() -> bool:
     """Whether this worker was asked to end."""
-    return _ending[0] != 0
+    return _stop_flag[0] != 0
 
 
 def sleep(seconds: float) -> None:
     """Pause, but no longer than the worker has."""
     until = time.monotonic() + seconds
-    while not ending() and (left := until - time.monotonic()) > 0:
+    while not should_stop() and (left := until - time.monotonic()) > 0:
         time.sleep(min(0.2, left))
 
 
 def begin(**_: object) -> None:
     """In the parent, on the first signal to end; later ones change nothing here."""
-    _ending[0] = 1
-    if not _begun:
+    _stop_flag[0] = 1
+    if not _watchdogs:
         # A thread, since the main one waits for the children from here on.
-        _begun.append(threading.Thread(target=_end_in_time, daemon=True))
-        _begun[0].start()
+        _watchdogs.append(threading.Thread(target=_kill_late_children, daemon=True))
+        _watchdogs[0].start()
 
 
-def _end_in_time() -> None:
-    time.sleep(LONGEST_CHUNK_END)
+def _kill_late_children() -> None:
+    time.sleep(CHUNK_GRACE_SECONDS)
     for request in list(state.active_requests):
         if request.worker_pid is not None:
-            log.error("chunk_stopped", task=request.id, seconds=LONGEST_CHUNK_END)
+            log.error("chunk_stopped", task=request.id, seconds=CHUNK_GRACE_SECONDS)
             try:
                 os.kill(request.worker_pid, signal.SIGKILL)
             except ProcessLookupError:

@@ -6,7 +6,7 @@ from servers.ledgers import execute, keys, submit
 
 from hkplates.database.ledger.intake import Ledger
 from hkplates.database.queries.backlog import read_backlog
-from producer.stall import CANNOT_LOAD, NO_WORKER, NOT_SENT, STORE_AWAY, find_stall
+from producer.stall import CANNOT_LOAD, NO_WORKER, NOT_SENT, STORE_UNREACHABLE, find_stall
 
 MINUTES = 10
 
@@ -70,7 +70,7 @@ def test_images_that_only_come_back_are_a_stall_however_late_they_are_due(
     taken = ledger.claim(ledger.take_pending(3, 600), 600)
     long_ago(engine)
     ledger.hand_back([image.id for image in taken], delay=True)
-    assert causes(engine) == (STORE_AWAY,)
+    assert causes(engine) == (STORE_UNREACHABLE,)
 
 
 def test_an_image_that_ended_lately_ends_a_stall(ledger: Ledger, engine: sa.Engine) -> None:

@@ -146,9 +146,9 @@ def test_the_queue_tells_which_images_its_messages_name(broker_url: str, ledger:
         client.hset(UNACKED, "tag", json.dumps([json.loads(taken), "", QUEUE]))
         client.lpush(QUEUE, b"\xff\x00", "[", "[]", "7", '{"body": 1}', '{"body": "e30="}')
         client.hset(UNACKED, mapping={"x": "no", "y": "[]", "z": "{}"})
-        assert broker.images() == {image.id for chunk in chunks for image in chunk}
+        assert broker.image_ids() == {image.id for chunk in chunks for image in chunk}
         client.lpush(QUEUE, *["x"] * 6000)
-        assert broker.images() is None
+        assert broker.image_ids() is None
     broker.close()
 
 

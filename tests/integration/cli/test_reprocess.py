@@ -28,7 +28,7 @@ from hkplates.jobs import Chunk
 from hkplates.settings import Settings
 from producer.dispatcher import Dispatcher
 from producer.progress import ProgressSnapshot
-from producer.reprocess import Report, Reprocess, source_of
+from producer.reprocess import Report, Reprocess, as_command
 from producer.stall import StallWatch
 
 OLD_PLATES: dict[str, Plates] = {
@@ -75,13 +75,13 @@ class ReadingQueue:
     queue: list[Chunk] = field(default_factory=list)
     sent: int = 0
 
-    def images(self) -> set[int]:
+    def image_ids(self) -> set[int]:
         return {image.id for chunk in self.queue for image in chunk.images}
 
-    def workers(self) -> int | None:
+    def count_workers(self) -> int | None:
         return None
 
-    def waiting(self) -> int:
+    def queue_length(self) -> int:
         while self.works and self.queue:
             self.before()
             chunk = self.queue.pop()
@@ -354,7 +354,7 @@ def test_without_waiting_the_images_are_left_to_whatever_sends(world: World) -> 
     assert report.counts.left == 2
     assert "hkplates dispatch" in format_report(report)
     queue.works = True
-    assert queue.waiting() == 0
+    assert queue.queue_length() == 0
     world.archive.ledger.finish_submissions()
     row = queries.find_submission(world.archive.engine, report.submission.id)
     assert row is not None
@@ -456,4 +456,4 @@ def test_this_machines_version_is_the_target(
     ],
 )
 def test_the_source_is_the_command_as_it_can_be_typed(wanted: ReprocessFilter, source: str) -> None:
-    assert source_of(wanted) == source
+    assert as_command(wanted) == source

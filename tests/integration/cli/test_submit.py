@@ -26,7 +26,7 @@ from producer.listing import Batches
 from producer.progress import ProgressSnapshot
 from producer.sources import parse_source
 from producer.stall import StallWatch
-from producer.submission_run import NO_WORKER, NOT_CONNECTED, WORKER_SECONDS
+from producer.submission_run import NO_WORKER, NOT_CONNECTED, WORKER_CONNECT_SECONDS
 from producer.submit import Report, Submit
 
 
@@ -140,7 +140,7 @@ def test_that_no_worker_is_connected_is_told_soon(
     while clock() < 10:
         # While listing nothing is counted, so that nobody looks whether something ends.
         run.step(number, Added(), listing=True)
-        assert not screen.said or clock() >= WORKER_SECONDS
+        assert not screen.said or clock() >= WORKER_CONNECT_SECONDS
         clock.sleep(0.5)
     assert screen.said == ([NOT_CONNECTED] if connected == 0 else [])
 

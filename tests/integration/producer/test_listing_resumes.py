@@ -68,9 +68,7 @@ def submit(engine: sa.Engine, source: Source, store: Store, screen: Screen) -> R
     queue = ReadsNothing(engine)
     dispatcher = Dispatcher(Ledger(engine), queue, 4, 3, 600, 240, clock)
     run = Submit(engine, dispatcher, screen, 60, StallWatch(10), clock, clock.sleep)
-    return run.run(
-        source, None, lambda after: Batches(store, source, 10, after=after, looked_at=15)
-    )
+    return run.run(source, None, lambda after: Batches(store, source, 10, after=after, max_keys=15))
 
 
 @pytest.fixture

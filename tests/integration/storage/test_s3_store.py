@@ -369,8 +369,8 @@ def test_a_login_that_cannot_be_used_is_no_endpoint_that_is_away(
 
 def test_a_role_that_is_not_given_is_a_credential() -> None:
     refused = ClientError({"Error": {"Code": "AccessDenied"}}, "AssumeRole")
-    assert isinstance(s3_errors.of_bucket(refused, BUCKET, "S3"), CredentialsRejected)
-    assert isinstance(s3_errors.of_image(refused, BUCKET, "k", "S3"), StoreUnreachable)
+    assert isinstance(s3_errors.bucket_error(refused, BUCKET, "S3"), CredentialsRejected)
+    assert isinstance(s3_errors.image_error(refused, BUCKET, "k", "S3"), StoreUnreachable)
 
 
 @pytest.mark.parametrize("content", [None, "no certificate"], ids=["missing", "junk"])

@@ -165,7 +165,7 @@ def test_a_store_that_is_away_is_a_temporary_fault(monkeypatch: pytest.MonkeyPat
 def test_each_answer_has_its_meaning(code: str, status: int, expected: type[HkplatesError]) -> None:
     answer = {"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": status}}
     error = ClientError(answer, "UploadPart")  # type: ignore[arg-type]
-    assert type(s3_errors.of_upload(error, BUCKET, "a.csv", "host")) is expected
+    assert type(s3_errors.upload_error(error, BUCKET, "a.csv", "host")) is expected
 
 
 def test_what_cannot_be_taken_back_is_told(

@@ -213,17 +213,17 @@ def test_of_too_many_connections_more_are_refused(environment: dict[str, str]) -
 ASKED_TO_END = """
 import os, signal
 from hkplates.settings import Settings
-from hkplates.signals import Stop
+from hkplates.signals import StopSignal
 from web.listen_address import Place
 from web.server import serve
 
-stop = Stop()
-stop.listen()
+stop = StopSignal()
+stop.install_handlers()
 serve(
     Settings(),
     Place(port=0),
     lambda line: os.kill(os.getpid(), signal.SIGTERM),
-    lambda: stop.asked,
+    lambda: stop.requested,
 )
 """
 

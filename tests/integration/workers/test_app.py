@@ -13,7 +13,7 @@ import pytest
 from hkplates.errors import BundleInvalid
 from hkplates.settings import Settings, read_settings
 from workers.app import app, time_limits
-from workers.services import check_machine, limits, patience
+from workers.services import check_machine, limits, retry_policy
 
 CELERY = Path(sys.executable).with_name("celery")
 
@@ -73,7 +73,7 @@ def test_no_chunk_is_worked_twice_at_once_for_being_slow(seconds: int) -> None:
 def test_waiting_for_services_ends_before_a_time_limit_blames_the_image(seconds: int) -> None:
     given = limits(Settings(chunk_seconds=seconds))
     assert given.fetch_seconds < given.chunk_seconds
-    assert given.chunk_seconds + patience(Settings(chunk_seconds=seconds)).seconds < seconds
+    assert given.chunk_seconds + retry_policy(Settings(chunk_seconds=seconds)).max_seconds < seconds
 
 
 def test_nobody_at_the_broker_may_control_a_worker(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -91,7 +91,7 @@ def test_workers_consume_again_each_time_their_broker_comes_back_empty(
             broker.start()
             consume(running, broker)
         queue = RedisQueue(broker.server.url)
-        assert queue.workers() == 1
+        assert queue.count_workers() == 1
         queue.close()
 
 

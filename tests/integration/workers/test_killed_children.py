@@ -9,7 +9,7 @@ from servers.ledgers import column, keys, submit, take
 from structlog.testing import capture_logs
 
 from hkplates.database.ledger.intake import Ledger
-from workers.lifecycle import chunk_request as requests
+from workers.lifecycle import chunk_request
 
 
 @pytest.fixture
@@ -24,18 +24,18 @@ def queued(
 
 
 def test_what_killed_a_child_is_noted(engine: sa.Engine, queued: int) -> None:
-    requests.note(queued, "timed_out")
+    chunk_request.record_failure_cause(queued, "timed_out")
     assert column(engine, "SELECT trouble FROM images") == ["timed_out"]
 
 
 def test_a_row_that_stays_locked_does_not_hold_the_worker(
     engine: sa.Engine, queued: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(requests, "NOTE_SECONDS", 2.0)
+    monkeypatch.setattr(chunk_request, "RECORD_SECONDS", 2.0)
     with engine.begin() as connection, capture_logs() as logs:
         connection.execute(sa.text("SELECT FROM images FOR UPDATE"))
         began = time.monotonic()
-        requests.note(queued, "timed_out")
+        chunk_request.record_failure_cause(queued, "timed_out")
         assert time.monotonic() - began < 10
     [told] = [log for log in logs if log["event"] == "image_not_blamed"]
     assert "statement timeout" in told["why"] or "no answer" in told["why"]
@@ -46,10 +46,10 @@ def test_a_postgres_that_hangs_does_not_hold_the_worker(
     queued: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     over = threading.Event()
-    monkeypatch.setattr(requests, "NOTE_SECONDS", 0.2)
+    monkeypatch.setattr(chunk_request, "RECORD_SECONDS", 0.2)
     monkeypatch.setattr(Ledger, "blame", lambda *_: over.wait(60))
     with capture_logs() as logs:
-        requests.note(queued, "crashed")
+        chunk_request.record_failure_cause(queued, "crashed")
         over.set()
     [told] = [log for log in logs if log["event"] == "image_not_blamed"]
     assert told["why"] == "no answer in 0.2 seconds"

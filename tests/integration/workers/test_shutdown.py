@@ -11,7 +11,7 @@ from servers import chunks
 from servers.processes import eventually, variables, worker
 
 from hkplates.jobs import QUEUE
-from workers.lifecycle.shutdown import GRACE
+from workers.lifecycle.shutdown import GRACE_SECONDS
 
 SERVERS = Path(__file__).parents[2] / "servers"
 IMAGES = 60
@@ -67,7 +67,7 @@ def test_a_worker_asked_to_end_finishes_the_image_in_hand_and_hands_back_the_res
             first.process.send_signal(number)
         eventually(lambda: first.said("Warm shutdown"), "the worker has heard it")
         gate.touch()
-        first.process.wait(GRACE)
+        first.process.wait(GRACE_SECONDS)
     assert not first.said("chunk_stopped")
     assert states(database_url) == {"done": 1, "pending": 19, "queued": 40}
     assert attempts(database_url, "pending") == {0}
@@ -90,7 +90,7 @@ def test_a_worker_asked_to_end_waits_no_longer_than_its_grace_for_an_image_that_
     with worker(environment, tmp_path / "log", app="gated", concurrency=2) as first:
         eventually(begun, "a chunk is at work")
         first.process.terminate()
-        first.process.wait(GRACE)
+        first.process.wait(GRACE_SECONDS)
     assert first.said("chunk_stopped") == 1
     assert states(database_url) == {"queued": 3}
     assert in_redis(broker_url) == (1, 0)
@@ -117,7 +117,7 @@ def test_a_worker_told_to_end_at_once_gives_its_messages_back(
             first.process.send_signal(number)
             if position < len(signals) - 1:
                 eventually(lambda: first.said("Warm shutdown"), "the worker has heard it")
-        first.process.wait(GRACE)
+        first.process.wait(GRACE_SECONDS)
     assert states(database_url) == {"queued": 3}
     assert in_redis(broker_url) == (1, 0)
     gate.touch()

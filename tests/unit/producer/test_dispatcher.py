@@ -7,7 +7,7 @@ import pytest
 
 from hkplates.errors import BrokerUnreachable
 from hkplates.jobs import Chunk, ImageRef
-from producer.dispatcher import LOOK_EVERY_SECONDS, Dispatcher, Filled
+from producer.dispatcher import SWEEP_SECONDS, Dispatcher, DispatchResult
 
 
 @dataclass
@@ -51,13 +51,13 @@ class MemoryBroker:
     too_long: bool = False
     queue: list[Chunk] = field(default_factory=list)
 
-    def workers(self) -> int | None:
+    def count_workers(self) -> int | None:
         return None
 
-    def waiting(self) -> int:
+    def queue_length(self) -> int:
         return len(self.queue)
 
-    def images(self) -> set[int] | None:
+    def image_ids(self) -> set[int] | None:
         if self.too_long:
             return None
         return {image.id for chunk in self.queue for image in chunk.images}
@@ -76,7 +76,7 @@ class Clock:
         return self.now
 
     def until_the_next_look(self) -> None:
-        self.now += LOOK_EVERY_SECONDS
+        self.now += SWEEP_SECONDS
 
 
 def dispatcher(
@@ -88,9 +88,9 @@ def dispatcher(
 def test_the_window_is_filled_and_not_more() -> None:
     ledger, broker = MemoryLedger(list(range(1, 101))), MemoryBroker()
     full = dispatcher(ledger, broker)
-    assert full.fill() == Filled(images=12, messages=3)
+    assert full.fill() == DispatchResult(images=12, messages=3)
     assert [len(chunk.images) for chunk in broker.queue] == [4, 4, 4]
-    assert full.fill() == Filled()
+    assert full.fill() == DispatchResult()
     assert len(ledger.pending) == 88
 
 
@@ -100,13 +100,13 @@ def test_what_workers_take_is_filled_up() -> None:
     window.fill()
     del broker.queue[0]
     assert window.fill().images == 4
-    assert window.taken == 1
+    assert window.consumed == 1
     assert [chunk.images[0].id for chunk in broker.queue] == [5, 9, 13]
 
 
 def test_the_last_chunk_may_be_smaller() -> None:
     ledger, broker = MemoryLedger([1, 2, 3, 4, 5]), MemoryBroker()
-    assert dispatcher(ledger, broker).fill() == Filled(images=5, messages=2)
+    assert dispatcher(ledger, broker).fill() == DispatchResult(images=5, messages=2)
     assert [len(chunk.images) for chunk in broker.queue] == [4, 1]
 
 
@@ -121,8 +121,8 @@ def test_what_could_not_be_sent_is_handed_back() -> None:
 def test_asked_to_stop_it_hands_back_what_it_has_not_sent() -> None:
     ledger, broker = MemoryLedger(list(range(1, 11))), MemoryBroker()
     window = dispatcher(ledger, broker)
-    window.stopped = lambda: bool(broker.queue)
-    assert window.fill() == Filled(images=4, messages=1)
+    window.should_stop = lambda: bool(broker.queue)
+    assert window.fill() == DispatchResult(images=4, messages=1)
     assert ledger.sent == [1, 2, 3, 4]
     assert ledger.pending == [5, 6, 7, 8, 9, 10]
 
@@ -144,12 +144,12 @@ def test_what_redis_forgot_is_sent_again_at_the_second_look() -> None:
     window.fill()
     broker.queue.clear()
     clock.until_the_next_look()
-    assert window.fill() == Filled(images=12, messages=3)  # later work goes on meanwhile
+    assert window.fill() == DispatchResult(images=12, messages=3)  # later work goes on meanwhile
     clock.until_the_next_look()
-    assert window.fill() == Filled(lost=12)
+    assert window.fill() == DispatchResult(lost=12)
     broker.queue.clear()
     window.fill()
-    assert broker.images() == set(range(1, 13))
+    assert broker.image_ids() == set(range(1, 13))
 
 
 def test_what_another_producer_is_about_to_send_is_not_lost() -> None:
@@ -158,7 +158,7 @@ def test_what_another_producer_is_about_to_send_is_not_lost() -> None:
     window.fill()
     broker.send(Chunk((ImageRef(7, "s3", "b", "7.jpg", "e"),)))
     clock.until_the_next_look()
-    assert window.fill() == Filled()
+    assert window.fill() == DispatchResult()
     assert ledger.sent == [7]
 
 
@@ -166,6 +166,6 @@ def test_a_queue_too_long_to_look_through_leaves_its_images_to_their_leases() ->
     ledger, broker, clock = MemoryLedger([], sent=[7]), MemoryBroker(too_long=True), Clock()
     window = dispatcher(ledger, broker, clock)
     for _ in range(3):
-        assert window.fill() == Filled()
+        assert window.fill() == DispatchResult()
         clock.until_the_next_look()
     assert ledger.sent == [7]

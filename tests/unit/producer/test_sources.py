@@ -119,7 +119,7 @@ def test_images_come_in_batches(tmp_path: Path) -> None:
 def test_each_batch_tells_the_last_key_that_was_looked_at(tmp_path: Path) -> None:
     for name in ("a.jpg", "b.txt", "c.txt", "d.jpg", "e.txt", "f.txt"):
         (tmp_path / name).write_text(name)
-    found = Batches(FolderStore(), parse_source(str(tmp_path)), size=9, looked_at=2)
+    found = Batches(FolderStore(), parse_source(str(tmp_path)), size=9, max_keys=2)
     told = [(keys(batch), batch.listed_to) for batch in found]
     assert told == [(["a.jpg"], "b.txt"), (["d.jpg"], "d.jpg"), ([], "f.txt")]
 

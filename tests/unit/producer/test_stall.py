@@ -7,8 +7,8 @@ from producer.stall import (
     CANNOT_LOAD,
     NO_WORKER,
     NOT_SENT,
-    STORE_AWAY,
-    Over,
+    STORE_UNREACHABLE,
+    StallOver,
     StallWatch,
     find_stall,
 )
@@ -34,9 +34,9 @@ def test_without_work_nothing_stalls() -> None:
         pytest.param(work(), (NO_WORKER,), id="sent and not begun"),
         pytest.param(work(begun=True), (CANNOT_LOAD,), id="begun and not ended"),
         pytest.param(work(queued=0), (NOT_SENT,), id="not sent"),
-        pytest.param(work(queued=0, returned=True), (STORE_AWAY,), id="came back"),
-        pytest.param(work(returned=True), (STORE_AWAY,), id="came back, and a probe is out"),
-        pytest.param(work(begun=True, returned=True), (STORE_AWAY, CANNOT_LOAD), id="both"),
+        pytest.param(work(queued=0, returned=True), (STORE_UNREACHABLE,), id="came back"),
+        pytest.param(work(returned=True), (STORE_UNREACHABLE,), id="came back, and a probe is out"),
+        pytest.param(work(begun=True, returned=True), (STORE_UNREACHABLE, CANNOT_LOAD), id="both"),
     ],
 )
 def test_the_likely_causes_are_told_by_what_became_of_the_images(
@@ -50,6 +50,6 @@ def test_the_likely_causes_are_told_by_what_became_of_the_images(
 
 def test_each_stall_is_told_once_and_its_end_once() -> None:
     watch = StallWatch(10)
-    told = [watch.look(work(idle)) for idle in (0, 600, 700, 800, 1, 2, 900)]
+    told = [watch.update(work(idle)) for idle in (0, 600, 700, 800, 1, 2, 900)]
     assert [one is not None for one in told] == [False, True, False, False, True, False, True]
-    assert told[4] == Over(800)
+    assert told[4] == StallOver(800)

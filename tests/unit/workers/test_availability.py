@@ -11,9 +11,9 @@ import pytest
 from hkplates.errors import StoreUnreachable
 from hkplates.jobs import ImageRef
 from hkplates.storage.base import Store
-from workers.chunk.availability import Judge
+from workers.chunk.availability import UnavailableObjectProbe
 from workers.chunk.protocols import Ledger
-from workers.chunk.state import Limits, Waiting
+from workers.chunk.state import DeferredImage, Limits
 
 SUSPECTS = [ImageRef(n, "s3", "b", f"{n}", "e") for n in range(1, 25)]
 WITNESS = ImageRef(99, "s3", "b", "witness", "e")
@@ -58,11 +58,11 @@ def archive() -> Iterator[Archive]:
 
 def unavailable(archive: Archive, seconds: float) -> dict[str, str]:
     """The keys of those that end so, and why."""
-    judge = Judge(
-        cast(Ledger, Witnesses()), {"s3": cast(Store, archive)}, LIMITS, ending=lambda: False
+    judge = UnavailableObjectProbe(
+        cast(Ledger, Witnesses()), {"s3": cast(Store, archive)}, LIMITS, should_stop=lambda: False
     )
-    waiting = [Waiting(one, StoreUnreachable("it is away")) for one in SUSPECTS]
-    failed = judge.unavailable(waiting, time.monotonic() + seconds)
+    waiting = [DeferredImage(one, StoreUnreachable("it is away")) for one in SUSPECTS]
+    failed = judge.find_unavailable(waiting, time.monotonic() + seconds)
     return {one.image.key: one.detail for one in failed}
 
 

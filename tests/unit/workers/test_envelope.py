@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hkplates.jobs import QUEUE, TASK_RECOGNISE_CHUNK, MessageInvalid
-from workers.broker.envelope import cleaned
+from workers.broker.envelope import sanitise
 
 ARGUMENTS = [{"version": 1, "images": []}]
 
@@ -41,7 +41,7 @@ def arguments(clean: dict[str, Any]) -> list[Any]:
 
 
 def test_a_message_of_ours_keeps_its_number_and_its_arguments() -> None:
-    clean = cleaned(message())
+    clean = sanitise(message())
     assert arguments(clean) == [ARGUMENTS, {}, {}]
     assert clean["headers"]["id"] == "5b1c-9d"
     assert clean["headers"]["redelivered"] is False
@@ -49,15 +49,15 @@ def test_a_message_of_ours_keeps_its_number_and_its_arguments() -> None:
 
 def test_a_message_that_was_delivered_before_says_so_still() -> None:
     headers = {**message()["headers"], "redelivered": True}
-    clean = cleaned(message(headers=headers))
+    clean = sanitise(message(headers=headers))
     assert clean["properties"]["delivery_info"]["redelivered"] is True
-    assert cleaned(clean)["headers"]["redelivered"] is True
+    assert sanitise(clean)["headers"]["redelivered"] is True
 
 
 @pytest.mark.parametrize("name", ["callbacks", "errbacks", "link", "chain", "chord", "group"])
 def test_no_other_task_is_run_on_a_message_s_behalf(name: str) -> None:
     task = [{"task": "os.system", "args": ["true"], "options": {"queue": "theirs"}}]
-    clean = cleaned(message(body=body([ARGUMENTS, {name: task}, {name: task}])))
+    clean = sanitise(message(body=body([ARGUMENTS, {name: task}, {name: task}])))
     assert arguments(clean) == [ARGUMENTS, {}, {}]
 
 
@@ -78,7 +78,7 @@ def test_no_other_task_is_run_on_a_message_s_behalf(name: str) -> None:
 )
 def test_no_header_of_a_message_changes_how_it_is_run(name: str, value: object) -> None:
     headers = {**message()["headers"], name: value}
-    assert name not in cleaned(message(headers=headers))["headers"]
+    assert name not in sanitise(message(headers=headers))["headers"]
 
 
 def test_a_message_goes_back_to_our_queue_alone_and_under_a_tag_of_its_own() -> None:
@@ -88,7 +88,7 @@ def test_a_message_goes_back_to_our_queue_alone_and_under_a_tag_of_its_own() -> 
         "reply_to": "theirs",
         "body_encoding": "base64",
     }
-    first, second = (cleaned(message(properties=properties))["properties"] for _ in range(2))
+    first, second = (sanitise(message(properties=properties))["properties"] for _ in range(2))
     assert first["delivery_info"]["exchange"] == ""
     assert first["delivery_info"]["routing_key"] == QUEUE
     assert len({first["delivery_tag"], second["delivery_tag"], "another's"}) == 3
@@ -119,7 +119,7 @@ def test_a_message_goes_back_to_our_queue_alone_and_under_a_tag_of_its_own() -> 
 )
 def test_what_is_not_ours_is_refused(changes: dict[str, Any]) -> None:
     with pytest.raises(MessageInvalid):
-        cleaned(message(**changes))
+        sanitise(message(**changes))
 
 
 anything = st.recursive(
@@ -132,7 +132,7 @@ anything = st.recursive(
 @given(anything)
 def test_anything_at_all_is_refused_in_one_way(raw: object) -> None:
     with pytest.raises(MessageInvalid):
-        cleaned(raw)
+        sanitise(raw)
 
 
 @given(
@@ -148,7 +148,7 @@ def test_anything_at_all_is_refused_in_one_way(raw: object) -> None:
 )
 def test_what_is_let_through_has_the_form_of_ours(changes: dict[str, Any]) -> None:
     with suppress(MessageInvalid):
-        clean = cleaned(message(**changes))
+        clean = sanitise(message(**changes))
         assert set(clean) == set(message())
         assert set(clean["headers"]) == {"lang", "task", "id", "root_id", "redelivered"}
         assert isinstance(arguments(clean)[0], list)

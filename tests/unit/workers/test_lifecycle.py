@@ -10,22 +10,14 @@ import pytest
 from celery.exceptions import Reject, SoftTimeLimitExceeded, WorkerLostError
 
 from hkplates.errors import DatabaseUnreachable
-from workers.lifecycle import (
-    chunk_request as requests,
-)
-from workers.lifecycle import (
-    current_image as at_hand,
-)
-from workers.lifecycle import (
-    shutdown as stopping,
-)
+from workers.lifecycle import chunk_request, current_image, shutdown
 
 
 @pytest.fixture(autouse=True)
 def nothing_shared(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(stopping, "_ending", bytearray(1))
+    monkeypatch.setattr(shutdown, "_stop_flag", bytearray(1))
     yield
-    at_hand.put(0)
+    current_image.set_current(0)
 
 
 def in_a_child(work: "object") -> int:
@@ -41,32 +33,33 @@ def in_a_child(work: "object") -> int:
 
 
 def test_a_parent_knows_which_image_a_child_died_at() -> None:
-    child = in_a_child(lambda: at_hand.put(2**40))
-    other = in_a_child(lambda: at_hand.put(7))
-    assert at_hand.take(child) == 2**40
-    assert at_hand.take(child) == 0  # a later process may have the same number
-    assert at_hand.take(other) == 7
+    child = in_a_child(lambda: current_image.set_current(2**40))
+    other = in_a_child(lambda: current_image.set_current(7))
+    assert current_image.pop_current(child) == 2**40
+    assert current_image.pop_current(child) == 0  # a later process may have the same number
+    assert current_image.pop_current(other) == 7
 
 
 def test_nobody_is_to_blame_for_a_child_that_was_at_no_image() -> None:
-    assert at_hand.take(in_a_child(lambda: (at_hand.put(3), at_hand.put(0)))) == 0
-    assert at_hand.take(None) == 0
+    child = in_a_child(lambda: (current_image.set_current(3), current_image.set_current(0)))
+    assert current_image.pop_current(child) == 0
+    assert current_image.pop_current(None) == 0
 
 
 def test_a_worker_s_end_is_known_to_its_children_and_ends_their_pauses(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(stopping, "_begun", [object()])
-    assert not stopping.ending()
-    stopping.begin()
-    assert stopping.ending()
+    monkeypatch.setattr(shutdown, "_watchdogs", [object()])
+    assert not shutdown.should_stop()
+    shutdown.begin()
+    assert shutdown.should_stop()
     began = time.monotonic()
-    stopping.sleep(60)
+    shutdown.sleep(60)
     assert time.monotonic() - began < 30
 
 
 def test_the_longest_end_of_a_chunk_leaves_time_to_go() -> None:
-    assert stopping.LONGEST_CHUNK_END + 5 <= stopping.GRACE
+    assert shutdown.CHUNK_GRACE_SECONDS + 5 <= shutdown.GRACE_SECONDS
 
 
 class Notes:
@@ -78,11 +71,11 @@ class Notes:
         self.away = False
         monkeypatch.setenv("DATABASE_URL", "postgresql://somewhere/db")
         monkeypatch.setenv("CELERY_BROKER_URL", "redis://somewhere/0")
-        monkeypatch.setattr(requests, "open_engine", self.engine)
-        monkeypatch.setattr(requests, "Ledger", lambda engine: self)
+        monkeypatch.setattr(chunk_request, "open_engine", self.engine)
+        monkeypatch.setattr(chunk_request, "Ledger", lambda engine: self)
 
     def engine(self, url: str, *, statement_seconds: float) -> SimpleNamespace:
-        assert statement_seconds < requests.NOTE_SECONDS
+        assert statement_seconds < chunk_request.RECORD_SECONDS
         self.open += 1
         return SimpleNamespace(dispose=self.dispose)
 
@@ -111,21 +104,21 @@ def unwrapped(info: Any) -> Exception:
 
 
 @pytest.fixture
-def request_of(monkeypatch: pytest.MonkeyPatch) -> requests.ChunkRequest:
+def request_of(monkeypatch: pytest.MonkeyPatch) -> chunk_request.ChunkRequest:
     """A request of this process, whose base class does nothing."""
     passed_on.clear()
-    monkeypatch.setattr(requests.Request, "on_timeout", lambda *_: None)
+    monkeypatch.setattr(chunk_request.Request, "on_timeout", lambda *_: None)
     monkeypatch.setattr(
-        requests.Request, "on_failure", lambda _, info, *__: passed_on.append(unwrapped(info))
+        chunk_request.Request, "on_failure", lambda _, info, *__: passed_on.append(unwrapped(info))
     )
-    one = requests.ChunkRequest.__new__(requests.ChunkRequest)
+    one = chunk_request.ChunkRequest.__new__(chunk_request.ChunkRequest)
     one.worker_pid = os.getpid()
-    at_hand.put(5)
+    current_image.set_current(5)
     return one
 
 
 def test_an_image_at_hand_when_the_hard_limit_struck_is_blamed(
-    notes: Notes, request_of: requests.ChunkRequest
+    notes: Notes, request_of: chunk_request.ChunkRequest
 ) -> None:
     request_of.on_timeout(True, 2)
     assert notes.blamed == []
@@ -135,7 +128,7 @@ def test_an_image_at_hand_when_the_hard_limit_struck_is_blamed(
 
 
 def test_an_image_at_hand_when_its_process_was_killed_is_blamed(
-    notes: Notes, request_of: requests.ChunkRequest
+    notes: Notes, request_of: chunk_request.ChunkRequest
 ) -> None:
     request_of.on_failure(SimpleNamespace(exception=RuntimeError("told by the child")))
     assert notes.blamed == []
@@ -145,7 +138,7 @@ def test_an_image_at_hand_when_its_process_was_killed_is_blamed(
 
 @pytest.mark.parametrize("error", [SoftTimeLimitExceeded(), MemoryError()])
 def test_what_strikes_where_nothing_catches_it_sends_the_message_back(
-    notes: Notes, request_of: requests.ChunkRequest, error: Exception
+    notes: Notes, request_of: chunk_request.ChunkRequest, error: Exception
 ) -> None:
     request_of.on_failure(SimpleNamespace(exception=error))
     assert isinstance(passed_on[0], Reject)
@@ -155,15 +148,15 @@ def test_what_strikes_where_nothing_catches_it_sends_the_message_back(
 
 
 def test_an_image_of_a_worker_that_is_stopped_is_not_blamed(
-    notes: Notes, request_of: requests.ChunkRequest, monkeypatch: pytest.MonkeyPatch
+    notes: Notes, request_of: chunk_request.ChunkRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(stopping, "_ending", bytearray(b"\1"))
+    monkeypatch.setattr(shutdown, "_stop_flag", bytearray(b"\1"))
     request_of.on_failure(SimpleNamespace(exception=WorkerLostError("signal 9")))
     assert notes.blamed == []
 
 
 def test_a_database_that_is_away_does_not_keep_a_worker_from_going_on(
-    notes: Notes, request_of: requests.ChunkRequest
+    notes: Notes, request_of: chunk_request.ChunkRequest
 ) -> None:
     notes.away = True
     request_of.on_timeout(False, 8)

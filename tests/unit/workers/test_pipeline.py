@@ -22,10 +22,10 @@ from hkplates.errors import (
 )
 from hkplates.jobs import Chunk, ImageRef
 from hkplates.recognition.types import Detection, Found, Photo, PlateReading, Quad
-from hkplates.retry import Patience
+from hkplates.retry import RetryPolicy
 from hkplates.storage.base import Entry
-from workers.chunk.pipeline import GROUP, Pipeline
-from workers.chunk.state import Limits, Signs
+from workers.chunk.pipeline import GROUP_IMAGES, Pipeline
+from workers.chunk.state import Limits, WorkerSignals
 
 LIMITS = Limits(lease_seconds=900, fetch_threads=2, max_image_bytes=10**6, max_image_pixels=10**6)
 QUAD = Quad((1.0, 1.0), (20.0, 1.0), (20.0, 8.0), (1.0, 8.0))
@@ -175,7 +175,7 @@ class World:
         self.saved: list[Outcome] = []
         self.pauses: list[float] = []
         self.save: Callable[[Sequence[Outcome]], None] = self.keep
-        patience = Patience(patience, first_pause=0.01, sleep=self.pauses.append)
+        patience = RetryPolicy(patience, first_pause=0.01, sleep=self.pauses.append)
         self.pipeline = Pipeline(
             {"s3": self.store, "folder": self.store},
             self.recogniser,
@@ -183,7 +183,7 @@ class World:
             lambda outcomes: self.save(outcomes),
             limits,
             patience,
-            Signs(lambda: self.ending, self.at_hand.append),
+            WorkerSignals(lambda: self.ending, self.at_hand.append),
         )
 
     def keep(self, outcomes: Sequence[Outcome]) -> None:
@@ -526,7 +526,7 @@ def test_a_time_limit_before_an_image_has_arrived_blames_nobody() -> None:
     def strike(*_: object) -> bytes:
         raise SoftTimeLimitExceeded
 
-    world.pipeline._fetcher.arrived = strike  # type: ignore[method-assign]
+    world.pipeline._fetcher.await_bytes = strike  # type: ignore[method-assign]
     with pytest.raises(SoftTimeLimitExceeded):
         world.process(1)
     assert world.ledger.troubles == {}
@@ -585,7 +585,7 @@ def test_a_worker_that_ends_while_a_store_is_away_tries_no_more() -> None:
     def end(seconds: float) -> None:
         world.ending = True
 
-    world.pipeline._patience = Patience(45, 0.01, sleep=end, ending=lambda: world.ending)
+    world.pipeline._retry = RetryPolicy(45, 0.01, sleep=end, should_stop=lambda: world.ending)
     world.process(1)
     assert world.store.reads == ["1.png"]
     assert world.ledger.back == [1]
@@ -600,11 +600,13 @@ def test_only_a_few_photographs_are_fetched_ahead() -> None:
 
 
 def test_a_large_chunk_is_saved_as_it_goes() -> None:
-    photos: dict[str, bytes | Exception] = {f"{number}.png": photo(10) for number in range(GROUP)}
-    world = World({**photos, f"{GROUP}.png": photo(70)}, AlwaysReads(breaks_at=70))
+    photos: dict[str, bytes | Exception] = {
+        f"{number}.png": photo(10) for number in range(GROUP_IMAGES)
+    }
+    world = World({**photos, f"{GROUP_IMAGES}.png": photo(70)}, AlwaysReads(breaks_at=70))
     with pytest.raises(RuntimeError):
-        world.process(*range(GROUP + 1))
-    assert len(world.ends()) == GROUP
+        world.process(*range(GROUP_IMAGES + 1))
+    assert len(world.ends()) == GROUP_IMAGES
 
 
 def test_a_store_that_stays_away_is_waited_for_once_and_the_rest_handed_back() -> None:
@@ -638,7 +640,7 @@ def test_a_time_limit_while_waiting_for_a_store_costs_no_attempt() -> None:
     def strike(seconds: float) -> None:
         raise RuntimeError("time is up")
 
-    world.pipeline._patience = Patience(45, first_pause=0.01, sleep=strike)
+    world.pipeline._retry = RetryPolicy(45, first_pause=0.01, sleep=strike)
     with pytest.raises(RuntimeError):
         world.process(1)
     assert world.ledger.attempts == {1: 0}

@@ -35,16 +35,16 @@ def machine(monkeypatch: pytest.MonkeyPatch) -> Machine:
     machine = Machine()
     monkeypatch.setattr(services, "load", machine.load)
     monkeypatch.setattr(services, "_failures", 0)
-    monkeypatch.setattr(services, "_gave_up", bytearray(1))
+    monkeypatch.setattr(services, "_shutdown_flag", bytearray(1))
     monkeypatch.setattr("workers.services.os.kill", machine.kill)
     return machine
 
 
 def test_a_worker_that_cannot_load_its_model_is_asked_to_end_once(machine: Machine) -> None:
-    machine.fail(services.MOST_FAILURES - 1)
-    assert not services.gave_up()
+    machine.fail(services.MAX_LOAD_FAILURES - 1)
+    assert not services.shutdown_requested()
     machine.fail(3)
-    assert services.gave_up()
+    assert services.shutdown_requested()
     assert machine.signals == [signal.SIGTERM]
 
 

@@ -28,7 +28,7 @@ def recorder(monkeypatch: pytest.MonkeyPatch) -> Recorder:
     monkeypatch.setenv("CELERY_BROKER_URL", "redis://somewhere/0")
     recorder = Recorder()
     monkeypatch.setattr(tasks, "pipeline", lambda: recorder)
-    monkeypatch.setattr(tasks, "pause", lambda: None)
+    monkeypatch.setattr(tasks, "pause_at_random", lambda: None)
     return recorder
 
 
