@@ -107,9 +107,9 @@ def build(variant: Variant, shipped: Path, folder: Path) -> Recogniser:
 
 
 def _replace_weights(bundle: Path, training: Path) -> None:
-    from models.reader.export import weights_of  # only here: it needs TensorFlow
+    from models.reader.export import convert_training  # only here: it needs TensorFlow
 
-    weights = weights_of(training)
+    weights = convert_training(training)
     (bundle / "model.tflite").write_bytes(weights)
     config = json.loads((bundle / CONFIG).read_text(encoding="utf-8"))
     config["files"]["model.tflite"] = hash_of(weights)

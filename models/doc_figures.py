@@ -18,8 +18,8 @@ from hkplates.recognition.detection.detector import LiteRTDetector, best_input
 from hkplates.recognition.detection.refiner import look
 from hkplates.recognition.images.annotate import draw_plates
 from hkplates.recognition.images.warp import letterbox
-from hkplates.recognition.reading.neural import MOVES, NeuralReader, open_reader
-from hkplates.recognition.reading.realign import straighten
+from hkplates.recognition.reading.neural import TTA_SHIFTS, NeuralReader, open_reader
+from hkplates.recognition.reading.realign import realign
 from hkplates.recognition.recogniser import Recogniser
 from hkplates.recognition.types import Crop, Found
 from models.synthesis.fonts import FontLibrary
@@ -76,15 +76,15 @@ def _plate_inputs(
 ) -> np.ndarray:
     """What the refiner sees, the crop, that along the plate's edges, and what the reader sees."""
     glimpse = look(photo, plate.detection.quad.to_array().astype(float))
-    straight = straighten(plate.crop)
+    straight = realign(plate.crop)
     shown: list[np.ndarray] = [] if glimpse is None else [glimpse.pixels]
     shown += [plate.crop, plate.crop if straight is None else straight]
-    shown += [_reader_input(reader, plate.crop, *move) for move in ((0.0, 0.0), *MOVES[:2])]
+    shown += [_reader_input(reader, plate.crop, *move) for move in ((0.0, 0.0), *TTA_SHIFTS[:2])]
     return np.hstack([_with_border(picture) for picture in shown])
 
 
 def _reader_input(reader: NeuralReader, crop: Crop, across: float, down: float) -> np.ndarray:
-    return np.repeat(reader.stretch(crop, across, down)[:, :, None], 3, axis=2)
+    return np.repeat(reader.preprocess(crop, across, down)[:, :, None], 3, axis=2)
 
 
 def _with_border(picture: np.ndarray) -> np.ndarray:

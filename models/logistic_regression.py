@@ -2,16 +2,16 @@
 
 import numpy as np
 
-STEPS = 50
-SMALLEST = 1e-9  # step worth taking
-FURTHEST = 50.0  # log-odds; beyond it nothing changes
+MAX_ITERATIONS = 50
+MIN_STEP = 1e-9  # step worth taking
+MAX_LOG_ODDS = 50.0  # log-odds; beyond it nothing changes
 
 
 def fit(
-    seen: np.ndarray,
-    right: np.ndarray,
+    features: np.ndarray,
+    labels: np.ndarray,
     *,
-    weight: np.ndarray | None = None,
+    sample_weight: np.ndarray | None = None,
     prior: np.ndarray | None = None,
     ridge: float = 1.0,
 ) -> np.ndarray:
@@ -23,23 +23,23 @@ def fit(
     Raises:
         ValueError: they do not settle.
     """
-    counted = np.ones(len(seen)) if weight is None else weight
-    start = np.zeros(seen.shape[1]) if prior is None else prior
+    counted = np.ones(len(features)) if sample_weight is None else sample_weight
+    start = np.zeros(features.shape[1]) if prior is None else prior
     factors = start
 
     def cost(factors: np.ndarray) -> float:
-        odds = (2 * right - 1) * (seen @ factors)
+        odds = (2 * labels - 1) * (features @ factors)
         return float(counted @ np.logaddexp(0, -odds) + ridge / 2 * ((factors - start) ** 2).sum())
 
-    for _ in range(STEPS):
-        told = 1 / (1 + np.exp(-(seen @ factors).clip(-FURTHEST, FURTHEST)))
-        slope = seen.T @ (counted * (right - told)) - ridge * (factors - start)
-        bend = (seen * (counted * told * (1 - told))[:, None]).T @ seen
+    for _ in range(MAX_ITERATIONS):
+        told = 1 / (1 + np.exp(-(features @ factors).clip(-MAX_LOG_ODDS, MAX_LOG_ODDS)))
+        slope = features.T @ (counted * (labels - told)) - ridge * (factors - start)
+        bend = (features * (counted * told * (1 - told))[:, None]).T @ features
         step = np.linalg.solve(bend + ridge * np.eye(len(start)), slope)
         # A whole step from where hardly anything is left to learn may lead far away.
-        while cost(factors + step) > cost(factors) and np.abs(step).max() > SMALLEST:
+        while cost(factors + step) > cost(factors) and np.abs(step).max() > MIN_STEP:
             step = step / 2
         factors = factors + step
     if not np.isfinite(factors).all():
-        raise ValueError(f"the regression on {len(seen)} examples does not settle")
+        raise ValueError(f"the regression on {len(features)} examples does not settle")
     return factors

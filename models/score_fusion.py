@@ -24,7 +24,7 @@ from hkplates.recognition.images.warp import rectify
 from hkplates.recognition.reading.neural import open_reader
 from hkplates.recognition.score_fusion import Belief, evidence
 from hkplates.recognition.types import Detector, Reader, TextReading
-from models import logistic_regression as regression
+from models import logistic_regression
 from models.detector.calibrate import fit_calibration, hard_copies, is_hong_kong_plate
 from models.detector.dataset import LabelledPhoto
 from models.detector.evaluate import BUNDLE
@@ -32,24 +32,28 @@ from models.detector.train import CONFIG, read_config, read_data
 from models.reader.export import write_config
 
 READER = Path(__file__).parent / "reader" / "bundle"
-READ_FROM = 0.15  # score of what is read at all: below it hardly a plate is left
-LEARN_FROM = 0.03  # score of what is learned from: what is no plate is rare among the others
-LEAST = 0.33  # probability of a Hong Kong plate: one missed is as bad as two too many
+READING_THRESHOLD = 0.15  # score of what is read at all: below it hardly a plate is left
+TRAINING_THRESHOLD = (
+    0.03  # score of what is learned from: what is no plate is rare among the others
+)
+FUSION_THRESHOLD = 0.33  # probability of a Hong Kong plate: one missed is as bad as two too many
 RIDGE = 0.5
-PARTS = 8  # of the pictures, each judged by what was fitted on the others
+FOLDS = 8  # of the pictures, each judged by what was fitted on the others
 
 
 @dataclass(frozen=True, slots=True)
-class Find:
+class LabelledDetection:
     """What the detector takes for a Hong Kong plate, as it is read, and whether it is one."""
 
-    picture: str
+    photo: str
     score: float
     reading: TextReading
-    right: bool
+    is_hong_kong: bool
 
 
-def finds(pictures: Sequence[LabelledPhoto], detector: Detector, reader: Reader) -> list[Find]:
+def label_detections(
+    pictures: Sequence[LabelledPhoto], detector: Detector, reader: Reader
+) -> list[LabelledDetection]:
     """All that is taken for Hong Kong plates on pictures whose plates are known."""
     found = []
     for picture in pictures:
@@ -58,42 +62,48 @@ def finds(pictures: Sequence[LabelledPhoto], detector: Detector, reader: Reader)
         for claim, reading in zip(claims, readings, strict=True):
             right = is_hong_kong_plate(picture, claim.quad.bounds())
             if right is not None:
-                found.append(Find(picture.file, claim.score, reading, right))
+                found.append(LabelledDetection(picture.file, claim.score, reading, right))
     return found
 
 
-def fit(found: Sequence[Find]) -> Belief:
+def fit(detections: Sequence[LabelledDetection]) -> Belief:
     """The regression on all that shows text: it is asked of nothing else."""
-    read = [find for find in found if find.reading.text]
+    read = [find for find in detections if find.reading.text]
     seen = np.array([evidence(find.score, find.reading) for find in read]).reshape(-1, 4)
-    right = np.array([find.right for find in read], float)
-    line = regression.fit(seen, right, prior=np.array([1.0, 0.0, 0.0, 0.0]), ridge=RIDGE)
+    right = np.array([find.is_hong_kong for find in read], float)
+    line = logistic_regression.fit(seen, right, prior=np.array([1.0, 0.0, 0.0, 0.0]), ridge=RIDGE)
     score, reading, lettered, shift = (round(float(value), 3) for value in line)
-    return Belief(max(score, 0.0), max(reading, 0.0), lettered, shift, LEAST)
+    return Belief(max(score, 0.0), max(reading, 0.0), lettered, shift, FUSION_THRESHOLD)
 
 
-def judge_in_parts(asked: Sequence[Find], found: Sequence[Find]) -> list[float]:
+def cross_validate(
+    asked: Sequence[LabelledDetection], found: Sequence[LabelledDetection]
+) -> list[float]:
     """The probability of each that is asked, by what was `found` on the other pictures."""
-    names = sorted({find.picture for find in found})
-    part_of = {name: number % PARTS for number, name in enumerate(names)}
-    others = [[f for f in found if part_of[f.picture] != part] for part in range(PARTS)]
+    names = sorted({find.photo for find in found})
+    part_of = {name: number % FOLDS for number, name in enumerate(names)}
+    others = [[f for f in found if part_of[f.photo] != part] for part in range(FOLDS)]
     beliefs = [fit(some) for some in others]
-    return [beliefs[part_of[f.picture]].probability(f.score, f.reading) for f in asked]
+    return [beliefs[part_of[f.photo]].probability(f.score, f.reading) for f in asked]
 
 
-def tell(found: Sequence[Find]) -> None:
+def print_evaluation(detections: Sequence[LabelledDetection]) -> None:
     """Print what the belief is worth on pictures that it was not fitted on."""
-    read = [find for find in found if find.reading.text and find.score >= READ_FROM]
-    right = np.array([find.right for find in read])
+    read = [find for find in detections if find.reading.text and find.score >= READING_THRESHOLD]
+    right = np.array([find.is_hong_kong for find in read])
     told = {
         "score alone": [f.score for f in read],
-        "with what is read": judge_in_parts(read, found),
+        "with what is read": cross_validate(read, detections),
     }
     for name, shares in told.items():
         share = np.clip(shares, 1e-4, 1 - 1e-4)
         loss = -np.log(np.where(right, share, 1 - share)).mean()
-        missed, wrong = int((right & (share < LEAST)).sum()), int((~right & (share >= LEAST)).sum())
-        print(f"{name}: loss {loss:.3f}, from {LEAST} on {missed} missed and {wrong} too many")
+        called = share >= FUSION_THRESHOLD
+        missed, wrong = int((right & ~called).sum()), int((~right & called).sum())
+        print(
+            f"{name}: loss {loss:.3f}, "
+            f"from {FUSION_THRESHOLD} on {missed} missed and {wrong} too many"
+        )
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -109,11 +119,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     every = [*held, *hard_copies(held)]
     seeing = LiteRTDetector(open_bundle(given.bundle))
     certainty = fit_calibration(every, [seeing.sights(picture.pixels) for picture in every])
-    _write(given.bundle, {"certainty": list(astuple(certainty)), "threshold": READ_FROM})
-    detector = LiteRTDetector(open_bundle(given.bundle), LEARN_FROM)
-    found = finds(every, detector, open_reader(given.reader))
-    print(f"{sum(find.right for find in found)} of {len(found)} are Hong Kong plates")
-    tell(found)
+    _write(given.bundle, {"certainty": list(astuple(certainty)), "threshold": READING_THRESHOLD})
+    detector = LiteRTDetector(open_bundle(given.bundle), TRAINING_THRESHOLD)
+    found = label_detections(every, detector, open_reader(given.reader))
+    print(f"{sum(find.is_hong_kong for find in found)} of {len(found)} are Hong Kong plates")
+    print_evaluation(found)
     belief = fit(found)
     _write(given.bundle, {"belief": list(astuple(belief))})
     print(f"{given.bundle}: {certainty}, {belief}, {open_bundle(given.bundle).sha256}")

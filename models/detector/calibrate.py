@@ -11,7 +11,7 @@ from hkplates.recognition.bundles.bundle import open_bundle
 from hkplates.recognition.calibration import Certainty, log_odds
 from hkplates.recognition.detection.detector import LiteRTDetector, Sight
 from hkplates.recognition.types import Box, Detection, Quad
-from models import logistic_regression as regression
+from models import logistic_regression
 from models.detector.augmentation import PADDING
 from models.detector.copy_paste import recolour_yellow
 from models.detector.dataset import HONG_KONG, UNCERTAIN, LabelledPhoto
@@ -101,7 +101,7 @@ def fit_calibration(held: Sequence[LabelledPhoto], sights: Sequence[Sequence[Sig
     right = np.array([ours for _, ours in claims], float)
     seen = np.array([[log_odds(s.warmth), s.lead or 0.0, 1.0] for s, _ in claims]).reshape(-1, 3)
     expected = np.array([0.3, 0.7, 0.0] if refined else [1.0, 0.0, 0.0])
-    line = regression.fit(seen, right, prior=expected, ridge=RIDGE)
+    line = logistic_regression.fit(seen, right, prior=expected, ridge=RIDGE)
     print(f"{int(right.sum())} of {len(claims)} that look like Hong Kong plates are")
     warmth, lead, shift = (round(float(value), 3) for value in line)
     return Certainty(max(warmth, MIN_WEIGHT), max(lead, MIN_WEIGHT if refined else 0.0), shift)

@@ -11,7 +11,7 @@ from hkplates.recognition.images.warp import TWO_ROWS_ASPECT
 from models.reader.network import HEIGHT, MARGIN, WIDTH
 
 
-def photograph(
+def simulate_photograph(
     rng: np.random.Generator,
     pixels: np.ndarray,
     corners: np.ndarray,
@@ -30,10 +30,10 @@ def photograph(
     size = max(8, round(pixels.shape[1] * scale_x)), max(8, round(pixels.shape[0] * scale_y))
     small = cv2.resize(pixels, size, interpolation=way)
     seen = corners * np.array([size[0] / pixels.shape[1], size[1] / pixels.shape[0]], np.float32)
-    return _turn(rng, small, seen.astype(np.float32)) if rng.random() < 0.6 else (small, seen)
+    return _tilt(rng, small, seen.astype(np.float32)) if rng.random() < 0.6 else (small, seen)
 
 
-def _turn(
+def _tilt(
     rng: np.random.Generator, pixels: np.ndarray, corners: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Seen a little from the side: pixels are then sampled along lines that slant."""
@@ -54,13 +54,13 @@ def degrade(rng: np.random.Generator, pixels: np.ndarray, *, blur: bool = True) 
     """Light, blur, noise and compression by chance; all but the blur without `blur`."""
     chance = rng.random() if blur else 1.0
     if chance < 0.42:
-        pixels = cv2.filter2D(pixels, -1, _motion(rng, pixels.shape[0]))
+        pixels = cv2.filter2D(pixels, -1, _motion_kernel(rng, pixels.shape[0]))
     elif chance < 0.7:
         most = min(1.3, max(0.5, pixels.shape[0] * 0.02))
         pixels = cv2.GaussianBlur(pixels, (0, 0), rng.uniform(0.3, most))
     pixels = _relight(rng, pixels)
     if rng.random() < 0.5:
-        pixels = _noise(rng, pixels)
+        pixels = _add_noise(rng, pixels)
     if rng.random() < 0.6:
         quality = int(rng.integers(15, 86))
         _, data = cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, quality])
@@ -68,7 +68,7 @@ def degrade(rng: np.random.Generator, pixels: np.ndarray, *, blur: bool = True) 
     return pixels
 
 
-def _motion(rng: np.random.Generator, height: int) -> np.ndarray:
+def _motion_kernel(rng: np.random.Generator, height: int) -> np.ndarray:
     """A kernel of a straight movement, mostly near vertical as of cars under a bridge."""
     length = max(1.2, min(rng.uniform(1.5, 10), height * rng.uniform(0.03, 0.14)))
     angle = np.radians(rng.normal(90, 12) if rng.random() < 0.7 else rng.uniform(0, 180))
@@ -95,7 +95,7 @@ def _relight(rng: np.random.Generator, pixels: np.ndarray) -> np.ndarray:
     return cv2.LUT(pixels, np.clip(ramp, 0, 255).astype(np.uint8))
 
 
-def _noise(rng: np.random.Generator, pixels: np.ndarray) -> np.ndarray:
+def _add_noise(rng: np.random.Generator, pixels: np.ndarray) -> np.ndarray:
     grain = np.empty(pixels.shape, np.int16)
     cv2.setRNGSeed(int(rng.integers(1 << 30)))
     # Grain that drowns the letters teaches nothing.
@@ -104,24 +104,24 @@ def _noise(rng: np.random.Generator, pixels: np.ndarray) -> np.ndarray:
     return cv2.add(pixels, grain, dtype=cv2.CV_8U)
 
 
-def jitter(rng: np.random.Generator, corners: np.ndarray, share: float) -> np.ndarray:
+def jitter_corners(rng: np.random.Generator, corners: np.ndarray, share: float) -> np.ndarray:
     """Corners as a detector finds them: each off by `share` of the height, and all together."""
-    height = _height(corners)
+    height = _mean_height(corners)
     apart = rng.normal(0, share, (4, 2)) * height
     together = rng.normal(0, share * 0.6, 2) * height
     return (corners + apart + together).astype(np.float32)
 
 
-def _height(corners: np.ndarray) -> float:
+def _mean_height(corners: np.ndarray) -> float:
     left, right = corners[3] - corners[0], corners[2] - corners[1]
     return float(np.hypot(*left) + np.hypot(*right)) / 2
 
 
-def cut_out(pixels: np.ndarray, corners: np.ndarray) -> np.ndarray:
+def crop_input(pixels: np.ndarray, corners: np.ndarray) -> np.ndarray:
     """The reader's input, (HEIGHT, WIDTH) uint8: the crop that `rectify` makes, stretched."""
     top, bottom = corners[1] - corners[0], corners[2] - corners[3]
     wide = float(np.hypot(*top) + np.hypot(*bottom)) / 2
-    high = max(_height(corners), 1e-3)
+    high = max(_mean_height(corners), 1e-3)
     aspect = min(max(wide / high, 0.5), 8.0)
     # As `rectify` does, finer than the input where a plate of its rows has more pixels.
     width, height = (2 * WIDTH, HEIGHT) if aspect > TWO_ROWS_ASPECT else (WIDTH, 2 * HEIGHT)

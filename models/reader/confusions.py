@@ -20,42 +20,58 @@ from hkplates.recognition import marks
 from hkplates.recognition.images.warp import rectify
 from hkplates.recognition.reading.neural import open_reader
 from hkplates.recognition.types import Quad
-from models.reader.dataset import Mixture, Samples
+from models.reader.dataset import Mixture, SampleGenerator
 from models.reader.photo_crops import HeldOut
 
 BUNDLE = Path(__file__).with_name("bundle")
 # Smaller and further off their corners than most plates: what is read well teaches nothing here.
-HARD = Mixture(
+HARD_PLATES = Mixture(
     hong_kong=0, others=0, negatives=0, personalised=0.1, smallest=6, jitter=(0.01, 0.09)
 )
-ALIKE = ("8B", "5S", "2Z", "0D", "6G", "17", "4A", "0Q", "1T", "1L", "CG", "UV", "VY", "PR", "EF")
+LOOKALIKES = (
+    "8B",
+    "5S",
+    "2Z",
+    "0D",
+    "6G",
+    "17",
+    "4A",
+    "0Q",
+    "1T",
+    "1L",
+    "CG",
+    "UV",
+    "VY",
+    "PR",
+    "EF",
+)
 """Pairs that every reader of plates mixes up, each counted KNOWN times beside what is measured: few
 plates are drawn with some of them."""
-KNOWN = 3
+LOOKALIKE_COUNT = 3
 LEAST_COUNT, LEAST_SHARE = 3, 0.01  # of a pair that is kept
-NOTHING = "-"
+NO_CHARACTER = "-"
 
 
 @dataclass(frozen=True, slots=True)
-class Pair:
+class ReadingPair:
     """What stands on a plate, and what was read, both as marks."""
 
     true: str
     read: str
 
 
-def pairs(data: Path, seconds: float, seed: int) -> Iterator[Pair]:
+def read_synthetic_plates(data: Path, seconds: float, seed: int) -> Iterator[ReadingPair]:
     """Drawn plates with their readings, for so long."""
-    samples, reader = Samples(data, seed, HeldOut(0, 1)), open_reader(BUNDLE)
+    samples, reader = SampleGenerator(data, seed, HeldOut(0, 1)), open_reader(BUNDLE)
     until = time.monotonic() + seconds
     while time.monotonic() < until:
-        pixels, corners, label = samples.view(HARD)
+        pixels, corners, label = samples.simulated_photo(HARD_PLATES)
         photo = np.repeat(pixels[:, :, None], 3, axis=2)
         [reading] = reader.read([rectify(photo, Quad.from_array(corners))])
-        yield Pair(marks.canonical(label.text), marks.canonical(reading.text))
+        yield ReadingPair(marks.canonical(label.text), marks.canonical(reading.text))
 
 
-def changes(pair: Pair) -> list[tuple[str, str]]:
+def character_errors(pair: ReadingPair) -> list[tuple[str, str]]:
     """(read, true) of each character that is wrong; empty where more than two are, or all right."""
     true, read = pair.true, pair.read
     if len(true) == len(read):
@@ -64,31 +80,31 @@ def changes(pair: Pair) -> list[tuple[str, str]]:
     longer, shorter = sorted((true, read), key=len, reverse=True)
     for place, character in enumerate(longer):
         if shorter and longer[:place] + longer[place + 1 :] == shorter:
-            return [(NOTHING, character) if longer == true else (character, NOTHING)]
+            return [(NO_CHARACTER, character) if longer == true else (character, NO_CHARACTER)]
     return []
 
 
-def shares(seen: Iterable[Pair]) -> dict[str, dict[str, float]]:
+def confusion_shares(pairs: Iterable[ReadingPair]) -> dict[str, dict[str, float]]:
     """By what was read, how often it was which other character where it was wrong.
 
     Under NOTHING: how often a wrong reading had lost just that character.
     """
     counts: Counter[tuple[str, str]] = Counter()
     wrong = 0
-    for pair in seen:
+    for pair in pairs:
         if pair.read and pair.read != pair.true:
             wrong += 1
-            counts.update(changes(pair))
-    for one, other in ALIKE:
-        counts[one, other] += KNOWN
-        counts[other, one] += KNOWN
+            counts.update(character_errors(pair))
+    for one, other in LOOKALIKES:
+        counts[one, other] += LOOKALIKE_COUNT
+        counts[other, one] += LOOKALIKE_COUNT
     total: Counter[str] = Counter()
     for (read, _), count in counts.items():
         total[read] += count
-    total[NOTHING] = wrong
+    total[NO_CHARACTER] = wrong
     found: dict[str, dict[str, float]] = {}
     for (read, true), count in sorted(counts.items(), key=lambda item: (item[0][0], -item[1])):
-        if count >= LEAST_COUNT and count / total[read] >= LEAST_SHARE * (read != NOTHING):
+        if count >= LEAST_COUNT and count / total[read] >= LEAST_SHARE * (read != NO_CHARACTER):
             found.setdefault(read, {})[true] = count / total[read]
     return found
 
@@ -100,10 +116,10 @@ def main() -> None:
     cli.add_argument("--seconds", type=float, default=600)
     cli.add_argument("--seed", type=int, default=1)
     given = cli.parse_args()
-    seen = list(pairs(given.data, given.seconds, given.seed))
+    seen = list(read_synthetic_plates(given.data, given.seconds, given.seed))
     wrong = sum(pair.read not in ("", pair.true) for pair in seen)
     print(f"# {len(seen)} plates, {wrong} misread")
-    for read, found in shares(seen).items():
+    for read, found in confusion_shares(seen).items():
         print(read, " ".join(f"{true} {share:.4f}" for true, share in found.items()))
 
 

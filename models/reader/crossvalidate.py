@@ -20,7 +20,7 @@ import yaml
 from hkplates.recognition.reading.neural import open_reader
 from models.reader import calibrate, evaluate
 from models.reader.calibrate import Example
-from models.reader.evaluate import Outcome
+from models.reader.evaluate import PlateReading
 from models.reader.export import export, write_config
 from models.reader.folds import FOLDERS, Fold, open_folds
 from models.reader.photo_crops import HeldOut
@@ -42,7 +42,9 @@ def train_folds(
         export(trainer, place / "bundle")
 
 
-def measure(folds: Sequence[Fold], drawn: Sequence[Example]) -> tuple[list[Outcome], list[Outcome]]:
+def evaluate_folds(
+    folds: Sequence[Fold], synthetic: Sequence[Example]
+) -> tuple[list[PlateReading], list[PlateReading]]:
     """What is read on true and on shaken corners; each decoder is fitted on the other folds."""
     examples = [fold.examples() for fold in folds]
     true, shaken = [], []
@@ -50,13 +52,13 @@ def measure(folds: Sequence[Fold], drawn: Sequence[Example]) -> tuple[list[Outco
         others = [
             e for other, es in zip(folds, examples, strict=True) if other is not fold for e in es
         ]
-        _settle(fold.bundle, calibrate.fit(others, drawn))
-        true += fold.outcomes(1, 0.0)
-        shaken += fold.outcomes(5, evaluate.OFF)
+        _write_decoder(fold.bundle, calibrate.fit(others, synthetic))
+        true += fold.read_plates(1, 0.0)
+        shaken += fold.read_plates(5, evaluate.CORNER_JITTER)
     return true, shaken
 
 
-def _settle(bundle: Path, decoder: dict[str, Any]) -> None:
+def _write_decoder(bundle: Path, decoder: dict[str, Any]) -> None:
     """Give a bundle the figures of a decoder."""
     described = json.loads((bundle / "config.json").read_text(encoding="utf-8"))
     write_config(bundle, {**described, "decoder": decoder})
@@ -72,17 +74,21 @@ def main() -> None:
     cli.add_argument("--fonts", type=Path, action="append", help="further typeface folders")
     cli.add_argument("--folds", type=int, default=3)
     cli.add_argument("--samples", type=int)
-    cli.add_argument("--drawn", type=int, default=calibrate.DRAWN, help="plates to calibrate on")
+    cli.add_argument(
+        "--drawn", type=int, default=calibrate.SYNTHETIC_PLATES, help="plates to calibrate on"
+    )
     given = cli.parse_args()
     config = yaml.safe_load(given.config.read_text(encoding="utf-8"))
     config["samples"] = given.samples or config["samples"]
     fonts = given.fonts or [given.data / "fonts"]
     train_folds(config, given.data, given.folder, given.start, fonts, given.folds)
     folds = open_folds(given.folder, given.data)
-    drawn = calibrate.drawn(open_reader(folds[0].bundle), given.data, fonts, given.drawn)
-    true, shaken = measure(folds, drawn)
-    print(evaluate.table(true, shaken), evaluate.reliability(shaken), sep="\n\n")
-    print(evaluate.misread(true))
+    drawn = calibrate.synthetic_examples(
+        open_reader(folds[0].bundle), given.data, fonts, given.drawn
+    )
+    true, shaken = evaluate_folds(folds, drawn)
+    print(evaluate.accuracy_table(true, shaken), evaluate.reliability_table(shaken), sep="\n\n")
+    print(evaluate.list_misread(true))
 
 
 if __name__ == "__main__":

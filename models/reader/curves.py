@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from models.curves import Curve, draw_curves
+from models.training_curves import Curve, draw_curves
 
 SHARES = ("true slots", "true ctc", "shaken slots", "shaken ctc")
 

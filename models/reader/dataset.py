@@ -7,9 +7,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from models.reader import augmentation as camera
-from models.reader import photo_crops as real
-from models.reader import text_rendering as lettering
+from models.reader import augmentation, photo_crops, text_rendering
 from models.reader.network import BLANK, HEIGHT, SLOTS, SYMBOLS, WIDTH
 from models.reader.photo_crops import HeldOut, RealPlate
 from models.reader.text_rendering import Label
@@ -28,10 +26,10 @@ class Batch:
 
     pixels: np.ndarray
     symbols: np.ndarray
-    lower: np.ndarray
-    lower_known: np.ndarray
-    rows: np.ndarray
-    rows_known: np.ndarray
+    lower_row: np.ndarray
+    lower_row_weight: np.ndarray
+    two_rows: np.ndarray
+    two_rows_weight: np.ndarray
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +48,7 @@ class Mixture:
     jitter: tuple[float, float]
 
 
-class Samples:
+class SampleGenerator:
     """Draws training samples from a labelled folder and a typeface folder, by chance."""
 
     def __init__(
@@ -63,11 +61,11 @@ class Samples:
         self._blur = blur
         self._rng = np.random.default_rng(seed)
         self._faces = FontLibrary(fonts)
-        plates = [p for p in real.hong_kong(data / "train") if p.label not in held]
+        plates = [p for p in photo_crops.hong_kong_plates(data / "train") if p.label not in held]
         self._real = plates + [p for p in plates if p.varied] * 2  # they are few and differ most
-        self._others = real.others(data / "train")
-        self._mainland = real.mainland(data / "train")
-        self._backgrounds = real.backgrounds(data / "backgrounds")
+        self._others = photo_crops.foreign_plates(data / "train")
+        self._mainland = photo_crops.mainland_plates(data / "train")
+        self._backgrounds = photo_crops.background_photos(data / "backgrounds")
 
     def batch(self, size: int, mixture: Mixture) -> Batch:
         """`size` fresh samples."""
@@ -80,53 +78,61 @@ class Samples:
         chance = self._rng.random()
         off = self._rng.uniform(*mixture.jitter)
         for share, make in (
-            (mixture.hong_kong if self._real else 0, self._hong_kong),
-            (mixture.others if self._others else 0, self._other),
-            (mixture.negatives, self._negative),
+            (mixture.hong_kong if self._real else 0, self._hong_kong_sample),
+            (mixture.others if self._others else 0, self._foreign_sample),
+            (mixture.negatives, self._negative_sample),
         ):
             if chance < share:
                 return make(off)
             chance -= share
-        return self._drawn(mixture)
+        return self._synthetic_sample(mixture)
 
-    def view(self, mixture: Mixture) -> tuple[np.ndarray, np.ndarray, Label]:
+    def simulated_photo(self, mixture: Mixture) -> tuple[np.ndarray, np.ndarray, Label]:
         """A drawn plate as pixels of a gray photograph, its shaken corners, and its label."""
         rng = self._rng
         chosen = rng.random() < mixture.personalised
-        registration = lettering.personalised(rng) if chosen else draw_mark(rng)
-        drawing = lettering.draw(rng, self._faces, registration, self._patch())
+        registration = (
+            text_rendering.random_personalised_mark(rng) if chosen else draw_mark(rng)
+        )
+        drawing = text_rendering.render_plate(
+            rng, self._faces, registration, self._background_patch()
+        )
         rows = drawing.label.rows
-        pixels, corners = camera.photograph(
+        pixels, corners = augmentation.simulate_photograph(
             rng, drawing.pixels, drawing.corners, rows, mixture.smallest
         )
         off = rng.uniform(*mixture.jitter)
-        return self._degraded(pixels), camera.jitter(rng, corners, off), drawing.label
+        return self._degrade(pixels), augmentation.jitter_corners(rng, corners, off), drawing.label
 
-    def _drawn(self, mixture: Mixture) -> tuple[np.ndarray, Label]:
-        pixels, corners, label = self.view(mixture)
-        return camera.cut_out(pixels, corners), label
+    def _synthetic_sample(self, mixture: Mixture) -> tuple[np.ndarray, Label]:
+        pixels, corners, label = self.simulated_photo(mixture)
+        return augmentation.crop_input(pixels, corners), label
 
-    def _hong_kong(self, off: float) -> tuple[np.ndarray, Label]:
-        return self._seen(self._pick(self._real), off)
+    def _hong_kong_sample(self, off: float) -> tuple[np.ndarray, Label]:
+        return self._augment_real(self._pick(self._real), off)
 
-    def _other(self, off: float) -> tuple[np.ndarray, Label]:
-        return self._seen(self._pick(self._others), off)
+    def _foreign_sample(self, off: float) -> tuple[np.ndarray, Label]:
+        return self._augment_real(self._pick(self._others), off)
 
-    def _negative(self, off: float) -> tuple[np.ndarray, Label]:
+    def _negative_sample(self, off: float) -> tuple[np.ndarray, Label]:
         """A mainland plate, real or drawn, or any piece of a street."""
         rng, chance = self._rng, self._rng.random()
         if chance < 0.25 and self._mainland:
-            return self._seen(self._pick(self._mainland), off)
+            return self._augment_real(self._pick(self._mainland), off)
         if chance < 0.5:
             plate = (draw_mainland if rng.random() < 0.7 else draw_macau)(rng, self._faces)
             gray = cv2.cvtColor(plate.pixels, cv2.COLOR_RGB2GRAY)
-            pixels, corners = camera.photograph(rng, gray, plate.corners, 1)
-            pixels = camera.cut_out(self._degraded(pixels), camera.jitter(rng, corners, off))
+            pixels, corners = augmentation.simulate_photograph(rng, gray, plate.corners, 1)
+            pixels = augmentation.crop_input(
+                self._degrade(pixels), augmentation.jitter_corners(rng, corners, off)
+            )
             return pixels, Label("", 1, None)
-        patch = cv2.resize(self._patch(), (WIDTH, HEIGHT), interpolation=cv2.INTER_LINEAR)
-        return self._degraded(patch), Label("", 1, None)
+        patch = cv2.resize(
+            self._background_patch(), (WIDTH, HEIGHT), interpolation=cv2.INTER_LINEAR
+        )
+        return self._degrade(patch), Label("", 1, None)
 
-    def _seen(self, plate: RealPlate, off: float) -> tuple[np.ndarray, Label]:
+    def _augment_real(self, plate: RealPlate, off: float) -> tuple[np.ndarray, Label]:
         """A real plate cut out along shaken corners, sometimes seen worse than it was."""
         rng, pixels = self._rng, plate.pixels
         corners = plate.corners
@@ -135,16 +141,18 @@ class Samples:
             pixels = cv2.resize(pixels, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
             corners = corners * np.float32(scale)
         if rng.random() < 0.45:
-            pixels = self._degraded(pixels)
-        return camera.cut_out(pixels, camera.jitter(rng, corners, off)), plate.label
+            pixels = self._degrade(pixels)
+        return augmentation.crop_input(
+            pixels, augmentation.jitter_corners(rng, corners, off)
+        ), plate.label
 
-    def _degraded(self, pixels: np.ndarray) -> np.ndarray:
-        return camera.degrade(self._rng, pixels, blur=self._blur)
+    def _degrade(self, pixels: np.ndarray) -> np.ndarray:
+        return augmentation.degrade(self._rng, pixels, blur=self._blur)
 
     def _pick(self, plates: Sequence[RealPlate]) -> RealPlate:
         return plates[self._rng.integers(len(plates))]
 
-    def _patch(self) -> np.ndarray:
+    def _background_patch(self) -> np.ndarray:
         """A piece of a photograph without plates; plain gray where there are none."""
         rng = self._rng
         if not self._backgrounds or rng.random() < 0.3:
@@ -172,7 +180,7 @@ def encode(labels: Sequence[Label]) -> tuple[np.ndarray, ...]:
     return symbols, lower[0], lower[1], rows[0], rows[1]
 
 
-def mixture(values: Mapping[str, object]) -> Mixture:
+def parse_mixture(values: Mapping[str, object]) -> Mixture:
     """From one phase of config.yaml."""
     low, high = values["jitter"]
     shares = {name: float(values[name]) for name in Mixture.__slots__ if name != "jitter"}

@@ -24,7 +24,7 @@ from models.litert import convert
 from models.reader import calibrate
 from models.reader.evaluate import BUNDLE
 from models.reader.folds import open_folds
-from models.reader.network import HEIGHT, MARGIN, SLOTS, STEPS, SYMBOLS, WIDTH
+from models.reader.network import CTC_FRAMES, HEIGHT, MARGIN, SLOTS, SYMBOLS, WIDTH
 from models.reader.train import FINETUNE, Trainer
 
 
@@ -44,9 +44,9 @@ def export(trainer: Trainer, bundle: Path) -> dict[str, Any]:
         "two rows, steps x (classes + nothing)",
         "classes": list(SYMBOLS),
         "slots": SLOTS,
-        "steps": STEPS,
+        "steps": CTC_FRAMES,
         "threshold": 0.0,
-        "decoder": calibrate.UNFITTED,
+        "decoder": calibrate.UNFITTED_DECODER,
         "training": {
             "seed": trainer.seed,
             "samples": trainer.samples,
@@ -58,7 +58,7 @@ def export(trainer: Trainer, bundle: Path) -> dict[str, Any]:
     return described
 
 
-def weights_of(folder: Path) -> bytes:
+def convert_training(folder: Path) -> bytes:
     """The network of a training's folder for LiteRT.
 
     Raises:
@@ -70,10 +70,14 @@ def weights_of(folder: Path) -> bytes:
     return _convert(trainer)
 
 
-def fit(bundle: Path, folds: Path, data: Path, fonts: Sequence[Path], drawn: int) -> dict[str, Any]:
+def fit_decoder(
+    bundle: Path, folds: Path, data: Path, fonts: Sequence[Path], drawn: int
+) -> dict[str, Any]:
     """The decoder's figures, on every fold's plates and on those that `bundle` reads of `drawn`."""
     photographed = [example for fold in open_folds(folds, data) for example in fold.examples()]
-    return calibrate.fit(photographed, calibrate.drawn(open_reader(bundle), data, fonts, drawn))
+    return calibrate.fit(
+        photographed, calibrate.synthetic_examples(open_reader(bundle), data, fonts, drawn)
+    )
 
 
 def write_config(bundle: Path, described: dict[str, Any]) -> None:
@@ -102,7 +106,9 @@ def main() -> None:
     cli.add_argument("--folds", type=Path, default=Path(".train/reader-folds"))
     cli.add_argument("--config", type=Path, default=FINETUNE, help="that the training used")
     cli.add_argument("--fonts", type=Path, action="append", help="further typeface folders")
-    cli.add_argument("--drawn", type=int, default=calibrate.DRAWN, help="plates to calibrate on")
+    cli.add_argument(
+        "--drawn", type=int, default=calibrate.SYNTHETIC_PLATES, help="plates to calibrate on"
+    )
     given = cli.parse_args()
     config = yaml.safe_load(given.config.read_text(encoding="utf-8"))
     trainer = Trainer(config, given.folder)
@@ -110,7 +116,7 @@ def main() -> None:
         raise SystemExit(f"No training state in {given.folder}; train first (models/README.md).")
     described = export(trainer, given.bundle)
     fonts = given.fonts or [given.data / "fonts"]
-    described["decoder"] = fit(given.bundle, given.folds, given.data, fonts, given.drawn)
+    described["decoder"] = fit_decoder(given.bundle, given.folds, given.data, fonts, given.drawn)
     write_config(given.bundle, described)
     print(json.dumps(described["decoder"]), json.dumps(described["training"]))
 

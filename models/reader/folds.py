@@ -5,10 +5,9 @@ from pathlib import Path
 
 from hkplates.recognition.bundles.bundle import open_bundle
 from hkplates.recognition.reading.neural import open_reader
-from models.reader import calibrate, evaluate
-from models.reader import photo_crops as real
+from models.reader import calibrate, evaluate, photo_crops
 from models.reader.calibrate import Example
-from models.reader.evaluate import Outcome
+from models.reader.evaluate import PlateReading
 from models.reader.photo_crops import HeldOut, RealPlate
 
 FOLDERS = "fold-{}"  # in the folder of a cross-validation
@@ -25,11 +24,11 @@ class Fold:
 
     def examples(self) -> list[Example]:
         """What its reader, without a decoder of its own, makes of its plates."""
-        return calibrate.photographed(open_reader(self.bundle), self.plates)
+        return calibrate.photo_examples(open_reader(self.bundle), self.plates)
 
-    def outcomes(self, times: int, off: float) -> list[Outcome]:
+    def read_plates(self, times: int, jitter: float) -> list[PlateReading]:
         """What its reader reads."""
-        return evaluate.outcomes(open_reader(self.bundle), self.plates, times, off)
+        return evaluate.read_plates(open_reader(self.bundle), self.plates, times, jitter)
 
 
 def open_folds(folder: Path, data: Path) -> list[Fold]:
@@ -38,7 +37,7 @@ def open_folds(folder: Path, data: Path) -> list[Fold]:
     Raises:
         FileNotFoundError: there are none, or not all of them.
     """
-    plates = real.hong_kong(data / "train")
+    plates = photo_crops.hong_kong_plates(data / "train")
     folds = [Fold(bundle, plates) for bundle in folder.glob(f"{FOLDERS.format('*')}/bundle")]
     folds.sort(key=lambda fold: fold.held.start)
     edges = [0.0, *(fold.held.stop for fold in folds)]

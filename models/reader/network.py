@@ -19,7 +19,7 @@ SYMBOLS = "0123456789ABCDEFGHIJKLMNOPRSTUVWXYZ"
 BLANK = len(SYMBOLS)
 CLASSES = len(SYMBOLS) + 1
 SLOTS = 8
-STEPS = 80
+CTC_FRAMES = 80
 """The CTC head's steps: the first half reads the plate's upper half."""
 
 
@@ -36,7 +36,7 @@ class Standardise(layers.Layer):
 
 
 @keras.saving.register_keras_serializable("hkplates")
-class Places(layers.Layer):
+class PositionEmbedding(layers.Layer):
     """Adds a learned vector for every place of the map: the heads must know where they look."""
 
     def build(self, shape):
@@ -51,7 +51,7 @@ class Places(layers.Layer):
 
 
 @keras.saving.register_keras_serializable("hkplates")
-class Glance(layers.Layer):
+class AttentionPooling(layers.Layer):
     """The features (batch, places, channels) averaged under each slot's attention map."""
 
     def call(self, features, maps):
@@ -65,7 +65,7 @@ def _convolve(x, channels, kernel=3, strides=1):
     return layers.ReLU()(x)
 
 
-def _mix(x, channels):
+def _long_range_block(x, channels):
     """See far along the rows: counting repeated letters needs the neighbours' neighbours."""
     inner = layers.DepthwiseConv2D((3, 11), padding="same", use_bias=False)(x)
     inner = layers.BatchNormalization(momentum=0.98)(inner)
@@ -82,14 +82,14 @@ def _trunk(x):
     x = _convolve(x, 48)
     x = _convolve(x, 88, strides=(2, 1))
     x = _convolve(x, 144, strides=(2, 1))
-    x = _mix(_mix(_mix(x, 144), 144), 144)
-    return Places()(x)
+    x = _long_range_block(_long_range_block(_long_range_block(x, 144), 144), 144)
+    return PositionEmbedding()(x)
 
 
 def _slot_head(features):
     places = layers.Reshape((-1, features.shape[-1]))(features)
     maps = layers.Dense(SLOTS, name="slot_maps")(places)
-    seen = layers.Dropout(0.1)(Glance()(places, maps))
+    seen = layers.Dropout(0.1)(AttentionPooling()(places, maps))
     seen = layers.Dense(128, activation="relu")(seen)
     symbols = layers.Dense(CLASSES)(seen)
     lower = layers.Dense(1)(seen)
@@ -99,9 +99,9 @@ def _slot_head(features):
 def _ctc_head(features):
     """(batch, 4, 40, channels) -> (batch, 80, classes): upper half, then lower half."""
     channels = features.shape[-1]
-    halves = layers.Reshape((2, 2, STEPS // 2, channels))(features)
+    halves = layers.Reshape((2, 2, CTC_FRAMES // 2, channels))(features)
     halves = layers.Permute((1, 3, 2, 4))(halves)
-    steps = layers.Reshape((STEPS, 2 * channels))(halves)
+    steps = layers.Reshape((CTC_FRAMES, 2 * channels))(halves)
     steps = layers.Dense(96, activation="relu")(layers.Dropout(0.1)(steps))
     return layers.Dense(CLASSES)(steps)
 

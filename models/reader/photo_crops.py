@@ -38,32 +38,34 @@ def read_rows(folder: Path) -> list[Row]:
         return [json.loads(line) for line in lines]
 
 
-def hong_kong(folder: Path) -> list[RealPlate]:
+def hong_kong_plates(folder: Path) -> list[RealPlate]:
     """Every readable Hong Kong plate of a labelled folder that has corners."""
     wanted = ((row, plate) for row, plate in _plates(folder) if plate["hk"] and plate["text"])
-    return [_cut(folder, row, plate, _label(plate)) for row, plate in wanted if plate["quad"]]
+    return [
+        _crop_plate(folder, row, plate, _label(plate)) for row, plate in wanted if plate["quad"]
+    ]
 
 
-def others(folder: Path) -> list[RealPlate]:
+def foreign_plates(folder: Path) -> list[RealPlate]:
     """Readable European and Brazilian plates: real print, though of other typefaces."""
     return [
-        _cut(folder, row, plate, Label(plate["text"], plate.get("lines", 1), None))
+        _crop_plate(folder, row, plate, Label(plate["text"], plate.get("lines", 1), None))
         for row, plate in _plates(folder)
         if not plate["hk"] and _usable(plate["text"]) and row["file"].startswith(("oa_eu", "oa_br"))
     ]
 
 
-def mainland(folder: Path) -> list[RealPlate]:
+def mainland_plates(folder: Path) -> list[RealPlate]:
     """Mainland and Macau plates, which a Hong Kong reader answers with nothing."""
     nothing = Label("", 1, None)
     return [
-        _cut(folder, row, plate, nothing)
+        _crop_plate(folder, row, plate, nothing)
         for row, plate in _plates(folder)
         if plate.get("note") in ("mainland China", "Macau") and plate["quad"]
     ]
 
 
-def backgrounds(folder: Path, limit: int = 400) -> list[np.ndarray]:
+def background_photos(folder: Path, limit: int = 400) -> list[np.ndarray]:
     """Photographs without plates, gray, at most 640 pixels on the long side."""
     pictures = []
     for path in sorted(folder.glob("*.jpg"))[:limit]:
@@ -109,7 +111,7 @@ def _label(plate: Row) -> Label:
     return Label(text, 2, head if 0 < head < len(text) and text[head:].isdigit() else None)
 
 
-def _cut(folder: Path, row: Row, plate: Row, label: Label) -> RealPlate:
+def _crop_plate(folder: Path, row: Row, plate: Row, label: Label) -> RealPlate:
     photo = cv2.imread(str(folder / row["file"]), cv2.IMREAD_GRAYSCALE)
     corners = np.array(plate["quad"] or _box_corners(plate["box"]), np.float32)
     spare = np.ptp(corners[:, 1]) * 0.7

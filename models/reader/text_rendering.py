@@ -33,7 +33,7 @@ class Label:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Drawing:
+class RenderedPlate:
     """`pixels` (height, width) uint8; `corners` (4, 2) of the plate in them, from top left."""
 
     pixels: np.ndarray
@@ -41,20 +41,20 @@ class Drawing:
     label: Label
 
 
-def personalised(rng: np.random.Generator) -> PrintedMark:
+def random_personalised_mark(rng: np.random.Generator) -> PrintedMark:
     """A mark of somebody's choice: syllables, words, repeats, and anything else of 1 to 8."""
     kind = rng.random()
     if kind < 0.3:
         text = _syllables(rng, int(rng.integers(2, 9)))
     elif kind < 0.5:
-        text = WORDS[rng.integers(len(WORDS))] + _tail(rng)
+        text = WORDS[rng.integers(len(WORDS))] + _word_suffix(rng)
     elif kind < 0.75:
-        text = _repeats(rng)
+        text = _repeated_characters(rng)
     else:
         alphabet = LETTERS + "IO" + ("0123456789" if rng.random() < 0.5 else "")
         text = letters(rng, int(rng.integers(1, 9)), alphabet)
     text = text.replace("Q", "K")[:8]
-    return PrintedMark(_groups(rng, text), "personalised")
+    return PrintedMark(_random_groups(rng, text), "personalised")
 
 
 def _syllables(rng: np.random.Generator, length: int) -> str:
@@ -63,11 +63,11 @@ def _syllables(rng: np.random.Generator, length: int) -> str:
     return "".join(letters(rng, 1, kinds[(start + i) % 2]) for i in range(length))
 
 
-def _tail(rng: np.random.Generator) -> str:
+def _word_suffix(rng: np.random.Generator) -> str:
     return number(rng, 3) if rng.random() < 0.5 else WORDS[rng.integers(len(WORDS))]
 
 
-def _repeats(rng: np.random.Generator) -> str:
+def _repeated_characters(rng: np.random.Generator) -> str:
     """Doubled and tripled characters and words said twice: where a count slips."""
     if rng.random() < 0.35:
         return _syllables(rng, int(rng.integers(2, 5))) * 2
@@ -78,31 +78,28 @@ def _repeats(rng: np.random.Generator) -> str:
     return text
 
 
-def _groups(rng: np.random.Generator, text: str) -> tuple[str, ...]:
+def _random_groups(rng: np.random.Generator, text: str) -> tuple[str, ...]:
     if len(text) < 3 or rng.random() < 0.5:
         return (text,)
     cut = int(rng.integers(1, len(text)))
     return text[:cut], text[cut:]
 
 
-def draw(
-    rng: np.random.Generator,
-    faces: FontLibrary,
-    registration: PrintedMark,
-    surroundings: np.ndarray,
-) -> Drawing:
+def render_plate(
+    rng: np.random.Generator, faces: FontLibrary, registration: PrintedMark, surroundings: np.ndarray
+) -> RenderedPlate:
     """A plate of the registration among `surroundings`, gray pixels of any size."""
-    lines = _lines(rng, registration)
+    lines = _break_rows(rng, registration)
     height = ONE_ROW_HEIGHT if len(lines) == 1 else TWO_ROW_HEIGHT
-    width = round(height * _aspect(rng, len(lines)))
-    ink = _ink(rng, faces.pick(rng), lines, height, width)
-    plate = _paint(rng, faces, ink)
+    width = round(height * _random_aspect(rng, len(lines)))
+    ink = _render_text(rng, faces.pick(rng), lines, height, width)
+    plate = _paint_plate(rng, faces, ink)
     text = "".join(lines).replace(" ", "")
     label = Label(text, len(lines), len(lines[0]) if len(lines) == 2 else len(text))
-    return _mount(rng, plate, surroundings, label)
+    return _mount_on_vehicle(rng, plate, surroundings, label)
 
 
-def _lines(rng: np.random.Generator, registration: PrintedMark) -> tuple[str, ...]:
+def _break_rows(rng: np.random.Generator, registration: PrintedMark) -> tuple[str, ...]:
     text, groups = registration.text, registration.groups
     if len(text) < 3 or (len(groups) == 1 and len(text) < 5) or rng.random() < 0.55:
         return (" ".join(groups),)
@@ -112,7 +109,7 @@ def _lines(rng: np.random.Generator, registration: PrintedMark) -> tuple[str, ..
     return text[:cut], text[cut:]
 
 
-def _aspect(rng: np.random.Generator, rows: int) -> float:
+def _random_aspect(rng: np.random.Generator, rows: int) -> float:
     # Some marks of few characters stand in one row on a plate made for two.
     if rows == 2 or rng.random() < 0.06:
         return rng.uniform(1.45, 2.1)
@@ -120,7 +117,7 @@ def _aspect(rng: np.random.Generator, rows: int) -> float:
 
 
 @dataclass(frozen=True, slots=True)
-class _Style:
+class _TextStyle:
     """How one maker sets one plate; lengths in units of the characters' height."""
 
     stretch: float
@@ -131,8 +128,8 @@ class _Style:
     stroke: float
 
 
-def _style(rng: np.random.Generator, rows: int) -> _Style:
-    return _Style(
+def _random_style(rng: np.random.Generator, rows: int) -> _TextStyle:
+    return _TextStyle(
         stretch=rng.uniform(0.75, 1.3) if rows == 1 else rng.uniform(0.8, 1.6),
         gap=rng.uniform(0.03, 0.24),
         blank=rng.uniform(0.1, 0.6),
@@ -142,10 +139,10 @@ def _style(rng: np.random.Generator, rows: int) -> _Style:
     )
 
 
-def _ink(
+def _render_text(
     rng: np.random.Generator, face: Font, lines: tuple[str, ...], height: int, width: int
 ) -> Mask:
-    style = _style(rng, len(lines))
+    style = _random_style(rng, len(lines))
     ink = np.zeros((height, width), np.uint8)
     if len(lines) == 1:
         tall, between = round(height * rng.uniform(0.5, 0.86)), 0
@@ -155,35 +152,35 @@ def _ink(
     total = tall * len(lines) + between * (len(lines) - 1)
     top = (height - total) // 2 + round(rng.normal(0, 0.015) * height)
     for line in lines:
-        row = _row(face, line, tall, style)
+        row = _render_row(face, line, tall, style)
         widest = round(width * rng.uniform(0.88, 0.97))
         if row.shape[1] > widest:
             row = cv2.resize(row, (widest, tall), interpolation=cv2.INTER_AREA)
         free = width - row.shape[1]
         left = round(free * np.clip(rng.normal(0.5, 0.1), 0, 1))
-        _stamp(ink, row, top, left)
+        _paste(ink, row, top, left)
         top += tall + between
-    return _weigh(rng, ink)
+    return _vary_stroke_weight(rng, ink)
 
 
-def _stamp(ink: Mask, row: Mask, top: int, left: int) -> None:
+def _paste(ink: Mask, row: Mask, top: int, left: int) -> None:
     first = max(0, top)
     area = ink[first : top + row.shape[0], left : left + row.shape[1]]
     np.maximum(area, row[first - top : first - top + area.shape[0]], out=area)
 
 
-def _row(face: Font, text: str, height: int, style: _Style) -> Mask:
+def _render_row(face: Font, text: str, height: int, style: _TextStyle) -> Mask:
     pieces: list[Mask] = []
     space = np.zeros((height, max(1, round(height * style.gap))), np.uint8)
     for character in text:
         if character == " ":
             pieces.append(np.zeros((height, round(height * style.blank)), np.uint8))
         else:
-            pieces += [_character(face, character, height, style), space]
+            pieces += [_render_character(face, character, height, style), space]
     return np.hstack(pieces[:-1])
 
 
-def _character(face: Font, character: str, height: int, style: _Style) -> Mask:
+def _render_character(face: Font, character: str, height: int, style: _TextStyle) -> Mask:
     if character == "1" and style.bare_one:
         bar = max(2, round(height * style.stroke * style.stretch))
         return np.full((height, bar), 255, np.uint8)
@@ -192,7 +189,7 @@ def _character(face: Font, character: str, height: int, style: _Style) -> Mask:
     return cv2.resize(glyph, (min(width, 2 * height), height), interpolation=cv2.INTER_AREA)
 
 
-def _weigh(rng: np.random.Generator, ink: Mask) -> Mask:
+def _vary_stroke_weight(rng: np.random.Generator, ink: Mask) -> Mask:
     chance = rng.random()
     if chance < 0.2:
         return cv2.dilate(ink, np.ones((3, 3), np.uint8))
@@ -201,7 +198,7 @@ def _weigh(rng: np.random.Generator, ink: Mask) -> Mask:
     return ink
 
 
-def _paint(rng: np.random.Generator, faces: FontLibrary, ink: Mask) -> np.ndarray:
+def _paint_plate(rng: np.random.Generator, faces: FontLibrary, ink: Mask) -> np.ndarray:
     height, width = ink.shape
     ground, dark = rng.uniform(140, 255), rng.uniform(5, 90)
     alpha = ink.astype(np.float32) * np.float32(1 / 255)
@@ -212,17 +209,17 @@ def _paint(rng: np.random.Generator, faces: FontLibrary, ink: Mask) -> np.ndarra
     if rng.random() < 0.3:
         cv2.rectangle(plate, (2, 2), (width - 3, height - 3), dark, int(rng.integers(1, 3)))
     if rng.random() < 0.45:
-        _bolts(rng, plate)
+        _draw_bolts(rng, plate)
     if rng.random() < 0.15:
-        _screw(rng, plate, ink)
+        _draw_screw(rng, plate, ink)
     if rng.random() < 0.25:
-        _makers_mark(rng, faces, plate, dark)
+        _draw_makers_mark(rng, faces, plate, dark)
     if rng.random() < 0.3:
-        plate = _dirty(rng, plate)
+        plate = _add_dirt(rng, plate)
     return plate
 
 
-def _bolts(rng: np.random.Generator, plate: np.ndarray) -> None:
+def _draw_bolts(rng: np.random.Generator, plate: np.ndarray) -> None:
     """Two or four heads, dark or bright, some with a rim; they may sit on a character."""
     height, width = plate.shape
     inset, level = rng.uniform(0.02, 0.3), rng.uniform(0.08, 0.92)
@@ -237,7 +234,7 @@ def _bolts(rng: np.random.Generator, plate: np.ndarray) -> None:
                 cv2.circle(plate, centre, radius, 255.0 - value, 1, cv2.LINE_AA)
 
 
-def _screw(rng: np.random.Generator, plate: np.ndarray, ink: Mask) -> None:
+def _draw_screw(rng: np.random.Generator, plate: np.ndarray, ink: Mask) -> None:
     """A head right on a stroke, where it closes a gap or cuts a bar: a D seen as a 0."""
     rows, columns = np.nonzero(ink)
     if not len(rows):
@@ -248,7 +245,7 @@ def _screw(rng: np.random.Generator, plate: np.ndarray, ink: Mask) -> None:
     cv2.circle(plate, centre, radius, float(rng.uniform(20, 255)), -1, cv2.LINE_AA)
 
 
-def _makers_mark(
+def _draw_makers_mark(
     rng: np.random.Generator, faces: FontLibrary, plate: np.ndarray, dark: float
 ) -> None:
     """A badge at the plate's edge or small print along its foot."""
@@ -266,32 +263,32 @@ def _makers_mark(
         area[ink > 100] = dark
 
 
-def _dirty(rng: np.random.Generator, plate: np.ndarray) -> np.ndarray:
+def _add_dirt(rng: np.random.Generator, plate: np.ndarray) -> np.ndarray:
     small = rng.random((4, 10)).astype(np.float32)
     cover = cv2.resize(small, plate.shape[::-1], interpolation=cv2.INTER_LINEAR)
     cover = np.clip(cover - 0.4, 0, 1) * np.float32(rng.uniform(0.3, 1.2))
     return plate + (np.float32(rng.uniform(60, 140)) - plate) * cover
 
 
-def _mount(
+def _mount_on_vehicle(
     rng: np.random.Generator, plate: np.ndarray, surroundings: np.ndarray, label: Label
-) -> Drawing:
+) -> RenderedPlate:
     """The plate on a piece of car, in a frame if it has one, the light falling unevenly."""
     height, width = plate.shape
     size = (width + 2 * MARGIN, height + 2 * MARGIN)
     scene = cv2.resize(surroundings, size, interpolation=cv2.INTER_LINEAR).astype(np.float32)
     scene *= np.float32(rng.uniform(0.2, 1.1))
     if rng.random() < 0.4:
-        _frame(rng, scene, height, width)
+        _draw_frame(rng, scene, height, width)
     scene[MARGIN : MARGIN + height, MARGIN : MARGIN + width] = plate
     across = np.linspace(rng.uniform(0.75, 1.0), rng.uniform(0.75, 1.0), size[0])
     down = np.linspace(rng.uniform(0.75, 1.0), rng.uniform(0.75, 1.0), size[1])
     scene *= (down[:, None] * across[None]).astype(np.float32)
     corners = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float32) + MARGIN
-    return Drawing(np.clip(scene, 0, 255).astype(np.uint8), corners, label)
+    return RenderedPlate(np.clip(scene, 0, 255).astype(np.uint8), corners, label)
 
 
-def _frame(rng: np.random.Generator, scene: np.ndarray, height: int, width: int) -> None:
+def _draw_frame(rng: np.random.Generator, scene: np.ndarray, height: int, width: int) -> None:
     edges = rng.integers(2, 9, 4)
     value = rng.uniform(5, 70) if rng.random() < 0.75 else rng.uniform(120, 230)
     scene[

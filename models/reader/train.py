@@ -24,16 +24,16 @@ import yaml
 
 from models.reader import evaluate
 from models.reader.curves import draw
-from models.reader.dataset import Batch, Samples, mixture
-from models.reader.network import BLANK, STEPS, build
+from models.reader.dataset import Batch, SampleGenerator, parse_mixture
+from models.reader.network import BLANK, CTC_FRAMES, build
 from models.reader.photo_crops import HeldOut
 from models.reader.warm_start import load_bundle
 
 Config = Mapping[str, Any]
 CONFIG = Path(__file__).with_name("config.yaml")
 FINETUNE = Path(__file__).with_name("finetune.yaml")
-LONGEST_STEP = 5.0  # seconds; a step that took longer stood still meanwhile
-START_SAMPLES = 512  # to take the weights of a bundle apart
+MAX_STEP_SECONDS = 5.0  # seconds; a step that took longer stood still meanwhile
+WARM_START_SAMPLES = 512  # to take the weights of a bundle apart
 
 
 class Trainer:
@@ -53,7 +53,7 @@ class Trainer:
             model=self.model, optimiser=self._optimiser, spent=self.spent, steps=self.steps
         )
         self._manager = tf.train.CheckpointManager(state, str(folder / "state"), max_to_keep=2)
-        self._step = tf.function(self._learn, autograph=False)
+        self._step = tf.function(self._train_step, autograph=False)
 
     @property
     def seed(self) -> int:
@@ -77,7 +77,7 @@ class Trainer:
         by_time = float(self.spent.numpy()) / (minutes * 60) if minutes else 0.0
         return min(1.0, max(by_time, self.samples / self._config["samples"]))
 
-    def start_with(self, source: Path, pixels: np.ndarray) -> None:
+    def warm_start(self, source: Path, pixels: np.ndarray) -> None:
         """Begin with the weights of a training's folder, or of a bundle.
 
         `pixels` are samples, to take a bundle apart with (models/reader/warm_start.py).
@@ -96,19 +96,19 @@ class Trainer:
         """Save the whole state."""
         self._manager.save()
 
-    def learn(self, batch: Batch) -> dict[str, float]:
+    def train_step(self, batch: Batch) -> dict[str, float]:
         """One step; the losses by name."""
-        self._optimiser.learning_rate.assign(self._rate())
+        self._optimiser.learning_rate.assign(self._learning_rate())
         losses = self._step(*map(tf.constant, dataclasses.astuple(batch)))
         self.steps.assign_add(1)
         return {name: float(value) for name, value in losses.items()}
 
-    def _rate(self) -> float:
+    def _learning_rate(self) -> float:
         warm = min(1.0, (int(self.steps.numpy()) + 1) / self._config["warmup_steps"])
         cosine = 0.5 * (1 + math.cos(math.pi * self.progress))
         return float(self._config["learning_rate"]) * warm * max(cosine, 0.002)
 
-    def _learn(self, pixels, symbols, lower, lower_known, rows, rows_known):
+    def _train_step(self, pixels, symbols, lower, lower_known, rows, rows_known):
         with tf.GradientTape() as tape:
             out = self.model(pixels, training=True)
             losses = {
@@ -116,8 +116,8 @@ class Trainer:
                     tf.nn.sparse_softmax_cross_entropy_with_logits(symbols, out["slots"])
                 ),
                 "ctc": _ctc_loss(symbols, out["ctc"]),
-                "lower": _binary(lower, out["lower"], lower_known),
-                "rows": _binary(rows, out["rows"], rows_known),
+                "lower": _masked_binary_loss(lower, out["lower"], lower_known),
+                "rows": _masked_binary_loss(rows, out["rows"], rows_known),
             }
             total = sum(self._config["losses"][name] * value for name, value in losses.items())
         gradients = tape.gradient(total, self.model.trainable_variables)
@@ -132,13 +132,13 @@ def _ctc_loss(symbols, logits):
     # Sparse labels choose that kernel; dense ones a far slower graph.
     where = tf.where(filled < BLANK)
     labels = tf.SparseTensor(where, tf.gather_nd(filled, where), tf.shape(filled, tf.int64))
-    lengths = tf.fill([tf.shape(symbols)[0]], STEPS)
+    lengths = tf.fill([tf.shape(symbols)[0]], CTC_FRAMES)
     loss = tf.nn.ctc_loss(labels, logits, None, lengths, logits_time_major=False, blank_index=BLANK)
     nothing = -tf.reduce_sum(tf.nn.log_softmax(logits)[:, :, BLANK], axis=1)
     return tf.reduce_mean(tf.where(empty, nothing, loss))
 
 
-def _binary(target, logits, weight):
+def _masked_binary_loss(target, logits, weight):
     loss = tf.nn.sigmoid_cross_entropy_with_logits(target, logits)
     return tf.reduce_sum(loss * weight) / (tf.reduce_sum(weight) + 1.0)
 
@@ -163,46 +163,48 @@ def train(
     # Other samples after a pause, not the first ones once more.
     seed = config["seed"] + (int(trainer.steps.numpy()) if going_on else 0)
     held_out = HeldOut(*config["held_out"])
-    samples = Samples(data, seed, held_out, fonts, blur=config.get("blur", True))
+    samples = SampleGenerator(data, seed, held_out, fonts, blur=config.get("blur", True))
     if start and not going_on:
-        last = mixture(_without_until(config["phases"][-1]))
-        trainer.start_with(start, samples.batch(START_SAMPLES, last).pixels)
-    held = evaluate.held_out_views(data, held_out)
+        last = parse_mixture(_mixture_values(config["phases"][-1]))
+        trainer.warm_start(start, samples.batch(WARM_START_SAMPLES, last).pixels)
+    held = evaluate.held_out_inputs(data, held_out)
     with (folder / "log.jsonl").open("a" if going_on else "w", encoding="utf-8") as log:
-        _loop(trainer, config, samples, held, log)
+        _train_loop(trainer, config, samples, held, log)
     draw(folder)
     return trainer
 
 
-def _loop(trainer: Trainer, config: Config, samples: Samples, held: Any, log: Any) -> None:
-    phases = [(phase["until"], mixture(_without_until(phase))) for phase in config["phases"]]
+def _train_loop(
+    trainer: Trainer, config: Config, samples: SampleGenerator, held: Any, log: Any
+) -> None:
+    phases = [(phase["until"], parse_mixture(_mixture_values(phase))) for phase in config["phases"]]
     every = {"evaluate": config["evaluate_minutes"] * 60, "save": config["checkpoint_minutes"] * 60}
     due = {name: float(trainer.spent.numpy()) + gap for name, gap in every.items()}
     recent: list[dict[str, float]] = []
     traced = False
-    batches = _drawn_meanwhile(
+    batches = _prefetch(
         lambda: samples.batch(
             config["batch"], next(mix for until, mix in phases if trainer.progress <= until)
         )
     )
     while trainer.progress < 1:
         started = time.monotonic()
-        recent.append(trainer.learn(next(batches)))
+        recent.append(trainer.train_step(next(batches)))
         # The first step is mostly TensorFlow's tracing, which teaches nothing.
-        took = min(time.monotonic() - started, LONGEST_STEP)
+        took = min(time.monotonic() - started, MAX_STEP_SECONDS)
         spent = trainer.spent.assign_add(took if traced else 0.0).numpy()
         traced = True
         last = trainer.progress >= 1
         if spent >= due["evaluate"] or last:
             due["evaluate"] += every["evaluate"]
-            _report(trainer, config, recent, held, log)
+            _log_progress(trainer, config, recent, held, log)
             recent = []
         if spent >= due["save"] or last:
             due["save"] += every["save"]
             trainer.save()
 
 
-def _drawn_meanwhile(draw: Callable[[], Batch]) -> Iterator[Batch]:
+def _prefetch(draw: Callable[[], Batch]) -> Iterator[Batch]:
     """Batches without end, the next one drawn in a thread while the last one is learned."""
     with ThreadPoolExecutor(1) as thread:
         waiting = thread.submit(draw)
@@ -212,19 +214,19 @@ def _drawn_meanwhile(draw: Callable[[], Batch]) -> Iterator[Batch]:
             yield batch
 
 
-def _report(trainer: Trainer, config: Config, recent: Any, held: Any, log: Any) -> None:
+def _log_progress(trainer: Trainer, config: Config, recent: Any, held: Any, log: Any) -> None:
     mean = {name: round(float(np.mean([r[name] for r in recent])), 4) for name in recent[0]}
     line = {
         "minutes": round(float(trainer.spent.numpy()) / 60, 1),
         "samples": trainer.samples,
         "losses": mean,
-        "held_out": evaluate.quick(trainer.model, held),
+        "held_out": evaluate.head_accuracy(trainer.model, held),
     }
     print(json.dumps(line), flush=True)
     print(json.dumps(line), file=log, flush=True)
 
 
-def _without_until(phase: Mapping[str, Any]) -> dict[str, Any]:
+def _mixture_values(phase: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in phase.items() if name != "until"}
 
 

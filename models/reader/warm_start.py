@@ -14,12 +14,12 @@ import keras
 import numpy as np
 
 from hkplates.recognition.bundles.litert import open_interpreter
-from models.reader.network import Places
+from models.reader.network import PositionEmbedding
 
-Weighted = tuple[np.ndarray, np.ndarray]
+KernelAndBias = tuple[np.ndarray, np.ndarray]
 """A kernel as Keras keeps it, and its bias."""
 
-_KERNELS = {
+_KERNEL_AXES = {
     "CONV_2D": (1, 2, 3, 0),
     "DEPTHWISE_CONV_2D": (1, 2, 3, 0),
     "FULLY_CONNECTED": (1, 0),
@@ -35,38 +35,38 @@ def load_bundle(model: keras.Model, bundle: Path, pixels: np.ndarray) -> None:
     Raises:
         ValueError: where the bundle is of another network.
     """
-    weighted, table = _read(bundle / "model.tflite")
+    weighted, table = _read_weights(bundle / "model.tflite")
     norms = [x for x in model.layers if isinstance(x, keras.layers.BatchNormalization)]
     folded = {norm.input._keras_history.operation.name: norm for norm in norms}
     for layer in model.layers:
-        if isinstance(layer, Places):
+        if isinstance(layer, PositionEmbedding):
             layer.table.assign(table)
         elif isinstance(layer, keras.layers.Conv2D | keras.layers.DepthwiseConv2D):
-            kernel, bias = _take(weighted, tuple(layer.kernel.shape))
+            kernel, bias = _pop_first_of_shape(weighted, tuple(layer.kernel.shape))
             layer.set_weights([kernel])
-            _unfold(folded[layer.name], bias)
+            _set_bias_only(folded[layer.name], bias)
         elif isinstance(layer, keras.layers.Dense):
-            layer.set_weights(list(_take(weighted, tuple(layer.kernel.shape))))
+            layer.set_weights(list(_pop_first_of_shape(weighted, tuple(layer.kernel.shape))))
     if weighted:
         raise ValueError(f"{bundle} holds more weights than {model.name} has.")
-    _measure(model, norms, pixels)
+    _fit_statistics(model, norms, pixels)
 
 
-def _read(path: Path) -> tuple[list[Weighted], np.ndarray]:
+def _read_weights(path: Path) -> tuple[list[KernelAndBias], np.ndarray]:
     """Kernels and biases in the order of the graph, and the table of places."""
     network = open_interpreter(path)
     weighted, tables = [], []
     for operation in network._get_ops_details():
         inputs = [int(i) for i in operation["inputs"]]
-        if operation["op_name"] in _KERNELS:
-            kernel = _kernel(network, inputs[1]).transpose(_KERNELS[operation["op_name"]])
+        if operation["op_name"] in _KERNEL_AXES:
+            kernel = _dequantise(network, inputs[1]).transpose(_KERNEL_AXES[operation["op_name"]])
             weighted.append((kernel, network.get_tensor(inputs[2])))
         elif operation["op_name"] == "ADD":
             tables += list(_constants(network, inputs))
     return weighted, tables[-1]
 
 
-def _kernel(network: Any, tensor: int) -> np.ndarray:
+def _dequantise(network: Any, tensor: int) -> np.ndarray:
     """A kernel as numbers; of 8 bits each has its channel's scale."""
     kernel = network.get_tensor(tensor)
     if kernel.dtype != np.int8:
@@ -86,7 +86,7 @@ def _constants(network: Any, tensors: list[int]) -> Iterator[np.ndarray]:
             yield network.get_tensor(tensor)
 
 
-def _take(weighted: list[Weighted], shape: tuple[int, ...]) -> Weighted:
+def _pop_first_of_shape(weighted: list[KernelAndBias], shape: tuple[int, ...]) -> KernelAndBias:
     """The first of this shape, taken out of the list: layers of one shape come in one order."""
     for place, (kernel, _) in enumerate(weighted):
         if kernel.shape == shape:
@@ -94,13 +94,13 @@ def _take(weighted: list[Weighted], shape: tuple[int, ...]) -> Weighted:
     raise ValueError(f"The bundle has no weights of {shape}, or not enough of them.")
 
 
-def _unfold(norm: Any, bias: np.ndarray) -> None:
+def _set_bias_only(norm: Any, bias: np.ndarray) -> None:
     """A normalisation that adds `bias` and does nothing else."""
     ones, zeros = np.ones_like(bias), np.zeros_like(bias)
     norm.set_weights([ones, bias, zeros, ones - norm.epsilon])
 
 
-def _measure(model: keras.Model, norms: list[Any], pixels: np.ndarray) -> None:
+def _fit_statistics(model: keras.Model, norms: list[Any], pixels: np.ndarray) -> None:
     """Give each normalisation the mean and deviation it sees, and what undoes them."""
     probe = keras.Model(model.input, [norm.input for norm in norms])
     for norm, seen in zip(norms, probe(pixels, training=False), strict=True):

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from models.curves import Curve, draw_curves
+from models.training_curves import Curve, draw_curves
 
 
 def draw_training(out: Path) -> None:

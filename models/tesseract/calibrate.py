@@ -11,22 +11,25 @@ from pathlib import Path
 import numpy as np
 
 from hkplates.recognition import marks
-from hkplates.recognition.reading.tesseract.bundle import Weights
+from hkplates.recognition.reading.tesseract.bundle import VotingWeights
 from hkplates.recognition.reading.tesseract.reader import TesseractReader
-from hkplates.recognition.reading.tesseract.voting import Sight, evidence, rank
+from hkplates.recognition.reading.tesseract.voting import (
+    ViewReading,
+    tally_votes,
+    voting_features,
+)
 from hkplates.recognition.types import Crop
-from models import logistic_regression as regression
-from models.reader import evaluate
-from models.reader import photo_crops as real
+from models import logistic_regression
+from models.reader import evaluate, photo_crops
 from models.reader.dataset import Mixture
 from models.reader.photo_crops import HeldOut
-from models.tesseract.samples import Rows
+from models.tesseract.samples import LineGenerator
 
-DRAWN = 600
-TIMES = 6  # crops of each held-out plate
-AT_ONCE = 100  # crops in a call of Tesseract
+SYNTHETIC_PLATES = 600
+CROPS_PER_PLATE = 6  # crops of each held-out plate
+CROPS_PER_CALL = 100  # crops in a call of Tesseract
 
-UNFITTED = Weights(
+UNFITTED_WEIGHTS = VotingWeights(
     sharpness=1.0,
     clean=1.0,
     one_row=0.3,
@@ -51,61 +54,67 @@ CHOICES = {
 class Example:
     """What was read in each view of a crop whose mark is known, and how much the crop counts."""
 
-    sights: Sequence[Sight]
+    views: Sequence[ViewReading]
     mark: str
     weight: float
 
 
 @dataclass(frozen=True, slots=True)
-class Fitted:
+class FittedWeights:
     """The weights, the crops that they were fitted on, and the share of these read exactly."""
 
-    weights: Weights
+    weights: VotingWeights
     crops: int
-    right: float
+    accuracy: float
 
 
 def fit(
-    bundle: Path, data: Path, held: HeldOut, fonts: Sequence[Path], drawn: int = DRAWN
-) -> Fitted:
+    bundle: Path, data: Path, held: HeldOut, fonts: Sequence[Path], drawn: int = SYNTHETIC_PLATES
+) -> FittedWeights:
     """The weights for the data in `bundle`; `held` are the plates of train kept from it."""
     reader = TesseractReader(bundle)
-    examples = _real(reader, data, held, drawn) + _drawn(reader, data, fonts, drawn)
-    chosen = choose(examples)
-    calibration = _calibrate(examples, chosen)
+    examples = _photo_examples(reader, data, held, drawn) + _synthetic_examples(
+        reader, data, fonts, drawn
+    )
+    chosen = choose_factors(examples)
+    calibration = _fit_confidence(examples, chosen)
     weights = dataclasses.replace(chosen, calibration=calibration)
-    return Fitted(weights, len(examples), round(right(examples, weights), 4))
+    return FittedWeights(weights, len(examples), round(accuracy(examples, weights), 4))
 
 
-def choose(examples: Sequence[Example]) -> Weights:
+def choose_factors(examples: Sequence[Example]) -> VotingWeights:
     """The factors of votes that read most; one after the other, twice."""
-    chosen = UNFITTED
+    chosen = UNFITTED_WEIGHTS
     for name, values in [*CHOICES.items()] * 2:
         tried = [dataclasses.replace(chosen, **{name: value}) for value in values]
-        chosen = max(tried, key=lambda weights: right(examples, weights))
+        chosen = max(tried, key=lambda weights: accuracy(examples, weights))
     return chosen
 
 
-def right(examples: Sequence[Example], weights: Weights) -> float:
+def accuracy(examples: Sequence[Example], weights: VotingWeights) -> float:
     """The weighted share read exactly."""
-    found = [_read(example, weights) == example.mark for example in examples]
+    found = [_best_mark(example, weights) == example.mark for example in examples]
     return float(np.average(found, weights=[example.weight for example in examples]))
 
 
-def _read(example: Example, weights: Weights) -> str:
-    standings = rank(example.sights, weights)
+def _best_mark(example: Example, weights: VotingWeights) -> str:
+    standings = tally_votes(example.views, weights)
     return standings[0].mark if standings else ""
 
 
-def _real(reader: TesseractReader, data: Path, held: HeldOut, drawn: int) -> list[Example]:
-    plates = [p for p in real.hong_kong(data / "train") if p.label in held]
-    pairs = evaluate.pieces(plates, TIMES, evaluate.OFF, seed=7)
+def _photo_examples(
+    reader: TesseractReader, data: Path, held: HeldOut, drawn: int
+) -> list[Example]:
+    plates = [p for p in photo_crops.hong_kong_plates(data / "train") if p.label in held]
+    pairs = evaluate.labelled_crops(plates, CROPS_PER_PLATE, evaluate.CORNER_JITTER, seed=7)
     return _examples(reader, pairs, drawn / max(1, len(pairs)))
 
 
-def _drawn(reader: TesseractReader, data: Path, fonts: Sequence[Path], count: int) -> list[Example]:
-    rows = Rows(data, 9999, HeldOut(0, 1), fonts)
-    plates = [rows.plate(MIXTURE) for _ in range(count)]
+def _synthetic_examples(
+    reader: TesseractReader, data: Path, fonts: Sequence[Path], count: int
+) -> list[Example]:
+    rows = LineGenerator(data, 9999, HeldOut(0, 1), fonts)
+    plates = [rows.random_plate(MIXTURE) for _ in range(count)]
     return _examples(reader, [(crop, label.text) for crop, label in plates], 1.0)
 
 
@@ -113,9 +122,9 @@ def _examples(
     reader: TesseractReader, pairs: Sequence[tuple[Crop, str]], weight: float
 ) -> list[Example]:
     found = []
-    for start in range(0, len(pairs), AT_ONCE):
-        part = pairs[start : start + AT_ONCE]
-        seen = reader.sights([crop for crop, _ in part])
+    for start in range(0, len(pairs), CROPS_PER_CALL):
+        part = pairs[start : start + CROPS_PER_CALL]
+        seen = reader.read_views([crop for crop, _ in part])
         found += [
             Example(sights, marks.canonical(text), weight)
             for sights, (_, text) in zip(seen, part, strict=True)
@@ -123,13 +132,13 @@ def _examples(
     return found
 
 
-def _calibrate(examples: Sequence[Example], chosen: Weights) -> tuple[float, ...]:
+def _fit_confidence(examples: Sequence[Example], chosen: VotingWeights) -> tuple[float, ...]:
     """A logistic regression of being right on the evidence."""
-    read = [(standings, e) for e in examples if (standings := rank(e.sights, chosen))]
+    read = [(standings, e) for e in examples if (standings := tally_votes(e.views, chosen))]
     if not read:
         return chosen.calibration
-    seen = np.array([evidence(standings) for standings, _ in read])
+    seen = np.array([voting_features(standings) for standings, _ in read])
     true = np.array([standings[0].mark == e.mark for standings, e in read], float)
     weight = np.array([e.weight for _, e in read])
-    factors = regression.fit(seen, true, weight=weight)
+    factors = logistic_regression.fit(seen, true, sample_weight=weight)
     return tuple(round(float(factor), 4) for factor in factors)

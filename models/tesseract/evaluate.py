@@ -16,21 +16,22 @@ import numpy as np
 
 from hkplates.recognition.reading.tesseract.reader import TesseractReader
 from hkplates.recognition.types import Crop
-from models.reader import evaluate
-from models.reader import photo_crops as real
-from models.reader.evaluate import OFF
+from models.reader import evaluate, photo_crops
+from models.reader.evaluate import CORNER_JITTER
 
 BUNDLE = Path(__file__).with_name("bundle")
-CALLS = (1, 20, 50)
+CALL_SIZES = (1, 20, 50)
 """Crops in a call."""
 
 
-def costs(reader: TesseractReader, crops: Sequence[Crop]) -> dict[int, float]:
+def cpu_per_crop(reader: TesseractReader, crops: Sequence[Crop]) -> dict[int, float]:
     """CPU milliseconds a crop, Tesseract's process included, by the number of crops in a call."""
-    return {size: _cost(lambda n=size: reader.read(crops[:n])) / size for size in CALLS}
+    return {
+        size: _cpu_milliseconds(lambda n=size: reader.read(crops[:n])) / size for size in CALL_SIZES
+    }
 
 
-def _cost(work: Callable[[], object], times: int = 3) -> float:
+def _cpu_milliseconds(work: Callable[[], object], times: int = 3) -> float:
     begun = _cpu_seconds()
     for _ in range(times):
         work()
@@ -50,15 +51,22 @@ def main() -> None:
     cli.add_argument("--bundle", type=Path, default=BUNDLE)
     given = cli.parse_args()
     cv2.setNumThreads(1)
-    reader, plates = TesseractReader(given.bundle), real.hong_kong(given.data / given.split)
-    true = evaluate.outcomes(reader, plates, 1, 0.0)
-    shaken = evaluate.outcomes(reader, plates, 5, OFF)
-    print(evaluate.table(true, shaken), evaluate.reliability(shaken), sep="\n\n")
+    reader, plates = (
+        TesseractReader(given.bundle),
+        photo_crops.hong_kong_plates(given.data / given.split),
+    )
+    true = evaluate.read_plates(reader, plates, 1, 0.0)
+    shaken = evaluate.read_plates(reader, plates, 5, CORNER_JITTER)
+    print(evaluate.accuracy_table(true, shaken), evaluate.reliability_table(shaken), sep="\n\n")
     rng = np.random.default_rng(5)
-    crops = [crop for plate in plates for crop in evaluate.crops(plate, 1, OFF, rng)]
-    told = ", ".join(f"{cost:.1f} in calls of {n}" for n, cost in costs(reader, crops).items())
+    crops = [
+        crop for plate in plates for crop in evaluate.jittered_crops(plate, 1, CORNER_JITTER, rng)
+    ]
+    told = ", ".join(
+        f"{cost:.1f} in calls of {n}" for n, cost in cpu_per_crop(reader, crops).items()
+    )
     print(f"\nCPU ms a crop: {told}")
-    print(evaluate.misread(true))
+    print(evaluate.list_misread(true))
 
 
 if __name__ == "__main__":

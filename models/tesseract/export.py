@@ -17,13 +17,13 @@ import cv2
 import yaml
 
 from hkplates.recognition.reading.tesseract.bundle import FORMAT, LANGUAGE
-from models.ensemble import EXPECTED
+from models.ensemble import UNFITTED_AGREEMENT
 from models.reader.export import write_config
 from models.reader.photo_crops import HeldOut
 from models.tesseract import calibrate
 from models.tesseract.evaluate import BUNDLE
-from models.tesseract.train import CONFIG, history
-from models.tesseract.traineddata import call
+from models.tesseract.train import CONFIG, read_log
+from models.tesseract.traineddata import run_checked
 
 HOCR = "tessedit_create_hocr 1\nhocr_font_info 0\n"
 
@@ -33,16 +33,16 @@ def export(folder: Path, bundle: Path, checkpoint: Path | None = None) -> dict[s
     shutil.rmtree(bundle, ignore_errors=True)
     (bundle / "configs").mkdir(parents=True)
     (bundle / "configs" / "hocr").write_text(HOCR, encoding="utf-8")
-    lines = history(folder)
+    lines = read_log(folder)
     start = folder / "language" / LANGUAGE / f"{LANGUAGE}.traineddata"
     network = checkpoint or folder / f"phase{lines[-1]['phase']}_checkpoint"
-    call("lstmtraining", "--stop_training", "--convert_to_int", "--continue_from", network,
+    run_checked("lstmtraining", "--stop_training", "--convert_to_int", "--continue_from", network,
          "--traineddata", start, "--model_output", bundle / f"{LANGUAGE}.traineddata")  # fmt: skip
     described = {
         "format": FORMAT,
         "input": "lines of hkplates.recognition.reading.tesseract.lines, 36 px high, --psm 13",
-        "weights": dataclasses.asdict(calibrate.UNFITTED),
-        "agreement": dataclasses.asdict(EXPECTED),
+        "weights": dataclasses.asdict(calibrate.UNFITTED_WEIGHTS),
+        "agreement": dataclasses.asdict(UNFITTED_AGREEMENT),
         "training": {**lines[-1], "minutes": round(sum(line["minutes"] for line in lines), 1)},
     }
     write_config(bundle, described)
@@ -58,7 +58,9 @@ def main() -> None:
     cli.add_argument("--checkpoint", type=Path, help="another than the newest")
     cli.add_argument("--config", type=Path, default=CONFIG, help="that the training used")
     cli.add_argument("--fonts", type=Path, action="append", help="further typeface folders")
-    cli.add_argument("--drawn", type=int, default=calibrate.DRAWN, help="plates to calibrate on")
+    cli.add_argument(
+        "--drawn", type=int, default=calibrate.SYNTHETIC_PLATES, help="plates to calibrate on"
+    )
     given = cli.parse_args()
     cv2.setNumThreads(1)
     config = yaml.safe_load(given.config.read_text(encoding="utf-8"))
@@ -68,7 +70,7 @@ def main() -> None:
         given.bundle, given.data, HeldOut(*config["held_out"]), fonts, given.drawn
     )
     described["weights"] = dataclasses.asdict(fitted.weights)
-    described["fitted_on"] = {"crops": fitted.crops, "right": fitted.right}
+    described["fitted_on"] = {"crops": fitted.crops, "right": fitted.accuracy}
     write_config(given.bundle, described)
     print(json.dumps(described))
 

@@ -22,30 +22,30 @@ class Page:
     text: str
 
 
-def write(path: Path, pages: Iterable[Page]) -> int:
+def write_pages(path: Path, pages: Iterable[Page]) -> int:
     """Write one training file; the number of its pages."""
-    packed = [_packed(page) for page in pages]
+    packed = [_pack_page(page) for page in pages]
     path.write_bytes(struct.pack("<I", len(packed)) + b"".join(packed))
     return len(packed)
 
 
-def _packed(page: Page) -> bytes:
+def _pack_page(page: Page) -> bytes:
     height, width = page.pixels.shape
     _, picture = cv2.imencode(".png", page.pixels)
     return b"".join(
         (
             b"\1",  # there is a page
-            _string(b""),
+            _pack_string(b""),
             struct.pack("<i", 0),
-            _string(picture.tobytes()),
-            _string(b""),
-            _string(page.text.encode()),
+            _pack_string(picture.tobytes()),
+            _pack_string(b""),
+            _pack_string(page.text.encode()),
             struct.pack("<I4h", 1, 0, 0, width, height),
-            struct.pack("<I", 1) + _string(page.text.encode()),
+            struct.pack("<I", 1) + _pack_string(page.text.encode()),
             b"\0",
         )
     )
 
 
-def _string(data: bytes) -> bytes:
+def _pack_string(data: bytes) -> bytes:
     return struct.pack("<I", len(data)) + data

@@ -7,28 +7,27 @@ import cv2
 import numpy as np
 
 from hkplates.recognition.images.warp import rectify
-from hkplates.recognition.reading.tesseract.lines import View, views
+from hkplates.recognition.reading.tesseract.lines import LineView, line_views
 from hkplates.recognition.reading.tesseract.voting import NO_ROW
 from hkplates.recognition.types import Crop, Quad
-from models.reader import augmentation as camera
-from models.reader import photo_crops as real
-from models.reader.dataset import Mixture, Samples
+from models.reader import augmentation, photo_crops
+from models.reader.dataset import Mixture, SampleGenerator
 from models.reader.photo_crops import HeldOut, RealPlate
 from models.reader.text_rendering import Label
 from models.tesseract.lstmf import Page
 
 
-class Rows:
+class LineGenerator:
     """Draws the rows of plates by chance, without end."""
 
     def __init__(self, data: Path, seed: int, held: HeldOut, fonts: Sequence[Path] = ()) -> None:
         """`data` holds train/ and backgrounds/; plates whose text is held out are left out."""
         self._rng = np.random.default_rng(seed)
-        self._drawn = Samples(data, seed, held, fonts)
-        plates = [p for p in real.hong_kong(data / "train") if p.label not in held]
+        self._drawn = SampleGenerator(data, seed, held, fonts)
+        plates = [p for p in photo_crops.hong_kong_plates(data / "train") if p.label not in held]
         self._real = plates + [p for p in plates if p.varied] * 2  # they are few and differ most
-        self._mainland = real.mainland(data / "train")
-        self._backgrounds = real.backgrounds(data / "backgrounds")
+        self._mainland = photo_crops.mainland_plates(data / "train")
+        self._backgrounds = photo_crops.background_photos(data / "backgrounds")
 
     def pages(self, mixture: Mixture, plain: float = 1.0) -> Iterator[Page]:
         """The rows of one plate after the other, in every way that reading would see them.
@@ -36,21 +35,25 @@ class Rows:
         Of the plain views the share `plain` is taken.
         """
         while True:
-            crop, label = self.plate(mixture)
-            seen = [v for v in views(crop) if v.way == "clean" or self._rng.random() < plain]
-            yield from pages_of(seen, label)
+            crop, label = self.random_plate(mixture)
+            seen = [
+                v
+                for v in line_views(crop)
+                if v.preprocessing == "clean" or self._rng.random() < plain
+            ]
+            yield from labelled_lines(seen, label)
 
-    def plate(self, mixture: Mixture) -> tuple[Crop, Label]:
+    def random_plate(self, mixture: Mixture) -> tuple[Crop, Label]:
         """One plate (or what is none) cut out along shaken corners, and its label."""
         chance, off = self._rng.random(), self._rng.uniform(*mixture.jitter)
         if self._real and chance < mixture.hong_kong:
-            return self._seen(self._pick(self._real), off)
+            return self._augment_real(self._pick(self._real), off)
         if chance < mixture.hong_kong + mixture.negatives:
-            return self._negative(off)
-        pixels, corners, label = self._drawn.view(mixture)
-        return _cut_out(pixels, corners), label
+            return self._negative_sample(off)
+        pixels, corners, label = self._drawn.simulated_photo(mixture)
+        return _rectify_gray(pixels, corners), label
 
-    def _seen(self, plate: RealPlate, off: float) -> tuple[Crop, Label]:
+    def _augment_real(self, plate: RealPlate, off: float) -> tuple[Crop, Label]:
         """A real plate along shaken corners, sometimes seen worse than it was."""
         rng, pixels, corners = self._rng, plate.pixels, plate.corners
         if rng.random() < 0.4:
@@ -58,14 +61,14 @@ class Rows:
             pixels = cv2.resize(pixels, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
             corners = corners * np.float32(scale)
         if rng.random() < 0.45:
-            pixels = camera.degrade(rng, pixels)
-        return _cut_out(pixels, camera.jitter(rng, corners, off)), plate.label
+            pixels = augmentation.degrade(rng, pixels)
+        return _rectify_gray(pixels, augmentation.jitter_corners(rng, corners, off)), plate.label
 
-    def _negative(self, off: float) -> tuple[Crop, Label]:
+    def _negative_sample(self, off: float) -> tuple[Crop, Label]:
         """A mainland plate or a piece of a street: nothing to read."""
         rng = self._rng
         if self._mainland and rng.random() < 0.5:
-            return self._seen(self._pick(self._mainland), off)
+            return self._augment_real(self._pick(self._mainland), off)
         picture = (
             self._backgrounds[rng.integers(len(self._backgrounds))]
             if self._backgrounds
@@ -76,19 +79,21 @@ class Rows:
         left, top = rng.uniform(0, np.maximum(np.array(picture.shape[::-1]) - size, 1))
         right, bottom = left + size[0], top + size[1]
         corners = np.array([[left, top], [right, top], [right, bottom], [left, bottom]], np.float32)
-        return _cut_out(picture, camera.jitter(rng, corners, off)), Label("", 1, None)
+        return _rectify_gray(picture, augmentation.jitter_corners(rng, corners, off)), Label(
+            "", 1, None
+        )
 
     def _pick(self, plates: Sequence[RealPlate]) -> RealPlate:
         return plates[self._rng.integers(len(plates))]
 
 
-def pages_of(seen: Sequence[View], label: Label) -> Iterator[Page]:
+def labelled_lines(views: Sequence[LineView], label: Label) -> Iterator[Page]:
     """The lines of views whose text is known.
 
     One row cut in two is no row, and neither is what holds no plate. Two rows seen as one are left
     out: what is shown of them may be one whole row.
     """
-    for view in seen:
+    for view in views:
         if not label.text or len(view.lines) > label.rows:
             texts: Sequence[str] = [NO_ROW] * len(view.lines)
         elif len(view.lines) < label.rows:
@@ -104,5 +109,5 @@ def pages_of(seen: Sequence[View], label: Label) -> Iterator[Page]:
                 yield Page(line, text)
 
 
-def _cut_out(pixels: np.ndarray, corners: np.ndarray) -> Crop:
+def _rectify_gray(pixels: np.ndarray, corners: np.ndarray) -> Crop:
     return rectify(np.repeat(pixels[:, :, None], 3, axis=2), Quad.from_array(corners))

@@ -20,19 +20,18 @@ from typing import Any
 import cv2
 import yaml
 
-from models.reader.dataset import Mixture, mixture
+from models.reader.dataset import Mixture, parse_mixture
 from models.reader.photo_crops import HeldOut
-from models.tesseract import lstmf as pages
-from models.tesseract import traineddata as language
-from models.tesseract.samples import Rows
+from models.tesseract import lstmf, traineddata
+from models.tesseract.samples import LineGenerator
 
 CONFIG = Path(__file__).with_name("config.yaml")
-LINES_OF_A_FILE = 1000
+LINES_PER_FILE = 1000
 
 Config = Mapping[str, Any]
 
 
-def history(folder: Path) -> list[dict[str, Any]]:
+def read_log(folder: Path) -> list[dict[str, Any]]:
     """What log.jsonl in the folder of a training says, a line for each round."""
     path = folder / "log.jsonl"
     return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
@@ -45,30 +44,30 @@ class Training:
         self._config, self._data, self._folder, self._fonts = config, data, folder, fonts
         self._lines = folder / "lines"
         self._lines.mkdir(parents=True, exist_ok=True)
-        self._start = language.make(folder / "language")
+        self._start = traineddata.write_starter(folder / "language")
 
     def run(self) -> None:
         """Train until the configured iterations are done."""
-        self._draw(len(self._history))
+        self._prepare_round(len(self._history))
         while self._done < self._config["iterations"]:
             begun = time.monotonic()
-            trainer = self._trainer()
-            self._draw(len(self._history) + 1)
+            trainer = self._start_trainer()
+            self._prepare_round(len(self._history) + 1)
             told, _ = trainer.communicate()
             if trainer.returncode:
                 raise SystemExit(f"lstmtraining failed:\n{told[-2000:]}")
-            self._note(told, (time.monotonic() - begun) / 60)
+            self._log_round(told, (time.monotonic() - begun) / 60)
 
     @property
     def _history(self) -> list[dict[str, Any]]:
-        return history(self._folder)
+        return read_log(self._folder)
 
     @property
     def _done(self) -> int:
         return max((line["iterations"] for line in self._history), default=0)
 
     @property
-    def _before(self) -> int:
+    def _iterations_before(self) -> int:
         """Iterations of earlier phases: the trainer counts those of the present one alone."""
         phase = self._phase(self._done)
         return max((x["iterations"] for x in self._history if x["phase"] < phase), default=0)
@@ -82,18 +81,18 @@ class Training:
     def _checkpoint(self, phase: int) -> Path:
         return self._folder / f"phase{phase}_checkpoint"
 
-    def _draw(self, number: int) -> None:
+    def _prepare_round(self, number: int) -> None:
         """The lines of a round, unless they are there; those of the oldest round make room."""
         if not list(self._lines.glob(f"{number:04}-*.lstmf")):
             config = self._config
-            rows = Rows(
+            rows = LineGenerator(
                 self._data, config["seed"] + number, HeldOut(*config["held_out"]), self._fonts
             )
             endless = rows.pages(self._mixture(number), config["plain"])
-            for part in range(max(1, config["lines"] // LINES_OF_A_FILE)):
-                few = itertools.islice(endless, min(config["lines"], LINES_OF_A_FILE))
+            for part in range(max(1, config["lines"] // LINES_PER_FILE)):
+                few = itertools.islice(endless, min(config["lines"], LINES_PER_FILE))
                 unfinished = self._lines / "unfinished"
-                pages.write(unfinished, few)
+                lstmf.write_pages(unfinished, few)
                 unfinished.rename(self._lines / f"{number:04}-{part:02}.lstmf")
         for path in self._lines.glob("*.lstmf"):
             if int(path.name[:4]) <= number - self._config["kept"]:
@@ -103,16 +102,16 @@ class Training:
         """What the lines of a round are like."""
         phase = self._config["phases"][self._phase(number * self._config["round"])]
         others = ("until", "learning_rate")
-        return mixture({name: value for name, value in phase.items() if name not in others})
+        return parse_mixture({name: value for name, value in phase.items() if name not in others})
 
-    def _trainer(self) -> "subprocess.Popen[str]":
+    def _start_trainer(self) -> "subprocess.Popen[str]":
         """Tesseract's trainer, begun on a round."""
         config, phase = self._config, self._phase(self._done)
         listing = self._folder / "lines.txt"
         # The newest first: the trainer takes one line of each file in turn.
         files = sorted(self._lines.glob("*.lstmf"), reverse=True)
         listing.write_text("".join(f"{path}\n" for path in files), encoding="utf-8")
-        until = min(self._done + config["round"], config["iterations"]) - self._before
+        until = min(self._done + config["round"], config["iterations"]) - self._iterations_before
         options = {
             "model_output": self._folder / f"phase{phase}",
             "train_listfile": listing,
@@ -137,7 +136,7 @@ class Training:
             env={**os.environ, "OMP_THREAD_LIMIT": "1"},
         )
 
-    def _note(self, told: str, minutes: float) -> None:
+    def _log_round(self, told: str, minutes: float) -> None:
         """What the trainer said last, as a line of log.jsonl."""
         found = re.findall(
             r"iteration (\d+)/(\d+)/.*?BCER train=([\d.]+)%, BWER train=([\d.]+)%", told
@@ -146,7 +145,7 @@ class Training:
             raise SystemExit(f"lstmtraining told nothing:\n{told[-2000:]}")
         line = {
             "phase": self._phase(self._done),
-            "iterations": int(found[-1][1]) + self._before,
+            "iterations": int(found[-1][1]) + self._iterations_before,
             "character_errors": float(found[-1][2]),
             "rows_wrong": float(found[-1][3]),
             "minutes": round(minutes, 2),

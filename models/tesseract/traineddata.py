@@ -11,33 +11,34 @@ from hkplates.recognition.reading.tesseract.voting import NO_ROW
 CHARACTERS = "0123456789ABCDEFGHIJKLMNOPRSTUVWXYZ" + NO_ROW
 
 
-def make(folder: Path) -> Path:
+def write_starter(folder: Path) -> Path:
     """Write the characters, without any dictionary; the traineddata that training starts from."""
     scripts = folder / "scripts"
     scripts.mkdir(parents=True, exist_ok=True)
     # Strokes of Chinese characters, of which there are none here; the file has to be there.
     (scripts / "radical-stroke.txt").write_text("# none\n", encoding="utf-8")
     (folder / "characters.txt").write_text("\n".join(CHARACTERS) + "\n", encoding="utf-8")
-    call("unicharset_extractor", "--norm_mode", "1", "--output_unicharset",
-         folder / "unicharset", folder / "characters.txt")  # fmt: skip
-    call("combine_lang_model", "--input_unicharset", folder / "unicharset", "--script_dir", scripts,
-         "--output_dir", folder, "--lang", LANGUAGE, "--pass_through_recoder")  # fmt: skip
+    run_checked("unicharset_extractor", "--norm_mode", "1", "--output_unicharset",
+                folder / "unicharset", folder / "characters.txt")  # fmt: skip
+    run_checked("combine_lang_model", "--input_unicharset", folder / "unicharset", "--script_dir",
+                scripts, "--output_dir", folder, "--lang", LANGUAGE,
+                "--pass_through_recoder")  # fmt: skip
     return folder / LANGUAGE / f"{LANGUAGE}.traineddata"
 
 
-def call(*command: str | Path) -> str:
+def run_checked(*command: str | Path) -> str:
     """Run one of Tesseract's tools; what it wrote to both outputs.
 
     Raises:
         SystemExit: it is not there, or failed; its last lines say why.
     """
-    done = run([str(part) for part in command])
+    done = run_tool([str(part) for part in command])
     if done.returncode:
         raise SystemExit(f"{command[0]} failed:\n{done.stdout[-2000:]}")
     return done.stdout
 
 
-def run(command: Sequence[str]) -> "subprocess.CompletedProcess[str]":
+def run_tool(command: Sequence[str]) -> "subprocess.CompletedProcess[str]":
     """Run one of Tesseract's tools to its end, however it ends."""
     try:
         return subprocess.run(

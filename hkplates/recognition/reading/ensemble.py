@@ -14,13 +14,13 @@ from hkplates.recognition.marks import canonical
 from hkplates.recognition.reading.versions import ensemble_version
 from hkplates.recognition.types import Candidate, Crop, Reader, TextReading
 
-DOUBT = 0.95
+SECOND_READER_BELOW = 0.95
 """Under this confidence of the first reader the second one is asked."""
 
-MOST_CANDIDATES = 5
+MAX_CANDIDATES = 5
 
 
-class BothReaders:
+class EnsembleReader:
     """A reader that asks another one where it doubts."""
 
     name = "both"
@@ -34,22 +34,24 @@ class BothReaders:
         """One reading for each crop, in order; one call of each reader."""
         readings = self._first.read(crops)
         # Where the first one sees no text there is none: most are plates of other places.
-        doubtful = [i for i, r in enumerate(readings) if r.text and r.confidence < DOUBT]
+        doubtful = [
+            i for i, r in enumerate(readings) if r.text and r.confidence < SECOND_READER_BELOW
+        ]
         for i, other in zip(doubtful, self._second.read([crops[i] for i in doubtful]), strict=True):
-            readings[i] = reconcile(readings[i], other, self._agreement)
+            readings[i] = combine(readings[i], other, self._agreement)
         return readings
 
 
-def reconcile(first: TextReading, second: TextReading, agreement: Agreement) -> TextReading:
+def combine(first: TextReading, second: TextReading, agreement: Agreement) -> TextReading:
     """One reading of two of the same plate, whose confidences are probabilities."""
     if not second.text:
         return first
     agree = canonical(first.text) == canonical(second.text)
     confidence = agreement.confidence(first.confidence, second.confidence, agree=agree)
-    return _told(first, second, confidence)
+    return _with_confidence(first, second, confidence)
 
 
-def _told(first: TextReading, second: TextReading, confidence: float) -> TextReading:
+def _with_confidence(first: TextReading, second: TextReading, confidence: float) -> TextReading:
     """The first reading with this confidence, and behind it what else either saw."""
     known = {canonical(first.text)}
     behind = []
@@ -57,7 +59,7 @@ def _told(first: TextReading, second: TextReading, confidence: float) -> TextRea
         if canonical(one.text) not in known:
             known.add(canonical(one.text))
             behind.append(one)
-    behind = behind[: MOST_CANDIDATES - 1]
+    behind = behind[: MAX_CANDIDATES - 1]
     # All together have a probability of one: the others share what the first leaves.
     left = (1 - confidence) / max(1e-9, sum(one.confidence for one in behind))
     shares = [min(confidence, one.confidence * min(left, 1.0)) for one in behind]
@@ -65,12 +67,12 @@ def _told(first: TextReading, second: TextReading, confidence: float) -> TextRea
     return replace(
         first,
         confidence=confidence,
-        character_confidences=_scaled(first.character_confidences, confidence),
+        character_confidences=_scale_to_product(first.character_confidences, confidence),
         candidates=(Candidate(first.text, confidence), *others),
     )
 
 
-def _scaled(characters: Sequence[float], confidence: float) -> tuple[float, ...]:
+def _scale_to_product(characters: Sequence[float], confidence: float) -> tuple[float, ...]:
     """Probabilities whose product is the confidence, the doubtful ones still the doubtful ones."""
     logs = [math.log(min(max(one, 1e-6), 1 - 1e-6)) for one in characters]
     power = math.log(max(confidence, 1e-6)) / sum(logs) if logs else 1.0

@@ -62,10 +62,10 @@ def _open_tesseract(models: Path) -> "TesseractReader":
 
 
 def _open_ensemble(models: Path) -> "Reader":
-    from hkplates.recognition.reading.ensemble import BothReaders
+    from hkplates.recognition.reading.ensemble import EnsembleReader
 
     second = _open_tesseract(models)
-    return BothReaders(_open_neural(models), second, second.agreement)
+    return EnsembleReader(_open_neural(models), second, second.agreement)
 
 
 def _open_no_reader(_models: Path) -> "Reader":

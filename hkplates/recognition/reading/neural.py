@@ -12,15 +12,15 @@ from hkplates.recognition.bundles.bundle import REMEDY, Bundle, open_bundle
 from hkplates.recognition.bundles.litert import open_interpreter
 from hkplates.recognition.images.warp import CROP_MARGIN
 from hkplates.recognition.reading.decoding import Decoder
-from hkplates.recognition.reading.head_scores import Heads
-from hkplates.recognition.reading.realign import straighten
+from hkplates.recognition.reading.head_scores import HeadLogits
+from hkplates.recognition.reading.realign import realign
 from hkplates.recognition.reading.versions import neural_version
 from hkplates.recognition.types import Crop, TextReading
 
-PLAINLY = 0.5
+BLANK_CUTOFF = 0.5
 """Over this probability of nothing, as most plates of other places have, one look will do."""
 
-MOVES = ((0.04, 0.04), (-0.04, -0.04), (0.04, -0.04), (-0.04, 0.04))
+TTA_SHIFTS = ((0.04, 0.04), (-0.04, -0.04), (0.04, -0.04), (-0.04, 0.04))
 """How a doubtful plate is moved to be looked at again, across and down, in heights of the plate.
 
 Of 224 plates that three detectors without a refiner found, 184 were read at one look, 200 with the
@@ -56,26 +56,28 @@ class NeuralReader:
         self._height, self._width = bundle.inputs[0]
         self._symbols = "".join(config["classes"])
         self._margin = float(config["margin"])
-        self._slots, self._steps = int(config["slots"]), int(config["steps"])
+        self._slots, self._ctc_frames = int(config["slots"]), int(config["steps"])
         self._decoder = Decoder(
             symbols=self._symbols,
-            slot_share=float(config["decoder"]["slot_share"]),
+            slot_weight=float(config["decoder"]["slot_share"]),
             prior={str(k): float(v) for k, v in config["decoder"]["prior"].items()},
             calibration=_floats(config["decoder"]["calibration"]),
-            calibration_of_views=_floats(config["decoder"]["calibration_of_views"]),
+            tta_calibration=_floats(config["decoder"]["calibration_of_views"]),
         )
-        self._sure = float(config["decoder"]["sure"])
+        self._tta_below = float(config["decoder"]["sure"])
         self._interpreter = open_interpreter(bundle.folder / "model.tflite")
         given, answer = (
             self._interpreter.get_input_details(),
             self._interpreter.get_output_details(),
         )
         self._input, self._output = given[0]["index"], answer[0]["index"]
-        self._check(tuple(given[0]["shape"]), tuple(answer[0]["shape"]))
+        self._check_shapes(tuple(given[0]["shape"]), tuple(answer[0]["shape"]))
 
-    def _check(self, given: tuple[int, ...], answer: tuple[int, ...]) -> None:
+    def _check_shapes(self, given: tuple[int, ...], answer: tuple[int, ...]) -> None:
         """Weights of another network would be read as nonsense, without a word."""
-        numbers = self._ends(len(self._symbols) + 1)[-1] + self._steps * (len(self._symbols) + 1)
+        numbers = self._split_points(len(self._symbols) + 1)[-1] + self._ctc_frames * (
+            len(self._symbols) + 1
+        )
         expected = (1, self._height, self._width, 1), (1, numbers)
         if (given, answer) != expected:
             raise ValueError(f"expected a network of {expected}, got {(given, answer)}")
@@ -85,55 +87,62 @@ class NeuralReader:
         return [self._read(crop) for crop in crops]
 
     def _read(self, crop: Crop) -> TextReading:
-        first = self.look(crop)
+        first = self.forward_crop(crop)
         reading = self._decoder.decode([first])
-        if reading.confidence >= self._sure or self._decoder.nothing(first) > PLAINLY:
+        if (
+            reading.confidence >= self._tta_below
+            or self._decoder.blank_probability(first) > BLANK_CUTOFF
+        ):
             return reading
         # Further looks cost as much as the first one each: only where they may change something.
-        straight = straighten(crop)
-        views = [first] if straight is None else [first, self.look(straight)]
+        straight = realign(crop)
+        views = [first] if straight is None else [first, self.forward_crop(straight)]
         if not reading.text and not self._decoder.decode(views).text:
             return reading  # as of most plates of other places: no vote finds a text there
-        return self._decoder.decode([*views, *self._moved(crop, straight)])
+        return self._decoder.decode([*views, *self._shifted_views(crop, straight)])
 
-    def look_around(self, crop: Crop) -> list[Heads]:
+    def tta_views(self, crop: Crop) -> list[HeadLogits]:
         """What the network says of the plate cut out otherwise, for a vote.
 
         Along the plate's own edges, where they are seen; and moved a little, from the corners that
         were given as well as from those edges: either may be wrong.
         """
-        straight = straighten(crop)
-        along = [] if straight is None else [self.look(straight)]
-        return along + self._moved(crop, straight)
+        straight = realign(crop)
+        along = [] if straight is None else [self.forward_crop(straight)]
+        return along + self._shifted_views(crop, straight)
 
-    def _moved(self, crop: Crop, straight: Crop | None) -> list[Heads]:
-        moved = [self.look(crop, *move) for move in MOVES[:2]]
-        return moved + [self.look(crop if straight is None else straight, *m) for m in MOVES[2:]]
+    def _shifted_views(self, crop: Crop, straight: Crop | None) -> list[HeadLogits]:
+        moved = [self.forward_crop(crop, *move) for move in TTA_SHIFTS[:2]]
+        return moved + [
+            self.forward_crop(crop if straight is None else straight, *m) for m in TTA_SHIFTS[2:]
+        ]
 
-    def look(self, crop: Crop, across: float = 0.0, down: float = 0.0) -> Heads:
+    def forward_crop(self, crop: Crop, across: float = 0.0, down: float = 0.0) -> HeadLogits:
         """What the network says of one crop, undecoded, moved by shares of the plate's height."""
-        return self.look_at(self.stretch(crop, across, down))
+        return self.forward(self.preprocess(crop, across, down))
 
-    def look_at(self, pixels: npt.NDArray[np.uint8]) -> Heads:
+    def forward(self, pixels: npt.NDArray[np.uint8]) -> HeadLogits:
         """What the network says of its very input, (height, width) gray uint8."""
         # One at a time: a batch costs as much per crop on a CPU, and its last one comes latest.
         self._interpreter.set_tensor(self._input, pixels[None, :, :, None])
         self._interpreter.invoke()
         flat = self._interpreter.get_tensor(self._output)[0].astype(np.float64)
         classes = len(self._symbols) + 1
-        slots, lower, rows, steps = np.split(flat, self._ends(classes))
-        return Heads(
+        slots, lower, rows, steps = np.split(flat, self._split_points(classes))
+        return HeadLogits(
             slots.reshape(self._slots, classes),
             lower,
             float(rows[0]),
-            steps.reshape(self._steps, classes),
+            steps.reshape(self._ctc_frames, classes),
         )
 
-    def _ends(self, classes: int) -> list[int]:
+    def _split_points(self, classes: int) -> list[int]:
         slots = self._slots * classes
         return [slots, slots + self._slots, slots + self._slots + 1]
 
-    def stretch(self, crop: Crop, across: float = 0.0, down: float = 0.0) -> npt.NDArray[np.uint8]:
+    def preprocess(
+        self, crop: Crop, across: float = 0.0, down: float = 0.0
+    ) -> npt.NDArray[np.uint8]:
         """The plate with the margin that the network knows, gray, in the network's size."""
         height, width = crop.shape[:2]
         unit = height / (1 + 2 * CROP_MARGIN)

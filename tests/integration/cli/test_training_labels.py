@@ -126,10 +126,10 @@ def test_the_photographs_lie_beside_their_labels_and_training_reads_both(
 
 
 def test_the_reader_trains_on_them(reviewed: list[int], settings: Settings, tmp_path: Path) -> None:
-    real = pytest.importorskip("models.reader.photo_crops", reason="needs the extra `tensorflow`")
+    crops = pytest.importorskip("models.reader.photo_crops", reason="needs the extra `tensorflow`")
     folder = tmp_path / "train"
     run_corrections(None, folder, settings, force=False, as_json=False)
-    [plate] = real.hong_kong(folder)
+    [plate] = crops.hong_kong_plates(folder)
     assert (plate.label.text, plate.label.rows, plate.label.upper) == ("AB1234", 2, 2)
     assert plate.colour == "yellow"
 

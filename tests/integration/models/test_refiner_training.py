@@ -15,7 +15,7 @@ from hkplates.recognition.detection.detector import open_detector
 from hkplates.recognition.score_fusion import Belief
 from models.detector.train import CONFIG as DETECTOR_CONFIG
 from models.refiner.train import CONFIG
-from models.score_fusion import READ_FROM
+from models.score_fusion import READING_THRESHOLD
 from models.synthesis.fonts import FontLibrary
 from models.synthesis.samples import sample, write_samples
 
@@ -105,6 +105,6 @@ def test_what_finds_and_readings_are_worth_is_settled_in_the_bundle(trained, tmp
     before, opened = open_bundle(DETECTOR), open_bundle(bundle)
     assert opened.sha256 in printed
     assert opened.belief not in (before.belief, Belief())
-    assert opened.threshold == READ_FROM
+    assert opened.threshold == READING_THRESHOLD
     assert 0 < opened.belief.threshold < 1
     assert opened.belief.reading > 0

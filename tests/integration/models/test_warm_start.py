@@ -64,10 +64,10 @@ def test_a_reader_started_with_a_bundle_answers_as_the_bundle_and_can_go_on_lear
     model = build()
     load_bundle(model, bundle, pixels)
 
-    expected = open_reader(bundle).look_at(pixels[0, :, :, 0])
+    expected = open_reader(bundle).forward(pixels[0, :, :, 0])
     told = model(pixels[:1], training=False)
     # LiteRT brings what goes into each layer to 8 bits; the weights are the same.
-    for own, told_by_litert in (("slots", expected.slots), ("ctc", expected.steps)):
+    for own, told_by_litert in (("slots", expected.slots), ("ctc", expected.ctc_frames)):
         off = np.abs(told[own].numpy()[0] - told_by_litert)
         assert off.mean() < 0.05 * told_by_litert.std()
     # Normalised by the batch itself, as in training, the same samples give nearly the same answer.

@@ -5,14 +5,14 @@ import struct
 import cv2
 import numpy as np
 
-from models.tesseract.lstmf import Page, write
+from models.tesseract.lstmf import Page, write_pages
 
 
 def test_a_file_is_what_tesseract_itself_writes(tmp_path):
     """Laid out as `tesseract line.png line --psm 13 lstm.train` of 5.3 lays out a line."""
     line = np.full((36, 90), 255, np.uint8)
     line[8:28, 20:24] = 0
-    assert write(tmp_path / "lines.lstmf", [Page(line, "1T")]) == 1
+    assert write_pages(tmp_path / "lines.lstmf", [Page(line, "1T")]) == 1
     data = (tmp_path / "lines.lstmf").read_bytes()
     pages, there, name, number, length = struct.unpack_from("<IBIiI", data)
     assert (pages, there, name, number) == (1, 1, 0, 0)
@@ -32,7 +32,7 @@ def test_a_file_is_what_tesseract_itself_writes(tmp_path):
 
 def test_pages_follow_each_other(tmp_path):
     line = np.zeros((36, 40), np.uint8)
-    assert write(tmp_path / "two", [Page(line, "A"), Page(line, "B")]) == 2
-    assert write(tmp_path / "one", [Page(line, "A")]) == 1
+    assert write_pages(tmp_path / "two", [Page(line, "A"), Page(line, "B")]) == 2
+    assert write_pages(tmp_path / "one", [Page(line, "A")]) == 1
     two, one = (tmp_path / "two").read_bytes(), (tmp_path / "one").read_bytes()
     assert two.startswith(struct.pack("<I", 2) + one[4:])

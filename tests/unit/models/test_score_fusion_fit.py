@@ -6,8 +6,14 @@ import numpy as np
 import pytest
 
 from hkplates.recognition.types import Detection, Quad, TextReading
-from models.detector.dataset import HONG_KONG, LabelledPhoto, LabelledPlate
-from models.score_fusion import Find, finds, fit, judge_in_parts, tell
+from models.detector.dataset import HONG_KONG, LabelledPlate, LabelledPhoto
+from models.score_fusion import (
+    LabelledDetection,
+    cross_validate,
+    fit,
+    label_detections,
+    print_evaluation,
+)
 
 CORNERS = np.array([[10, 10], [110, 10], [110, 34], [10, 34]], np.float32)
 ELSEWHERE = CORNERS + 100
@@ -21,11 +27,15 @@ def finds_of(count=40):
     """As many plates, doubted and plainly read, as signs that are neither."""
     rng = np.random.default_rng(2)
     plates = [
-        Find(f"plate{n}", rng.uniform(0.2, 0.8), read("AB 12", rng.uniform(0.6, 1)), True)
+        LabelledDetection(
+            f"plate{n}", rng.uniform(0.2, 0.8), read("AB 12", rng.uniform(0.6, 1)), True
+        )
         for n in range(count)
     ]
     signs = [
-        Find(f"sign{n}", rng.uniform(0.2, 0.8), read("TAXI", rng.uniform(0, 0.4)), False)
+        LabelledDetection(
+            f"sign{n}", rng.uniform(0.2, 0.8), read("TAXI", rng.uniform(0, 0.4)), False
+        )
         for n in range(count)
     ]
     return [*plates, *signs]
@@ -36,13 +46,15 @@ def test_the_reading_tells_what_the_score_does_not():
     belief = fit(found)
     assert belief.reading > 0
     assert belief.lettered > 0
-    told = judge_in_parts(found, found)
-    assert np.mean([(p > 0.5) == f.right for p, f in zip(told, found, strict=True)]) > 0.95
+    told = cross_validate(found, found)
+    assert np.mean([(p > 0.5) == f.is_hong_kong for p, f in zip(told, found, strict=True)]) > 0.95
 
 
 def test_what_shows_no_text_is_left_out():
     found = finds_of()
-    unread = [Find(f"far{n}", 0.9, TextReading("", 0.0, (), 1), True) for n in range(30)]
+    unread = [
+        LabelledDetection(f"far{n}", 0.9, TextReading("", 0.0, (), 1), True) for n in range(30)
+    ]
     assert fit([*found, *unread]) == fit(found)
 
 
@@ -53,13 +65,13 @@ def test_where_nothing_was_found_the_score_stays_what_it_is():
 
 def test_a_find_is_judged_by_what_was_fitted_on_other_pictures():
     found = finds_of()
-    odd = Find("odd", 0.7, read("AB 12", 0.9), False)
-    (among,) = judge_in_parts([odd], [*found, odd])
+    odd = LabelledDetection("odd", 0.7, read("AB 12", 0.9), False)
+    (among,) = cross_validate([odd], [*found, odd])
     assert among > fit([*found, odd]).probability(odd.score, odd.reading)
 
 
 def test_it_is_told_what_the_reading_is_worth(capsys):
-    tell(finds_of())
+    print_evaluation(finds_of())
     losses = [float(loss) for loss in re.findall(r"loss ([\d.]+)", capsys.readouterr().out)]
     assert losses[1] < losses[0] / 2
 
@@ -84,6 +96,6 @@ class Reads:
 def test_finds_are_told_by_the_labels():
     plate = LabelledPlate(CORNERS, HONG_KONG, True)
     pixels = np.zeros((300, 300, 3), np.uint8)
-    found = finds([LabelledPhoto("a.jpg", "HK", pixels, (plate,))], Finds(), Reads())
-    assert [(find.score, find.right) for find in found] == [(0.9, True), (0.4, False)]
+    found = label_detections([LabelledPhoto("a.jpg", "HK", pixels, (plate,))], Finds(), Reads())
+    assert [(find.score, find.is_hong_kong) for find in found] == [(0.9, True), (0.4, False)]
     assert found[0].reading.confidence == pytest.approx(0.9)

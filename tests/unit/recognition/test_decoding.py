@@ -7,21 +7,21 @@ from hypothesis import strategies as st
 
 from hkplates.recognition import marks
 from hkplates.recognition.reading.decoding import Decoder
-from hkplates.recognition.reading.head_scores import Heads
+from hkplates.recognition.reading.head_scores import HeadLogits
 
 SYMBOLS = "0123456789ABCDEFGHIJKLMNOPRSTUVWXYZ"
 NOTHING = len(SYMBOLS)
 DECODER = Decoder(
     symbols=SYMBOLS,
-    slot_share=0.5,
+    slot_weight=0.5,
     prior={"personalised": -1.0, "unknown": -3.0},
     calibration=(0.5, 0.1, 0.3, 1.0, 1.0),
-    calibration_of_views=(0.5, 0.1, 0.3, 1.0, 1.0),
+    tta_calibration=(0.5, 0.1, 0.3, 1.0, 1.0),
 )
 SURE = 12.0
 
 
-def sure_of(slots_text: str, steps_text: str, *, upper: int | None = None) -> Heads:
+def sure_of(slots_text: str, steps_text: str, *, upper: int | None = None) -> HeadLogits:
     """Heads that are certain; each character of the steps is followed by nothing."""
     slots = np.zeros((8, NOTHING + 1))
     steps = np.zeros((80, NOTHING + 1))
@@ -35,14 +35,14 @@ def sure_of(slots_text: str, steps_text: str, *, upper: int | None = None) -> He
     lower = np.full(8, -5.0)
     if upper is not None:
         lower[upper:] = 5.0
-    return Heads(slots, lower, -5.0 if upper is None else 5.0, steps)
+    return HeadLogits(slots, lower, -5.0 if upper is None else 5.0, steps)
 
 
-def doubt(heads: Heads, place: int, character: str, by: float) -> None:
+def doubt(heads: HeadLogits, place: int, character: str, by: float) -> None:
     """Let both heads see another character there, `by` less likely than the first (in nats)."""
     symbol = SYMBOLS.index(character)
     heads.slots[place, symbol] = SURE - by
-    heads.steps[3 * place + 1, symbol] = SURE - by
+    heads.ctc_frames[3 * place + 1, symbol] = SURE - by
 
 
 def test_what_both_heads_see_is_read_with_confidence():

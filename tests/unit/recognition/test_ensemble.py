@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hkplates.recognition.calibration import Agreement
-from hkplates.recognition.reading.ensemble import DOUBT, BothReaders, reconcile
+from hkplates.recognition.reading.ensemble import SECOND_READER_BELOW, EnsembleReader, combine
 from hkplates.recognition.types import Candidate, TextReading
 
 WORTH = Agreement(agreed=(1.0, 0.5, 1.0), differed=(1.0, -0.5, -0.5))
@@ -38,23 +38,23 @@ NOTHING = TextReading("", 0.0, (), 1)
 
 
 def test_only_what_the_first_doubts_and_sees_a_text_on_is_asked_again():
-    first = Says("a", reading("AB1234", DOUBT), reading("CD56", 0.5), NOTHING)
+    first = Says("a", reading("AB1234", SECOND_READER_BELOW), reading("CD56", 0.5), NOTHING)
     second = Says("b", NOTHING, reading("CD56", 0.6), reading("EF7", 0.9))
 
-    readings = BothReaders(first, second, WORTH).read(CROPS)
+    readings = EnsembleReader(first, second, WORTH).read(CROPS)
 
     assert second.asked == [1]
     assert [r.text for r in readings] == ["AB1234", "CD56", ""]
 
 
 def test_both_versions_are_told():
-    assert BothReaders(Says("neural a1"), Says("tesseract b2"), WORTH).version == (
+    assert EnsembleReader(Says("neural a1"), Says("tesseract b2"), WORTH).version == (
         "both neural a1 tesseract b2"
     )
 
 
 def test_agreement_is_worth_more_than_either_alone():
-    agreed = reconcile(reading("AB1234", 0.6), reading("AB1234", 0.6), WORTH)
+    agreed = combine(reading("AB1234", 0.6), reading("AB1234", 0.6), WORTH)
 
     assert agreed.text == "AB1234"
     assert agreed.confidence > 0.7
@@ -62,12 +62,12 @@ def test_agreement_is_worth_more_than_either_alone():
 
 
 def test_i_and_1_are_no_difference():
-    assert reconcile(reading("NARITA", 0.6), reading("NAR1TA", 0.6), WORTH).confidence > 0.7
+    assert combine(reading("NARITA", 0.6), reading("NAR1TA", 0.6), WORTH).confidence > 0.7
 
 
 @pytest.mark.parametrize(("first", "second"), [(0.7, 0.4), (0.4, 0.7)])
 def test_where_they_differ_the_first_stays_and_is_doubted(first, second):
-    settled = reconcile(reading("AB1234", first), reading("A81234", second), WORTH)
+    settled = combine(reading("AB1234", first), reading("A81234", second), WORTH)
 
     assert settled.text == "AB1234"
     assert settled.confidence < first
@@ -75,7 +75,7 @@ def test_where_they_differ_the_first_stays_and_is_doubted(first, second):
 
 
 def test_candidates_come_once_and_fall():
-    settled = reconcile(
+    settled = combine(
         reading("AB1234", 0.5, "AB1235", "A81234"),
         reading("AB1235", 0.4, "AB1234", "AB1236"),
         WORTH,
@@ -90,7 +90,7 @@ def test_candidates_come_once_and_fall():
 def test_a_second_reader_that_sees_nothing_changes_nothing():
     first = reading("AB1234", 0.5)
 
-    assert reconcile(first, NOTHING, WORTH) is first
+    assert combine(first, NOTHING, WORTH) is first
 
 
 SHARES = st.floats(0.01, 0.99)
@@ -100,14 +100,14 @@ WORTHS = st.builds(Agreement, agreed=LINES, differed=LINES)
 
 @given(SHARES, SHARES, WORTHS)
 def test_whatever_was_fitted_agreement_never_lowers_a_confidence(one, other, worth):
-    settled = reconcile(reading("AB1234", one), reading("AB1234", other), worth)
+    settled = combine(reading("AB1234", one), reading("AB1234", other), worth)
 
     assert settled.confidence >= max(one, other)
 
 
 @given(SHARES, SHARES, WORTHS)
 def test_whatever_was_fitted_a_difference_never_raises_one(one, other, worth):
-    settled = reconcile(reading("AB1234", one), reading("A81234", other), worth)
+    settled = combine(reading("AB1234", one), reading("A81234", other), worth)
 
     assert settled.confidence <= one
     assert sum(c.confidence for c in settled.candidates) <= 1.0 + 1e-9
@@ -115,6 +115,6 @@ def test_whatever_was_fitted_a_difference_never_raises_one(one, other, worth):
 
 @given(SHARES, SHARES)
 def test_the_characters_multiply_to_the_whole(one, other):
-    settled = reconcile(reading("AB1234", one), reading("AB1234", other), WORTH)
+    settled = combine(reading("AB1234", one), reading("AB1234", other), WORTH)
 
     assert math.prod(settled.character_confidences) == pytest.approx(settled.confidence, rel=1e-3)

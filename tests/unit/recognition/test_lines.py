@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from hkplates.recognition.images.warp import CROP_MARGIN
-from hkplates.recognition.reading.tesseract.lines import LINE_HEIGHT, View, views
+from hkplates.recognition.reading.tesseract.lines import LINE_HEIGHT, LineView, line_views
 from hkplates.recognition.types import Crop
 
 
@@ -25,8 +25,8 @@ def crop(*rows: str, screws: bool = False) -> Crop:
     return picture
 
 
-def seen(found: list[View], rows: int, way: str) -> list[View]:
-    return [view for view in found if len(view.lines) == rows and view.way == way]
+def seen(found: list[LineView], rows: int, way: str) -> list[LineView]:
+    return [view for view in found if len(view.lines) == rows and view.preprocessing == way]
 
 
 def columns_with_ink(line: np.ndarray) -> int:
@@ -35,20 +35,20 @@ def columns_with_ink(line: np.ndarray) -> int:
 
 @pytest.mark.parametrize("rows", [("AB 1234",), ("AB", "1234")], ids=["one row", "two rows"])
 def test_every_line_is_as_high_as_the_network_takes_it(rows: tuple[str, ...]) -> None:
-    found = views(crop(*rows))
-    assert {view.way for view in found} == {"plain", "clean"}
+    found = line_views(crop(*rows))
+    assert {view.preprocessing for view in found} == {"plain", "clean"}
     assert all(line.shape[0] == LINE_HEIGHT for view in found for line in view.lines)
     assert all(line.dtype == np.uint8 for view in found for line in view.lines)
 
 
 def test_a_long_plate_is_seen_as_one_row_alone() -> None:
-    found = views(crop("AB 1234"))
+    found = line_views(crop("AB 1234"))
     assert {len(view.lines) for view in found} == {1}
     assert not any(view.squarish for view in found)
 
 
 def test_a_squarish_plate_is_seen_as_two_rows_too() -> None:
-    found = views(crop("AB", "1234"))
+    found = line_views(crop("AB", "1234"))
     assert all(view.squarish for view in found)
     two_rows = seen(found, 2, "clean")
     assert two_rows
@@ -59,7 +59,7 @@ def test_a_squarish_plate_is_seen_as_two_rows_too() -> None:
 
 def test_screws_are_gone_from_the_clean_view_alone() -> None:
     """Ink left and right of the characters: of screws, which are not as high as the row."""
-    bare, screwed = views(crop("AB 1234")), views(crop("AB 1234", screws=True))
+    bare, screwed = line_views(crop("AB 1234")), line_views(crop("AB 1234", screws=True))
     for way, gone in (("clean", True), ("plain", False)):
         without, with_screws = (
             columns_with_ink(seen(found, 1, way)[0].lines[0]) for found in (bare, screwed)
@@ -68,8 +68,8 @@ def test_screws_are_gone_from_the_clean_view_alone() -> None:
 
 
 def test_what_holds_no_row_has_no_clean_view() -> None:
-    assert not seen(views(np.full((130, 440, 3), 210, np.uint8)), 1, "clean")
+    assert not seen(line_views(np.full((130, 440, 3), 210, np.uint8)), 1, "clean")
 
 
 def test_a_crop_too_small_to_be_one_is_not_seen() -> None:
-    assert views(np.zeros((20, 20, 3), np.uint8)) == []
+    assert line_views(np.zeros((20, 20, 3), np.uint8)) == []

@@ -26,13 +26,13 @@ FORMAT = 1
 FILES = (f"{LANGUAGE}.traineddata", "configs/hocr")
 
 
-EVIDENCE = 6
+FEATURE_COUNT = 6
 """How many numbers a confidence follows from."""
 
 
 @dataclass(frozen=True, slots=True)
-class Weights:
-    """Factors of votes, and the weights of `voting.evidence` in a logistic regression.
+class VotingWeights:
+    """Factors of votes, and the weights of `voting.voting_features` in a logistic regression.
 
     `clean` for views that show whole components alone, `one_row` for one row seen on a plate of
     the form for two, `personalised` for marks of no other series, `exchanged` for a usual mark in
@@ -52,7 +52,7 @@ class TesseractData:
     """An opened folder, whose files are what its config says; `sha256` is config.json's."""
 
     folder: Path
-    weights: Weights
+    weights: VotingWeights
     agreement: Agreement
     sha256: str
 
@@ -67,8 +67,10 @@ def open_data(folder: Path) -> TesseractData:
     text = _read(path)
     try:
         config = json.loads(text)
-        weights = _weights(config["weights"])
-        agreed, differed = (_numbers(config["agreement"][k], 3) for k in ("agreed", "differed"))
+        weights = _parse_weights(config["weights"])
+        agreed, differed = (
+            _parse_numbers(config["agreement"][k], 3) for k in ("agreed", "differed")
+        )
         files: Mapping[str, str] = {name: config["files"][name] for name in FILES}
         if config["format"] != FORMAT:
             raise ValueError(f"format {config['format']}")
@@ -85,13 +87,15 @@ def open_data(folder: Path) -> TesseractData:
     return TesseractData(folder, weights, agreement, hash_of(text))
 
 
-def _weights(values: Mapping[str, Any]) -> Weights:
+def _parse_weights(values: Mapping[str, Any]) -> VotingWeights:
     names = [name for name in values if name != "calibration"]
-    numbers = dict(zip(names, _numbers([values[name] for name in names], 5), strict=True))
-    return Weights(**numbers, calibration=_numbers(values["calibration"], EVIDENCE))
+    numbers = dict(zip(names, _parse_numbers([values[name] for name in names], 5), strict=True))
+    return VotingWeights(
+        **numbers, calibration=_parse_numbers(values["calibration"], FEATURE_COUNT)
+    )
 
 
-def _numbers(values: Sequence[Any], count: int) -> tuple[float, ...]:
+def _parse_numbers(values: Sequence[Any], count: int) -> tuple[float, ...]:
     """So many finite numbers."""
     numbers = tuple(float(value) for value in values)
     if len(numbers) != count or not all(math.isfinite(number) for number in numbers):

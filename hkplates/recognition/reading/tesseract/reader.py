@@ -19,9 +19,9 @@ from pytesseract import pytesseract as engine
 
 from hkplates.errors import BundleInvalid, ReaderFailed, TesseractMissing
 from hkplates.recognition.reading.tesseract.bundle import LANGUAGE, open_data
-from hkplates.recognition.reading.tesseract.lines import Gray, View, views
+from hkplates.recognition.reading.tesseract.lines import Gray, LineView, line_views
 from hkplates.recognition.reading.tesseract.program import INSTALL, SECONDS, program_version
-from hkplates.recognition.reading.tesseract.voting import Sight, Symbol, weigh
+from hkplates.recognition.reading.tesseract.voting import Symbol, ViewReading, vote
 from hkplates.recognition.reading.versions import tesseract_version
 from hkplates.recognition.types import Crop, TextReading
 
@@ -32,7 +32,7 @@ _CONFIG = (
     " --tessdata-dir {}"
 )
 
-CERTAINTY = 35.0
+CERTAINTY_SCALE = 35.0
 """What Tesseract multiplies the logarithm of a probability by, and adds to 100.
 
 Products of the probabilities told so are right on average: of 481 views of plates that it was not
@@ -72,16 +72,16 @@ class TesseractReader:
             BundleInvalid: its data is gone, or it cannot load them.
             ReaderFailed: the program crashed, or did not finish in time.
         """
-        return [weigh(sights, self._data.weights) for sights in self.sights(crops)]
+        return [vote(sights, self._data.weights) for sights in self.read_views(crops)]
 
-    def sights(self, crops: Sequence[Crop]) -> list[list[Sight]]:
+    def read_views(self, crops: Sequence[Crop]) -> list[list[ViewReading]]:
         """What is read in each view of each crop, not yet weighed."""
-        seen = [views(crop) for crop in crops]
+        seen = [line_views(crop) for crop in crops]
         lines = [line for found in seen for view in found for line in view.lines]
-        rows = iter(self._rows(lines))
-        return [[_sight(view, rows) for view in found] for found in seen]
+        rows = iter(self._recognise_lines(lines))
+        return [[_view_reading(view, rows) for view in found] for found in seen]
 
-    def _rows(self, lines: Sequence[Gray]) -> list[tuple[Symbol, ...]]:
+    def _recognise_lines(self, lines: Sequence[Gray]) -> list[tuple[Symbol, ...]]:
         """What Tesseract saw in each line."""
         if not lines:
             return []
@@ -91,9 +91,9 @@ class TesseractReader:
                 Path(name).write_bytes(cv2.imencode(".png", line)[1].tobytes())
             listing = Path(folder) / "lines.txt"
             listing.write_text("\n".join(names) + "\n", encoding="utf-8")
-            return _parse(self._run(str(listing)), len(lines))
+            return _parse_hocr(self._run_tesseract(str(listing)), len(lines))
 
-    def _run(self, listing: str) -> str:
+    def _run_tesseract(self, listing: str) -> str:
         """One call of the program; its hOCR."""
         # What pytesseract gives the processes it starts. More threads than one only wait for each
         # other on pictures this small.
@@ -124,7 +124,7 @@ class TesseractReader:
         return str(output)
 
 
-def _parse(hocr: str, count: int) -> list[tuple[Symbol, ...]]:
+def _parse_hocr(hocr: str, count: int) -> list[tuple[Symbol, ...]]:
     """The characters of each page; a page without text is empty."""
     pages: list[list[Symbol]] = [[] for _ in range(count)]
     page: list[Symbol] = []
@@ -132,10 +132,10 @@ def _parse(hocr: str, count: int) -> list[tuple[Symbol, ...]]:
         if token["page"]:
             page = pages[int(token["page"])]
         else:
-            probability = min(1.0, math.exp((float(token["confidence"]) - 100) / CERTAINTY))
+            probability = min(1.0, math.exp((float(token["confidence"]) - 100) / CERTAINTY_SCALE))
             page.append(Symbol(html.unescape(token["character"]), probability))
     return [tuple(symbols) for symbols in pages]
 
 
-def _sight(view: View, rows: Iterator[tuple[Symbol, ...]]) -> Sight:
-    return Sight(tuple(next(rows) for _ in view.lines), view.way, view.squarish)
+def _view_reading(view: LineView, rows: Iterator[tuple[Symbol, ...]]) -> ViewReading:
+    return ViewReading(tuple(next(rows) for _ in view.lines), view.preprocessing, view.squarish)
