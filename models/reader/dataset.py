@@ -91,9 +91,7 @@ class SampleGenerator:
         """A drawn plate as pixels of a gray photograph, its shaken corners, and its label."""
         rng = self._rng
         chosen = rng.random() < mixture.personalised
-        registration = (
-            text_rendering.random_personalised_mark(rng) if chosen else draw_mark(rng)
-        )
+        registration = text_rendering.random_personalised_mark(rng) if chosen else draw_mark(rng)
         drawing = text_rendering.render_plate(
             rng, self._faces, registration, self._background_patch()
         )

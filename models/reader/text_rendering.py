@@ -86,7 +86,10 @@ def _random_groups(rng: np.random.Generator, text: str) -> tuple[str, ...]:
 
 
 def render_plate(
-    rng: np.random.Generator, faces: FontLibrary, registration: PrintedMark, surroundings: np.ndarray
+    rng: np.random.Generator,
+    faces: FontLibrary,
+    registration: PrintedMark,
+    surroundings: np.ndarray,
 ) -> RenderedPlate:
     """A plate of the registration among `surroundings`, gray pixels of any size."""
     lines = _break_rows(rng, registration)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from hkplates.recognition.types import Detection, Quad, TextReading
-from models.detector.dataset import HONG_KONG, LabelledPlate, LabelledPhoto
+from models.detector.dataset import HONG_KONG, LabelledPhoto, LabelledPlate
 from models.score_fusion import (
     LabelledDetection,
     cross_validate,
