@@ -167,13 +167,13 @@ def _serve(url: str, folder: str, told: "multiprocessing.connection.Connection")
     from hkplates.settings import read_settings
     from web.app import create_app
     from web.auth.config import local_access
-    from web.auth.rate_limit import Window
+    from web.auth.rate_limit import SlidingWindow
     from web.auth.sessions import Sessions
-    from web.auth.state import Limits, Security
+    from web.auth.state import RateLimits, Security
     from web.services import opened_services
 
     access = local_access()
-    unhurried = Limits(searches=Window(10**9, 60))  # nobody asks as often as we do
+    unhurried = RateLimits(searches=SlidingWindow(10**9, 60))  # nobody asks as often as we do
     security = Security(access, Sessions(access.secret), unhurried)
     with opened_services(read_settings()) as services, socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))

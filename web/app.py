@@ -7,9 +7,9 @@ from anyio import CapacityLimiter
 from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
 
-from web.api import router as room
+from web.api import router as api
 from web.auth.state import Security, local_security
-from web.middleware.stack import protect
+from web.middleware.stack import install_middleware
 from web.pages import photos, review, search, sighting, submissions
 from web.services import Services
 
@@ -25,17 +25,17 @@ def create_app(services: Services, security: Security | None = None) -> FastAPI:
     app = FastAPI(
         title="hkplates",
         version=version("hkplates"),
-        description=room.DESCRIPTION,
+        description=api.DESCRIPTION,
         # web/api/router.py serves it, and no page of it: that would need other hosts' scripts.
         openapi_url=None,
         docs_url=None,
         redoc_url=None,
     )
     app.state.services = services
-    app.state.picture_threads = CapacityLimiter(photos.THREADS)
+    app.state.picture_threads = CapacityLimiter(photos.MAX_PICTURE_THREADS)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     for pages in PAGES:
         app.include_router(pages.router)
-    app.include_router(room.api())
-    protect(app, security or local_security())
+    app.include_router(api.build_router())
+    install_middleware(app, security or local_security())
     return app

@@ -9,23 +9,23 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
-class Background:
+class DaemonExecutor:
     """Threads that work, so many at once; the others wait.
 
     The process does not wait for them when it ends: what is begun here may be broken off.
     """
 
-    def __init__(self, at_once: int) -> None:
-        self._room = Semaphore(at_once)
+    def __init__(self, max_concurrent: int) -> None:
+        self._slots = Semaphore(max_concurrent)
 
-    def begin(self, act: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> "Future[T]":
+    def submit(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> "Future[T]":
         """What the call will return or raise."""
         future: Future[T] = Future()
 
         def work() -> None:
-            with self._room:
+            with self._slots:
                 try:
-                    future.set_result(act(*args, **kwargs))
+                    future.set_result(function(*args, **kwargs))
                 except BaseException as error:  # noqa: BLE001 - whoever waits for it is told
                     future.set_exception(error)
 

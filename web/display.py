@@ -19,7 +19,7 @@ SUBMISSION_STATES = {
     "paused": "Paused",
     "cancelled": "Cancelled",
 }
-SUBMISSION_STATES_TOLD = {
+SUBMISSION_STATE_DESCRIPTIONS = {
     "listing": "Its photographs are still being listed; what is listed is sent to workers already.",
     "running": "All photographs are listed; workers read what is sent to them.",
     "finished": "Every photograph has been looked at.",
@@ -34,7 +34,7 @@ IMAGE_STATES = {
     "quarantined": "Set aside",
     "cancelled": "Cancelled",
 }
-IMAGE_STATES_TOLD = {
+IMAGE_STATE_DESCRIPTIONS = {
     "pending": "not sent to a worker yet",
     "queued": "sent to the workers; some may be being read just now",
     "done": "looked at; the plates that were found are in the results",
@@ -112,7 +112,7 @@ def duration(seconds: float) -> str:
     return f"{days} days {hours} h" if hours else f"{days} days"
 
 
-def moment(value: datetime | None) -> Markup:
+def time_element(value: datetime | None) -> Markup:
     """A moment as a <time> element, in Hong Kong time to the second."""
     if value is None:
         return Markup('<span class="quiet">time not known</span>')
@@ -138,18 +138,18 @@ def _in_hong_kong(value: datetime) -> datetime:
         return value.astimezone(UTC)
 
 
-def address(uri: str) -> Markup:
+def breakable_uri(uri: str) -> Markup:
     """A long address that may break after each slash; what cannot be printed is spelled out."""
     return Markup("/<wbr>").join(escape(part) for part in printable(uri).split("/"))
 
 
-def share(status: Status) -> float:
+def finished_share(status: Status) -> float:
     """How much of a submission has ended, 0 to 1."""
     counts = status.counts
     return counts.ended / counts.total if counts.total else 0.0
 
 
-def stands_still(status: Status) -> bool:
+def is_stalled(status: Status) -> bool:
     """Whether no worker seems to take what waits: it went on more than a minute ago, nothing ended
     in the last one, and it does not wait for a service."""
     row, pace = status.row, status.pace
@@ -172,20 +172,20 @@ FILTERS = {
     "percent": percent,
     "rate": rate,
     "duration": duration,
-    "moment": moment,
+    "time_element": time_element,
     "day": day,
-    "address": address,
-    "share": share,
-    "stands_still": stands_still,
-    "shown": printable,
+    "breakable_uri": breakable_uri,
+    "finished_share": finished_share,
+    "is_stalled": is_stalled,
+    "printable": printable,
     "canonical": canonical,
     "capitalize_first": capitalize_first,
 }
 TABLES = {
     "SUBMISSION_STATES": SUBMISSION_STATES,
-    "SUBMISSION_STATES_TOLD": SUBMISSION_STATES_TOLD,
+    "SUBMISSION_STATE_DESCRIPTIONS": SUBMISSION_STATE_DESCRIPTIONS,
     "IMAGE_STATES": IMAGE_STATES,
-    "IMAGE_STATES_TOLD": IMAGE_STATES_TOLD,
+    "IMAGE_STATE_DESCRIPTIONS": IMAGE_STATE_DESCRIPTIONS,
     "REASONS": REASONS,
     "COLOURS": COLOURS,
     "REGIONS": REGIONS,

@@ -3,19 +3,23 @@
 Under /api it is a problem document (RFC 9457), elsewhere a page.
 """
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from hkplates.errors import TemporaryFault
 
 PROBLEM = "application/problem+json"
+FIELD_ERROR_SCHEMA = "Wrong"
+"""Name of FieldError in the OpenAPI document, from which clients are generated."""
 
 
-class Later(TemporaryFault):
+class RetryLater(TemporaryFault):
     """What is asked for cannot be done just now; the message is for whoever asks."""
 
 
-class Wrong(BaseModel):
+class FieldError(BaseModel):
     """One value that cannot be used."""
+
+    model_config = ConfigDict(title=FIELD_ERROR_SCHEMA)
 
     where: str = Field(description="The parameter, or the place in the body.")
     what: str = Field(description="What was expected.")
@@ -27,7 +31,7 @@ class Problem(BaseModel):
     title: str = Field(description="The status in words.")
     status: int = Field(description="The HTTP status.")
     detail: str = Field(description="What went wrong, and what to do.")
-    errors: list[Wrong] = Field(default=[], description="The values that cannot be used.")
+    errors: list[FieldError] = Field(default=[], description="The values that cannot be used.")
 
 
 WHAT_TO_DO = {

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class ListenAddress:
     """Where the page listens; the names that it goes by, and the proxies that it believes."""
 
     host: str = "127.0.0.1"

@@ -11,16 +11,16 @@ from hkplates.settings import Settings
 from web.app import create_app
 from web.auth.config import Access, read_access
 from web.auth.hosts import is_loopback
-from web.auth.sessions import WHOLE_SECONDS, Sessions
+from web.auth.sessions import MAX_AGE_SECONDS, Sessions
 from web.auth.state import Security
-from web.listen_address import Place
+from web.listen_address import ListenAddress
 from web.services import opened_services
 
-WAITING = 128
+LISTEN_BACKLOG = 128
 """Connections that wait to be taken."""
-MOST_CONNECTIONS = 400
+MAX_CONNECTIONS = 400
 """At once, half-sent requests too: of more, requests are refused before files cannot be opened."""
-PLAIN = (
+PLAIN_HTTP_WARNING = (
     "Other machines may ask this page, and passwords reach it over plain HTTP: put a proxy with "
     "TLS before it, and name that with --behind-proxy (docs/web.md)."
 )
@@ -28,9 +28,9 @@ PLAIN = (
 
 def serve(
     settings: Settings,
-    place: Place,
-    tell: Callable[[str], None],
-    is_asked_to_end: Callable[[], bool] = lambda: False,
+    address: ListenAddress,
+    print_message: Callable[[str], None],
+    stop_requested: Callable[[], bool] = lambda: False,
 ) -> None:
     """Serve the page; `tell` is given a line for whoever started it.
 
@@ -41,40 +41,40 @@ def serve(
         DatabaseUnreachable: Postgres does not answer.
     """
     access = read_access(
-        settings, host=place.host, trusted_hosts=place.trusted_hosts, proxies=place.proxies
+        settings, host=address.host, trusted_hosts=address.trusted_hosts, proxies=address.proxies
     )
-    with opened_services(settings) as services, _listening(place) as listener:
-        ended = ended_sessions(services.engine, WHOLE_SECONDS)
+    with opened_services(settings) as services, _open_listener(address) as listener:
+        ended = ended_sessions(services.engine, MAX_AGE_SECONDS)
         security = Security(access, Sessions(access.secret, ended))
         config = uvicorn.Config(
             create_app(services, security),
             log_config=None,  # ours, of hkplates.logs
             access_log=False,
             server_header=False,
-            proxy_headers=bool(place.proxies),
-            forwarded_allow_ips=list(place.proxies),
-            limit_concurrency=MOST_CONNECTIONS,
+            proxy_headers=bool(address.proxies),
+            forwarded_allow_ips=list(address.proxies),
+            limit_concurrency=MAX_CONNECTIONS,
             timeout_graceful_shutdown=5,  # seconds
         )
-        tell(_told(listener, access))
-        if not is_loopback(place.host) and not place.proxies:
-            tell(PLAIN)
-        _Server(config, is_asked_to_end).run(sockets=[listener])
+        print_message(_startup_message(listener, access))
+        if not is_loopback(address.host) and not address.proxies:
+            print_message(PLAIN_HTTP_WARNING)
+        _Server(config, stop_requested).run(sockets=[listener])
 
 
 class _Server(uvicorn.Server):
     """Ends where it was asked to while it started, before it listened to signals itself."""
 
-    def __init__(self, config: uvicorn.Config, is_asked_to_end: Callable[[], bool]) -> None:
+    def __init__(self, config: uvicorn.Config, stop_requested: Callable[[], bool]) -> None:
         super().__init__(config)
-        self._is_asked_to_end = is_asked_to_end
+        self._stop_requested = stop_requested
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
-        self.should_exit = self.should_exit or self._is_asked_to_end()
+        self.should_exit = self.should_exit or self._stop_requested()
 
 
-def _listening(place: Place) -> socket.socket:
+def _open_listener(place: ListenAddress) -> socket.socket:
     try:
         family, kind, number, _, address = socket.getaddrinfo(
             place.host, place.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
@@ -83,7 +83,7 @@ def _listening(place: Place) -> socket.socket:
         try:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             listener.bind(address)
-            listener.listen(WAITING)
+            listener.listen(LISTEN_BACKLOG)
         except OSError:
             listener.close()
             raise
@@ -95,7 +95,7 @@ def _listening(place: Place) -> socket.socket:
     return listener
 
 
-def _told(listener: socket.socket, access: Access) -> str:
+def _startup_message(listener: socket.socket, access: Access) -> str:
     host, port = listener.getsockname()[:2]
     shown = f"[{host}]" if ":" in host else host
     who = "nobody needs to log in, for only this machine can ask" if access.is_open else "log in"

@@ -17,16 +17,16 @@ from hkplates.jobs import StoreKind
 from hkplates.settings import Settings
 from hkplates.storage.base import Store
 from hkplates.storage.stores import open_stores
-from web.pictures.render import Pictures
-from web.status_cache import Statuses
+from web.pictures.render import PictureRenderer
+from web.status_cache import StatusCache
 
 STATEMENT_SECONDS = 12.0
 """How long a page's statement may take, or wait for a lock: its thread waits as well."""
 LONG_STATEMENT_SECONDS = 600.0
 """The same of what counts and changes millions of images beside the pages."""
-CONNECTIONS = 20
+MAX_CONNECTIONS = 20
 """More than the pages that are made at once (turns.py), with pictures and logins."""
-PATIENCE_SECONDS = 2.0
+MAX_WAIT_SECONDS = 2.0
 """How long a page waits for a connection."""
 
 
@@ -39,10 +39,10 @@ class Services:
 
     settings: Settings
     engine: sa.Engine
-    patient: sa.Engine
+    slow_engine: sa.Engine
     stores: Mapping[StoreKind, Store]
-    statuses: Statuses
-    pictures: Pictures
+    statuses: StatusCache
+    pictures: PictureRenderer
 
 
 @contextmanager
@@ -54,36 +54,39 @@ def opened_services(settings: Settings) -> Iterator[Services]:
         DatabaseUnreachable: Postgres does not answer.
     """
     url = embedded.resolve_database_url(settings)
-    engine, patient = _opened(url, STATEMENT_SECONDS), _opened(url, LONG_STATEMENT_SECONDS)
+    engine, patient = (
+        _open_engine(url, STATEMENT_SECONDS),
+        _open_engine(url, LONG_STATEMENT_SECONDS),
+    )
     try:
         require_current_schema(engine)
-        yield services_over(engine, settings, patient)
+        yield build_services(engine, settings, patient)
     finally:
         engine.dispose()
         patient.dispose()
 
 
-def services_over(
-    engine: sa.Engine, settings: Settings, patient: sa.Engine | None = None
+def build_services(
+    engine: sa.Engine, settings: Settings, slow_engine: sa.Engine | None = None
 ) -> Services:
     """The same, over a database that is open and stays so; `patient`, if it is another engine."""
-    stores, patient = open_stores(), patient or engine
-    pictures = Pictures(engine, stores, settings)
-    return Services(settings, engine, patient, stores, Statuses(patient), pictures)
+    stores, slow_engine = open_stores(), slow_engine or engine
+    pictures = PictureRenderer(engine, stores, settings)
+    return Services(settings, engine, slow_engine, stores, StatusCache(slow_engine), pictures)
 
 
-def _opened(url: str, seconds: float) -> sa.Engine:
+def _open_engine(url: str, seconds: float) -> sa.Engine:
     engine = open_engine(
         url,
         statement_seconds=seconds,
-        connections=CONNECTIONS,
-        patience_seconds=PATIENCE_SECONDS,
+        connections=MAX_CONNECTIONS,
+        patience_seconds=MAX_WAIT_SECONDS,
     )
-    event.listen(engine, "connect", _tell_utc)
+    event.listen(engine, "connect", _set_utc)
     return engine
 
 
-def _tell_utc(connection: psycopg.Connection[tuple[object, ...]], _: object) -> None:
+def _set_utc(connection: psycopg.Connection[tuple[object, ...]], _: object) -> None:
     """In Hong Kong's zone the last moments of 9999 are in a year that Python does not have."""
     with connection.cursor() as cursor:
         cursor.execute("SET TIME ZONE 'UTC'")
@@ -96,5 +99,5 @@ def services_of(request: Request) -> Services:
     return services
 
 
-Held = Annotated[Services, Depends(services_of)]
+ServicesDep = Annotated[Services, Depends(services_of)]
 """Type of an endpoint's parameter that takes what the process holds."""

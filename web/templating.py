@@ -8,8 +8,8 @@ from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.templating import Jinja2Templates
 
-from web import display as words
-from web.auth.principal import csrf_token_of, person_of
+from web import display
+from web.auth.principal import csrf_token_of, principal_of
 
 FOLDER = Path(__file__).parent / "templates"
 
@@ -20,17 +20,19 @@ _environment = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
-_environment.filters |= words.FILTERS
-_environment.globals |= words.TABLES
+_environment.filters |= display.FILTERS
+_environment.globals |= display.TABLES
 _templates = Jinja2Templates(env=_environment)
 
 
-def page(request: Request, template: str, *, status: int = 200, **values: Any) -> HTMLResponse:
+def render_page(
+    request: Request, template: str, *, status: int = 200, **values: Any
+) -> HTMLResponse:
     """A page from a template, which also finds `person` and `csrf_token`."""
-    shared = {"person": person_of(request), "csrf_token": csrf_token_of(request)}
+    shared = {"person": principal_of(request), "csrf_token": csrf_token_of(request)}
     return _templates.TemplateResponse(request, template, shared | values, status_code=status)
 
 
-def rendered(template: str, **values: Any) -> str:
+def render_template(template: str, **values: Any) -> str:
     """What a template makes of some values; nobody asks."""
     return _environment.get_template(template).render(values)

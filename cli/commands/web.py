@@ -39,9 +39,9 @@ def web(
     HKPLATES_WEB_USERS names; hkplates web-password makes its entries.
     """
     from cli.machine.web import run_web
-    from web.listen_address import Place
+    from web.listen_address import ListenAddress
 
-    place = Place(host, port, tuple(trusted_host or ()), tuple(behind_proxy or ()))
+    place = ListenAddress(host, port, tuple(trusted_host or ()), tuple(behind_proxy or ()))
     raise typer.Exit(run_web(settings(), place))
 
 

@@ -15,7 +15,7 @@ from hkplates.signals import StopSignal
 
 if TYPE_CHECKING:
     from web.auth.principal import Role
-    from web.listen_address import Place
+    from web.listen_address import ListenAddress
 
 REQUIRED_PACKAGES = ("argon2", "fastapi", "itsdangerous", "jinja2", "uvicorn")
 ENTRY_HINT = (
@@ -24,7 +24,7 @@ ENTRY_HINT = (
 )
 
 
-def run_web(settings: Settings, place: "Place") -> int:
+def run_web(settings: Settings, place: "ListenAddress") -> int:
     """Serve the page until it is stopped; the exit status.
 
     Raises:

@@ -51,20 +51,20 @@ def seeded_url(database_server: str, template_database: str) -> Iterator[str]:
 def app(engine: sa.Engine, tmp_path: Path) -> Iterator["FastAPI"]:
     """The page with its users and tokens (guarded.py)."""
     from support.page_with_users import (  # here, so that nobody else waits for it
-        application,
-        guards,
+        app_over,
+        security_with_users,
     )
 
-    with application(engine, tmp_path, guards()) as made:
+    with app_over(engine, tmp_path, security_with_users()) as made:
         yield made
 
 
 @pytest.fixture
 def local(engine: sa.Engine, tmp_path: Path) -> Iterator["FastAPI"]:
     """The page as `hkplates web` serves it on one's own machine."""
-    from support.page_with_users import application
+    from support.page_with_users import app_over
 
-    with application(engine, tmp_path, None) as made:
+    with app_over(engine, tmp_path, None) as made:
         yield made
 
 
@@ -84,14 +84,14 @@ def seeded(engine: sa.Engine) -> sa.Engine:
 @pytest.fixture
 def api(app: "FastAPI") -> "TestClient":
     """A program with a reader's token."""
-    from support.page_with_users import READER_TOKEN, program
+    from support.page_with_users import READER_TOKEN, token_client
 
-    return program(app, READER_TOKEN)
+    return token_client(app, READER_TOKEN)
 
 
 @pytest.fixture
 def reviewer(app: "FastAPI") -> "TestClient":
     """A program with a reviewer's token."""
-    from support.page_with_users import REVIEWER_TOKEN, program
+    from support.page_with_users import REVIEWER_TOKEN, token_client
 
-    return program(app, REVIEWER_TOKEN)
+    return token_client(app, REVIEWER_TOKEN)

@@ -15,7 +15,7 @@ def get(api: TestClient, path: str, status: int = 200, **asked: Any) -> Any:
     return answer.json()
 
 
-def pages(api: TestClient, path: str, **asked: Any) -> list[Any]:
+def get_all_pages(api: TestClient, path: str, **asked: Any) -> list[Any]:
     """All items of a list, one page after the other."""
     found, cursor = [], {}
     while True:
@@ -34,7 +34,7 @@ def plate_of(engine: sa.Engine, mark: str) -> int:
         return int(connection.execute(query, {"mark": mark}).scalar_one())
 
 
-def say(client: TestClient, plate: int, status: int, **said: Any) -> Any:
+def post_review(client: TestClient, plate: int, status: int, **said: Any) -> Any:
     answer = client.post(f"/api/v1/sightings/{plate}/reviews", json=said)
     assert answer.status_code == status, answer.text
     return answer.json()

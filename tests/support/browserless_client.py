@@ -14,7 +14,7 @@ from lxml import html
 
 from hkplates.settings import Settings
 from web.app import create_app
-from web.services import services_over
+from web.services import build_services
 
 BASE_URL = "http://127.0.0.1:8000"
 
@@ -23,13 +23,13 @@ BASE_URL = "http://127.0.0.1:8000"
 class BrowserlessClient:
     """A browser and what it shows."""
 
-    client: TestClient
+    http: TestClient
     status: int = 0
     address: str = "/"
     page: Any = None
 
     def open(self, address: str) -> Self:
-        return self._show(self.client.get(address))
+        return self._show(self.http.get(address))
 
     def follow(self, words: str) -> Self:
         """The first link of these words."""
@@ -48,9 +48,9 @@ class BrowserlessClient:
             fields[button.get("name")] = button.get("value")
         address = form.get("action")
         if form.method == "GET":
-            return self._show(self.client.get(address, params=fields))
+            return self._show(self.http.get(address, params=fields))
         origin = {"Origin": BASE_URL}
-        return self._show(self.client.post(address, data=fields, headers=origin))
+        return self._show(self.http.post(address, data=fields, headers=origin))
 
     @property
     def text(self) -> str:
@@ -75,9 +75,9 @@ def browserless_client(
     engine: sa.Engine, data: Path, **settings: Any
 ) -> Iterator[BrowserlessClient]:
     """Somebody on this machine, who may review, and the page over a database."""
-    services = services_over(engine, Settings(data=data, **settings))
-    with TestClient(create_app(services), base_url=BASE_URL) as client:
-        yield BrowserlessClient(client)
+    services = build_services(engine, Settings(data=data, **settings))
+    with TestClient(create_app(services), base_url=BASE_URL) as http:
+        yield BrowserlessClient(http)
     # What the pages count beside themselves still uses connections of the test's engine.
     for thread in threading.enumerate():
         if thread.name == "background":

@@ -20,8 +20,8 @@ from web.app import create_app
 from web.auth.config import Access
 from web.auth.credentials import read_tokens, read_users, token_entry
 from web.auth.sessions import Sessions
-from web.auth.state import Limits, Security
-from web.services import services_over
+from web.auth.state import RateLimits, Security
+from web.services import build_services
 
 PASSWORD = "correct horse battery"
 HOST = "plates.example.org"
@@ -34,7 +34,7 @@ READER_TOKEN, _READS = token_entry("lab", "reader")
 REVIEWER_TOKEN, _REVIEWS = token_entry("robot", "reviewer")
 
 
-def guards(*, is_https: bool = False, limits: Limits | None = None) -> Security:
+def security_with_users(*, is_https: bool = False, limits: RateLimits | None = None) -> Security:
     """Ada reviews and Bob reads; so do two tokens."""
     access = Access(
         users=read_users(f"{ADA},{BOB}"),
@@ -43,23 +43,23 @@ def guards(*, is_https: bool = False, limits: Limits | None = None) -> Security:
         hosts=frozenset({HOST}),
         is_https=is_https,
     )
-    return Security(access, Sessions(access.secret), limits or Limits())
+    return Security(access, Sessions(access.secret), limits or RateLimits())
 
 
 @contextmanager
-def application(engine: sa.Engine, folder: Path, security: Security | None) -> Iterator[FastAPI]:
+def app_over(engine: sa.Engine, folder: Path, security: Security | None) -> Iterator[FastAPI]:
     """The page over a database, without a server; None: only this machine may ask."""
-    yield create_app(services_over(engine, Settings(data=folder)), security)
+    yield create_app(build_services(engine, Settings(data=folder)), security)
 
 
-def browser(app: FastAPI, base: str = f"http://{HOST}") -> TestClient:
+def anonymous_client(app: FastAPI, base: str = f"http://{HOST}") -> TestClient:
     """Somebody who is not logged in, and follows no redirection."""
     return TestClient(app, base_url=base, follow_redirects=False)
 
 
-def program(app: FastAPI, token: str) -> TestClient:
+def token_client(app: FastAPI, token: str) -> TestClient:
     """A program with a token."""
-    client = browser(app)
+    client = anonymous_client(app)
     client.headers.update(bearer(token))
     return client
 
@@ -80,9 +80,9 @@ def log_in(
     return client.post("/login", data=fields)
 
 
-def logged_in(app: FastAPI, name: str = "ada", base: str = f"http://{HOST}") -> TestClient:
+def logged_in_client(app: FastAPI, name: str = "ada", base: str = f"http://{HOST}") -> TestClient:
     """Somebody who is logged in."""
-    client = browser(app, base)
+    client = anonymous_client(app, base)
     assert log_in(client, name).status_code == 303
     return client
 
@@ -92,21 +92,21 @@ def bearer(token: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {token}"}
 
 
-def trail(engine: sa.Engine) -> list[dict[str, Any]]:
+def audit_rows(engine: sa.Engine) -> list[dict[str, Any]]:
     """What is kept of what people did, the earliest first."""
     query = sa.text("SELECT actor, action, subject, purpose, address FROM audit ORDER BY id")
     with engine.connect() as connection:
         return [dict(row) for row in connection.execute(query).mappings()]
 
 
-def state(engine: sa.Engine, number: int) -> str:
+def submission_state(engine: sa.Engine, number: int) -> str:
     """Of a submission."""
     query = sa.text("SELECT state FROM submissions WHERE id = :id")
     with engine.connect() as connection:
         return str(connection.execute(query, {"id": number}).scalar_one())
 
 
-def pause(client: TestClient, number: int, **more: Any) -> int:
+def press_pause(client: TestClient, number: int, **more: Any) -> int:
     """Press the button of a submission; the answer's status."""
     data = {"csrf_token": form_token(client.get(f"/submissions/{number}"))}
     return client.post(f"/submissions/{number}/pause", data=data, **more).status_code

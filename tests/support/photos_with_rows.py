@@ -10,7 +10,7 @@ from hkplates.database.text import image_digest
 from hkplates.storage.folder import FolderStore
 
 
-def record(
+def record_as_read(
     engine: sa.Engine, folder: Path, size: tuple[int, int], quad: list[list[float]] | None = None
 ) -> list[int]:
     """Record every file of a folder as read, each with a plate; the images' numbers, by key."""

@@ -5,18 +5,18 @@ from typing import Annotated, Any
 
 from fastapi import HTTPException, Path, Query
 
-from hkplates import time_ranges as times
+from hkplates import time_ranges
 from hkplates.time_ranges import TIME_EXAMPLES, TimeInvalid
-from web.auth.audit_trail import LONGEST_PURPOSE
+from web.auth.audit_trail import MAX_PURPOSE_LENGTH
 from web.errors import PROBLEM, WHAT_TO_DO
 
-LARGEST = 2**63 - 1
+MAX_ID = 2**63 - 1
 """Number that the database has."""
 
-Number = Annotated[int, Path(ge=1, le=LARGEST)]
+Number = Annotated[int, Path(ge=1, le=MAX_ID)]
 Limit = Annotated[int, Query(ge=1, le=200, description="Most items on a page.")]
 IdCursor = Annotated[
-    int | None, Query(ge=1, le=LARGEST, description="What `next` of the page before said.")
+    int | None, Query(ge=1, le=MAX_ID, description="What `next` of the page before said.")
 ]
 TextCursor = Annotated[
     str | None, Query(max_length=100, description="What `next` of the page before said.")
@@ -35,29 +35,29 @@ Prefix = Annotated[
     ),
 ]
 Purpose = Annotated[
-    str | None, Query(max_length=LONGEST_PURPOSE, description="What for; kept in the audit.")
+    str | None, Query(max_length=MAX_PURPOSE_LENGTH, description="What for; kept in the audit.")
 ]
 
 
-def moments(since: str | None, until: str | None) -> tuple[datetime | None, datetime | None]:
+def time_bounds(since: str | None, until: str | None) -> tuple[datetime | None, datetime | None]:
     """The first moment that counts, and the first that does not any more.
 
     Raises:
         HTTPException: 422, what was typed is no time.
     """
-    return _moment("since", since, 0), _moment("until", until, 1)
+    return _parse_time("since", since, 0), _parse_time("until", until, 1)
 
 
-def _moment(name: str, text: str | None, end: int) -> datetime | None:
+def _parse_time(name: str, text: str | None, end: int) -> datetime | None:
     if text is None or not text.strip():
         return None
     try:
-        return times.parse_time_range(text)[end]
+        return time_ranges.parse_time_range(text)[end]
     except TimeInvalid as error:
         raise HTTPException(422, f"{name}: {error}") from None
 
 
-def answers(*statuses: int) -> dict[int | str, dict[str, Any]]:
+def problem_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """Problems that an endpoint may answer with, for its documentation."""
     schema = {"$ref": "#/components/schemas/Problem"}
     return {

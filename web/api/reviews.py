@@ -8,10 +8,10 @@ from hkplates.database.queries.sightings import find_sighting
 from hkplates.database.reviews import reviews
 from hkplates.database.reviews.queue import count_remaining, review_queue
 from hkplates.database.text import beginning
-from web import pagination as cursors
+from web import pagination
 from web.api import models
 from web.api.parameters import (
-    LARGEST,
+    MAX_ID,
     Limit,
     Number,
     Prefix,
@@ -19,24 +19,28 @@ from web.api.parameters import (
     Since,
     TextCursor,
     Until,
-    answers,
-    moments,
+    problem_responses,
+    time_bounds,
 )
-from web.auth.audit_trail import note
-from web.auth.principal import Reviewer
-from web.auth.throttle import UNHURRIED
-from web.services import Held
+from web.auth import audit_trail
+from web.auth.principal import ReviewerDep
+from web.auth.throttle import RATE_LIMITED
+from web.services import ServicesDep
 
 router = APIRouter(tags=["Reviews"])
 
 Below = Annotated[float, Query(ge=0, le=1, description="Read with less confidence than this.")]
-Submission = Annotated[int | None, Query(ge=1, le=LARGEST, description="Its number.")]
+Submission = Annotated[int | None, Query(ge=1, le=MAX_ID, description="Its number.")]
 
 
-@router.get("/reviews/queue", dependencies=[UNHURRIED], responses=answers(401, 404, 422, 429, 503))
+@router.get(
+    "/reviews/queue",
+    dependencies=[RATE_LIMITED],
+    responses=problem_responses(401, 404, 422, 429, 503),
+)
 def queue(
     request: Request,
-    held: Held,
+    services: ServicesDep,
     below: Below = 0.8,
     since: Since = None,
     until: Until = None,
@@ -47,24 +51,24 @@ def queue(
     purpose: Purpose = None,
 ) -> models.Queue:
     """Hong Kong plates that nobody has reviewed, the least sure first."""
-    begins, ends = moments(since, until)
+    begins, ends = time_bounds(since, until)
     narrowed = {
-        "below": cursors.real(below),
+        "below": pagination.round_to_real(below),
         "since": begins,
         "until": ends,
         "prefix": beginning(prefix),
         "submission": submission,
     }
-    after = None if cursor is None else cursors.doubt(cursor)
+    after = None if cursor is None else pagination.decode_confidence_cursor(cursor)
     given = {"below": below, "since": since, "until": until, "prefix": prefix}
     given |= {"submission": submission}
     subject = {key: one for key, one in given.items() if one is not None}
-    note(request, "search", {"doubtful": True} | subject, purpose)
-    found = review_queue(held.engine, **narrowed, after=after, limit=limit + 1)  # type: ignore[arg-type]
-    left, exact = count_remaining(held.engine, **narrowed)  # type: ignore[arg-type]
+    audit_trail.record(request, "search", {"doubtful": True} | subject, purpose)
+    found = review_queue(services.engine, **narrowed, after=after, limit=limit + 1)  # type: ignore[arg-type]
+    left, exact = count_remaining(services.engine, **narrowed)  # type: ignore[arg-type]
     return models.Queue(
         items=[models.Doubtful.model_validate(row) for row in found[:limit]],
-        next=cursors.text(found[limit - 1].cursor) if len(found) > limit else None,
+        next=pagination.encode_cursor(found[limit - 1].cursor) if len(found) > limit else None,
         left=left,
         left_is_exact=exact,
     )
@@ -73,22 +77,28 @@ def queue(
 @router.post(
     "/sightings/{plate_id}/reviews",
     status_code=201,
-    responses=answers(400, 401, 403, 404, 422, 503),
+    responses=problem_responses(400, 401, 403, 404, 422, 503),
 )
 def review(
-    request: Request, held: Held, plate_id: Number, given: models.ReviewGiven, person: Reviewer
+    request: Request,
+    services: ServicesDep,
+    plate_id: Number,
+    given: models.ReviewGiven,
+    person: ReviewerDep,
 ) -> models.Review:
     """Say something about a reading; it is the plate's current review from now on. For reviewers.
 
     Said once more by the same person, nothing is added.
     """
-    if find_sighting(held.engine, plate_id) is None:  # nothing is noted of what cannot be
+    if find_sighting(services.engine, plate_id) is None:  # nothing is noted of what cannot be
         raise HTTPException(404, f"There is no sighting {plate_id}")
     text = given.text if isinstance(given, models.Corrected) else None
-    note(request, "review", {"plate": plate_id, "verdict": given.verdict, "text": text})
+    audit_trail.record(
+        request, "review", {"plate": plate_id, "verdict": given.verdict, "text": text}
+    )
     try:
         kept = reviews.record(
-            held.engine,
+            services.engine,
             plate_id,
             given.verdict,
             text=text,

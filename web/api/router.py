@@ -7,9 +7,9 @@ from fastapi.responses import JSONResponse
 from fastapi.security import HTTPBearer
 
 from web.api import reviews, sightings, submissions
-from web.errors import Problem
+from web.errors import FIELD_ERROR_SCHEMA, Problem
 
-DOCUMENT = "/api/openapi.json"
+OPENAPI_PATH = "/api/openapi.json"
 DESCRIPTION = """\
 What was read, and how far reading is. The same as the pages show; where nobody logs in, anybody on
 that machine may ask.
@@ -26,26 +26,28 @@ _token = HTTPBearer(
 )
 
 
-def api() -> APIRouter:
+def build_router() -> APIRouter:
     """Everything under /api."""
     router = APIRouter(prefix="/api/v1", dependencies=[Security(_token)])
     for room in (submissions, sightings, reviews):
         router.include_router(room.router)
     outside = APIRouter()
     outside.include_router(router)
-    outside.add_api_route(DOCUMENT, _document, include_in_schema=False)
+    outside.add_api_route(OPENAPI_PATH, _openapi, include_in_schema=False)
     return outside
 
 
-def _document(request: Request) -> JSONResponse:
-    return JSONResponse(document(request.app))
+def _openapi(request: Request) -> JSONResponse:
+    return JSONResponse(openapi_document(request.app))
 
 
-def document(app: FastAPI) -> dict[str, Any]:
-    """The OpenAPI document."""
-    made = app.openapi()
-    schemas = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
-    known = made["components"]["schemas"]
-    known.update(schemas.pop("$defs"))
-    known["Problem"] = schemas
-    return made
+def openapi_document(app: FastAPI) -> dict[str, Any]:
+    """Builds the OpenAPI document of an application, with the schemas of its problem documents."""
+    document = app.openapi()
+    schemas = document["components"]["schemas"]
+    problem = Problem.model_json_schema()
+    [schemas[FIELD_ERROR_SCHEMA]] = problem.pop("$defs").values()
+    errors = problem["properties"]["errors"]
+    errors["items"] = {"$ref": f"#/components/schemas/{FIELD_ERROR_SCHEMA}"}
+    schemas["Problem"] = problem
+    return document

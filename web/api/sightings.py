@@ -13,7 +13,7 @@ from hkplates.database.reviews import reviews
 from hkplates.database.text import beginning
 from hkplates.errors import ImageRejected, SourceError
 from hkplates.recognition.marks import canonical
-from web import pagination as cursors
+from web import pagination
 from web.api import models
 from web.api.parameters import (
     Limit,
@@ -23,15 +23,15 @@ from web.api.parameters import (
     Since,
     TextCursor,
     Until,
-    answers,
-    moments,
+    problem_responses,
+    time_bounds,
 )
-from web.auth.audit_trail import note
-from web.auth.throttle import UNHURRIED
+from web.auth import audit_trail
+from web.auth.throttle import RATE_LIMITED
 from web.display import REASONS
-from web.pages.photos import KEEP, STATUSES, UNREADABLE, note_photograph
-from web.pictures.render import Pictures, Size, Wanted
-from web.services import Held
+from web.pages.photos import CACHE_CONTROL, STATUS_BY_REASON, UNREADABLE_STATUS, record_photograph
+from web.pictures.render import PictureRenderer, PictureRequest, Size
+from web.services import ServicesDep
 
 router = APIRouter(tags=["Sightings"])
 
@@ -39,10 +39,10 @@ Mark = Annotated[str, Query(min_length=1, max_length=64, description="? is one c
 JPEG = {"content": {"image/jpeg": {"schema": {"type": "string", "format": "binary"}}}}
 
 
-@router.get("/search", dependencies=[UNHURRIED], responses=answers(401, 422, 429, 503))
+@router.get("/search", dependencies=[RATE_LIMITED], responses=problem_responses(401, 422, 429, 503))
 def search(
     request: Request,
-    held: Held,
+    services: ServicesDep,
     mark: Mark,
     since: Since = None,
     until: Until = None,
@@ -54,7 +54,7 @@ def search(
     purpose: Purpose = None,
 ) -> models.Matches:
     """A mark, or half a mark, also where it was misread, the likeliest first."""
-    begins, ends = moments(since, until)
+    begins, ends = time_bounds(since, until)
     asked = MarkQuery(
         pattern=mark,
         since=begins,
@@ -64,39 +64,41 @@ def search(
         look_alikes=not exact,
     )
     given = {"mark": mark, "since": since, "until": until, "prefix": prefix, "exact": exact}
-    note(request, "search", {key: one for key, one in given.items() if one}, purpose)
+    audit_trail.record(request, "search", {key: one for key, one in given.items() if one}, purpose)
     try:
-        found = asking.search(held.engine, asked)
+        found = asking.search(services.engine, asked)
     except PatternInvalid as error:
         raise HTTPException(422, str(error)) from None
     matches = [models.Match.model_validate(match) for match in found.found]
     return models.Matches(pattern=mark, limit=limit, note=found.note, sightings=matches)
 
 
-@router.get("/sightings/{plate_id}", responses=answers(401, 404, 422, 503))
+@router.get("/sightings/{plate_id}", responses=problem_responses(401, 404, 422, 503))
 def one(
-    request: Request, held: Held, plate_id: Number, purpose: Purpose = None
+    request: Request, services: ServicesDep, plate_id: Number, purpose: Purpose = None
 ) -> models.SightingWhole:
     """Everything about one plate on one photograph."""
-    seen = sightings.find_sighting(held.engine, plate_id)
+    seen = sightings.find_sighting(services.engine, plate_id)
     if seen is None:
         raise HTTPException(404, f"There is no sighting {plate_id}")
-    note(request, "sighting", {"plate": plate_id, "mark": seen.mark}, purpose)
+    audit_trail.record(request, "sighting", {"plate": plate_id, "mark": seen.mark}, purpose)
     beside = {
-        "neighbours": sightings.neighbours(held.engine, plate_id),
-        "other_readings": sightings.other_readings(held.engine, plate_id),
-        "history": reviews.history(held.engine, plate_id),
+        "neighbours": sightings.neighbours(services.engine, plate_id),
+        "other_readings": sightings.other_readings(services.engine, plate_id),
+        "history": reviews.history(services.engine, plate_id),
     }
     plain = models.Sighting.model_validate(seen).model_dump()
     return models.SightingWhole.model_validate(plain | beside)
 
 
 @router.get(
-    "/marks/{mark}/sightings", dependencies=[UNHURRIED], responses=answers(401, 404, 422, 429, 503)
+    "/marks/{mark}/sightings",
+    dependencies=[RATE_LIMITED],
+    responses=problem_responses(401, 404, 422, 429, 503),
 )
 def of_mark(
     request: Request,
-    held: Held,
+    services: ServicesDep,
     mark: Annotated[str, Path(min_length=1, max_length=64)],
     limit: Limit = 50,
     cursor: TextCursor = None,
@@ -106,57 +108,59 @@ def of_mark(
     asked = canonical(mark)
     if not asked:
         raise HTTPException(404, "That is no mark; a mark has letters and digits, like AB1234")
-    before = None if cursor is None else cursors.seen(cursor)
-    note(request, "search", {"mark": asked, "exact": True}, purpose)
-    found = sightings.sightings_of_mark(held.engine, asked, before=before, limit=limit + 1)
+    before = None if cursor is None else pagination.decode_time_cursor(cursor)
+    audit_trail.record(request, "search", {"mark": asked, "exact": True}, purpose)
+    found = sightings.sightings_of_mark(services.engine, asked, before=before, limit=limit + 1)
     shown = [models.Sighting.model_validate(row) for row in found[:limit]]
-    more = cursors.text(found[limit - 1].cursor) if len(found) > limit else None
+    more = pagination.encode_cursor(found[limit - 1].cursor) if len(found) > limit else None
     return models.Sightings(mark=asked, items=shown, next=more)
 
 
 @router.get(
     "/sightings/{plate_id}/crop",
     response_class=Response,
-    responses={200: JPEG, **answers(401, 403, 404, 409, 410, 422, 502, 503)},
+    responses={200: JPEG, **problem_responses(401, 403, 404, 409, 410, 422, 502, 503)},
 )
-async def crop(request: Request, held: Held, plate_id: Number) -> Response:
+async def crop(request: Request, services: ServicesDep, plate_id: Number) -> Response:
     """The plate cut out of its photograph, as if seen straight on."""
-    return await _picture(request, held.pictures, lambda: held.pictures.plate(plate_id))
+    return await _picture(request, services.pictures, lambda: services.pictures.plate(plate_id))
 
 
 @router.get(
     "/images/{image_id}/photo",
     response_class=Response,
-    responses={200: JPEG, **answers(401, 403, 404, 409, 410, 422, 502, 503)},
+    responses={200: JPEG, **problem_responses(401, 403, 404, 409, 410, 422, 502, 503)},
 )
-async def photo(request: Request, held: Held, image_id: Number, size: Size = "page") -> Response:
+async def photo(
+    request: Request, services: ServicesDep, image_id: Number, size: Size = "page"
+) -> Response:
     """The photograph, upright, as JPEG."""
 
-    def choose() -> Wanted | None:
-        wanted = held.pictures.photograph(image_id, size)
+    def choose() -> PictureRequest | None:
+        wanted = services.pictures.photograph(image_id, size)
         if wanted is not None:
-            note_photograph(request, image_id, size)
+            record_photograph(request, image_id, size)
         return wanted
 
-    return await _picture(request, held.pictures, choose)
+    return await _picture(request, services.pictures, choose)
 
 
 async def _picture(
-    request: Request, pictures: Pictures, choose: Callable[[], Wanted | None]
+    request: Request, pictures: PictureRenderer, choose: Callable[[], PictureRequest | None]
 ) -> Response:
     # As for the pages: threads of their own, so that pictures hold nobody up.
     threads: CapacityLimiter = request.app.state.picture_threads
     jpeg = await to_thread.run_sync(lambda: _jpeg(pictures, choose()), limiter=threads)
-    return Response(jpeg, media_type="image/jpeg", headers={"Cache-Control": KEEP})
+    return Response(jpeg, media_type="image/jpeg", headers={"Cache-Control": CACHE_CONTROL})
 
 
-def _jpeg(pictures: Pictures, wanted: Wanted | None) -> bytes:
+def _jpeg(pictures: PictureRenderer, wanted: PictureRequest | None) -> bytes:
     if wanted is None:
         raise HTTPException(404, "There is no such photograph")
     try:
         return pictures.jpeg(wanted)
     except ImageRejected as error:
-        status = STATUSES.get(error.reason, UNREADABLE)
+        status = STATUS_BY_REASON.get(error.reason, UNREADABLE_STATUS)
         raise HTTPException(status, REASONS.get(error.reason, "It cannot be shown")) from None
     except SourceError:
         detail = "The store of the photographs does not let this page in"

@@ -8,8 +8,8 @@ import structlog
 from fastapi import Request
 
 from hkplates.database import audit
-from web.auth.principal import Person, address_of, person_of
-from web.errors import Later
+from web.auth.principal import Principal, client_address, principal_of
+from web.errors import RetryLater
 from web.services import services_of
 
 log = structlog.get_logger()
@@ -25,21 +25,21 @@ Action = Literal[
     "login_failed",
     "logout",
 ]
-LONGEST_PURPOSE = 500
+MAX_PURPOSE_LENGTH = 500
 """Characters."""
 
 
-class TrailUnwritable(Later):
+class AuditUnwritable(RetryLater):
     """What was asked for could not be noted, and so was not done."""
 
 
-def note(
+def record(
     request: Request,
     action: Action,
     subject: Mapping[str, Any],
     purpose: str | None = None,
     *,
-    person: Person | None = None,
+    principal: Principal | None = None,
 ) -> None:
     """Note what somebody is about to do, on what, and why they say they do; before it is done.
 
@@ -51,14 +51,14 @@ def note(
     try:
         audit.note(
             services_of(request).engine,
-            actor=(person or person_of(request)).name,
+            actor=(principal or principal_of(request)).name,
             action=action,
             subject=subject,
-            purpose=(purpose or "").strip()[:LONGEST_PURPOSE] or None,
-            address=address_of(request),
+            purpose=(purpose or "").strip()[:MAX_PURPOSE_LENGTH] or None,
+            address=client_address(request),
         )
     except sa.exc.SQLAlchemyError as error:
         log.exception("trail_unwritable", action=action)
-        raise TrailUnwritable(
+        raise AuditUnwritable(
             "What you do cannot be noted in the audit just now, and so is not done; try again later"
         ) from error

@@ -16,7 +16,7 @@ from hkplates.settings import Settings
 from web.auth.credentials import Tokens, Users, read_tokens, read_users
 from web.auth.hosts import is_loopback
 
-SHORTEST_SECRET = 32
+MIN_SECRET_LENGTH = 32
 """Characters."""
 SECRET_FILE = "web-secret"  # noqa: S105 - a name
 
@@ -55,8 +55,8 @@ def read_access(
         SettingInvalid: a variable is not in order, or the page would be open to other machines.
         SetupError: a secret cannot be kept.
     """
-    users = read_users(_text(settings.web_users))
-    tokens = read_tokens(_text(settings.web_tokens))
+    users = read_users(_secret_value(settings.web_users))
+    tokens = read_tokens(_secret_value(settings.web_tokens))
     _check_proxies(proxies)
     local = is_loopback(host) and not proxies and not trusted_hosts
     if not users and not local:
@@ -68,14 +68,14 @@ def read_access(
     return Access(
         users=users,
         tokens=tokens,
-        secret=_secret(settings),
+        secret=_signing_secret(settings),
         is_open=not users,
         hosts=frozenset(name.lower().rstrip(".") for name in trusted_hosts),
         is_https=bool(proxies),
     )
 
 
-def _text(secret: SecretStr | None) -> str:
+def _secret_value(secret: SecretStr | None) -> str:
     return secret.get_secret_value() if secret else ""
 
 
@@ -89,18 +89,18 @@ def _check_proxies(proxies: Sequence[str]) -> None:
             ) from None
 
 
-def _secret(settings: Settings) -> bytes:
+def _signing_secret(settings: Settings) -> bytes:
     """What signs sessions: the setting, else one that is made once and kept for its owner alone."""
-    if given := _text(settings.web_secret):
-        if len(given) < SHORTEST_SECRET:
+    if given := _secret_value(settings.web_secret):
+        if len(given) < MIN_SECRET_LENGTH:
             raise SettingInvalid(
-                f"HKPLATES_WEB_SECRET cannot be used: expected {SHORTEST_SECRET} characters or "
+                f"HKPLATES_WEB_SECRET cannot be used: expected {MIN_SECRET_LENGTH} characters or "
                 "more. Make one with: openssl rand -hex 32"
             )
         return given.encode("utf-8", "surrogateescape")
     path = settings.data_folder / SECRET_FILE
     try:
-        return _kept(path)
+        return _load_or_create_secret(path)
     except OSError as error:
         raise SetupError(
             f"{path}, which signs sessions, cannot be kept ({error.strerror}); set "
@@ -108,7 +108,7 @@ def _secret(settings: Settings) -> bytes:
         ) from None
 
 
-def _kept(path: Path) -> bytes:
+def _load_or_create_secret(path: Path) -> bytes:
     path.parent.mkdir(parents=True, exist_ok=True)
     if not path.exists():
         # Whole or not at all, also where two start at once: the first one's stays.
@@ -118,6 +118,6 @@ def _kept(path: Path) -> bytes:
             with contextlib.suppress(FileExistsError):
                 os.link(file.name, path)
     found = path.read_bytes()
-    if len(found) < SHORTEST_SECRET:
+    if len(found) < MIN_SECRET_LENGTH:
         raise SetupError(f"{path} is damaged; remove it and start again")
     return found

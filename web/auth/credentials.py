@@ -16,82 +16,84 @@ import argon2
 from argon2.exceptions import Argon2Error, InvalidHashError, VerifyMismatchError
 
 from hkplates.errors import SettingInvalid
-from web.auth.principal import LOCAL, ROLES, Person, Role
-from web.errors import Later
+from web.auth.principal import LOCAL, ROLES, Principal, Role
+from web.errors import RetryLater
 
 USERS, TOKENS = "HKPLATES_WEB_USERS", "HKPLATES_WEB_TOKENS"
-NAME = re.compile(r"[\w.@+-]{1,64}")
+NAME_PATTERN = re.compile(r"[\w.@+-]{1,64}")
 # A comma parts two entries only where a name and a colon follow: argon2's own parameters have some.
-_BETWEEN = re.compile(r"\s*[\r\n]+\s*|\s*,\s*(?=[^,:\s]+:)")
-SHORTEST_PASSWORD, LONGEST_PASSWORD = 12, 1024
+_ENTRY_SEPARATOR = re.compile(r"\s*[\r\n]+\s*|\s*,\s*(?=[^,:\s]+:)")
+MIN_PASSWORD_LENGTH, MAX_PASSWORD_LENGTH = 12, 1024
 """Characters."""
 TOKEN_BYTES = 32
 _HASHER = argon2.PasswordHasher()  # argon2id, 64 MiB
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class Credential:
     """Somebody who may come in, and what tells them apart from whoever says that they are."""
 
     name: str
     role: Role
-    proof: str = field(repr=False)
+    secret_hash: str = field(repr=False)
 
 
-class Busy(Later):
+class TooManyLogins(RetryLater):
     """Too many passwords are being looked at; try again in some seconds."""
 
 
 class Users:
     """Those who log in with a password; usable from several threads."""
 
-    AT_ONCE = 2
+    MAX_CONCURRENT = 2
     """Passwords that are looked at at the same time: each takes 64 MiB and a core."""
-    PATIENCE_SECONDS = 5.0
+    MAX_WAIT_SECONDS = 5.0
 
-    def __init__(self, entries: Mapping[str, Entry]) -> None:
-        self._entries = entries
-        self._turns = threading.BoundedSemaphore(self.AT_ONCE)
-        self._nobodys = _nobodys(next(iter(entries.values())).proof) if entries else ""
+    def __init__(self, credentials: Mapping[str, Credential]) -> None:
+        self._credentials = credentials
+        self._slots = threading.BoundedSemaphore(self.MAX_CONCURRENT)
+        self._dummy_hash = (
+            _make_dummy_hash(next(iter(credentials.values())).secret_hash) if credentials else ""
+        )
 
     def __bool__(self) -> bool:
-        return bool(self._entries)
+        return bool(self._credentials)
 
-    def find(self, name: str) -> Entry | None:
+    def find(self, name: str) -> Credential | None:
         """Somebody by their name, unproven."""
-        return self._entries.get(name)
+        return self._credentials.get(name)
 
-    def prove(self, name: str, password: str) -> Entry | None:
+    def authenticate(self, name: str, password: str) -> Credential | None:
         """Who gave the right name and password; None for any other, after the same time.
 
         Raises:
             Busy: many others are being looked at.
         """
-        entry = self._entries.get(name)
-        if not self._turns.acquire(timeout=self.PATIENCE_SECONDS):
-            raise Busy("Many people log in just now; try again in some seconds")
+        entry = self._credentials.get(name)
+        if not self._slots.acquire(timeout=self.MAX_WAIT_SECONDS):
+            raise TooManyLogins("Many people log in just now; try again in some seconds")
         try:
-            _HASHER.verify(entry.proof if entry else self._nobodys, password)
+            _HASHER.verify(entry.secret_hash if entry else self._dummy_hash, password)
         except VerifyMismatchError:
             return None
         finally:
-            self._turns.release()
+            self._slots.release()
         return entry
 
 
 class Tokens:
     """Programs that carry a token; known by what it hashes to, for nobody keeps the token."""
 
-    def __init__(self, entries: Mapping[str, Entry]) -> None:
-        self._entries = tuple(entries.values())
+    def __init__(self, credentials: Mapping[str, Credential]) -> None:
+        self._credentials = tuple(credentials.values())
 
-    def find(self, token: str) -> Person | None:
+    def find(self, token: str) -> Principal | None:
         """Whose token it is, called `token:name`, which no user can be."""
         digest = token_digest(token)
         found = None
-        for entry in self._entries:  # all of them: how long it takes tells nothing
-            if hmac.compare_digest(entry.proof, digest):
-                found = Person(f"token:{entry.name}", entry.role)
+        for entry in self._credentials:  # all of them: how long it takes tells nothing
+            if hmac.compare_digest(entry.secret_hash, digest):
+                found = Principal(f"token:{entry.name}", entry.role)
         return found
 
 
@@ -101,7 +103,7 @@ def read_users(text: str) -> Users:
     Raises:
         SettingInvalid: an entry is not in order; the message says which, and never its hash.
     """
-    return Users(_read(text, USERS, _check_hash))
+    return Users(_parse_entries(text, USERS, _is_argon2id_hash))
 
 
 def read_tokens(text: str) -> Tokens:
@@ -110,7 +112,7 @@ def read_tokens(text: str) -> Tokens:
     Raises:
         SettingInvalid: an entry is not in order; the message says which, and never its hash.
     """
-    return Tokens(_read(text, TOKENS, _check_digest))
+    return Tokens(_parse_entries(text, TOKENS, _is_sha256_digest))
 
 
 def user_entry(name: str, role: Role, password: str) -> str:
@@ -120,10 +122,10 @@ def user_entry(name: str, role: Role, password: str) -> str:
         ValueError: the name or the password cannot be used.
     """
     _check_name(name)
-    if not SHORTEST_PASSWORD <= len(password) <= LONGEST_PASSWORD:
+    if not MIN_PASSWORD_LENGTH <= len(password) <= MAX_PASSWORD_LENGTH:
         raise ValueError(
-            f"a password has {SHORTEST_PASSWORD} to {LONGEST_PASSWORD:,} characters; this one has "
-            f"{len(password):,}. Some words that nobody would guess are easy to remember"
+            f"a password has {MIN_PASSWORD_LENGTH} to {MAX_PASSWORD_LENGTH:,} characters; this one "
+            f"has {len(password):,}. Some words that nobody would guess are easy to remember"
         )
     return f"{name}:{role}:{_HASHER.hash(password)}"
 
@@ -144,36 +146,38 @@ def token_digest(token: str) -> str:
     return hashlib.sha256(token.encode("utf-8", "surrogateescape")).hexdigest()
 
 
-def _nobodys(proof: str) -> str:
+def _make_dummy_hash(secret_hash: str) -> str:
     """What an unknown name is held against, so that it takes as long as a wrong password."""
-    hasher = argon2.PasswordHasher.from_parameters(argon2.extract_parameters(proof))
+    hasher = argon2.PasswordHasher.from_parameters(argon2.extract_parameters(secret_hash))
     return hasher.hash(secrets.token_hex())
 
 
-def _read(text: str, variable: str, check: Callable[[str], bool]) -> dict[str, Entry]:
-    found: dict[str, Entry] = {}
-    for number, part in enumerate(filter(None, _BETWEEN.split(text.strip().strip(","))), 1):
-        entry = _entry(part, f"{variable} cannot be used: entry {number}", check)
+def _parse_entries(
+    text: str, variable: str, is_valid_hash: Callable[[str], bool]
+) -> dict[str, Credential]:
+    found: dict[str, Credential] = {}
+    for number, part in enumerate(filter(None, _ENTRY_SEPARATOR.split(text.strip().strip(","))), 1):
+        entry = _parse_entry(part, f"{variable} cannot be used: entry {number}", is_valid_hash)
         if entry.name in found:
             raise SettingInvalid(f"{variable} cannot be used: it names {entry.name!r} twice")
         found[entry.name] = entry
     return found
 
 
-def _entry(part: str, told: str, check: Callable[[str], bool]) -> Entry:
-    name, _, rest = part.partition(":")
+def _parse_entry(entry: str, label: str, is_valid_hash: Callable[[str], bool]) -> Credential:
+    name, _, rest = entry.partition(":")
     role, _, proof = rest.partition(":")
     if not proof:
-        raise SettingInvalid(f"{told} is not of the form name:role:hash. {_MADE_BY}")
+        raise SettingInvalid(f"{label} is not of the form name:role:hash. {_MADE_BY}")
     try:
         _check_name(name)
     except ValueError as error:
-        raise SettingInvalid(f"{told}: {error}") from None
+        raise SettingInvalid(f"{label}: {error}") from None
     if role not in ROLES:
-        raise SettingInvalid(f"{told} ({name}) expected the role {' or '.join(ROLES)}")
-    if not check(proof.strip()):
-        raise SettingInvalid(f"{told} ({name}) does not end with a whole hash. {_MADE_BY}")
-    return Entry(name, role, proof.strip())
+        raise SettingInvalid(f"{label} ({name}) expected the role {' or '.join(ROLES)}")
+    if not is_valid_hash(proof.strip()):
+        raise SettingInvalid(f"{label} ({name}) does not end with a whole hash. {_MADE_BY}")
+    return Credential(name, role, proof.strip())
 
 
 _MADE_BY = (
@@ -183,18 +187,18 @@ _MADE_BY = (
 
 
 def _check_name(name: str) -> None:
-    if not NAME.fullmatch(name):
+    if not NAME_PATTERN.fullmatch(name):
         raise ValueError("a name has 1 to 64 letters, digits and . _ @ + -")
     if name == LOCAL.name:
         raise ValueError(f"{name!r} is everybody where nobody logs in; choose another name")
 
 
-def _check_hash(proof: str) -> bool:
+def _is_argon2id_hash(secret_hash: str) -> bool:
     """Whether it is a whole hash: verifying it says wrong password, and nothing else."""
     try:
-        if argon2.extract_parameters(proof).type is not argon2.Type.ID:
+        if argon2.extract_parameters(secret_hash).type is not argon2.Type.ID:
             return False
-        _HASHER.verify(proof, "")
+        _HASHER.verify(secret_hash, "")
     except VerifyMismatchError:
         return True
     except (InvalidHashError, Argon2Error):
@@ -202,5 +206,5 @@ def _check_hash(proof: str) -> bool:
     return False  # an empty password
 
 
-def _check_digest(proof: str) -> bool:
-    return re.fullmatch("[0-9a-f]{64}", proof) is not None
+def _is_sha256_digest(secret_hash: str) -> bool:
+    return re.fullmatch("[0-9a-f]{64}", secret_hash) is not None

@@ -6,19 +6,19 @@ HOME, LOGIN, LOGOUT, HEALTH = "/", "/login", "/logout", "/healthz"
 STATIC = "/static/"
 PUBLIC = frozenset({LOGIN, LOGOUT, HEALTH})
 """For which nobody need be logged in."""
-ANYONES = frozenset({LOGIN, LOGOUT})
+UNPRIVILEGED_WRITES = frozenset({LOGIN, LOGOUT})
 """What changes something, and may be asked for by readers and by nobody."""
 
 
-def local_path(wanted: str) -> str:
+def safe_redirect(target: str) -> str:
     """An address of this page, or home where it is none: nobody is led elsewhere.
 
     `local_path("//evil.example/") == "/"`
     """
-    plain = all("!" <= character <= "~" for character in wanted) and "\\" not in wanted
-    if not plain or not wanted.startswith("/") or wanted.startswith("//"):
+    plain = all("!" <= character <= "~" for character in target) and "\\" not in target
+    if not plain or not target.startswith("/") or target.startswith("//"):
         return HOME
-    parts = urlsplit(wanted)
+    parts = urlsplit(target)
     if parts.scheme or parts.netloc or parts.path in (LOGIN, LOGOUT):
         return HOME
-    return wanted
+    return target

@@ -10,7 +10,7 @@ ROLES: tuple[Role, ...] = ("reader", "reviewer")
 
 
 @dataclass(frozen=True, slots=True)
-class Person:
+class Principal:
     """Who asks: a reader sees, a reviewer also reviews and steers; without a role nothing."""
 
     name: str
@@ -25,16 +25,16 @@ class Person:
         return self.role == "reviewer"
 
 
-LOCAL = Person("local", "reviewer")
+LOCAL = Principal("local", "reviewer")
 """Everybody, where the page listens on loopback and knows no users."""
-NOBODY = Person("", None)
+ANONYMOUS = Principal("", None)
 """Whoever is not logged in."""
-ASK_FOR_ROLE = "Only reviewers may do that; ask who runs this page for the role"
+REVIEWER_ROLE_REQUIRED = "Only reviewers may do that; ask who runs this page for the role"
 
 
-def person_of(request: Request) -> Person:
+def principal_of(request: Request) -> Principal:
     """Who asks, as the gate found out; a page's template finds it as `person`."""
-    person: Person = getattr(request.state, "person", NOBODY)
+    person: Principal = getattr(request.state, "person", ANONYMOUS)
     return person
 
 
@@ -44,27 +44,27 @@ def csrf_token_of(request: Request) -> str:
     return str(getattr(request.state, "csrf_token", ""))
 
 
-def address_of(request: Request) -> str | None:
+def client_address(request: Request) -> str | None:
     """From where somebody asks; behind a proxy that is believed, what the proxy says."""
     return request.client.host if request.client else None
 
 
-def _reader(request: Request) -> Person:
+def _require_reader(request: Request) -> Principal:
     # The gate lets nobody else through; this holds where a room is built without it.
-    person = person_of(request)
+    person = principal_of(request)
     if not person.may_read:
         raise HTTPException(401, "Log in first")
     return person
 
 
-def _reviewer(request: Request) -> Person:
-    person = _reader(request)
+def _require_reviewer(request: Request) -> Principal:
+    person = _require_reader(request)
     if not person.may_review:
-        raise HTTPException(403, ASK_FOR_ROLE)
+        raise HTTPException(403, REVIEWER_ROLE_REQUIRED)
     return person
 
 
-Asker = Annotated[Person, Depends(_reader)]
+ReaderDep = Annotated[Principal, Depends(_require_reader)]
 """Type of an endpoint's parameter: whoever asks."""
-Reviewer = Annotated[Person, Depends(_reviewer)]
+ReviewerDep = Annotated[Principal, Depends(_require_reviewer)]
 """Type of an endpoint's parameter: whoever asks, and only where they are a reviewer."""

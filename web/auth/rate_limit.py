@@ -8,7 +8,7 @@ from collections import OrderedDict, deque
 from collections.abc import Callable
 
 
-class Window:
+class SlidingWindow:
     """At most `most` times in any `seconds`, for each key; usable from several threads.
 
     Remembers `keys` keys: of more, those that were used longest ago are forgotten.
@@ -16,38 +16,38 @@ class Window:
 
     def __init__(
         self,
-        most: int,
+        limit: int,
         seconds: float,
         *,
-        keys: int = 10_000,
+        max_keys: int = 10_000,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._most, self._seconds, self._keys, self._clock = most, seconds, keys, clock
+        self._limit, self._seconds, self._max_keys, self._clock = limit, seconds, max_keys, clock
         self._times: OrderedDict[str, deque[float]] = OrderedDict()
         self._lock = threading.Lock()
 
-    def take(self, key: str) -> int:
+    def try_acquire(self, key: str) -> int:
         """Do it once more: 0, or after how many seconds it may be tried again."""
         now = self._clock()
         with self._lock:
             times = self._times.setdefault(key, deque())
             self._times.move_to_end(key)
-            while len(self._times) > self._keys:
+            while len(self._times) > self._max_keys:
                 self._times.popitem(last=False)
             while times and times[0] <= now - self._seconds:
                 times.popleft()
-            if len(times) < self._most:
+            if len(times) < self._limit:
                 times.append(now)
                 return 0
             return max(1, math.ceil(times[0] + self._seconds - now))
 
-    def forget(self, key: str) -> None:
+    def reset(self, key: str) -> None:
         """Begin anew with a key."""
         with self._lock:
             self._times.pop(key, None)
 
 
-def neighbourhood(address: str | None) -> str:
+def client_network(address: str | None) -> str:
     """What one person can ask from: an address, and of IPv6 the network of 64 bits that a
     household has."""
     try:

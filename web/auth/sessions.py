@@ -14,10 +14,10 @@ from dataclasses import astuple, dataclass, replace
 
 from itsdangerous import BadData, URLSafeSerializer
 
-from web.auth.credentials import Entry
+from web.auth.credentials import Credential
 
 IDLE_SECONDS = 8 * 3600
-WHOLE_SECONDS = 7 * 24 * 3600
+MAX_AGE_SECONDS = 7 * 24 * 3600
 RENEW_SECONDS = 300
 """How old what the cookie says of the last use may become."""
 
@@ -32,9 +32,9 @@ class Session:
 
     id: str
     name: str
-    seal: str
-    began: int
-    seen: int
+    password_fingerprint: str
+    issued_at: int
+    last_seen: int
 
 
 class Sessions:
@@ -46,61 +46,67 @@ class Sessions:
     def __init__(
         self,
         secret: bytes,
-        ended: Mapping[str, int] | None = None,
+        revoked: Mapping[str, int] | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._secret, self._clock = secret, clock
-        self._cookies = URLSafeSerializer(
+        self._serializer = URLSafeSerializer(
             secret, "hkplates-session", signer_kwargs={"digest_method": hashlib.sha256}
         )
-        self._ended = dict(ended or {})
+        self._revoked = dict(revoked or {})
         self._lock = threading.Lock()
 
-    def new(self, entry: Entry | None = None) -> Session:
+    def new(self, credential: Credential | None = None) -> Session:
         """A session of its own number: of somebody who logged in, or of nobody."""
         now = int(self._clock())
-        name, seal = (entry.name, self._seal(entry)) if entry else ("", "")
+        name, seal = (
+            (credential.name, self._password_fingerprint(credential)) if credential else ("", "")
+        )
         return Session(secrets.token_urlsafe(18), name, seal, now, now)
 
-    def cookie(self, session: Session) -> str:
+    def encode(self, session: Session) -> str:
         """What the browser keeps."""
-        return str(self._cookies.dumps(astuple(session)))
+        return str(self._serializer.dumps(astuple(session)))
 
-    def read(self, cookie: str | None) -> Session | None:
+    def decode(self, cookie: str | None) -> Session | None:
         """The session of a cookie; None where we did not sign it, or it has ended."""
         if not cookie:
             return None
         try:
-            session = Session(*self._cookies.loads(cookie))
+            session = Session(*self._serializer.loads(cookie))
         except (BadData, TypeError, UnicodeError):
             return None
         now = self._clock()
-        if session.id in self._ended or now - session.began > WHOLE_SECONDS:
+        if session.id in self._revoked or now - session.issued_at > MAX_AGE_SECONDS:
             return None
-        return None if now - session.seen > IDLE_SECONDS else session
+        return None if now - session.last_seen > IDLE_SECONDS else session
 
     def renewed(self, session: Session) -> Session:
         """The session as used now; itself where it was used a moment ago."""
         now = int(self._clock())
-        return replace(session, seen=now) if now - session.seen > RENEW_SECONDS else session
+        return (
+            replace(session, last_seen=now) if now - session.last_seen > RENEW_SECONDS else session
+        )
 
-    def is_of(self, session: Session, entry: Entry) -> bool:
+    def belongs_to(self, session: Session, credential: Credential) -> bool:
         """Whether somebody's password is still what it was when they logged in."""
-        return hmac.compare_digest(session.seal, self._seal(entry))
+        return hmac.compare_digest(
+            session.password_fingerprint, self._password_fingerprint(credential)
+        )
 
-    def end(self, session: Session) -> None:
+    def revoke(self, session: Session) -> None:
         """Take no cookie of it any more, also not a copy."""
         with self._lock:
-            oldest = self._clock() - WHOLE_SECONDS
-            self._ended = {one: at for one, at in self._ended.items() if at >= oldest}
-            self._ended[session.id] = session.began
+            oldest = self._clock() - MAX_AGE_SECONDS
+            self._revoked = {one: at for one, at in self._revoked.items() if at >= oldest}
+            self._revoked[session.id] = session.issued_at
 
     def csrf_token(self, session: Session) -> str:
         """What only pages of this session know."""
-        return self._signed(f"csrf:{session.id}")
+        return self._hmac(f"csrf:{session.id}")
 
-    def _seal(self, entry: Entry) -> str:
-        return self._signed(f"seal:{entry.name}:{entry.proof}")[:16]
+    def _password_fingerprint(self, credential: Credential) -> str:
+        return self._hmac(f"seal:{credential.name}:{credential.secret_hash}")[:16]
 
-    def _signed(self, text: str) -> str:
+    def _hmac(self, text: str) -> str:
         return hmac.new(self._secret, text.encode(), hashlib.sha256).hexdigest()

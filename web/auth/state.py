@@ -5,19 +5,19 @@ from dataclasses import dataclass, field
 from fastapi import Request
 
 from web.auth.config import Access, local_access
-from web.auth.rate_limit import Window
+from web.auth.rate_limit import SlidingWindow
 from web.auth.sessions import Sessions
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class RateLimits:
     """How often something may be done."""
 
-    logins_by_address: Window = field(default_factory=lambda: Window(20, 300))
-    logins_by_name: Window = field(default_factory=lambda: Window(10, 300))
+    logins_by_address: SlidingWindow = field(default_factory=lambda: SlidingWindow(20, 300))
+    logins_by_name: SlidingWindow = field(default_factory=lambda: SlidingWindow(10, 300))
     """Of one name from one address: whoever knows a name locks nobody out elsewhere."""
-    logins_by_name_anywhere: Window = field(default_factory=lambda: Window(100, 300))
-    searches: Window = field(default_factory=lambda: Window(120, 60))
+    logins_by_name_anywhere: SlidingWindow = field(default_factory=lambda: SlidingWindow(100, 300))
+    searches: SlidingWindow = field(default_factory=lambda: SlidingWindow(120, 60))
     """Of one person from one address."""
 
 
@@ -27,7 +27,7 @@ class Security:
 
     access: Access
     sessions: Sessions
-    limits: Limits = field(default_factory=Limits)
+    limits: RateLimits = field(default_factory=RateLimits)
 
 
 def local_security() -> Security:

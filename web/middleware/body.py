@@ -4,7 +4,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.types import Message, Receive
 
-MOST_BYTES = 64 * 1024
+MAX_BYTES = 64 * 1024
 """More than any form of the page, or any document that its API takes."""
 
 
@@ -17,7 +17,7 @@ async def read_body(receive: Receive, announced: str | None) -> bytes:
         HTTPException: 413, it is longer than MOST_BYTES.
         ClientDisconnect: it never came to its end.
     """
-    if announced is not None and announced.isdecimal() and int(announced[:20]) > MOST_BYTES:
+    if announced is not None and announced.isdecimal() and int(announced[:20]) > MAX_BYTES:
         raise _too_large()
     body = bytearray()
     while True:
@@ -25,13 +25,13 @@ async def read_body(receive: Receive, announced: str | None) -> bytes:
         if message["type"] == "http.disconnect":
             raise ClientDisconnect
         body += message.get("body", b"")
-        if len(body) > MOST_BYTES:
+        if len(body) > MAX_BYTES:
             raise _too_large()
         if not message.get("more_body", False):
             return bytes(body)
 
 
-def replayed(body: bytes, receive: Receive) -> Receive:
+def replay_body(body: bytes, receive: Receive) -> Receive:
     """A body that was read, to be read again."""
     given = False
 
@@ -46,4 +46,4 @@ def replayed(body: bytes, receive: Receive) -> Receive:
 
 
 def _too_large() -> HTTPException:
-    return HTTPException(413, f"A request has at most {MOST_BYTES // 1024} KiB here")
+    return HTTPException(413, f"A request has at most {MAX_BYTES // 1024} KiB here")

@@ -12,13 +12,13 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from hkplates.errors import TemporaryFault
-from web.errors import PROBLEM, WHAT_TO_DO, Later, Problem, Wrong
-from web.templating import page
+from web.errors import PROBLEM, WHAT_TO_DO, FieldError, Problem, RetryLater
+from web.templating import render_page
 
 log = structlog.get_logger()
 
 
-RETRY_SECONDS = 10
+RETRY_AFTER_SECONDS = 10
 """After which what is away is asked for again."""
 
 
@@ -38,7 +38,7 @@ HEADINGS = {
 """Of pages, for people; a problem's title is what HTTP calls the status."""
 
 
-AWAY = "This page needs a service that is away: the database"
+DATABASE_UNAVAILABLE = "This page needs a service that is away: the database"
 
 
 def wants_json(request: Request) -> bool:
@@ -46,13 +46,13 @@ def wants_json(request: Request) -> bool:
     return str(request.scope["path"]).startswith("/api/")
 
 
-def answer(
+def error_response(
     request: Request,
     status: int,
     detail: str = "",
     *,
     heading: str = "",
-    errors: list[Wrong] | None = None,
+    errors: list[FieldError] | None = None,
     headers: Mapping[str, str] | None = None,
 ) -> Response:
     """The answer of a status, as a page (under `heading`) or as a problem document."""
@@ -64,20 +64,24 @@ def answer(
         response = JSONResponse(problem.model_dump(), status, media_type=PROBLEM)
     else:
         heading = heading or HEADINGS.get(status, title)
-        response = page(request, "error.html", status=status, heading=heading, problem=problem)
+        response = render_page(
+            request, "error.html", status=status, heading=heading, problem=problem
+        )
     response.headers.update(headers or {})
     return response
 
 
-def handle_errors(app: FastAPI) -> None:
+def install_error_handlers(app: FastAPI) -> None:
     """Let an application answer every error of ours in words."""
-    app.add_exception_handler(HTTPException, _http)
-    app.add_exception_handler(RequestValidationError, _invalid)
-    app.add_exception_handler(TemporaryFault, _away)
-    app.add_exception_handler(sa.exc.TimeoutError, _away)  # all connections are in use
+    app.add_exception_handler(HTTPException, _http_error)
+    app.add_exception_handler(RequestValidationError, _invalid_request)
+    app.add_exception_handler(TemporaryFault, _service_unavailable)
+    app.add_exception_handler(
+        sa.exc.TimeoutError, _service_unavailable
+    )  # all connections are in use
 
 
-class Faults:
+class UnhandledErrors:
     """Answers what nobody expected, inside of whatever adds headers to answers."""
 
     def __init__(self, app: ASGIApp) -> None:
@@ -96,11 +100,11 @@ class Faults:
         except Exception:
             if scope["type"] != "http" or begun:
                 raise
-            log.exception("page_failed", method=scope["method"], path=_route(scope))
-            await answer(Request(scope), 500)(scope, receive, send)
+            log.exception("page_failed", method=scope["method"], path=_route_pattern(scope))
+            await error_response(Request(scope), 500)(scope, receive, send)
 
 
-def _route(scope: Scope) -> str:
+def _route_pattern(scope: Scope) -> str:
     """The address as a pattern, like /marks/{mark}: the address itself may hold a mark."""
     if "route" not in scope:
         return "elsewhere"
@@ -115,24 +119,25 @@ def _title(status: int) -> str:
         return f"Status {status}"
 
 
-def _http(request: Request, error: Exception) -> Response:
+def _http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101 - what the handler is registered for
-    return answer(request, error.status_code, str(error.detail), headers=error.headers)
+    return error_response(request, error.status_code, str(error.detail), headers=error.headers)
 
 
-def _invalid(request: Request, error: Exception) -> Response:
+def _invalid_request(request: Request, error: Exception) -> Response:
     """What was expected of each value; never the value, which a proxy's log might keep."""
     assert isinstance(error, RequestValidationError)  # noqa: S101 - what it is registered for
     wrong = [
-        Wrong(where=".".join(map(str, one["loc"])), what=str(one["msg"])) for one in error.errors()
+        FieldError(where=".".join(map(str, one["loc"])), what=str(one["msg"]))
+        for one in error.errors()
     ]
     detail = "; ".join(f"{one.where}: {one.what}" for one in wrong)
-    return answer(request, 422, detail, errors=wrong)
+    return error_response(request, 422, detail, errors=wrong)
 
 
-def _away(request: Request, error: Exception) -> Response:
-    log.warning("service_away", path=_route(request.scope), error=str(error))
-    is_ours = isinstance(error, Later)
-    detail, heading = (str(error), "") if is_ours else (WHAT_TO_DO[503], AWAY)
-    headers = {"Retry-After": str(RETRY_SECONDS)}
-    return answer(request, 503, detail, heading=heading, headers=headers)
+def _service_unavailable(request: Request, error: Exception) -> Response:
+    log.warning("service_away", path=_route_pattern(request.scope), error=str(error))
+    is_ours = isinstance(error, RetryLater)
+    detail, heading = (str(error), "") if is_ours else (WHAT_TO_DO[503], DATABASE_UNAVAILABLE)
+    headers = {"Retry-After": str(RETRY_AFTER_SECONDS)}
+    return error_response(request, 503, detail, heading=heading, headers=headers)

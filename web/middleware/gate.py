@@ -16,17 +16,17 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from web.auth.hosts import is_address, is_loopback, is_same_origin, split_host
-from web.auth.paths import ANYONES, LOGIN, PUBLIC, STATIC
-from web.auth.principal import ASK_FOR_ROLE, LOCAL, NOBODY, Person
+from web.auth.paths import LOGIN, PUBLIC, STATIC, UNPRIVILEGED_WRITES
+from web.auth.principal import ANONYMOUS, LOCAL, REVIEWER_ROLE_REQUIRED, Principal
 from web.auth.sessions import Session
 from web.auth.state import Security
-from web.middleware import session_cookie as cookies
-from web.middleware.body import read_body, replayed
-from web.middleware.error_responses import answer, wants_json
+from web.middleware import session_cookie
+from web.middleware.body import read_body, replay_body
+from web.middleware.error_responses import error_response, wants_json
 
-READING = frozenset({"GET", "HEAD", "OPTIONS"})
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 BODY_SECONDS = 30
-PASSED_ON = ("x-forwarded-for", "x-forwarded-host", "x-real-ip", "forwarded", "via")
+PROXY_HEADERS = ("x-forwarded-for", "x-forwarded-host", "x-real-ip", "forwarded", "via")
 """Headers by which a proxy gives itself away."""
 CSRF_HEADER, CSRF_FIELD = "X-CSRF-Token", "csrf_token"
 
@@ -47,17 +47,19 @@ class Gate:
         request = Request(scope)
         try:
             self._check_host(request)
-            _check_site(request)
+            _check_fetch_site(request)
             if scope["path"].startswith(STATIC):
                 await self._app(scope, receive, send)
                 return
-            session = self._identify(request)
-            sending = self._keeping(request, session, send)
-            response = self._refusal(request)
+            session = self._authenticate(request)
+            sending = self._with_session_cookie(request, session, send)
+            response = self._authorise(request)
             if response is None:
-                receive = await self._received(request, receive)
+                receive = await self._checked_body(request, receive)
         except HTTPException as error:
-            response = answer(request, error.status_code, error.detail, headers=error.headers)
+            response = error_response(
+                request, error.status_code, error.detail, headers=error.headers
+            )
             sending = send
         except ClientDisconnect:
             return  # nobody waits for an answer
@@ -79,58 +81,58 @@ class Gate:
                 f"This page does not go by the name {name}. Ask for it by its address, or start it "
                 f"with: hkplates web --trusted-host {name}",
             )
-        if access.is_open and any(header in request.headers for header in PASSED_ON):
+        if access.is_open and any(header in request.headers for header in PROXY_HEADERS):
             raise HTTPException(
                 403,
                 "A proxy passed this on, and nobody has to log in here. Make users with `hkplates "
                 "web-password NAME` and start the page with --behind-proxy and the proxy's address",
             )
 
-    def _identify(self, request: Request) -> Session | None:
+    def _authenticate(self, request: Request) -> Session | None:
         """Find out who asks; the session that the browser's cookie has, if any."""
         security, state = self._security, request.state
-        state.person, state.session, state.by_token = NOBODY, None, False
+        state.person, state.session, state.by_token = ANONYMOUS, None, False
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
         if scheme.lower() == "bearer":
             found = security.access.tokens.find(token.strip())
             if found is None:
-                raise HTTPException(401, _UNKNOWN, _ask_for_token('error="invalid_token"'))
+                raise HTTPException(401, _UNKNOWN_KEY, _bearer_challenge('error="invalid_token"'))
             state.person, state.by_token = found, True
             return None
-        before = security.sessions.read(cookies.read(request, security))
+        before = security.sessions.decode(session_cookie.read(request, security))
         if before is None and wants_json(request):  # a program, which keeps no cookies
-            state.person = LOCAL if security.access.is_open else NOBODY
+            state.person = LOCAL if security.access.is_open else ANONYMOUS
             return None
         session = before or security.sessions.new()
-        state.person = self._person(session)
-        state.session = security.sessions.renewed(session) if _is_deliberate(request) else session
+        state.person = self._session_principal(session)
+        state.session = security.sessions.renewed(session) if _is_user_action(request) else session
         state.csrf_token = security.sessions.csrf_token(session)
         return before
 
-    def _person(self, session: Session) -> Person:
+    def _session_principal(self, session: Session) -> Principal:
         """Whose session it is, by the settings of today."""
         access = self._security.access
         if access.is_open:
             return LOCAL
         entry = access.users.find(session.name)
-        if entry is None or not self._security.sessions.is_of(session, entry):
-            return NOBODY
-        return Person(entry.name, entry.role)
+        if entry is None or not self._security.sessions.belongs_to(session, entry):
+            return ANONYMOUS
+        return Principal(entry.name, entry.role)
 
-    def _refusal(self, request: Request) -> Response | None:
+    def _authorise(self, request: Request) -> Response | None:
         """Why somebody may not; None where they may."""
-        person: Person = request.state.person
+        person: Principal = request.state.person
         # As the rooms are found by it: in request.url what stands for "?" would end the path.
-        path, changing = request.scope["path"], request.method not in READING
+        path, changing = request.scope["path"], request.method not in SAFE_METHODS
         if not person.may_read and path not in PUBLIC:
-            return _log_in(request)
-        if changing and not person.may_review and path not in ANYONES:
-            raise HTTPException(403, ASK_FOR_ROLE)
+            return _login_required(request)
+        if changing and not person.may_review and path not in UNPRIVILEGED_WRITES:
+            raise HTTPException(403, REVIEWER_ROLE_REQUIRED)
         return None
 
-    async def _received(self, request: Request, receive: Receive) -> Receive:
+    async def _checked_body(self, request: Request, receive: Receive) -> Receive:
         """The body, and that a page of ours sent it, where something may change."""
-        if request.method in READING:
+        if request.method in SAFE_METHODS:
             return receive
         try:
             with anyio.fail_after(BODY_SECONDS):
@@ -140,55 +142,57 @@ class Gate:
         if not request.state.by_token:  # which no page elsewhere can make a browser send
             _check_origin(request)
             _check_csrf(request, body)
-        return replayed(body, receive)
+        return replay_body(body, receive)
 
-    def _keeping(self, request: Request, before: Session | None, send: Send) -> Send:
+    def _with_session_cookie(self, request: Request, before: Session | None, send: Send) -> Send:
         """Give the browser its session, where it is another than the one it has."""
 
         async def sending(message: Message) -> None:
             after = request.state.session
             if message["type"] == "http.response.start" and after not in (before, None):
-                cookie = cookies.write(self._security, request, after)
+                cookie = session_cookie.set_cookie_header(self._security, request, after)
                 MutableHeaders(scope=message).append("Set-Cookie", cookie)
             await send(message)
 
         return sending
 
 
-_UNKNOWN = (
+_UNKNOWN_KEY = (
     "This token is not known here, or not any more. `hkplates web-token NAME` makes one, and its "
     "entry belongs into HKPLATES_WEB_TOKENS"
 )
-_NOT_OURS = (
+_CROSS_SITE = (
     "This did not come from a page of ours, or from one that is too old. Go back, reload the page "
     "and try again. A program sends a token: Authorization: Bearer TOKEN"
 )
 
 
-def _ask_for_token(error: str = "") -> dict[str, str]:
+def _bearer_challenge(error: str = "") -> dict[str, str]:
     return {"WWW-Authenticate": f'Bearer realm="hkplates"{", " if error else ""}{error}'}
 
 
-def _log_in(request: Request) -> Response:
+def _login_required(request: Request) -> Response:
     """Send whoever is not logged in to where they can."""
     if wants_json(request):
         detail = "Send a token that you were given: Authorization: Bearer TOKEN"
-        return answer(request, 401, detail, headers=_ask_for_token())
-    if request.method not in READING:
-        return answer(request, 401, "You are not logged in any more. Log in and do it again")
+        return error_response(request, 401, detail, headers=_bearer_challenge())
+    if request.method not in SAFE_METHODS:
+        return error_response(
+            request, 401, "You are not logged in any more. Log in and do it again"
+        )
     path = request.url.path + (f"?{request.url.query}" if request.url.query else "")
     wanted = "" if path == "/" else f"?next={quote(path, safe='')}"
     return RedirectResponse(LOGIN + wanted, 303)
 
 
-def _is_deliberate(request: Request) -> bool:
+def _is_user_action(request: Request) -> bool:
     """Whether a person does something: a page that asks how far work is does not, however long it
     stands open."""
     mode = request.headers.get("sec-fetch-mode", "navigate")
-    return mode == "navigate" or request.method not in READING
+    return mode == "navigate" or request.method not in SAFE_METHODS
 
 
-def _check_site(request: Request) -> None:
+def _check_fetch_site(request: Request) -> None:
     """Refuse what a page elsewhere makes a browser ask for, but that somebody follows a link.
 
     Looking leaves a row in the audit too: no page elsewhere shall make one in a person's name.
@@ -196,16 +200,16 @@ def _check_site(request: Request) -> None:
     told = request.headers
     if told.get("sec-fetch-site", "none") in ("same-origin", "none"):
         return
-    followed = told.get("sec-fetch-mode") == "navigate" and request.method in READING
+    followed = told.get("sec-fetch-mode") == "navigate" and request.method in SAFE_METHODS
     if not followed or told.get("sec-fetch-dest", "document") != "document":
-        raise HTTPException(403, _NOT_OURS)
+        raise HTTPException(403, _CROSS_SITE)
 
 
 def _check_origin(request: Request) -> None:
     """Refuse what a page elsewhere sends, also where a browser says no more than its origin."""
     origin = request.headers.get("origin")
     if origin is not None and not is_same_origin(origin, request.headers["host"]):
-        raise HTTPException(403, _NOT_OURS)
+        raise HTTPException(403, _CROSS_SITE)
 
 
 def _check_csrf(request: Request, body: bytes) -> None:
@@ -213,7 +217,7 @@ def _check_csrf(request: Request, body: bytes) -> None:
     given = request.headers.get(CSRF_HEADER) or _form_field(request, body)
     expected = getattr(request.state, "csrf_token", "")
     if not expected or not hmac.compare_digest(given.encode(), expected.encode()):
-        raise HTTPException(403, _NOT_OURS)
+        raise HTTPException(403, _CROSS_SITE)
 
 
 def _form_field(request: Request, body: bytes) -> str:

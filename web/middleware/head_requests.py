@@ -3,7 +3,7 @@
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 
-class Heads:
+class HeadAsGet:
     """Asks pages as with GET, and the server leaves the body out. The API says what it takes."""
 
     def __init__(self, app: ASGIApp) -> None:

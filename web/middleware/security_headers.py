@@ -18,7 +18,7 @@ CONTENT_SECURITY_POLICY = "; ".join(
         "base-uri 'none'",
     )
 )
-ALWAYS = {
+FIXED_HEADERS = {
     "Content-Security-Policy": CONTENT_SECURITY_POLICY,
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
@@ -28,17 +28,17 @@ ALWAYS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
 }
-A_YEAR = "max-age=31536000"
+HSTS_ONE_YEAR = "max-age=31536000"
 
 
-class Headers:
+class SecurityHeaders:
     """Adds them; outside of everything that answers."""
 
     def __init__(self, app: ASGIApp, *, is_https: bool) -> None:
         self._app = app
-        self._always = dict(ALWAYS)
+        self._always = dict(FIXED_HEADERS)
         if is_https:
-            self._always["Strict-Transport-Security"] = A_YEAR
+            self._always["Strict-Transport-Security"] = HSTS_ONE_YEAR
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":

@@ -17,11 +17,11 @@ def read(request: Request, security: Security) -> str | None:
     return request.cookies.get(SECURE_NAME if _is_secure(request, security) else NAME)
 
 
-def write(security: Security, request: Request, session: Session) -> str:
+def set_cookie_header(security: Security, request: Request, session: Session) -> str:
     """The header Set-Cookie. It lasts until the browser is closed, or the session ends before."""
     secure = _is_secure(request, security)
     name = SECURE_NAME if secure else NAME
-    made: SimpleCookie = SimpleCookie({name: security.sessions.cookie(session)})
+    made: SimpleCookie = SimpleCookie({name: security.sessions.encode(session)})
     morsel = made[name]
     morsel["path"], morsel["samesite"] = "/", "Lax"
     morsel["httponly"], morsel["secure"] = True, secure

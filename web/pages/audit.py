@@ -7,16 +7,16 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse
 
 from hkplates.database import audit
-from web.auth.principal import Reviewer
+from web.auth.principal import ReviewerDep
 from web.display import REASONS, VERDICTS
-from web.services import Held
-from web.templating import page
+from web.services import ServicesDep
+from web.templating import render_page
 
 router = APIRouter(include_in_schema=False)
 
-ROWS = 100
+PAGE_SIZE = 100
 """On one page."""
-WORDS = {
+ACTION_NAMES = {
     "search": "searched",
     "sighting": "opened",
     "photograph": "saw",
@@ -27,7 +27,7 @@ WORDS = {
     "login_failed": "tried to log in",
     "logout": "logged out",
 }
-NAMES = {
+FIELD_LABELS = {
     "submission": "submission",
     "verb": "",
     "plate": "sighting",
@@ -42,44 +42,44 @@ NAMES = {
     "what": "",
 }
 """What stands before each value of a subject, in this order."""
-TOLD: Mapping[str, Mapping[str, str]] = {
+VALUE_NAMES: Mapping[str, Mapping[str, str]] = {
     "exact": {"True": "read just so"},
     "verdict": VERDICTS,
     "reason": REASONS,
 }
 """Values in words."""
-HIDDEN = frozenset({"session", "began"})
+HIDDEN_FIELDS = frozenset({"session", "began"})
 """Of a subject: what only the page itself needs."""
 
 
 @router.get("/audit")
 def show(
     request: Request,
-    held: Held,
-    _: Reviewer,
+    services: ServicesDep,
+    _: ReviewerDep,
     before: Annotated[int | None, Query(ge=1, lt=2**63)] = None,
 ) -> HTMLResponse:
     """The latest rows, or those before a number."""
-    found = audit.entries(held.engine, before=before, limit=ROWS + 1)
-    shown, more = found[:ROWS], len(found) > ROWS
-    return page(
+    found = audit.entries(services.engine, before=before, limit=PAGE_SIZE + 1)
+    shown, more = found[:PAGE_SIZE], len(found) > PAGE_SIZE
+    return render_page(
         request,
         "audit.html",
         here="audit",
         entries=shown,
         before=before,
         after=shown[-1].id if more else None,
-        words=WORDS,
-        told=told,
+        action_names=ACTION_NAMES,
+        describe_subject=describe_subject,
     )
 
 
-def told(subject: Mapping[str, Any]) -> list[tuple[str, str]]:
+def describe_subject(subject: Mapping[str, Any]) -> list[tuple[str, str]]:
     """What was searched, opened or changed: names, some of them empty, and values in words."""
-    names = [name for name in NAMES if name in subject]
-    names += [name for name in subject if name not in NAMES and name not in HIDDEN]
+    names = [name for name in FIELD_LABELS if name in subject]
+    names += [name for name in subject if name not in FIELD_LABELS and name not in HIDDEN_FIELDS]
     return [
-        (NAMES.get(name, name), TOLD.get(name, {}).get(str(value), str(value)))
+        (FIELD_LABELS.get(name, name), VALUE_NAMES.get(name, {}).get(str(value), str(value)))
         for name in names
         if (value := subject[name]) not in (None, "", False)
     ]

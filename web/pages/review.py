@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Depends, Form, HTTPException, Path, Query, Request
 from fastapi.responses import RedirectResponse, Response, StreamingResponse
 
-from hkplates import time_ranges as times
+from hkplates import time_ranges
 from hkplates.database.queries.sightings import Sighting
 from hkplates.database.reviews import reviews
 from hkplates.database.reviews.corrections import reviewed_photographs
@@ -17,21 +17,21 @@ from hkplates.database.reviews.queue import count_remaining, review_queue
 from hkplates.database.text import beginning
 from hkplates.recognition.marks import canonical
 from hkplates.reporting.training_labels import json_line, training_label
-from web import pagination as cursors
-from web.auth.audit_trail import note
-from web.auth.principal import Reviewer
-from web.auth.throttle import UNHURRIED
-from web.pages.sighting import require_sighting, shown
-from web.services import Held
-from web.templating import page
+from web import pagination
+from web.auth import audit_trail
+from web.auth.principal import ReviewerDep
+from web.auth.throttle import RATE_LIMITED
+from web.pages.sighting import require_sighting, sighting_context
+from web.services import ServicesDep
+from web.templating import render_page
 
 router = APIRouter(include_in_schema=False)
 
 Number = Annotated[int, Path(ge=1, lt=2**63)]
 Verdict = Literal["accepted", "corrected", "not_a_plate"]
-CHOICES = 5
+MAX_CHOICES = 5
 """Candidates that have a key of their own."""
-EMPTY = "Type what is printed on it, or say that it is not a plate."
+TEXT_REQUIRED = "Type what is printed on it, or say that it is not a plate."
 
 
 class FilterInvalid(ValueError):
@@ -39,7 +39,7 @@ class FilterInvalid(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Filters:
+class FilterForm:
     """Which readings are reviewed, as they stand in the address; `after` is where the queue is."""
 
     below: Annotated[str, Query(max_length=10)] = "0.8"
@@ -50,11 +50,11 @@ class Filters:
     after: Annotated[str, Query(max_length=100)] = ""
 
     @property
-    def narrowed(self) -> bool:
+    def is_narrowed(self) -> bool:
         return bool(self.submission or self.since or self.until or self.prefix)
 
     @property
-    def given(self) -> dict[str, str]:
+    def as_typed(self) -> dict[str, str]:
         """What was typed; where the queue is was not."""
         return {name: value for name, value in asdict(self).items() if value and name != "after"}
 
@@ -64,49 +64,53 @@ class Filters:
         return f"{path}?{urlencode(named)}"
 
     @property
-    def cursor(self) -> cursors.Doubt | None:
-        return cursors.doubt(self.after) if self.after else None
+    def cursor(self) -> pagination.ConfidenceCursor | None:
+        return pagination.decode_confidence_cursor(self.after) if self.after else None
 
-    def asked(self) -> dict[str, Any]:
+    def parse(self) -> dict[str, Any]:
         """As the database is asked.
 
         Raises:
             FilterInvalid: what was typed is no number or no time.
         """
         return {
-            "below": _share(self.below),
-            "submission": _number(self.submission),
-            "since": _moment("From", self.since, 0),
-            "until": _moment("Until", self.until, 1),
+            "below": _parse_confidence(self.below),
+            "submission": _parse_submission(self.submission),
+            "since": _parse_time("From", self.since, 0),
+            "until": _parse_time("Until", self.until, 1),
             "prefix": beginning(self.prefix),
         }
 
 
-Chosen = Annotated[Filters, Depends()]
+FilterFormDep = Annotated[FilterForm, Depends()]
 Plate = Annotated[int | None, Query(ge=1, lt=2**63)]
 
 
-@router.get("/review", dependencies=[UNHURRIED])
-def queue(
-    request: Request, held: Held, filters: Chosen, last: Plate = None, plate: Plate = None
+@router.get("/review", dependencies=[RATE_LIMITED])
+def show_queue(
+    request: Request,
+    services: ServicesDep,
+    filters: FilterFormDep,
+    last: Plate = None,
+    plate: Plate = None,
 ) -> Response:
     """The next doubtful reading, or the one of a number. `last` was reviewed just before."""
     try:
-        filters.asked()
-        if filters.narrowed:
-            note(request, "search", {"doubtful": True} | filters.given)
-        return _queue(request, held, filters, last, plate)
+        filters.parse()
+        if filters.is_narrowed:
+            audit_trail.record(request, "search", {"doubtful": True} | filters.as_typed)
+        return _queue_page(request, services, filters, last, plate)
     except FilterInvalid as error:
-        return _page(request, held, Filters(), wrong_filter=str(error), status=422)
+        return _page(request, services, FilterForm(), wrong_filter=str(error), status=422)
 
 
 @router.post("/review/{plate_id}")
-def answer(
+def submit_review(
     request: Request,
-    held: Held,
-    filters: Chosen,
+    services: ServicesDep,
+    filters: FilterFormDep,
     plate_id: Number,
-    person: Reviewer,
+    person: ReviewerDep,
     verdict: Annotated[Verdict, Form()],
     text: Annotated[str, Form(max_length=200)] = "",
     review: Annotated[int, Form(ge=0, lt=2**63)] = 0,
@@ -118,18 +122,20 @@ def answer(
     `review` is the number of the review that their page showed; where another is current by now,
     they are asked again.
     """
-    seen = require_sighting(held, plate_id)
-    verdict, printed = _meant(seen, verdict, text)
-    again = partial(_queue, request, held, filters, last, plate_id, back=back, typed=text or None)
+    seen = require_sighting(services, plate_id)
+    verdict, printed = _normalise_verdict(seen, verdict, text)
+    again = partial(
+        _queue_page, request, services, filters, last, plate_id, back=back, typed=text or None
+    )
     try:
-        filters.asked()
+        filters.parse()
         _ = filters.cursor  # both are read before anything is kept
         if printed == "":
-            return again(status=422, wrong=EMPTY)
+            return again(status=422, wrong=TEXT_REQUIRED)
         subject = {"plate": plate_id, "verdict": verdict, "mark": printed and canonical(printed)}
-        note(request, "review", subject)
+        audit_trail.record(request, "review", subject)
         reviews.record(
-            held.engine, plate_id, verdict, text=printed, reviewer=person.name, seen=review
+            services.engine, plate_id, verdict, text=printed, reviewer=person.name, seen=review
         )
     except FilterInvalid as error:
         raise HTTPException(422, str(error)) from None
@@ -145,36 +151,38 @@ def answer(
 
 
 @router.get("/review/corrections.jsonl")
-def download(request: Request, held: Held, _: Reviewer) -> Response:
+def download(request: Request, services: ServicesDep, _: ReviewerDep) -> Response:
     """All reviews, as training data: one JSON object a line."""
-    note(request, "export", {"what": "corrections"})
-    lines = (json_line(training_label(plates)) for plates in reviewed_photographs(held.patient))
+    audit_trail.record(request, "export", {"what": "corrections"})
+    lines = (
+        json_line(training_label(plates)) for plates in reviewed_photographs(services.slow_engine)
+    )
     headers = {"Content-Disposition": 'attachment; filename="corrections.jsonl"'}
     return StreamingResponse(lines, media_type="application/x-ndjson", headers=headers)
 
 
-def _queue(
+def _queue_page(
     request: Request,
-    held: Held,
-    filters: Filters,
+    services: ServicesDep,
+    filters: FilterForm,
     last: int | None,
     plate: int | None,
     **more: Any,
 ) -> Response:
     """The reading of a number, or else the next doubtful one, and what comes before and after."""
-    asked = filters.asked()
-    found = review_queue(held.engine, **asked, after=filters.cursor, limit=2)
-    left, exact = count_remaining(held.engine, **asked)
+    asked = filters.parse()
+    found = review_queue(services.engine, **asked, after=filters.cursor, limit=2)
+    left, exact = count_remaining(services.engine, **asked)
     number = plate or (found[0].plate_id if found else None)
-    seen = None if number is None else require_sighting(held, number)
+    seen = None if number is None else require_sighting(services, number)
     if seen is not None:
-        note(request, "sighting", {"plate": seen.plate_id, "mark": seen.mark})
+        audit_trail.record(request, "sighting", {"plate": seen.plate_id, "mark": seen.mark})
     # A reading from elsewhere is left behind by going on where the queue is.
     first = bool(found) and found[0].plate_id == number
-    skip = replace(filters, after=cursors.text(found[0].cursor)) if first else filters
+    skip = replace(filters, after=pagination.encode_cursor(found[0].cursor)) if first else filters
     return _page(
         request,
-        held,
+        services,
         filters,
         seen=seen,
         left=left,
@@ -188,8 +196,8 @@ def _queue(
 
 def _page(
     request: Request,
-    held: Held,
-    filters: Filters,
+    services: ServicesDep,
+    filters: FilterForm,
     *,
     status: int = 200,
     seen: Sighting | None = None,
@@ -208,15 +216,15 @@ def _page(
         "meanwhile": False,
         "typed": None,
         "wrong_filter": None,
-        "choices": [] if seen is None else _choices(seen),
+        "choices": [] if seen is None else _candidate_choices(seen),
         "post": seen and filters.link(f"/review/{seen.plate_id}", last=last, back=back),
         "restart": replace(filters, after="").link(),
     }
-    drawn = {"seen": None} if seen is None else shown(held, seen)
-    return page(request, "review.html", status=status, **{**values, **drawn, **more})
+    drawn = {"seen": None} if seen is None else sighting_context(services, seen)
+    return render_page(request, "review.html", status=status, **{**values, **drawn, **more})
 
 
-def _meant(seen: Sighting, verdict: Verdict, text: str) -> tuple[Verdict, str | None]:
+def _normalise_verdict(seen: Sighting, verdict: Verdict, text: str) -> tuple[Verdict, str | None]:
     """A correction to what was read already accepts it, also where it is typed without blanks."""
     if verdict != "corrected":
         return verdict, None
@@ -226,23 +234,23 @@ def _meant(seen: Sighting, verdict: Verdict, text: str) -> tuple[Verdict, str | 
     return verdict, printed
 
 
-def _choices(seen: Sighting) -> list[dict[str, Any]]:
+def _candidate_choices(seen: Sighting) -> list[dict[str, Any]]:
     """Candidates that are not what was read; those of the surest, a key for each."""
     others = [one for one in seen.candidates if canonical(one["text"]) != seen.read_mark]
-    return others[:CHOICES]
+    return others[:MAX_CHOICES]
 
 
-def _share(text: str) -> float:
+def _parse_confidence(text: str) -> float:
     try:
         share = float(text)
     except ValueError:
         share = -1
     if not 0 < share <= 1:
         raise FilterInvalid("Less sure than: expected a number from 0 to 1, like 0.8")
-    return cursors.real(share)
+    return pagination.round_to_real(share)
 
 
-def _number(text: str) -> int | None:
+def _parse_submission(text: str) -> int | None:
     if not text.strip():
         return None
     if not text.strip().isascii() or not text.strip().isdigit() or int(text) >= 2**63:
@@ -250,10 +258,10 @@ def _number(text: str) -> int | None:
     return int(text)
 
 
-def _moment(name: str, text: str, end: int) -> datetime | None:
+def _parse_time(name: str, text: str, end: int) -> datetime | None:
     if not text.strip():
         return None
     try:
-        return times.parse_time_range(text)[end]
-    except times.TimeInvalid as error:
+        return time_ranges.parse_time_range(text)[end]
+    except time_ranges.TimeInvalid as error:
         raise FilterInvalid(f"{name}: {error}") from None

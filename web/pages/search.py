@@ -7,28 +7,28 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse
 
-from hkplates import time_ranges as times
+from hkplates import time_ranges
 from hkplates.database.queries.mark_search import MarkQuery, PatternInvalid, search
 from hkplates.database.queries.sightings import PlateStyle, plate_styles
 from hkplates.database.text import beginning
-from web.auth.audit_trail import note
-from web.auth.throttle import UNHURRIED
-from web.services import Held
-from web.templating import page
+from web.auth import audit_trail
+from web.auth.throttle import RATE_LIMITED
+from web.services import ServicesDep
+from web.templating import render_page
 
 router = APIRouter(include_in_schema=False)
 
-FEW, MANY = 48, 480
+PAGE_SIZE, MAX_RESULTS = 48, 480
 """Sightings on a page, and where more are asked for."""
 
 Text = Annotated[str, Query(max_length=200)]
 Key = Annotated[str, Query(max_length=4096)]
 
 
-@router.get("/search", dependencies=[UNHURRIED])
-def find(
+@router.get("/search", dependencies=[RATE_LIMITED])
+def search_page(
     request: Request,
-    held: Held,
+    services: ServicesDep,
     mark: Text = "",
     since: Text = "",
     until: Text = "",
@@ -47,28 +47,28 @@ def find(
         "exact": exact,
     }
     if not mark.strip():
-        return page(request, "search.html", form=form, matches=None, wrong=None, more=False)
-    most = MANY if more else FEW
+        return render_page(request, "search.html", form=form, matches=None, wrong=None, more=False)
+    most = MAX_RESULTS if more else PAGE_SIZE
     try:
         asked = MarkQuery(
             pattern=mark,
-            since=_bound("From", since, 0),
-            until=_bound("Until", until, 1),
+            since=_parse_time("From", since, 0),
+            until=_parse_time("Until", until, 1),
             prefix=beginning(prefix),
             limit=most,
             look_alikes=not exact,
         )
         subject = {key: value for key, value in form.items() if value and key != "purpose"}
-        note(request, "search", subject, purpose or None)
-        matches = search(held.engine, asked)
-    except (PatternInvalid, times.TimeInvalid) as error:
+        audit_trail.record(request, "search", subject, purpose or None)
+        matches = search(services.engine, asked)
+    except (PatternInvalid, time_ranges.TimeInvalid) as error:
         wrong = str(error)
-        return page(
+        return render_page(
             request, "search.html", status=422, form=form, matches=None, wrong=wrong, more=False
         )
     full = len(matches.found) == most
-    found = plate_styles(held.engine, [one.plate_id for one in matches.found])
-    return page(
+    found = plate_styles(services.engine, [one.plate_id for one in matches.found])
+    return render_page(
         request,
         "search.html",
         form=form,
@@ -79,11 +79,11 @@ def find(
     )
 
 
-def _bound(name: str, text: str, end: int) -> datetime | None:
+def _parse_time(name: str, text: str, end: int) -> datetime | None:
     """The first moment of a time, or with `end` the first after it; None where none is named."""
     if not text.strip():
         return None
     try:
-        return times.parse_time_range(text)[end]
-    except times.TimeInvalid as error:
-        raise times.TimeInvalid(f"{name}: {error}") from None
+        return time_ranges.parse_time_range(text)[end]
+    except time_ranges.TimeInvalid as error:
+        raise time_ranges.TimeInvalid(f"{name}: {error}") from None

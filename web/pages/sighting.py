@@ -12,50 +12,52 @@ from hkplates.database.queries import sightings
 from hkplates.database.queries.sightings import Sighting
 from hkplates.database.reviews import reviews
 from hkplates.recognition.marks import canonical
-from web import pagination as cursors
-from web.auth.audit_trail import note
-from web.auth.throttle import UNHURRIED
-from web.pictures import overlay as drawing
-from web.services import Held, Services
-from web.templating import page
+from web import pagination
+from web.auth import audit_trail
+from web.auth.throttle import RATE_LIMITED
+from web.pictures import overlay
+from web.services import Services, ServicesDep
+from web.templating import render_page
 
 router = APIRouter(include_in_schema=False)
 
 Number = Annotated[int, Path(ge=1, lt=2**63)]
 Text = Annotated[str, Query(max_length=200)]
 
-UNSURE = 0.8
+UNSURE_BELOW = 0.8
 """A character that is less sure is shown as such."""
-AROUND, ON_A_PAGE = 24, 100
+MAX_BESIDE_SIGHTING, PAGE_SIZE = 24, 100
 """Other sightings of the mark: beside one sighting, and on a page of their own."""
 
 
 @router.get("/sightings/{plate_id}")
-def one(
-    request: Request, held: Held, plate_id: Number, purpose: Text = "", said: Text = ""
+def show_sighting(
+    request: Request, services: ServicesDep, plate_id: Number, purpose: Text = "", said: Text = ""
 ) -> HTMLResponse:
     """Everything about one plate on one photograph."""
-    seen = require_sighting(held, plate_id)
-    note(request, "sighting", {"plate": plate_id, "mark": seen.mark}, purpose or None)
+    seen = require_sighting(services, plate_id)
+    audit_trail.record(request, "sighting", {"plate": plate_id, "mark": seen.mark}, purpose or None)
     others = (
-        [] if not seen.mark else sightings.sightings_of_mark(held.engine, seen.mark, limit=AROUND)
+        []
+        if not seen.mark
+        else sightings.sightings_of_mark(services.engine, seen.mark, limit=MAX_BESIDE_SIGHTING)
     )
-    return page(
+    return render_page(
         request,
         "sighting.html",
-        **shown(held, seen),
-        readings=sightings.other_readings(held.engine, plate_id),
-        history=reviews.history(held.engine, plate_id),
+        **sighting_context(services, seen),
+        readings=sightings.other_readings(services.engine, plate_id),
+        history=reviews.history(services.engine, plate_id),
         others=others,
-        dots=_dots(others, plate_id),
+        dots=_timeline_dots(others, plate_id),
         said=said,
     )
 
 
-@router.get("/marks/{mark}", dependencies=[UNHURRIED])
-def of_mark(
+@router.get("/marks/{mark}", dependencies=[RATE_LIMITED])
+def show_mark(
     request: Request,
-    held: Held,
+    services: ServicesDep,
     mark: Annotated[str, Path(max_length=200)],
     before: Annotated[str | None, Query(max_length=200)] = None,
     purpose: Text = "",
@@ -64,36 +66,36 @@ def of_mark(
     asked = canonical(mark)
     if not asked:
         raise HTTPException(404, "That is no mark; a mark has letters and digits, like AB1234")
-    note(request, "search", {"mark": asked, "exact": True}, purpose or None)
-    seen = None if before is None else cursors.seen(before)
-    found = sightings.sightings_of_mark(held.engine, asked, before=seen, limit=ON_A_PAGE)
-    more = len(found) == ON_A_PAGE
-    return page(
+    audit_trail.record(request, "search", {"mark": asked, "exact": True}, purpose or None)
+    seen = None if before is None else pagination.decode_time_cursor(before)
+    found = sightings.sightings_of_mark(services.engine, asked, before=seen, limit=PAGE_SIZE)
+    more = len(found) == PAGE_SIZE
+    return render_page(
         request,
         "mark.html",
         mark=asked,
         found=found,
-        dots=_dots(found),
+        dots=_timeline_dots(found),
         before=before,
-        earlier=cursors.text(found[-1].cursor) if more else None,
+        earlier=pagination.encode_cursor(found[-1].cursor) if more else None,
     )
 
 
-def require_sighting(held: Services, plate_id: int) -> Sighting:
+def require_sighting(services: Services, plate_id: int) -> Sighting:
     """The sighting of a number; 404 where there is none."""
-    seen = sightings.find_sighting(held.engine, plate_id)
+    seen = sightings.find_sighting(services.engine, plate_id)
     if seen is None:
         raise HTTPException(404, f"There is no sighting {plate_id}")
     return seen
 
 
-def shown(held: Services, seen: Sighting) -> dict[str, Any]:
+def sighting_context(services: Services, seen: Sighting) -> dict[str, Any]:
     """What the templates need to show a sighting on its photograph."""
-    neighbours = sightings.neighbours(held.engine, seen.plate_id)
+    neighbours = sightings.neighbours(services.engine, seen.plate_id)
     size = (seen.width or 1, seen.height or 1)
     outlines = [
-        *(drawing.outline(one.quad, one.text or "?", size, this=False) for one in neighbours),
-        drawing.outline(seen.quad, seen.text or "?", size, this=True),
+        *(overlay.outline(one.quad, one.text or "?", size, is_current=False) for one in neighbours),
+        overlay.outline(seen.quad, seen.text or "?", size, is_current=True),
     ]
     letters = seen.read_text.replace(" ", "")
     fits = len(letters) == len(seen.character_confidences)
@@ -101,28 +103,28 @@ def shown(held: Services, seen: Sighting) -> dict[str, Any]:
         "seen": seen,
         "neighbours": neighbours,
         "outlines": outlines,
-        "box": drawing.box_shares(seen.quad, size),
+        "box": overlay.box_shares(seen.quad, size),
         "characters": list(zip(letters, seen.character_confidences, strict=True)) if fits else [],
-        "unsure": UNSURE,
+        "unsure": UNSURE_BELOW,
     }
 
 
 @dataclass(frozen=True, slots=True)
-class Dot:
+class TimelineDot:
     """A sighting on a line of time; `place` in percent of its length."""
 
     at: datetime
-    place: float
-    this: bool
+    position: float
+    is_current: bool
 
 
-def _dots(found: Sequence[Sighting], this: int | None = None) -> list[Dot]:
+def _timeline_dots(found: Sequence[Sighting], current_id: int | None = None) -> list[TimelineDot]:
     """The sightings whose time is known, the earliest first."""
     timed = sorted((one.taken_at, one.plate_id) for one in found if one.taken_at is not None)
     if not timed:
         return []
-    along = drawing.places([moment for moment, _ in timed])
+    along = overlay.timeline_positions([moment for moment, _ in timed])
     return [
-        Dot(moment, place, number == this)
+        TimelineDot(moment, place, number == current_id)
         for (moment, number), place in zip(timed, along, strict=True)
     ]

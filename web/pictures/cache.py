@@ -10,7 +10,7 @@ import structlog
 
 log = structlog.get_logger()
 
-KEEP = 0.9
+FILL_AFTER_EVICTION = 0.9
 """What is left of the room when it was full, so that not every picture has to make room."""
 
 
@@ -21,12 +21,12 @@ class PictureCache:
     nothing is kept, and the log says so once.
     """
 
-    def __init__(self, folder: Path, most: int) -> None:
+    def __init__(self, folder: Path, max_bytes: int) -> None:
         self._folder = folder
-        self._most = most
+        self._max_bytes = max_bytes
         self._bytes: int | None = None  # together; counted when the first picture is kept
         self._lock = Lock()
-        self._told = False
+        self._warned = False
 
     def get(self, name: str) -> bytes | None:
         """The picture of a name (hexadecimal digits), or None."""
@@ -50,12 +50,12 @@ class PictureCache:
         except OSError as error:
             with suppress(OSError):
                 part.unlink()
-            self._tell(error)
+            self._warn_once(error)
             return
         with self._lock:
-            self._bytes = self._counted() if self._bytes is None else self._bytes + len(data)
-            if self._bytes > self._most:
-                self._bytes = self._make_room()
+            self._bytes = self._count_bytes() if self._bytes is None else self._bytes + len(data)
+            if self._bytes > self._max_bytes:
+                self._bytes = self._evict()
 
     def _path(self, name: str) -> Path:
         return self._folder / name[:2] / name
@@ -69,22 +69,22 @@ class PictureCache:
                 found.append((stat.st_mtime, stat.st_size, path))
         return found
 
-    def _counted(self) -> int:
+    def _count_bytes(self) -> int:
         return sum(size for _, size, _ in self._files())
 
-    def _make_room(self) -> int:
+    def _evict(self) -> int:
         """Remove the oldest; the bytes that are left."""
         files = sorted(self._files())
         left = sum(size for _, size, _ in files)
         for _, size, path in files:
-            if left <= KEEP * self._most:
+            if left <= FILL_AFTER_EVICTION * self._max_bytes:
                 break
             with suppress(OSError):
                 path.unlink()
             left -= size
         return left
 
-    def _tell(self, error: OSError) -> None:
-        if not self._told:
-            self._told = True
+    def _warn_once(self, error: OSError) -> None:
+        if not self._warned:
+            self._warned = True
             log.warning("picture_not_kept", folder=str(self._folder), error=error.strerror)

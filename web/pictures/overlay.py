@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-Corners = Sequence[Sequence[float]]
+Polygon = Sequence[Sequence[float]]
 
-LABEL_SHARE = 0.026
+LABEL_HEIGHT_RATIO = 0.026
 """Height of a label's letters, as a share of the photograph's longer side."""
-LETTER = 0.62
+LETTER_WIDTH_RATIO = 0.62
 """Width of a letter, as a share of its height."""
 
 
@@ -22,22 +22,22 @@ class Outline:
     top: float
     width: float
     height: float
-    this: bool
+    is_current: bool
 
     @property
     def baseline(self) -> float:
         return self.top + 0.76 * self.height
 
     @property
-    def letter(self) -> float:
+    def font_size(self) -> float:
         return 0.75 * self.height
 
 
-def outline(corners: Corners, label: str, size: tuple[int, int], *, this: bool) -> Outline:
+def outline(corners: Polygon, label: str, size: tuple[int, int], *, is_current: bool) -> Outline:
     """The outline of a plate, its label above it, or below where there is no room."""
     wide, high = size
-    letter = LABEL_SHARE * max(wide, high)
-    width, height = letter * (LETTER * len(label) + 0.6), letter / 0.75
+    letter = LABEL_HEIGHT_RATIO * max(wide, high)
+    width, height = letter * (LETTER_WIDTH_RATIO * len(label) + 0.6), letter / 0.75
     left = min(x for x, _ in corners)
     above = min(y for _, y in corners) - 1.3 * height
     below = max(y for _, y in corners) + 0.3 * height
@@ -48,18 +48,18 @@ def outline(corners: Corners, label: str, size: tuple[int, int], *, this: bool) 
         top=round(above if above >= 0 else min(below, high - height), 1),
         width=round(width, 1),
         height=round(height, 1),
-        this=this,
+        is_current=is_current,
     )
 
 
-def box_shares(corners: Corners, size: tuple[int, int]) -> str:
+def box_shares(corners: Polygon, size: tuple[int, int]) -> str:
     """Left, top, width and height of the rectangle around a plate, in shares of the photograph."""
     xs, ys = [x for x, _ in corners], [y for _, y in corners]
     box = (min(xs) / size[0], min(ys) / size[1], (max(xs) - min(xs)) / size[0])
     return " ".join(f"{share:.4f}" for share in (*box, (max(ys) - min(ys)) / size[1]))
 
 
-def places(moments: Sequence[datetime]) -> list[float]:
+def timeline_positions(moments: Sequence[datetime]) -> list[float]:
     """Where moments lie on a line from the first to the last, in percent of its width."""
     first, last = min(moments), max(moments)
     length = (last - first).total_seconds()

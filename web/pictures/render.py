@@ -27,12 +27,12 @@ from hkplates.storage.base import Store
 from web.pictures.cache import PictureCache
 
 Size = Literal["thumbnail", "page", "large"]
-WIDEST: dict[Size, int] = {"thumbnail": 320, "page": 1600, "large": 4096}
+MAX_SIDE_PIXELS: dict[Size, int] = {"thumbnail": 320, "page": 1600, "large": 4096}
 """Pixels of the longer side; smaller photographs keep theirs."""
-QUALITY = 85
-FORM = 1
+JPEG_QUALITY = 85
+RENDER_VERSION = 1
 """Changes when pictures are made differently, so that old ones are not shown."""
-AT_ONCE = 2
+MAX_CONCURRENT_DECODES = 2
 """Photographs that are decoded at once: each may take more than a gigabyte."""
 
 
@@ -47,7 +47,7 @@ class Source:
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class PictureRequest:
     """A photograph in a size, or with `quad` the plate at these corners.
 
     `set_aside` is why its image is quarantined, if it is.
@@ -60,9 +60,9 @@ class Wanted:
     set_aside: str | None = None
 
     @property
-    def name(self) -> str:
+    def cache_key(self) -> str:
         """The same for the same picture alone."""
-        parts = (FORM, self.image_id, self.source, self.size, self.quad)
+        parts = (RENDER_VERSION, self.image_id, self.source, self.size, self.quad)
         return hashlib.sha256(repr(parts).encode("utf-8", "backslashreplace")).hexdigest()
 
 
@@ -74,7 +74,7 @@ class ImageSetAside(ImageRejected):
         self.reason = reason
 
 
-class Pictures:
+class PictureRenderer:
     """Makes pictures and keeps them; usable from several threads."""
 
     def __init__(self, engine: sa.Engine, stores: Mapping[StoreKind, Store], settings: Settings):
@@ -83,26 +83,26 @@ class Pictures:
         self._settings = settings
         folder: Path = settings.data_folder / "web" / "pictures"
         self._cache = PictureCache(folder, settings.web_cache_bytes)
-        self._decoding = Semaphore(min(AT_ONCE, os.cpu_count() or 1))
+        self._decode_slots = Semaphore(min(MAX_CONCURRENT_DECODES, os.cpu_count() or 1))
 
-    def photograph(self, image_id: int, size: Size) -> Wanted | None:
+    def photograph(self, image_id: int, size: Size) -> PictureRequest | None:
         """What to ask `jpeg` for to see a photograph; None where there is none of this number."""
         with self._engine.connect() as connection:
-            row = connection.execute(_IMAGE, {"id": image_id}).one_or_none()
+            row = connection.execute(_SELECT_IMAGE, {"id": image_id}).one_or_none()
         if row is None:
             return None
-        return Wanted(row.id, _source(row), size, set_aside=row.set_aside)
+        return PictureRequest(row.id, _source(row), size, set_aside=row.set_aside)
 
-    def plate(self, plate_id: int) -> Wanted | None:
+    def plate(self, plate_id: int) -> PictureRequest | None:
         """What to ask `jpeg` for to see a plate; None where there is none of this number."""
         with self._engine.connect() as connection:
-            row = connection.execute(_PLATE, {"id": plate_id}).one_or_none()
+            row = connection.execute(_SELECT_PLATE, {"id": plate_id}).one_or_none()
         if row is None:
             return None
         quad = Quad.from_array(row.quad)
-        return Wanted(row.image_id, _source(row), quad=quad, set_aside=row.set_aside)
+        return PictureRequest(row.image_id, _source(row), quad=quad, set_aside=row.set_aside)
 
-    def jpeg(self, wanted: Wanted) -> bytes:
+    def jpeg(self, wanted: PictureRequest) -> bytes:
         """The picture, as JPEG.
 
         Raises:
@@ -111,15 +111,15 @@ class Pictures:
             TemporaryFault: its store is away, or does not let this process in.
             MemoryError: decoding it takes more memory than there is.
         """
-        if (kept := self._cache.get(wanted.name)) is not None:
+        if (kept := self._cache.get(wanted.cache_key)) is not None:
             return kept
         if wanted.set_aside:
             raise ImageSetAside(wanted.set_aside)
         data = self._read(wanted.source)
-        with self._decoding:
+        with self._decode_slots:
             photo = decode(data, max_pixels=self._settings.max_image_pixels).pixels
-            made = _jpeg(_shown(photo, wanted))
-        self._cache.put(wanted.name, made)
+            made = _encode_jpeg(_warp_or_scale(photo, wanted))
+        self._cache.put(wanted.cache_key, made)
         return made
 
     def _read(self, source: Source) -> bytes:
@@ -128,12 +128,12 @@ class Pictures:
         return store.read(source.bucket, source.key, source.etag, limit=limit)
 
 
-_IMAGE = sa.text("""
+_SELECT_IMAGE = sa.text("""
     SELECT id, store, bucket, key, etag, CASE state WHEN 'quarantined' THEN reason END AS set_aside
       FROM images
      WHERE id = :id
 """)
-_PLATE = sa.text("""
+_SELECT_PLATE = sa.text("""
     SELECT image_id, store, bucket, key, etag, quad,
            CASE state WHEN 'quarantined' THEN reason END AS set_aside
       FROM plates JOIN images ON images.id = plates.image_id
@@ -145,17 +145,17 @@ def _source(row: "sa.Row[Any]") -> Source:
     return Source(row.store, row.bucket, row.key, row.etag)
 
 
-def _shown(photo: Photo, wanted: Wanted) -> Photo:
+def _warp_or_scale(photo: Photo, wanted: PictureRequest) -> Photo:
     """The plate seen straight on, or the photograph no wider and higher than its size allows."""
     if wanted.quad is not None:
         return rectify(photo, wanted.quad)
     high, wide = photo.shape[:2]
-    scale = WIDEST[wanted.size] / max(high, wide)
+    scale = MAX_SIDE_PIXELS[wanted.size] / max(high, wide)
     if scale >= 1:
         return photo
     size = max(1, round(wide * scale)), max(1, round(high * scale))
     return np.asarray(cv2.resize(photo, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
-def _jpeg(pixels: Photo) -> bytes:
-    return bytes(simplejpeg.encode_jpeg(np.ascontiguousarray(pixels), quality=QUALITY))
+def _encode_jpeg(pixels: Photo) -> bytes:
+    return bytes(simplejpeg.encode_jpeg(np.ascontiguousarray(pixels), quality=JPEG_QUALITY))

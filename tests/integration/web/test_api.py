@@ -6,8 +6,8 @@ from fastapi import FastAPI
 from fastapi.routing import APIRoute
 from fastapi.testclient import TestClient
 from servers.ledgers import keys, save_failed, submit, take
-from support.api_client import get, pages, plate_of
-from support.page_with_users import browser
+from support.api_client import get, get_all_pages, plate_of
+from support.page_with_users import anonymous_client
 from support.seeded_rows import JULY
 
 from hkplates.database.ledger.intake import Ledger
@@ -15,7 +15,7 @@ from hkplates.database.queries import submissions as queries
 from hkplates.database.queries.mark_search import MarkQuery, search
 from hkplates.reporting.status import statuses
 from web.api import reviews, sightings, submissions
-from web.api.router import document
+from web.api.router import openapi_document
 
 
 def test_submissions_come_the_newest_first_and_page_by_page(
@@ -24,7 +24,7 @@ def test_submissions_come_the_newest_first_and_page_by_page(
     assert get(api, "/submissions") == {"items": [], "next": None}
     for number in range(5):
         ledger.open_submission(f"s3://bucket/{number}/")
-    found = pages(api, "/submissions", limit=2)
+    found = get_all_pages(api, "/submissions", limit=2)
     assert [one["source"] for one in found] == [f"s3://bucket/{n}/" for n in (4, 3, 2, 1, 0)]
     assert found[0]["state"] == "listing"
 
@@ -51,10 +51,12 @@ def test_failures_come_page_by_page_and_by_reason(
     save_failed(engine, taken[:4])
     save_failed(engine, taken[4:], "empty")
     path = f"/submissions/{number}/failures"
-    found = pages(api, path, limit=2)
+    found = get_all_pages(api, path, limit=2)
     assert [one["image"] for one in found] == [one.id for one in taken]
     assert found[0]["uri"] == "s3://car-park/a/00000.jpg"
-    assert [one["reason"] for one in pages(api, path, limit=200, reason="empty")] == ["empty"]
+    assert [one["reason"] for one in get_all_pages(api, path, limit=200, reason="empty")] == [
+        "empty"
+    ]
 
 
 @pytest.mark.parametrize(
@@ -129,7 +131,7 @@ def test_a_sighting_comes_with_what_stands_beside_it(api: TestClient, seeded: sa
 
 
 def test_the_sightings_of_a_mark_come_the_newest_first(api: TestClient, seeded: sa.Engine) -> None:
-    found = pages(api, "/marks/ab 1234/sightings", limit=2)
+    found = get_all_pages(api, "/marks/ab 1234/sightings", limit=2)
     assert len(found) == 3
     taken = [one["taken_at"] for one in found]
     assert taken == sorted(taken, reverse=True)
@@ -148,7 +150,7 @@ def test_the_document_describes_every_address_and_value(app: FastAPI, api: TestC
     answer = api.get("/api/openapi.json")
     assert answer.status_code == 200
     told = answer.json()
-    assert told == document(app)
+    assert told == openapi_document(app)
     served = {
         (method.lower(), f"/api/v1{route.path}")
         for room in (submissions, sightings, reviews)
@@ -167,4 +169,4 @@ def test_the_document_describes_every_address_and_value(app: FastAPI, api: TestC
 
 
 def test_the_document_needs_a_login_as_everything_does(app: FastAPI) -> None:
-    assert browser(app).get("/api/openapi.json").status_code == 401
+    assert anonymous_client(app).get("/api/openapi.json").status_code == 401

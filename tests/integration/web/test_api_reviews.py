@@ -4,8 +4,8 @@ import pytest
 import sqlalchemy as sa
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
-from support.api_client import get, pages, plate_of, say
-from support.page_with_users import form_token, logged_in, trail
+from support.api_client import get, get_all_pages, plate_of, post_review
+from support.page_with_users import audit_rows, form_token, logged_in_client
 
 from hkplates.database.reviews import reviews
 from web.errors import PROBLEM
@@ -14,11 +14,11 @@ from web.errors import PROBLEM
 def test_the_queue_has_what_nobody_reviewed_the_least_sure_first(
     api: TestClient, reviewer: TestClient, seeded: sa.Engine
 ) -> None:
-    found = pages(api, "/reviews/queue", limit=1)
+    found = get_all_pages(api, "/reviews/queue", limit=1)
     assert [one["mark"] for one in found] == ["DE5678", "SB888"]
     told = get(api, "/reviews/queue")
     assert (told["left"], told["left_is_exact"]) == (2, True)
-    say(reviewer, found[0]["plate_id"], 201, verdict="accepted")
+    post_review(reviewer, found[0]["plate_id"], 201, verdict="accepted")
     assert [one["mark"] for one in get(api, "/reviews/queue")["items"]] == ["SB888"]
     assert get(api, "/reviews/queue", prefix="tunnel/")["items"] == []
     assert get(api, "/reviews/queue", below=0.5)["items"] == []
@@ -28,7 +28,9 @@ def test_a_correction_is_what_sightings_tells_from_then_on(
     api: TestClient, reviewer: TestClient, seeded: sa.Engine
 ) -> None:
     plate = plate_of(seeded, "DE5678")
-    said = say(reviewer, plate, 201, verdict="corrected", text="de 6678", note="seen from near")
+    said = post_review(
+        reviewer, plate, 201, verdict="corrected", text="de 6678", note="seen from near"
+    )
     assert (said["mark"], said["text"], said["reviewer"]) == ("DE6678", "DE 6678", "token:robot")
     told = get(api, f"/sightings/{plate}")
     assert (told["mark"], told["read_mark"]) == ("DE6678", "DE5678")
@@ -47,13 +49,13 @@ def test_a_correction_is_what_sightings_tells_from_then_on(
 
 
 def test_a_reader_may_not_review(api: TestClient, seeded: sa.Engine) -> None:
-    problem = say(api, plate_of(seeded, "DE5678"), 403, verdict="accepted")
+    problem = post_review(api, plate_of(seeded, "DE5678"), 403, verdict="accepted")
     assert "Only reviewers may do that" in problem["detail"]
 
 
 def test_asking_for_the_queue_leaves_a_row(api: TestClient, seeded: sa.Engine) -> None:
     get(api, "/reviews/queue", below=0.7, prefix="tunnel/", purpose="case 7")
-    [row] = trail(seeded)
+    [row] = audit_rows(seeded)
     assert (row["actor"], row["action"], row["purpose"]) == ("token:lab", "search", "case 7")
     assert row["subject"] == {"doubtful": True, "below": 0.7, "prefix": "tunnel/"}
 
@@ -75,15 +77,15 @@ def test_what_can_be_no_review_changes_nothing(
     reviewer: TestClient, seeded: sa.Engine, said: dict[str, str], status: int
 ) -> None:
     plate = plate_of(seeded, "DE5678")
-    say(reviewer, plate, status, **said)
+    post_review(reviewer, plate, status, **said)
     assert reviews.history(seeded, plate) == []
 
 
 def test_a_review_of_no_plate_is_told_and_not_noted(
     reviewer: TestClient, engine: sa.Engine
 ) -> None:
-    say(reviewer, 77, 404, verdict="accepted")
-    assert trail(engine) == []
+    post_review(reviewer, 77, 404, verdict="accepted")
+    assert audit_rows(engine) == []
 
 
 @pytest.mark.parametrize(
@@ -109,18 +111,19 @@ def test_what_is_no_document_is_refused(reviewer: TestClient, body: bytes, form:
 def test_who_is_logged_in_may_ask_the_api_from_a_page_of_ours(
     app: FastAPI, seeded: sa.Engine
 ) -> None:
-    client = logged_in(app)
+    client = logged_in_client(app)
     assert client.get("/api/v1/submissions").status_code == 200
     plate = plate_of(seeded, "DE5678")
-    say(client, plate, 403, verdict="accepted")  # a page elsewhere might make the browser do so
+    # A page elsewhere might make the browser do so.
+    post_review(client, plate, 403, verdict="accepted")
     client.headers["X-CSRF-Token"] = form_token(client.get("/"))
-    assert say(client, plate, 201, verdict="accepted")["reviewer"] == "ada"
+    assert post_review(client, plate, 201, verdict="accepted")["reviewer"] == "ada"
 
 
 def test_a_page_whose_filters_make_no_sense_keeps_no_review(
     app: FastAPI, seeded: sa.Engine
 ) -> None:
-    client = logged_in(app)
+    client = logged_in_client(app)
     plate = plate_of(seeded, "DE5678")
     said = {"verdict": "corrected", "text": "\N{CJK UNIFIED IDEOGRAPH-8ECA}"}
     for verdict in (said, {"verdict": "accepted"}):

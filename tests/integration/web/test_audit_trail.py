@@ -14,28 +14,28 @@ from support.page_with_users import (
     PASSWORD,
     READER_TOKEN,
     REVIEWER_TOKEN,
+    anonymous_client,
+    audit_rows,
     bearer,
-    browser,
     form_token,
     log_in,
-    logged_in,
-    trail,
+    logged_in_client,
 )
 
 from hkplates import logs
 from hkplates.database import audit
 from hkplates.database.queries import sightings
 from hkplates.errors import DatabaseUnreachable
-from web import errors
+from web.middleware import error_responses
 
 
 def test_who_logs_in_and_out_leaves_rows(app: FastAPI, engine: sa.Engine) -> None:
-    client = browser(app)
+    client = anonymous_client(app)
     log_in(client, "ada", "wrong")
     log_in(client, PASSWORD, "ada")  # in the wrong fields
     log_in(client, "ada")
     client.post("/logout", data={"csrf_token": form_token(client.get("/"))})
-    rows = trail(engine)
+    rows = audit_rows(engine)
     assert [(row["actor"], row["action"]) for row in rows] == [
         ("ada", "login_failed"),
         ("(unknown name)", "login_failed"),
@@ -47,11 +47,11 @@ def test_who_logs_in_and_out_leaves_rows(app: FastAPI, engine: sa.Engine) -> Non
 
 
 def test_a_search_leaves_a_row_with_its_purpose(app: FastAPI, engine: sa.Engine) -> None:
-    client = browser(app)
+    client = anonymous_client(app)
     asked = {"mark": "AB?1", "prefix": "a\0", "purpose": "  lost car, case 7 "}
     for path in ("/search", "/api/v1/search"):
         assert client.get(path, params=asked, headers=bearer(READER_TOKEN)).status_code == 200
-    rows = trail(engine)
+    rows = audit_rows(engine)
     assert [(row["actor"], row["action"], row["purpose"]) for row in rows] == [
         ("token:lab", "search", "lost car, case 7")
     ] * 2
@@ -68,8 +68,8 @@ def test_reviewers_read_the_trail_page_by_page(app: FastAPI, engine: sa.Engine) 
                 "FROM generate_series(1, 150) AS n"
             )
         )
-    assert logged_in(app, "bob").get("/audit").status_code == 403
-    client = logged_in(app, "ada")
+    assert logged_in_client(app, "bob").get("/audit").status_code == 403
+    client = logged_in_client(app, "ada")
     first = client.get("/audit").text
     assert "eve150" in first
     assert "eve1<" not in first
@@ -111,7 +111,7 @@ def test_the_trail_is_told_in_words(
     app: FastAPI, engine: sa.Engine, action: str, subject: dict[str, object], words: str
 ) -> None:
     audit.note(engine, actor="eve", action=action, subject=subject)
-    page = html.fromstring(logged_in(app, "ada").get("/audit").content)
+    page = html.fromstring(logged_in_client(app, "ada").get("/audit").content)
     [row] = [one for one in page.iter("tr") if "eve" in one.text_content()]
     assert " ".join(row[2].text_content().split()) == words
 
@@ -119,8 +119,10 @@ def test_the_trail_is_told_in_words(
 @pytest.mark.parametrize("api", ["", "/api/v1"])
 def test_no_mark_is_in_a_log_line(app: FastAPI, api: str, monkeypatch: pytest.MonkeyPatch) -> None:
     address = f"{api}/marks/ZJ1111" + ("/sightings" if api else "")
-    client = browser(app)
-    monkeypatch.setattr(errors, "log", structlog.get_logger())  # none that was configured before
+    client = anonymous_client(app)
+    monkeypatch.setattr(
+        error_responses, "log", structlog.get_logger()
+    )  # none that was configured before
     with structlog.testing.capture_logs() as told:
         for error in (DatabaseUnreachable("away"), RuntimeError("what nobody expected")):
 
@@ -143,7 +145,7 @@ def test_no_credential_is_in_a_log_line_or_on_a_page(
 
     logs.configure("debug")
     try:
-        client = browser(app)
+        client = anonymous_client(app)
         seen = [log_in(client, "ada", "wrong-" + PASSWORD).text, log_in(client).text]
         cookie = client.cookies["hkplates_session"]
         headers = bearer(REVIEWER_TOKEN)
@@ -155,7 +157,7 @@ def test_no_credential_is_in_a_log_line_or_on_a_page(
     finally:
         logging.getLogger().handlers.clear()
     printed = capsys.readouterr()
-    told = "\n".join([*seen, printed.out, printed.err, json.dumps(trail(engine))])
+    told = "\n".join([*seen, printed.out, printed.err, json.dumps(audit_rows(engine))])
     assert "login_failed" in printed.err
     assert "what nobody expected" in printed.err
     assert "what nobody expected" not in "".join(seen)

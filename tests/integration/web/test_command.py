@@ -18,7 +18,7 @@ from typer.testing import CliRunner
 
 from cli.main import app, main
 from web.auth.credentials import read_tokens, read_users, token_digest
-from web.server import MOST_CONNECTIONS
+from web.server import MAX_CONNECTIONS
 
 Command = Callable[..., str]
 
@@ -56,7 +56,7 @@ def test_a_password_is_asked_for_twice_and_never_shown() -> None:
     )
     assert made.exit_code == 0, made.output
     assert PASSWORD not in made.output
-    proven = read_users(made.stdout.splitlines()[-1]).prove("ada", PASSWORD)
+    proven = read_users(made.stdout.splitlines()[-1]).authenticate("ada", PASSWORD)
     assert proven is not None
     assert proven.role == "reviewer"
     assert "HKPLATES_WEB_USERS" in made.stderr
@@ -68,14 +68,14 @@ def test_a_password_that_is_typed_differently_is_asked_for_again() -> None:
         app, ["web-password", "ada"], input=f"{PASSWORD}\nanother\n{PASSWORD}\n{PASSWORD}\n"
     )
     assert made.exit_code == 0
-    proven = read_users(made.stdout.splitlines()[-1]).prove("ada", PASSWORD)
+    proven = read_users(made.stdout.splitlines()[-1]).authenticate("ada", PASSWORD)
     assert proven is not None
     assert proven.role == "reader"
 
 
 def test_a_program_may_give_the_password_on_standard_input() -> None:
     made = CliRunner().invoke(app, ["web-password", "ada", "--stdin"], input=PASSWORD + "\n")
-    assert read_users(made.stdout).prove("ada", PASSWORD) is not None
+    assert read_users(made.stdout).authenticate("ada", PASSWORD) is not None
 
 
 @pytest.mark.parametrize(
@@ -201,7 +201,7 @@ def test_who_listens_to_others_without_a_proxy_is_warned(environment: dict[str, 
 def test_of_too_many_connections_more_are_refused(environment: dict[str, str]) -> None:
     with serving(environment) as (_, address), ExitStack() as opened:
         place = ("127.0.0.1", int(address.rpartition(":")[2]))
-        for _ in range(MOST_CONNECTIONS):
+        for _ in range(MAX_CONNECTIONS):
             half_sent = opened.enter_context(socket.create_connection(place, timeout=10))
             half_sent.sendall(b"GET / HTTP/1.1\r\n")
         assert httpx2.get(f"{address}/healthz", timeout=30).status_code == 503
@@ -214,14 +214,14 @@ ASKED_TO_END = """
 import os, signal
 from hkplates.settings import Settings
 from hkplates.signals import StopSignal
-from web.listen_address import Place
+from web.listen_address import ListenAddress
 from web.server import serve
 
 stop = StopSignal()
 stop.install_handlers()
 serve(
     Settings(),
-    Place(port=0),
+    ListenAddress(port=0),
     lambda line: os.kill(os.getpid(), signal.SIGTERM),
     lambda: stop.requested,
 )

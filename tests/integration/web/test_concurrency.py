@@ -45,7 +45,9 @@ def test_slow_pages_are_broken_off_and_stop_nothing_else(engine: sa.Engine, addr
     with engine.connect() as holder, ThreadPoolExecutor(ASKED) as threads:
         holder.execute(sa.text("LOCK TABLE plates IN ACCESS EXCLUSIVE MODE"))
         asked = [threads.submit(ask, number) for number in range(ASKED)]
-        eventually(lambda: waiting(engine) == turns.AT_ONCE, "so many pages wait for plates", 30)
+        eventually(
+            lambda: waiting(engine) == turns.MAX_CONCURRENT, "so many pages wait for plates", 30
+        )
         for path in ("/healthz", "/static/hkplates.css", "/login"):
             assert httpx2.get(f"{address}{path}", timeout=3).status_code in (200, 303)
         assert not all(one.done() for one in asked)
@@ -59,6 +61,6 @@ def test_what_takes_long_beside_the_pages_has_a_limit_of_its_own(
     settings = Settings(DATABASE_URL=SecretStr(database_url), data=tmp_path)
     query = sa.text("SHOW statement_timeout")
     with opened_services(settings) as held:
-        for engine, limit in ((held.engine, "12s"), (held.patient, "10min")):
+        for engine, limit in ((held.engine, "12s"), (held.slow_engine, "10min")):
             with engine.connect() as connection:
                 assert connection.execute(query).scalar_one() == limit

@@ -5,7 +5,7 @@ import sqlalchemy as sa
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from lxml import html
-from support.page_with_users import browser, log_in, logged_in
+from support.page_with_users import anonymous_client, log_in, logged_in_client
 
 from hkplates.database import audit
 from hkplates.database.reviews import reviews
@@ -32,7 +32,7 @@ def client(seeded: sa.Engine, app: FastAPI) -> TestClient:
     for plate in range(1, 5):
         reviews.record(seeded, plate, "accepted", reviewer=EVIL, note=EVIL)
     audit.note(seeded, actor=EVIL, action=EVIL, subject={EVIL: EVIL}, purpose=EVIL, address=EVIL)
-    return logged_in(app)
+    return logged_in_client(app)
 
 
 @pytest.mark.parametrize(
@@ -83,7 +83,7 @@ def test_so_is_an_address_that_cannot_be_answered(
 
 
 def test_so_is_what_is_typed_into_the_login(app: FastAPI) -> None:
-    stranger = browser(app)
+    stranger = anonymous_client(app)
     for answer in (
         stranger.get("/login", params={"next": "/search?mark=" + EVIL}),
         log_in(stranger, EVIL[:64], EVIL, "/" + EVIL),

@@ -8,12 +8,12 @@ from support.page_with_users import (
     HOST,
     ORIGIN,
     PASSWORD,
-    browser,
+    anonymous_client,
+    audit_rows,
     form_token,
-    logged_in,
-    pause,
-    state,
-    trail,
+    logged_in_client,
+    press_pause,
+    submission_state,
 )
 
 
@@ -39,7 +39,7 @@ def test_a_form_without_the_token_of_its_session_is_refused(
     answer = client.post(f"/submissions/{submission}/pause", data=data, headers=headers)
     assert answer.status_code == 403
     assert "reload the page and try again" in answer.text
-    assert state(engine, submission) == "running"
+    assert submission_state(engine, submission) == "running"
 
 
 @pytest.mark.parametrize("made", ["app", "local"])
@@ -61,14 +61,14 @@ def test_a_page_elsewhere_changes_nothing_even_with_the_token(
     headers: dict[str, str],
 ) -> None:
     client = whoever(request, made)
-    assert pause(client, submission, headers=headers) == 403
-    assert state(engine, submission) == "running"
-    assert pause(client, submission, headers={"Sec-Fetch-Site": "same-origin"}) == 303
+    assert press_pause(client, submission, headers=headers) == 403
+    assert submission_state(engine, submission) == "running"
+    assert press_pause(client, submission, headers={"Sec-Fetch-Site": "same-origin"}) == 303
 
 
 def whoever(request: pytest.FixtureRequest, made: str) -> TestClient:
     app = request.getfixturevalue(made)
-    return logged_in(app) if made == "app" else browser(app, "http://localhost")
+    return logged_in_client(app) if made == "app" else anonymous_client(app, "http://localhost")
 
 
 @pytest.mark.parametrize("made", ["app", "local"])
@@ -76,7 +76,7 @@ def test_a_page_elsewhere_leads_here_by_links_alone(
     request: pytest.FixtureRequest, engine: sa.Engine, made: str
 ) -> None:
     client = whoever(request, made)
-    rows = len(trail(engine))
+    rows = len(audit_rows(engine))
     for site in ("cross-site", "same-site"):
         for told in (
             {"Sec-Fetch-Mode": "no-cors", "Sec-Fetch-Dest": "image"},
@@ -86,7 +86,7 @@ def test_a_page_elsewhere_leads_here_by_links_alone(
             for path in ("/search?mark=AB1234", "/photos/1", "/api/v1/search?mark=AB1234"):
                 answer = client.get(path, headers={"Sec-Fetch-Site": site, **told})
                 assert answer.status_code == 403
-    assert len(trail(engine)) == rows
+    assert len(audit_rows(engine)) == rows
     link = {"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}
     followed = client.get("/search", headers={"Sec-Fetch-Site": "cross-site", **link})
     assert followed.status_code == 200
@@ -95,24 +95,26 @@ def test_a_page_elsewhere_leads_here_by_links_alone(
 def test_a_page_of_ours_may_send_the_token_as_a_header(
     app: FastAPI, engine: sa.Engine, submission: int
 ) -> None:
-    client = logged_in(app)
+    client = logged_in_client(app)
     headers = {"X-CSRF-Token": form_token(client.get("/")), "Origin": ORIGIN}
     assert client.post(f"/submissions/{submission}/pause", headers=headers).status_code == 303
-    assert state(engine, submission) == "paused"
+    assert submission_state(engine, submission) == "paused"
 
 
 def test_a_token_of_another_session_is_refused(app: FastAPI, submission: int) -> None:
-    token = form_token(logged_in(app).get("/"))
-    answer = logged_in(app).post(f"/submissions/{submission}/pause", data={"csrf_token": token})
+    token = form_token(logged_in_client(app).get("/"))
+    answer = logged_in_client(app).post(
+        f"/submissions/{submission}/pause", data={"csrf_token": token}
+    )
     assert answer.status_code == 403
 
 
 def test_logging_in_and_out_needs_the_token_too(app: FastAPI) -> None:
-    client = browser(app)
+    client = anonymous_client(app)
     client.get("/login")
     fields = {"name": "ada", "password": PASSWORD}
     assert client.post("/login", data=fields).status_code == 403
-    client = logged_in(app)
+    client = logged_in_client(app)
     assert client.post("/logout").status_code == 403
     assert client.get("/").status_code == 200
     assert client.get("/logout").status_code == 405
@@ -121,12 +123,12 @@ def test_logging_in_and_out_needs_the_token_too(app: FastAPI) -> None:
 @pytest.mark.parametrize("host", ["evil.example", "localhost.evil.example", "192.0.2.1", "", "a b"])
 def test_on_ones_own_machine_only_its_own_names_are_answered(local: FastAPI, host: str) -> None:
     for path in ("/", "/static/hkplates.css", "/healthz"):
-        assert browser(local).get(path, headers={"Host": host}).status_code == 400
+        assert anonymous_client(local).get(path, headers={"Host": host}).status_code == 400
 
 
 @pytest.mark.parametrize("host", ["localhost", "localhost:8000", "127.0.0.1:8000", "[::1]:8000"])
 def test_on_ones_own_machine_nobody_logs_in(local: FastAPI, host: str) -> None:
-    client = browser(local)
+    client = anonymous_client(local)
     assert client.get("/", headers={"Host": host}).status_code == 200
     assert client.get("/login", headers={"Host": host}).headers["location"] == "/"
     assert "Log out" not in client.get("/", headers={"Host": host}).text
@@ -136,7 +138,7 @@ def test_on_ones_own_machine_nobody_logs_in(local: FastAPI, host: str) -> None:
 def test_a_proxy_that_opens_ones_own_machine_to_others_is_refused(
     local: FastAPI, header: str
 ) -> None:
-    answer = browser(local, "http://localhost").get("/", headers={header: "192.0.2.1"})
+    answer = anonymous_client(local, "http://localhost").get("/", headers={header: "192.0.2.1"})
     assert answer.status_code == 403
     assert "hkplates web-password" in answer.text
 
@@ -148,6 +150,6 @@ def test_a_proxy_that_opens_ones_own_machine_to_others_is_refused(
 def test_elsewhere_addresses_and_known_names_are_answered(
     app: FastAPI, host: str, status: int
 ) -> None:
-    answer = browser(app).get("/", headers={"Host": host})
+    answer = anonymous_client(app).get("/", headers={"Host": host})
     assert answer.status_code == status
     assert status == 303 or "--trusted-host evil.example" in answer.text

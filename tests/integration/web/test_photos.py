@@ -12,8 +12,8 @@ import structlog
 from PIL import Image
 from servers.s3 import S3
 from support.browserless_client import BrowserlessClient, browserless_client
-from support.page_with_users import trail
-from support.photos_with_rows import record
+from support.page_with_users import audit_rows
+from support.photos_with_rows import record_as_read
 
 from hkplates.database.engine import open_engine
 from hkplates.database.schema.images import Image as ImageRow
@@ -56,21 +56,21 @@ def folder(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def surfer(engine: sa.Engine, tmp_path: Path) -> Iterator[BrowserlessClient]:
+def client(engine: sa.Engine, tmp_path: Path) -> Iterator[BrowserlessClient]:
     with browserless_client(engine, tmp_path / "data") as one:
         yield one
 
 
-def get(surfer: BrowserlessClient, address: str, **headers: str) -> Any:
-    return surfer.client.get(address, headers=headers)
+def get(client: BrowserlessClient, address: str, **headers: str) -> Any:
+    return client.http.get(address, headers=headers)
 
 
 def test_a_photograph_is_shown_upright_as_jpeg(
-    engine: sa.Engine, folder: Path, surfer: BrowserlessClient
+    engine: sa.Engine, folder: Path, client: BrowserlessClient
 ) -> None:
     save(folder / "turned.jpg", turn=3)
-    [number] = record(engine, folder, SIZE)
-    answer = get(surfer, f"/photos/{number}")
+    [number] = record_as_read(engine, folder, SIZE)
+    answer = get(client, f"/photos/{number}")
     assert (answer.status_code, answer.headers["content-type"]) == (200, "image/jpeg")
     assert answer.headers["cache-control"].startswith("private")
     assert quarters(answer.content) == [WHITE, BLUE, RED, GREEN]
@@ -81,36 +81,36 @@ def test_a_photograph_is_shown_upright_as_jpeg(
     [("thumbnail", (320, 213)), ("page", (1600, 1067)), ("large", (1800, 1200))],
 )
 def test_a_photograph_is_no_larger_than_was_asked(
-    engine: sa.Engine, folder: Path, surfer: BrowserlessClient, size: str, expected: tuple[int, int]
+    engine: sa.Engine, folder: Path, client: BrowserlessClient, size: str, expected: tuple[int, int]
 ) -> None:
     save(folder / "wide.jpg", (1800, 1200))
-    [number] = record(engine, folder, (1800, 1200))
-    data = get(surfer, f"/photos/{number}?size={size}").content
+    [number] = record_as_read(engine, folder, (1800, 1200))
+    data = get(client, f"/photos/{number}?size={size}").content
     high, wide = decode(data, max_pixels=10**9).pixels.shape[:2]
     assert (wide, high) == expected
 
 
 def test_a_plate_is_cut_out_of_its_photograph(
-    engine: sa.Engine, folder: Path, surfer: BrowserlessClient
+    engine: sa.Engine, folder: Path, client: BrowserlessClient
 ) -> None:
     save(folder / "car.jpg", (480, 320))
     # The white quarter, lying on its left side.
-    record(engine, folder, (480, 320), [[240, 310], [240, 170], [470, 170], [470, 310]])
-    pixels = decode(get(surfer, "/plates/1/crop").content, max_pixels=10**9).pixels
+    record_as_read(engine, folder, (480, 320), [[240, 310], [240, 170], [470, 170], [470, 310]])
+    pixels = decode(get(client, "/plates/1/crop").content, max_pixels=10**9).pixels
     high, wide = pixels.shape[:2]
     middle = pixels[high // 2 - 20 : high // 2 + 20, wide // 2 - 20 : wide // 2 + 20]
     assert middle.reshape(-1, 3).min() > 225
 
 
 def test_a_picture_is_kept_and_a_browser_that_has_it_is_sent_nothing(
-    engine: sa.Engine, folder: Path, surfer: BrowserlessClient, tmp_path: Path
+    engine: sa.Engine, folder: Path, client: BrowserlessClient, tmp_path: Path
 ) -> None:
     path = save(folder / "car.jpg")
-    [number] = record(engine, folder, SIZE)
-    first = get(surfer, f"/photos/{number}")
+    [number] = record_as_read(engine, folder, SIZE)
+    first = get(client, f"/photos/{number}")
     path.unlink()
-    assert get(surfer, f"/photos/{number}").content == first.content
-    again = get(surfer, f"/photos/{number}", **{"If-None-Match": first.headers["etag"]})
+    assert get(client, f"/photos/{number}").content == first.content
+    again = get(client, f"/photos/{number}", **{"If-None-Match": first.headers["etag"]})
     assert (again.status_code, again.content) == (304, b"")
     kept = tmp_path / "data" / "web" / "pictures"
     assert kept.stat().st_mode & 0o077 == 0
@@ -126,25 +126,25 @@ def test_a_picture_is_kept_and_a_browser_that_has_it_is_sent_nothing(
     ids=["gone", "changed", "forbidden"],
 )
 def test_a_photograph_that_cannot_be_had_is_a_picture_of_the_reason(
-    engine: sa.Engine, folder: Path, surfer: BrowserlessClient, harm: Any, status: int, words: str
+    engine: sa.Engine, folder: Path, client: BrowserlessClient, harm: Any, status: int, words: str
 ) -> None:
     path = save(folder / "car.jpg")
-    [number] = record(engine, folder, SIZE)
+    [number] = record_as_read(engine, folder, SIZE)
     harm(path)
     for address in (f"/photos/{number}", "/plates/1/crop"):
-        answer = get(surfer, address)
+        answer = get(client, address)
         assert (answer.status_code, answer.headers["content-type"]) == (status, "image/svg+xml")
         assert words in answer.text
         assert answer.headers["cache-control"] == "no-store"
 
 
 def test_a_store_that_is_away_is_told_and_asked_again_later(
-    engine: sa.Engine, folder: Path, surfer: BrowserlessClient
+    engine: sa.Engine, folder: Path, client: BrowserlessClient
 ) -> None:
     save(folder / "car.jpg")
-    [number] = record(engine, folder, SIZE)
+    [number] = record_as_read(engine, folder, SIZE)
     folder.rename(folder.with_name("elsewhere"))
-    answer = get(surfer, f"/photos/{number}")
+    answer = get(client, f"/photos/{number}")
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "15")
     assert "does not serve this page" in answer.text
 
@@ -153,16 +153,16 @@ def test_a_photograph_larger_than_the_limits_is_not_decoded(
     engine: sa.Engine, folder: Path, tmp_path: Path
 ) -> None:
     save(folder / "wide.jpg", (400, 300))
-    [number] = record(engine, folder, (400, 300))
-    with browserless_client(engine, tmp_path / "data", max_image_pixels=100_000) as surfer:
-        answer = get(surfer, f"/photos/{number}")
+    [number] = record_as_read(engine, folder, (400, 300))
+    with browserless_client(engine, tmp_path / "data", max_image_pixels=100_000) as client:
+        answer = get(client, f"/photos/{number}")
     assert answer.status_code == 422
     assert "larger than the limits" in answer.text
 
 
 @pytest.mark.parametrize("address", ["/photos/7", "/plates/7/crop"])
-def test_a_number_that_nothing_has_is_not_found(surfer: BrowserlessClient, address: str) -> None:
-    answer = get(surfer, address)
+def test_a_number_that_nothing_has_is_not_found(client: BrowserlessClient, address: str) -> None:
+    answer = get(client, address)
     assert answer.status_code == 404
     assert "There is no such photograph" in answer.text
 
@@ -171,20 +171,20 @@ def test_a_number_that_nothing_has_is_not_found(surfer: BrowserlessClient, addre
     "address",
     [f"/photos/{2**63}", "/photos/0", "/photos/x", "/photos/1?size=huge", "/photos/../hkplates"],
 )
-def test_nothing_but_a_number_names_a_photograph(surfer: BrowserlessClient, address: str) -> None:
-    assert get(surfer, address).status_code in (404, 422)
+def test_nothing_but_a_number_names_a_photograph(client: BrowserlessClient, address: str) -> None:
+    assert get(client, address).status_code in (404, 422)
 
 
 def test_a_key_that_leads_out_of_its_folder_shows_nothing(
-    engine: sa.Engine, folder: Path, surfer: BrowserlessClient
+    engine: sa.Engine, folder: Path, client: BrowserlessClient
 ) -> None:
     secret = save(folder.with_name("secret.jpg"))
     save(folder / "car.jpg")
-    [number] = record(engine, folder, SIZE)
+    [number] = record_as_read(engine, folder, SIZE)
     with engine.begin() as connection:
         etag = f"{secret.stat().st_mtime_ns}-{secret.stat().st_size}"
         connection.execute(sa.update(ImageRow).values(key="../secret.jpg", etag=etag))
-    answer = get(surfer, f"/photos/{number}")
+    answer = get(client, f"/photos/{number}")
     assert answer.status_code == 403
     assert "secret" not in answer.text
 
@@ -195,7 +195,7 @@ def in_a_bucket(engine: sa.Engine, s3: S3, folder: Path) -> int:
     client.create_bucket(Bucket=bucket)
     client.upload_file(str(save(folder / "car.jpg")), bucket, "gate é/car.jpg")
     etag = client.head_object(Bucket=bucket, Key="gate é/car.jpg")["ETag"].strip('"')
-    [number] = record(engine, folder, SIZE)
+    [number] = record_as_read(engine, folder, SIZE)
     place = {"store": "s3", "bucket": bucket, "key": "gate é/car.jpg", "etag": etag}
     with engine.begin() as connection:
         connection.execute(sa.update(ImageRow).values(place))
@@ -208,8 +208,8 @@ def test_a_photograph_comes_from_its_bucket_through_the_page(
     number = in_a_bucket(engine, s3, folder)
     for name, value in s3.environment().items():
         monkeypatch.setenv(name, value)
-    with browserless_client(engine, tmp_path / "data") as surfer:
-        answer = get(surfer, f"/photos/{number}")
+    with browserless_client(engine, tmp_path / "data") as client:
+        answer = get(client, f"/photos/{number}")
     assert (answer.status_code, answer.headers["content-type"]) == (200, "image/jpeg")
     assert quarters(answer.content) == [RED, GREEN, WHITE, BLUE]
 
@@ -222,10 +222,10 @@ def test_a_bucket_that_does_not_know_the_page_is_told_without_its_credentials(
     for name, value in (s3.environment() | wrong).items():
         monkeypatch.setenv(name, value)
     with (
-        browserless_client(engine, tmp_path / "data") as surfer,
+        browserless_client(engine, tmp_path / "data") as client,
         structlog.testing.capture_logs() as logs,
     ):
-        answer = get(surfer, f"/photos/{number}")
+        answer = get(client, f"/photos/{number}")
     assert answer.status_code == 503
     assert [line["event"] for line in logs] == ["picture_failed"]
     assert "does not accept" in logs[0]["error"]
@@ -235,45 +235,45 @@ def test_a_bucket_that_does_not_know_the_page_is_told_without_its_credentials(
 
 
 def test_a_photograph_that_broke_the_workers_is_not_decoded_by_the_page(
-    engine: sa.Engine, folder: Path, surfer: BrowserlessClient
+    engine: sa.Engine, folder: Path, client: BrowserlessClient
 ) -> None:
     save(folder / "breaker.jpg")
-    [number] = record(engine, folder, SIZE)
+    [number] = record_as_read(engine, folder, SIZE)
     with engine.begin() as connection:
         connection.execute(sa.update(ImageRow).values(state="quarantined", reason="crashed"))
     for address in (f"/photos/{number}", "/plates/1/crop"):
-        answer = get(surfer, address)
+        answer = get(client, address)
         assert (answer.status_code, answer.headers["content-type"]) == (422, "image/svg+xml")
         assert "It took the reading" in answer.text
 
 
 def test_each_photograph_in_full_leaves_a_row_and_small_pictures_none(
-    engine: sa.Engine, folder: Path, surfer: BrowserlessClient
+    engine: sa.Engine, folder: Path, client: BrowserlessClient
 ) -> None:
     save(folder / "car.jpg")
-    [number] = record(engine, folder, SIZE)
+    [number] = record_as_read(engine, folder, SIZE)
     photo = f"/api/v1/images/{number}/photo"
     for address in (f"/photos/{number}", f"/photos/{number}?size=large", photo):
-        assert get(surfer, address).status_code == 200
-    rows = [(row["action"], row["subject"]) for row in trail(engine)]
+        assert get(client, address).status_code == 200
+    rows = [(row["action"], row["subject"]) for row in audit_rows(engine)]
     assert rows == [("photograph", {"image": number})] * 3
     small = (f"/photos/{number}?size=thumbnail", "/plates/1/crop", f"{photo}?size=thumbnail")
     for address in (*small, "/photos/77"):
-        get(surfer, address)
-    assert len(trail(engine)) == 3
+        get(client, address)
+    assert len(audit_rows(engine)) == 3
 
 
 def test_without_its_row_no_photograph_is_shown(
-    engine: sa.Engine, folder: Path, surfer: BrowserlessClient
+    engine: sa.Engine, folder: Path, client: BrowserlessClient
 ) -> None:
     save(folder / "car.jpg")
-    [number] = record(engine, folder, SIZE)
+    [number] = record_as_read(engine, folder, SIZE)
     with engine.begin() as connection:
         connection.execute(sa.text("ALTER TABLE audit RENAME TO elsewhere"))
-    assert get(surfer, f"/photos/{number}?size=thumbnail").status_code == 200
-    answer = get(surfer, f"/photos/{number}")
+    assert get(client, f"/photos/{number}?size=thumbnail").status_code == 200
+    answer = get(client, f"/photos/{number}")
     assert (answer.status_code, answer.headers["content-type"]) == (503, "image/svg+xml")
-    assert get(surfer, f"/api/v1/images/{number}/photo").status_code == 503
+    assert get(client, f"/api/v1/images/{number}/photo").status_code == 503
 
 
 @pytest.mark.parametrize("address", ["/photos/54", "/plates/54/crop"])
@@ -281,7 +281,7 @@ def test_with_the_database_away_there_is_a_picture_that_says_so(
     tmp_path: Path, address: str
 ) -> None:
     away = open_engine("postgresql://ada@127.0.0.1:1/hkplates")
-    with browserless_client(away, tmp_path) as surfer:
-        answer = get(surfer, address)
+    with browserless_client(away, tmp_path) as client:
+        answer = get(client, address)
     assert (answer.status_code, answer.headers["content-type"]) == (503, "image/svg+xml")
     assert "cannot ask its database" in answer.text

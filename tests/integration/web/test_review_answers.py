@@ -13,7 +13,7 @@ from hkplates.database.reviews.reviews import record
 
 
 @pytest.fixture
-def surfer(engine: sa.Engine, tmp_path: Path) -> Iterator[BrowserlessClient]:
+def client(engine: sa.Engine, tmp_path: Path) -> Iterator[BrowserlessClient]:
     with browserless_client(engine, tmp_path) as one:
         yield one
 
@@ -35,85 +35,85 @@ DOUBTS = [
 ]
 
 
-def test_blanks_do_not_make_a_correction(engine: sa.Engine, surfer: BrowserlessClient) -> None:
+def test_blanks_do_not_make_a_correction(engine: sa.Engine, client: BrowserlessClient) -> None:
     seed_readings(engine, [Reading("EF8500", reader_confidence=0.5)])
-    surfer.open("/sightings/1").press("Save", text="ef8500")
+    client.open("/sightings/1").press("Save", text="ef8500")
     assert ask(engine, "SELECT verdict, text FROM reviews") == [("accepted", "EF 8500")]
 
 
 def test_nothing_typed_says_nothing_of_what_could_not_be_read(
-    engine: sa.Engine, surfer: BrowserlessClient
+    engine: sa.Engine, client: BrowserlessClient
 ) -> None:
     seed_readings(engine, [Reading("", reader_confidence=0.5)])
-    surfer.open("/sightings/1")
-    assert not any("It is right" in button for button in surfer.buttons())
-    surfer.press("Save", text=" ")
-    assert surfer.status == 422
-    assert "Type what is printed on it, or say that it is not a plate" in surfer.text
+    client.open("/sightings/1")
+    assert not any("It is right" in button for button in client.buttons())
+    client.press("Save", text=" ")
+    assert client.status == 422
+    assert "Type what is printed on it, or say that it is not a plate" in client.text
     assert ask(engine, "SELECT count(*) FROM reviews") == [(0,)]
-    surfer.press("Save correction", text="AB 1234")
-    assert surfer.address == "/sightings/1?said=reviewed"
+    client.press("Save correction", text="AB 1234")
+    assert client.address == "/sightings/1?said=reviewed"
     assert ask(engine, "SELECT verdict, text FROM reviews") == [("corrected", "AB 1234")]
 
 
 def test_a_reading_is_accepted_from_its_own_page(
-    engine: sa.Engine, surfer: BrowserlessClient
+    engine: sa.Engine, client: BrowserlessClient
 ) -> None:
     seed_readings(engine, DOUBTS)
-    surfer.open("/sightings/4").press("It is right", text="")
-    assert surfer.address == "/sightings/4?said=reviewed"
+    client.open("/sightings/4").press("It is right", text="")
+    assert client.address == "/sightings/4?said=reviewed"
     assert ask(engine, "SELECT plate_id, verdict FROM reviews") == [(4, "accepted")]
 
 
 @pytest.mark.parametrize("address", ["/review", "/sightings/1"])
 def test_what_somebody_else_said_meanwhile_is_shown_and_asked_about(
-    engine: sa.Engine, surfer: BrowserlessClient, address: str
+    engine: sa.Engine, client: BrowserlessClient, address: str
 ) -> None:
     seed_readings(engine, DOUBTS)
-    surfer.open(address)
+    client.open(address)
     record(engine, 1, "corrected", text="AB 1284", reviewer="bo")
-    surfer.press("Not a plate")
-    assert surfer.status == 409
-    assert "bo reviewed this reading after your page was loaded" in surfer.text
-    assert "corrected as AB 1284" in surfer.text
+    client.press("Not a plate")
+    assert client.status == 409
+    assert "bo reviewed this reading after your page was loaded" in client.text
+    assert "corrected as AB 1284" in client.text
     assert ask(engine, "SELECT verdict FROM reviews") == [("corrected",)]
-    surfer.press("Not a plate")
-    assert surfer.status == 200
+    client.press("Not a plate")
+    assert client.status == 200
     rows = ask(engine, "SELECT verdict, reviewer, current FROM reviews ORDER BY id")
     assert rows == [("corrected", "bo", False), ("not_a_plate", "local", True)]
 
 
 def test_what_somebody_else_said_meanwhile_can_be_left_so(
-    engine: sa.Engine, surfer: BrowserlessClient
+    engine: sa.Engine, client: BrowserlessClient
 ) -> None:
     seed_readings(engine, DOUBTS)
-    surfer.open("/review")
+    client.open("/review")
     record(engine, 1, "not_a_plate", reviewer="bo")
-    surfer.press("It is right").follow("Skip")
-    assert "It was read as CD 5678" in surfer.text
+    client.press("It is right").follow("Skip")
+    assert "It was read as CD 5678" in client.text
 
 
 def test_an_answer_that_is_sent_twice_is_kept_once(
-    engine: sa.Engine, surfer: BrowserlessClient
+    engine: sa.Engine, client: BrowserlessClient
 ) -> None:
     seed_readings(engine, DOUBTS)
-    surfer.open("/review")
-    page = surfer.page
-    surfer.press("It is right")
-    surfer.page = page
-    assert surfer.press("It is right").status == 200
+    client.open("/review")
+    page = client.page
+    client.press("It is right")
+    client.page = page
+    assert client.press("It is right").status == 200
     assert ask(engine, "SELECT count(*) FROM reviews") == [(1,)]
 
 
 def test_a_refused_text_can_be_skipped_and_the_last_one_taken_back(
-    engine: sa.Engine, surfer: BrowserlessClient
+    engine: sa.Engine, client: BrowserlessClient
 ) -> None:
     seed_readings(engine, DOUBTS)
-    surfer.open("/review").press("It is right").press("Save correction", text="QQ 1")
-    assert surfer.status == 422
-    refused = surfer.page
-    surfer.follow("Skip")
-    assert "It was read as EF 9012" in surfer.text
-    surfer.page = refused
-    surfer.follow("Back to the last")
-    assert "It was read as AB 1234" in surfer.text
+    client.open("/review").press("It is right").press("Save correction", text="QQ 1")
+    assert client.status == 422
+    refused = client.page
+    client.follow("Skip")
+    assert "It was read as EF 9012" in client.text
+    client.page = refused
+    client.follow("Back to the last")
+    assert "It was read as AB 1234" in client.text

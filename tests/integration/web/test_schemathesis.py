@@ -8,12 +8,12 @@ import pytest
 import sqlalchemy as sa
 from PIL import Image
 from servers.processes import PROGRAMS
-from support.page_with_users import REVIEWER_TOKEN, application, guards, served
+from support.page_with_users import REVIEWER_TOKEN, app_over, security_with_users, served
 from support.seeded_rows import PHOTOS, seed_rows
 
 from hkplates.storage.folder import FolderStore
-from web.auth.rate_limit import Window
-from web.auth.state import Limits
+from web.auth.rate_limit import SlidingWindow
+from web.auth.state import RateLimits
 
 EXAMPLES = os.environ.get("HKPLATES_TEST_SCHEMATHESIS_EXAMPLES", "10")
 """Of each address; more by hand."""
@@ -51,9 +51,9 @@ def archive(engine: sa.Engine, tmp_path: Path) -> sa.Engine:
 
 @pytest.mark.timeout(3600)
 def test_the_api_is_as_it_says_whatever_it_is_asked(archive: sa.Engine, tmp_path: Path) -> None:
-    security = guards(limits=Limits(searches=Window(10**9, 60)))
+    security = security_with_users(limits=RateLimits(searches=SlidingWindow(10**9, 60)))
     (tmp_path / "schemathesis.toml").write_text(SETTINGS)
-    with application(archive, tmp_path, security) as app, served(app) as address:
+    with app_over(archive, tmp_path, security) as app, served(app) as address:
         asked = [str(PROGRAMS / "st"), "run", f"{address}/api/openapi.json"]
         asked += [f"--header=Authorization: Bearer {REVIEWER_TOKEN}", "--continue-on-failure"]
         asked += [f"--max-examples={EXAMPLES}", "--seed=1", "--no-color"]

@@ -10,15 +10,15 @@ import sqlalchemy as sa
 from fastapi import FastAPI
 from support.page_with_users import (
     READER_TOKEN,
-    application,
+    anonymous_client,
+    app_over,
     bearer,
-    browser,
     form_token,
-    guards,
     log_in,
-    logged_in,
+    logged_in_client,
+    security_with_users,
     served,
-    state,
+    submission_state,
 )
 
 from hkplates.database.engine import open_engine
@@ -45,7 +45,7 @@ from hkplates.database.engine import open_engine
 def test_every_answer_tells_browsers_to_do_little_with_it(
     app: FastAPI, path: str, status: int
 ) -> None:
-    answer = logged_in(app).get(path)
+    answer = logged_in_client(app).get(path)
     assert answer.status_code == status
     policy = answer.headers["content-security-policy"].split("; ")
     assert {
@@ -81,7 +81,7 @@ def test_every_answer_tells_browsers_to_do_little_with_it(
     ],
 )
 def test_no_file_is_named_by_whoever_asks(app: FastAPI, path: str) -> None:
-    answer = logged_in(app).get(path)
+    answer = logged_in_client(app).get(path)
     assert answer.status_code in (404, 422)
     assert "root:" not in answer.text
     assert "create_app" not in answer.text
@@ -102,9 +102,9 @@ def test_head_is_answered_as_get_without_a_body(app: FastAPI, submission: int) -
 
 def test_refusals_of_the_gate_have_the_headers_too(app: FastAPI) -> None:
     for answer in (
-        browser(app).get("/", headers={"Host": "evil.example"}),
-        browser(app).post("/submissions/1/pause"),
-        browser(app).get("/api/v1/submissions"),
+        anonymous_client(app).get("/", headers={"Host": "evil.example"}),
+        anonymous_client(app).post("/submissions/1/pause"),
+        anonymous_client(app).get("/api/v1/submissions"),
     ):
         assert answer.status_code in (400, 401)
         assert "default-src 'none'" in answer.headers["content-security-policy"]
@@ -112,7 +112,7 @@ def test_refusals_of_the_gate_have_the_headers_too(app: FastAPI) -> None:
 
 
 def test_no_page_has_scripts_or_styles_within(app: FastAPI, submission: int) -> None:
-    client = logged_in(app)
+    client = logged_in_client(app)
     for path in ("/", "/login", "/search?mark=AB1234", f"/submissions/{submission}", "/audit"):
         text = client.get(path).text
         assert not re.search(r"<script(?![^>]*\bsrc=)", text)
@@ -121,7 +121,7 @@ def test_no_page_has_scripts_or_styles_within(app: FastAPI, submission: int) -> 
 
 @pytest.mark.parametrize("length", [64 * 1024 + 1, 10**9])
 def test_a_body_that_is_too_large_is_refused(app: FastAPI, length: int) -> None:
-    client = browser(app)
+    client = anonymous_client(app)
     announced = client.post("/login", content=b"x", headers={"Content-Length": str(length)})
     assert announced.status_code == 413
 
@@ -143,7 +143,7 @@ def test_what_breaks_is_told_without_a_traceback(
     def broken_api() -> None:
         raise RuntimeError("the password is hunter2")
 
-    client = logged_in(app)
+    client = logged_in_client(app)
     for path in ("/broken", "/api/broken"):
         answer = client.get(path)
         assert answer.status_code == 500
@@ -163,13 +163,13 @@ def test_what_breaks_is_told_without_a_traceback(
     ],
 )
 def test_what_went_wrong_has_a_heading_for_people(app: FastAPI, path: str, heading: str) -> None:
-    assert f"<h1>{heading}</h1>" in logged_in(app, "bob").get(path).text
+    assert f"<h1>{heading}</h1>" in logged_in_client(app, "bob").get(path).text
 
 
 def test_a_database_that_is_away_is_told_as_that(engine: sa.Engine, tmp_path: Path) -> None:
     away = open_engine("postgresql://ada:s3cret@127.0.0.1:1/hkplates")
-    with application(away, tmp_path, guards()) as app:
-        client = browser(app)
+    with app_over(away, tmp_path, security_with_users()) as app:
+        client = anonymous_client(app)
         for path in ("/", "/api/v1/submissions", "/search?mark=AB1234", "/healthz"):
             answer = client.get(path, headers=bearer(READER_TOKEN))
             assert answer.status_code == 503
@@ -187,14 +187,14 @@ def test_a_database_with_no_connection_left_is_told_as_that(
 ) -> None:
     url = sa.make_url(database_url).set(drivername="postgresql+psycopg")
     small = sa.create_engine(url, pool_size=1, max_overflow=0, pool_timeout=0.1)
-    with application(small, tmp_path, guards()) as app, small.connect():
-        answer = browser(app).get("/api/v1/submissions", headers=bearer(READER_TOKEN))
+    with app_over(small, tmp_path, security_with_users()) as app, small.connect():
+        answer = anonymous_client(app).get("/api/v1/submissions", headers=bearer(READER_TOKEN))
         assert (answer.status_code, answer.headers["retry-after"]) == (503, "10")
     small.dispose()
 
 
 def test_without_its_row_nothing_is_done(app: FastAPI, engine: sa.Engine, submission: int) -> None:
-    client = logged_in(app)
+    client = logged_in_client(app)
     token = form_token(client.get("/submissions/1"))
     with engine.begin() as connection:
         connection.execute(sa.text("ALTER TABLE audit RENAME TO elsewhere"))
@@ -206,7 +206,7 @@ def test_without_its_row_nothing_is_done(app: FastAPI, engine: sa.Engine, submis
     assert client.get("/api/v1/search?mark=AB1234").status_code == 503
     data = {"csrf_token": token}
     assert client.post(f"/submissions/{submission}/pause", data=data).status_code == 503
-    assert state(engine, submission) == "running"
+    assert submission_state(engine, submission) == "running"
     assert client.post("/logout", data=data).status_code == 503
     assert client.get("/").status_code == 200
-    assert log_in(browser(app)).status_code == 503
+    assert log_in(anonymous_client(app)).status_code == 503

@@ -19,7 +19,7 @@ SHOWN = {FIRST: "0001-01-01 08:00:00", LAST: "9999-12-31 23:59:59 UTC"}
 
 
 @pytest.fixture
-def surfer(engine: sa.Engine, tmp_path: Path) -> Iterator[BrowserlessClient]:
+def client(engine: sa.Engine, tmp_path: Path) -> Iterator[BrowserlessClient]:
     with browserless_client(engine, tmp_path) as one:
         yield one
 
@@ -29,25 +29,25 @@ def surfer(engine: sa.Engine, tmp_path: Path) -> Iterator[BrowserlessClient]:
     ["/search?mark=AB1234", "/marks/AB1234", "/sightings/1", "/sightings/2", "/review?plate=1"],
 )
 def test_a_camera_may_name_any_date(
-    engine: sa.Engine, surfer: BrowserlessClient, address: str
+    engine: sa.Engine, client: BrowserlessClient, address: str
 ) -> None:
     seed_readings(
         engine,
         [Reading("AB1234", reader_confidence=0.5, taken_at=moment) for moment in (FIRST, LAST)],
     )
-    surfer.open(address)
-    assert surfer.status == 200
-    shown = [words for words in SHOWN.values() if words in surfer.text]
+    client.open(address)
+    assert client.status == 200
+    shown = [words for words in SHOWN.values() if words in client.text]
     assert len(shown) == (1 if "plate" in address else 2)
 
 
 @pytest.mark.parametrize("address", ["/", "/submissions/1", "/submissions/1/failures", "/audit"])
 @pytest.mark.parametrize("moment", [FIRST, LAST], ids=["first", "last"])
 def test_so_may_a_clock_that_is_wrong(
-    engine: sa.Engine, surfer: BrowserlessClient, address: str, moment: datetime
+    engine: sa.Engine, client: BrowserlessClient, address: str, moment: datetime
 ) -> None:
     seed_readings(engine, [Reading("AB1234")])
-    surfer.open("/search?mark=AB1234")
+    client.open("/search?mark=AB1234")
     with engine.begin() as connection:
         for change in (
             "UPDATE submissions SET created_at = :at, listed_at = :at, finished_at = :at",
@@ -55,8 +55,8 @@ def test_so_may_a_clock_that_is_wrong(
             "UPDATE audit SET happened_at = :at",
         ):
             connection.execute(sa.text(change), {"at": moment})
-    assert open_when_counted(surfer, address).status == 200
-    assert SHOWN[moment] in surfer.text
+    assert open_when_counted(client, address).status == 200
+    assert SHOWN[moment] in client.text
 
 
 def test_the_zone_of_the_server_does_not_matter(

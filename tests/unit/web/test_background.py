@@ -7,18 +7,18 @@ import time
 
 import pytest
 
-from web.background import Background
+from web.background import DaemonExecutor
 
 
 def test_what_was_begun_answers_or_fails_as_its_call_does() -> None:
-    background = Background(1)
-    assert background.begin(divmod, 7, 2).result(5) == (3, 1)
+    background = DaemonExecutor(1)
+    assert background.submit(divmod, 7, 2).result(5) == (3, 1)
     with pytest.raises(ZeroDivisionError):
-        background.begin(divmod, 7, 0).result(5)
+        background.submit(divmod, 7, 0).result(5)
 
 
 def test_no_more_than_so_many_work_at_once() -> None:
-    background, lock, begun, most = Background(2), threading.Lock(), [0], [0]
+    background, lock, begun, most = DaemonExecutor(2), threading.Lock(), [0], [0]
 
     def work() -> None:
         with lock:
@@ -28,13 +28,14 @@ def test_no_more_than_so_many_work_at_once() -> None:
         with lock:
             begun[0] -= 1
 
-    for one in [background.begin(work) for _ in range(8)]:
+    for one in [background.submit(work) for _ in range(8)]:
         one.result(5)
     assert most == [2]
 
 
 def test_a_process_that_ends_does_not_wait_for_it() -> None:
     program = (
-        "import time; from web.background import Background; Background(1).begin(time.sleep, 60)"
+        "import time; from web.background import DaemonExecutor; "
+        "DaemonExecutor(1).submit(time.sleep, 60)"
     )
     subprocess.run([sys.executable, "-c", program], check=True, timeout=30)

@@ -11,7 +11,7 @@ from hkplates.settings import Settings
 from web.auth.config import read_access
 from web.auth.credentials import user_entry
 from web.auth.hosts import is_loopback, is_same_origin, split_host
-from web.auth.paths import local_path
+from web.auth.paths import safe_redirect
 
 USER = user_entry("ada", "reviewer", "correct horse battery")
 
@@ -159,7 +159,7 @@ def test_a_page_is_of_the_same_origin_where_it_has_the_same_name_and_port(
 
 @pytest.mark.parametrize("path", ["/", "/search?pattern=AB%3F", "/sightings/1#top", "/a//b"])
 def test_after_login_one_is_led_where_one_wanted_to_go(path: str) -> None:
-    assert local_path(path) == path
+    assert safe_redirect(path) == path
 
 
 @pytest.mark.parametrize(
@@ -183,4 +183,4 @@ def test_after_login_one_is_led_where_one_wanted_to_go(path: str) -> None:
     ],
 )
 def test_nobody_is_led_elsewhere(path: str) -> None:
-    assert local_path(path) == "/"
+    assert safe_redirect(path) == "/"

@@ -4,8 +4,16 @@ import argon2
 import pytest
 
 from hkplates.errors import SettingInvalid
-from web.auth.credentials import NAME, Busy, Users, read_tokens, read_users, token_entry, user_entry
-from web.auth.principal import Person
+from web.auth.credentials import (
+    NAME_PATTERN,
+    TooManyLogins,
+    Users,
+    read_tokens,
+    read_users,
+    token_entry,
+    user_entry,
+)
+from web.auth.principal import Principal
 
 PASSWORD = "correct horse battery"
 
@@ -22,19 +30,19 @@ def bob() -> str:
 
 def test_who_has_a_password_is_proven_by_it_and_by_nothing_else(ada: str) -> None:
     users = read_users(ada)
-    proven = users.prove("ada", PASSWORD)
+    proven = users.authenticate("ada", PASSWORD)
     assert proven is not None
     assert (proven.name, proven.role) == ("ada", "reviewer")
-    assert users.prove("ada", PASSWORD + " ") is None
-    assert users.prove("ada", "") is None
-    assert users.prove("eve", PASSWORD) is None
+    assert users.authenticate("ada", PASSWORD + " ") is None
+    assert users.authenticate("ada", "") is None
+    assert users.authenticate("eve", PASSWORD) is None
 
 
 @pytest.mark.parametrize("between", [",", "\n", " ,\n ", "\r\n\r\n"])
 def test_entries_are_parted_by_commas_or_lines(ada: str, bob: str, between: str) -> None:
     users = read_users(f"\n{ada}{between}{bob}\n")
-    assert users.prove("ada", PASSWORD) is not None
-    proven = users.prove("bob@example.org", PASSWORD * 2)
+    assert users.authenticate("ada", PASSWORD) is not None
+    proven = users.authenticate("bob@example.org", PASSWORD * 2)
     assert proven is not None
     assert proven.role == "reader"
 
@@ -74,7 +82,7 @@ def test_a_password_that_is_too_short_or_too_long_is_refused(password: str) -> N
 
 @pytest.mark.parametrize("name", ["", "a:b", "a,b", "a b", "x" * 65, "local", "<b>", "a\n"])
 def test_a_name_that_would_break_its_entry_is_refused(name: str) -> None:
-    assert name == "local" or not NAME.fullmatch(name)
+    assert name == "local" or not NAME_PATTERN.fullmatch(name)
     with pytest.raises(ValueError, match="name"):
         user_entry(name, "reader", PASSWORD)
 
@@ -83,7 +91,7 @@ def test_a_token_is_known_by_its_hash_and_acts_under_a_name_no_user_has() -> Non
     token, entry = token_entry("lab", "reader")
     other, _ = token_entry("lab", "reviewer")
     tokens = read_tokens(entry)
-    assert tokens.find(token) == Person("token:lab", "reader")
+    assert tokens.find(token) == Principal("token:lab", "reader")
     assert tokens.find(other) is None
     assert tokens.find(entry.split(":")[2]) is None  # whoever reads the setting has no token
     assert token not in entry
@@ -112,18 +120,18 @@ def test_an_unknown_name_costs_a_hash_as_a_wrong_password_does(
             return argon2.PasswordHasher().verify(proof, password)
 
     monkeypatch.setattr("web.auth.credentials._HASHER", Looking())
-    assert users.prove("ada", "wrong") is None
-    assert users.prove("nobody", "wrong") is None
+    assert users.authenticate("ada", "wrong") is None
+    assert users.authenticate("nobody", "wrong") is None
     assert len(looked) == 2
     first, second = map(argon2.extract_parameters, looked)
     assert first == second
 
 
 def test_too_many_at_once_are_sent_away(ada: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Users, "AT_ONCE", 0)
-    monkeypatch.setattr(Users, "PATIENCE_SECONDS", 0.01)
-    with pytest.raises(Busy, match="try again"):
-        read_users(ada).prove("ada", PASSWORD)
+    monkeypatch.setattr(Users, "MAX_CONCURRENT", 0)
+    monkeypatch.setattr(Users, "MAX_WAIT_SECONDS", 0.01)
+    with pytest.raises(TooManyLogins, match="try again"):
+        read_users(ada).authenticate("ada", PASSWORD)
 
 
 def test_no_hash_is_in_what_an_entry_shows_of_itself(ada: str) -> None:

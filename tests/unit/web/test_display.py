@@ -41,12 +41,12 @@ def test_durations_are_as_exact_as_people_want_them(seconds: float, shown: str) 
 
 
 def test_times_are_hong_kongs() -> None:
-    shown = words.moment(datetime(2026, 7, 15, 20, 30, tzinfo=UTC))
+    shown = words.time_element(datetime(2026, 7, 15, 20, 30, tzinfo=UTC))
     assert shown == '<time datetime="2026-07-15T20:30:00+00:00">2026-07-16 04:30:00</time>'
 
 
 def test_a_long_address_may_break_after_its_slashes_and_is_escaped() -> None:
-    assert words.address("s3://a/<b>\n") == "s3:/<wbr>/<wbr>a/<wbr>&lt;b&gt;\\n"
+    assert words.breakable_uri("s3://a/<b>\n") == "s3:/<wbr>/<wbr>a/<wbr>&lt;b&gt;\\n"
 
 
 @pytest.mark.parametrize(
@@ -57,5 +57,5 @@ def test_a_long_address_may_break_after_its_slashes_and_is_escaped() -> None:
     ],
 )
 def test_the_first_and_the_last_moment_are_times_too(value: datetime, shown: str, day: str) -> None:
-    assert words.moment(value) == f'<time datetime="{value.isoformat()}">{shown}</time>'
+    assert words.time_element(value) == f'<time datetime="{value.isoformat()}">{shown}</time>'
     assert words.day(value) == day

@@ -12,21 +12,21 @@ LOW = [[100.0, 300.0], [300.0, 310.0], [300.0, 360.0], [100.0, 350.0]]
 
 
 def test_a_label_stands_above_its_plate() -> None:
-    drawn = drawing.outline(LOW, "AB 1234", SIZE, this=True)
+    drawn = drawing.outline(LOW, "AB 1234", SIZE, is_current=True)
     assert drawn.points == "100.0,300.0 300.0,310.0 300.0,360.0 100.0,350.0"
     assert drawn.top + drawn.height < 300
 
 
 def test_at_the_top_of_a_photograph_it_stands_below() -> None:
     high = [[x, y - 295] for x, y in LOW]
-    drawn = drawing.outline(high, "AB 1234", SIZE, this=False)
+    drawn = drawing.outline(high, "AB 1234", SIZE, is_current=False)
     assert drawn.top > 65
 
 
 @pytest.mark.parametrize("left", [-50.0, 0.0, 990.0])
 def test_it_stays_within_the_photograph(left: float) -> None:
     moved = [[x - 100 + left, y] for x, y in LOW]
-    drawn = drawing.outline(moved, "AB 1234", SIZE, this=False)
+    drawn = drawing.outline(moved, "AB 1234", SIZE, is_current=False)
     assert drawn.left >= 0
     assert drawn.left + drawn.width <= 1000.1
 
@@ -37,15 +37,15 @@ def test_a_plate_is_found_by_its_share_of_the_photograph() -> None:
 
 def test_moments_lie_on_a_line_as_far_apart_as_they_are() -> None:
     moments = [datetime(2026, 7, day, tzinfo=UTC) for day in (1, 2, 5)]
-    assert drawing.places(moments) == [3, 26.5, 97]
-    assert drawing.places(moments[:1]) == [50]
+    assert drawing.timeline_positions(moments) == [3, 26.5, 97]
+    assert drawing.timeline_positions(moments[:1]) == [50]
 
 
 @pytest.mark.parametrize("moment", [datetime(2026, 7, 1, 8, 0, 1, 5, tzinfo=UTC), None])
 def test_a_place_on_a_timeline_goes_through_an_address_and_back(moment: datetime | None) -> None:
-    assert cursors.seen(cursors.text((moment, 7))) == (moment, 7)
+    assert cursors.decode_time_cursor(cursors.encode_cursor((moment, 7))) == (moment, 7)
 
 
 def test_a_place_in_the_review_goes_through_an_address_and_back() -> None:
-    stored = cursors.real(0.351)
-    assert cursors.doubt(cursors.text((stored, 7))) == (stored, 7)
+    stored = cursors.round_to_real(0.351)
+    assert cursors.decode_confidence_cursor(cursors.encode_cursor((stored, 7))) == (stored, 7)

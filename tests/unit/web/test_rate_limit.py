@@ -2,7 +2,7 @@
 
 import pytest
 
-from web.auth.rate_limit import Window, neighbourhood
+from web.auth.rate_limit import SlidingWindow, client_network
 
 
 class Clock:
@@ -14,49 +14,49 @@ class Clock:
 
 def test_what_was_done_counts_until_its_window_is_over() -> None:
     clock = Clock()
-    window = Window(2, 60, clock=clock)
-    assert window.take("a") == 0
+    window = SlidingWindow(2, 60, clock=clock)
+    assert window.try_acquire("a") == 0
     clock.now += 30
-    assert window.take("a") == 0
-    assert window.take("a") == 30
-    assert window.take("b") == 0
+    assert window.try_acquire("a") == 0
+    assert window.try_acquire("a") == 30
+    assert window.try_acquire("b") == 0
     clock.now += 30
-    assert window.take("a") == 0
-    assert window.take("a") == 30
+    assert window.try_acquire("a") == 0
+    assert window.try_acquire("a") == 30
 
 
 def test_what_was_refused_does_not_count() -> None:
     clock = Clock()
-    window = Window(1, 60, clock=clock)
-    window.take("a")
-    assert [window.take("a") for _ in range(50)] == [60] * 50
+    window = SlidingWindow(1, 60, clock=clock)
+    window.try_acquire("a")
+    assert [window.try_acquire("a") for _ in range(50)] == [60] * 50
     clock.now += 60
-    assert window.take("a") == 0
+    assert window.try_acquire("a") == 0
 
 
 def test_nobody_waits_less_than_a_second() -> None:
     clock = Clock()
-    window = Window(1, 60, clock=clock)
-    window.take("a")
+    window = SlidingWindow(1, 60, clock=clock)
+    window.try_acquire("a")
     clock.now += 59.9999
-    assert window.take("a") == 1
+    assert window.try_acquire("a") == 1
 
 
 def test_many_keys_take_no_more_memory_than_some() -> None:
-    window = Window(1, 60, keys=100)
+    window = SlidingWindow(1, 60, max_keys=100)
     for number in range(1000):
-        assert window.take(str(number)) == 0
+        assert window.try_acquire(str(number)) == 0
     assert len(window._times) == 100
-    assert window.take("999") > 0  # the latest are remembered
-    assert window.take("0") == 0
+    assert window.try_acquire("999") > 0  # the latest are remembered
+    assert window.try_acquire("0") == 0
 
 
 def test_a_key_that_is_forgotten_begins_anew() -> None:
-    window = Window(1, 60)
-    window.take("a")
-    window.forget("a")
-    window.forget("never seen")
-    assert window.take("a") == 0
+    window = SlidingWindow(1, 60)
+    window.try_acquire("a")
+    window.reset("a")
+    window.reset("never seen")
+    assert window.try_acquire("a") == 0
 
 
 @pytest.mark.parametrize(
@@ -71,4 +71,4 @@ def test_a_key_that_is_forgotten_begins_anew() -> None:
     ],
 )
 def test_a_household_counts_as_one(address: str | None, wanted: str) -> None:
-    assert neighbourhood(address) == wanted
+    assert client_network(address) == wanted
