@@ -2,7 +2,7 @@
 
 import shlex
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from hkplates.database.ledger.intake import Added, Ledger, Submission
@@ -111,20 +111,16 @@ class Reprocess(SubmissionRun):
         return added
 
 
-def as_command(wanted: ReprocessFilter) -> str:
-    """The command as it can be typed, which names the submission: `reprocess --below 0.8`."""
+def as_command(chosen: ReprocessFilter) -> str:
+    """Returns the command as typed, which names the submission: `reprocess --below 0.8`."""
     words = [
         word
-        for name, value in _given_options(wanted).items()
+        for name, value in chosen.options().items()
         for word in (f"--{name}", f"{value:g}" if isinstance(value, float) else str(value))
     ]
-    everything = [] if replace(wanted, limit=None) != ReprocessFilter() else ["--all"]
+    everything = [] if chosen.narrows else ["--all"]
     return shlex.join(["reprocess", *everything, *words])
 
 
-def _given_options(wanted: ReprocessFilter) -> dict[str, Any]:
-    return {name: value for name, value in asdict(wanted).items() if value is not None}
-
-
 def _recorded_options(choice: Reprocessing) -> dict[str, Any]:
-    return {"command": "reprocess", **_given_options(choice.filter), "target": choice.target}
+    return {"command": "reprocess", **choice.filter.options(), "target": choice.target}

@@ -59,16 +59,15 @@ def search(
     """
     from cli.sightings.search import run_search
     from hkplates.database.queries.mark_search import MarkQuery
+    from hkplates.database.sighting_filter import SightingFilter
 
-    asked = MarkQuery(
-        pattern=mark,
+    where = SightingFilter(
         since=filters.since(since),
         until=filters.until(until),
         prefix=filters.prefix(prefix),
-        limit=limit,
-        look_alikes=not exact,
     )
-    raise typer.Exit(run_search(asked, settings(), as_json=as_json))
+    query = MarkQuery(mark, where, limit=limit, look_alikes=not exact)
+    raise typer.Exit(run_search(query, settings(), as_json=as_json))
 
 
 @app.command(
@@ -127,9 +126,9 @@ def export(
     number of rows takes the same memory.
     """
     from cli.export.export import run_export
-    from hkplates.database.queries.export import SightingFilter
+    from hkplates.database.sighting_filter import SightingFilter
 
-    wanted = SightingFilter(
+    where = SightingFilter(
         mark=filters.mark(mark),
         since=filters.since(since),
         until=filters.until(until),
@@ -138,7 +137,7 @@ def export(
         region=region,
         min_confidence=min_confidence,
     )
-    raise typer.Exit(run_export(output, form, wanted, settings(), force=force, as_json=as_json))
+    raise typer.Exit(run_export(output, form, where, settings(), force=force, as_json=as_json))
 
 
 @app.command(

@@ -178,15 +178,15 @@ def reprocess(
     """
     from cli.submissions.reprocess import run_reprocess
     from hkplates.database.ledger.reprocess import ReprocessFilter
+    from hkplates.database.sighting_filter import SightingFilter
 
-    wanted = ReprocessFilter(
+    sightings = SightingFilter(
         below=below,
-        model=model,
         mark=filters.mark(mark),
         submission=submission,
         prefix=filters.prefix(prefix),
-        limit=limit,
     )
+    wanted = ReprocessFilter(sightings, model, limit)
     status = run_reprocess(
         wanted,
         settings(),

@@ -16,8 +16,9 @@ from rich.console import Console
 from cli.context import INTERRUPTED, PIPE_BROKEN, opened_engine
 from cli.export.formats import FormatName, opened_format
 from cli.export.outputs import STANDARD_OUTPUT, Output, open_output
-from hkplates.database.queries.export import SightingFilter, stream_sightings
+from hkplates.database.queries.export import stream_sightings
 from hkplates.database.schema.revision import require_current_schema
+from hkplates.database.sighting_filter import SightingFilter
 from hkplates.embedded import servers as embedded
 from hkplates.settings import Settings
 from hkplates.signals import interruptible
@@ -44,7 +45,7 @@ class ExportReport:
 def run_export(
     output: str,
     format_name: FormatName | None,
-    wanted: SightingFilter,
+    where: SightingFilter,
     settings: Settings,
     *,
     force: bool,
@@ -64,7 +65,7 @@ def run_export(
         ):
             require_current_schema(engine)
             with open_output(output, force=force) as opened, _progress(to_stdout) as show:
-                written = export(engine, wanted, name, opened, show)
+                written = export(engine, where, name, opened, show)
     except KeyboardInterrupt:
         typer.echo("Interrupted. Nothing was written; begin again.", err=True)
         return INTERRUPTED
@@ -78,7 +79,7 @@ def run_export(
 
 
 def export(
-    engine: sa.Engine, wanted: SightingFilter, name: FormatName, output: Output, show: ShowCount
+    engine: sa.Engine, where: SightingFilter, name: FormatName, output: Output, show: ShowCount
 ) -> ExportReport:
     """Write the sightings to the output, as they stand at this moment.
 
@@ -89,7 +90,7 @@ def export(
     began = time.monotonic()
     counted = _CountedOutput(output)
     sightings = 0
-    with opened_format(name, counted) as to, closing(stream_sightings(engine, wanted)) as batches:
+    with opened_format(name, counted) as to, closing(stream_sightings(engine, where)) as batches:
         for rows in batches:
             to.write(rows)
             sightings += len(rows)

@@ -17,6 +17,7 @@ from hkplates.database.queries.mark_search import (
     search,
 )
 from hkplates.database.schema.revision import require_current_schema
+from hkplates.database.sighting_filter import SightingFilter
 from hkplates.embedded import servers as embedded
 from hkplates.formatting import printable
 from hkplates.settings import Settings
@@ -25,7 +26,7 @@ from hkplates.time_ranges import HONG_KONG
 HEADER = f"{'mark':<9} {'score':>6} {'read':>5}  {'taken (Hong Kong)':<17} why"
 
 
-def run_search(asked: MarkQuery, settings: Settings, *, as_json: bool) -> int:
+def run_search(query: MarkQuery, settings: Settings, *, as_json: bool) -> int:
     """Print what was found; the exit status.
 
     Raises:
@@ -34,23 +35,23 @@ def run_search(asked: MarkQuery, settings: Settings, *, as_json: bool) -> int:
     with opened_engine(embedded.resolve_database_url(settings)) as engine:
         require_current_schema(engine)
         try:
-            matches = search(engine, asked)
+            matches = search(engine, query)
         except PatternInvalid as error:
             raise typer.BadParameter(str(error)) from None
-        corrected = [] if as_json or matches.found else corrected_readings(engine, asked)
+        corrected = [] if as_json or matches.found else corrected_readings(engine, query)
     typer.echo(
-        json.dumps(matches_as_json(asked, matches))
+        json.dumps(matches_as_json(query, matches))
         if as_json
-        else format_matches(asked, matches, corrected)
+        else format_matches(query, matches, corrected)
     )
     return 0
 
 
-def matches_as_json(asked: MarkQuery, matches: Matches) -> dict[str, Any]:
+def matches_as_json(query: MarkQuery, matches: Matches) -> dict[str, Any]:
     """What `--json` prints: a contract."""
     return {
-        "pattern": asked.pattern,
-        "limit": asked.limit,
+        "pattern": query.pattern,
+        "limit": query.limit,
         "note": matches.note,
         "sightings": [_match_as_json(match) for match in matches.found],
     }
@@ -63,7 +64,7 @@ def _match_as_json(match: Match) -> dict[str, Any]:
 
 
 def format_matches(
-    asked: MarkQuery, matches: Matches, corrected: Sequence[tuple[str, str]] = ()
+    query: MarkQuery, matches: Matches, corrected: Sequence[tuple[str, str]] = ()
 ) -> str:
     """Two lines for each sighting, the likeliest first: what was read and why, and the photo.
 
@@ -72,11 +73,11 @@ def format_matches(
     lines = [HEADER, *(line for match in matches.found for line in _format_match(match))]
     if not matches.found:
         lines = [
-            _format_nothing_found(asked),
+            _format_nothing_found(query),
             *(f"One was read as {read}; a person corrected it to {it}." for read, it in corrected),
         ]
-    if len(matches.found) == asked.limit:
-        lines.append(f"The first {asked.limit}; more with --limit.")
+    if len(matches.found) == query.limit:
+        lines.append(f"The first {query.limit}; more with --limit.")
     if matches.note:
         lines.append(f"Note: {matches.note}")
     return "\n".join(lines)
@@ -89,12 +90,12 @@ def _format_match(match: Match) -> list[str]:
     return [f"{match.mark:<9} {numbers}  {when:<17} {match.why}", f"  {printable(match.uri)}"]
 
 
-def _format_nothing_found(asked: MarkQuery) -> str:
-    narrowed = any(one is not None for one in (asked.since, asked.until, asked.prefix))
+def _format_nothing_found(query: MarkQuery) -> str:
+    narrowed = query.where != SightingFilter()
     hint = (
         "ask without --since, --until and --prefix"
         if narrowed
         else "put ? for a character you are not sure of, or * for any number of them"
     )
-    like = " or anything like it" if asked.look_alikes else ""
-    return f"No plate bears {asked.pattern}{like}. You may {hint}."
+    like = " or anything like it" if query.look_alikes else ""
+    return f"No plate bears {query.pattern}{like}. You may {hint}."

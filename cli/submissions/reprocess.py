@@ -1,7 +1,6 @@
 """`hkplates reprocess`: check the choice, run it to its end, print the report."""
 
 import json
-from dataclasses import replace
 
 import sqlalchemy as sa
 import typer
@@ -36,10 +35,9 @@ def run_reprocess(
     as_json: bool,
 ) -> int:
     """`hkplates reprocess`; the exit status."""
-    narrowed = replace(wanted, limit=None) != ReprocessFilter()
-    if not narrowed and wanted.limit is None and not all_images:
+    if not wanted.narrows and wanted.limit is None and not all_images:
         raise typer.BadParameter(NO_FILTER)
-    if narrowed and all_images:
+    if wanted.narrows and all_images:
         raise typer.BadParameter("--all means every image; leave it out where something narrows")
     version = current_version(settings)
     with opened_engine(embedded.resolve_database_url(settings)) as engine:
@@ -96,10 +94,9 @@ def _check(engine: sa.Engine, wanted: ReprocessFilter) -> None:
     """A number that names nothing chooses nothing, and would look as if all were well."""
     if wanted.model is not None and not versions.exists(engine, wanted.model):
         raise typer.BadParameter(f"there is no model version {wanted.model}; see: hkplates compare")
-    if wanted.submission is not None and queries.find_submission(engine, wanted.submission) is None:
-        raise typer.BadParameter(
-            f"there is no submission {wanted.submission}; see: hkplates status"
-        )
+    submission = wanted.sightings.submission
+    if submission is not None and queries.find_submission(engine, submission) is None:
+        raise typer.BadParameter(f"there is no submission {submission}; see: hkplates status")
 
 
 def format_version_warning(engine: sa.Engine, target: int) -> str | None:

@@ -7,6 +7,7 @@ from fastapi import APIRouter, HTTPException, Query, Request
 from hkplates.database.queries.sightings import find_sighting
 from hkplates.database.reviews import reviews
 from hkplates.database.reviews.queue import count_remaining, review_queue
+from hkplates.database.sighting_filter import SightingFilter
 from hkplates.database.text import beginning
 from web import pagination
 from web.api import models
@@ -52,20 +53,21 @@ def queue(
 ) -> models.Queue:
     """Hong Kong plates that nobody has reviewed, the least sure first."""
     begins, ends = time_bounds(since, until)
-    narrowed = {
-        "below": pagination.round_to_real(below),
-        "since": begins,
-        "until": ends,
-        "prefix": beginning(prefix),
-        "submission": submission,
-    }
+    where = SightingFilter(
+        below=pagination.round_to_real(below),
+        region="HK",
+        since=begins,
+        until=ends,
+        prefix=beginning(prefix),
+        submission=submission,
+    )
     after = None if cursor is None else pagination.decode_confidence_cursor(cursor)
     given = {"below": below, "since": since, "until": until, "prefix": prefix}
     given |= {"submission": submission}
     subject = {key: one for key, one in given.items() if one is not None}
     audit_trail.record(request, "search", {"doubtful": True} | subject, purpose)
-    found = review_queue(services.engine, **narrowed, after=after, limit=limit + 1)  # type: ignore[arg-type]
-    left, exact = count_remaining(services.engine, **narrowed)  # type: ignore[arg-type]
+    found = review_queue(services.engine, where, after=after, limit=limit + 1)
+    left, exact = count_remaining(services.engine, where)
     return models.Queue(
         items=[models.Doubtful.model_validate(row) for row in found[:limit]],
         next=pagination.encode_cursor(found[limit - 1].cursor) if len(found) > limit else None,

@@ -10,6 +10,7 @@ from hkplates.database.queries import mark_search as asking
 from hkplates.database.queries import sightings
 from hkplates.database.queries.mark_search import MarkQuery, PatternInvalid
 from hkplates.database.reviews import reviews
+from hkplates.database.sighting_filter import SightingFilter
 from hkplates.database.text import beginning
 from hkplates.errors import ImageRejected, SourceError
 from hkplates.recognition.marks import canonical
@@ -55,14 +56,8 @@ def search(
 ) -> models.Matches:
     """A mark, or half a mark, also where it was misread, the likeliest first."""
     begins, ends = time_bounds(since, until)
-    asked = MarkQuery(
-        pattern=mark,
-        since=begins,
-        until=ends,
-        prefix=beginning(prefix),
-        limit=limit,
-        look_alikes=not exact,
-    )
+    where = SightingFilter(since=begins, until=ends, prefix=beginning(prefix))
+    asked = MarkQuery(mark, where, limit=limit, look_alikes=not exact)
     given = {"mark": mark, "since": since, "until": until, "prefix": prefix, "exact": exact}
     audit_trail.record(request, "search", {key: one for key, one in given.items() if one}, purpose)
     try:

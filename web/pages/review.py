@@ -14,6 +14,7 @@ from hkplates.database.queries.sightings import Sighting
 from hkplates.database.reviews import reviews
 from hkplates.database.reviews.corrections import reviewed_photographs
 from hkplates.database.reviews.queue import count_remaining, review_queue
+from hkplates.database.sighting_filter import SightingFilter
 from hkplates.database.text import beginning
 from hkplates.recognition.marks import canonical
 from hkplates.reporting.training_labels import json_line, training_label
@@ -67,19 +68,20 @@ class FilterForm:
     def cursor(self) -> pagination.ConfidenceCursor | None:
         return pagination.decode_confidence_cursor(self.after) if self.after else None
 
-    def parse(self) -> dict[str, Any]:
-        """As the database is asked.
+    def parse(self) -> SightingFilter:
+        """Returns what was typed as the database's filter, of Hong Kong plates alone.
 
         Raises:
             FilterInvalid: what was typed is no number or no time.
         """
-        return {
-            "below": _parse_confidence(self.below),
-            "submission": _parse_submission(self.submission),
-            "since": _parse_time("From", self.since, 0),
-            "until": _parse_time("Until", self.until, 1),
-            "prefix": beginning(self.prefix),
-        }
+        return SightingFilter(
+            below=_parse_confidence(self.below),
+            region="HK",
+            submission=_parse_submission(self.submission),
+            since=_parse_time("From", self.since, 0),
+            until=_parse_time("Until", self.until, 1),
+            prefix=beginning(self.prefix),
+        )
 
 
 FilterFormDep = Annotated[FilterForm, Depends()]
@@ -170,9 +172,9 @@ def _queue_page(
     **more: Any,
 ) -> Response:
     """The reading of a number, or else the next doubtful one, and what comes before and after."""
-    asked = filters.parse()
-    found = review_queue(services.engine, **asked, after=filters.cursor, limit=2)
-    left, exact = count_remaining(services.engine, **asked)
+    where = filters.parse()
+    found = review_queue(services.engine, where, after=filters.cursor, limit=2)
+    left, exact = count_remaining(services.engine, where)
     number = plate or (found[0].plate_id if found else None)
     seen = None if number is None else require_sighting(services, number)
     if seen is not None:

@@ -10,6 +10,7 @@ from fastapi.responses import HTMLResponse
 from hkplates import time_ranges
 from hkplates.database.queries.mark_search import MarkQuery, PatternInvalid, search
 from hkplates.database.queries.sightings import PlateStyle, plate_styles
+from hkplates.database.sighting_filter import SightingFilter
 from hkplates.database.text import beginning
 from web.auth import audit_trail
 from web.auth.throttle import RATE_LIMITED
@@ -50,14 +51,12 @@ def search_page(
         return render_page(request, "search.html", form=form, matches=None, wrong=None, more=False)
     most = MAX_RESULTS if more else PAGE_SIZE
     try:
-        asked = MarkQuery(
-            pattern=mark,
+        where = SightingFilter(
             since=_parse_time("From", since, 0),
             until=_parse_time("Until", until, 1),
             prefix=beginning(prefix),
-            limit=most,
-            look_alikes=not exact,
         )
+        asked = MarkQuery(mark, where, limit=most, look_alikes=not exact)
         subject = {key: value for key, value in form.items() if value and key != "purpose"}
         audit_trail.record(request, "search", subject, purpose or None)
         matches = search(services.engine, asked)

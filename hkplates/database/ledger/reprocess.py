@@ -4,7 +4,7 @@ What was read on them before stays, and sightings shows it, until the new readin
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import sqlalchemy as sa
@@ -14,9 +14,9 @@ from hkplates.database.ledger import intake_sql as ledger_sql
 from hkplates.database.ledger.intake import Added, Ledger
 from hkplates.database.ledger.intake import Submission as Opened
 from hkplates.database.schema.images import Image, Submission
-from hkplates.database.schema.plates import Plate
-from hkplates.database.schema.sightings_view import SHOWN, begins, mark
-from hkplates.database.text import like
+from hkplates.database.schema.sightings_view import SHOWN
+from hkplates.database.sighting_filter import SightingFilter, image_conditions, plate_conditions
+from hkplates.database.snapshot import snapshot, stream_rows
 
 BATCH = 1000
 """Images that are changed in one transaction."""
@@ -24,22 +24,38 @@ BATCH = 1000
 
 @dataclass(frozen=True, slots=True)
 class ReprocessFilter:
-    """Which images; what is None narrows nothing, and what is not narrows together.
+    """The images that are chosen: those that meet all conditions.
 
-    `below`: a plate of region HK is read with less confidence. `mark`: a plate has it, in the
-    registry's form and as a person corrected it, where one did; with `?` for one character and `*`
-    for any number; with `below` the same plate. What a person found to be no plate is none.
-    `model`: the version whose reading is the current one. `submission`: the one that last asked for
-    the image. `prefix` with `://` is the beginning of the URI, else of the key. `limit`: so many of
-    them at most, from all over the archive.
+    Of `sightings` only `mark`, `below`, `submission` and `prefix` can be set. One plate of the
+    image meets `mark` and `below`; with `below` it is one of region HK, and what a person found to
+    be no plate is none. `model` is the version whose reading is the current one. At most `limit`
+    images are chosen, from all over the archive.
     """
 
-    below: float | None = None
-    mark: str | None = None
+    sightings: SightingFilter = field(default_factory=SightingFilter)
     model: int | None = None
-    submission: int | None = None
-    prefix: str | None = None
     limit: int | None = None
+
+    def __post_init__(self) -> None:
+        self.sightings.require_only("mark", "below", "submission", "prefix")
+
+    @property
+    def narrows(self) -> bool:
+        """Returns whether a condition leaves images out; a limit alone is none."""
+        return replace(self, limit=None) != ReprocessFilter()
+
+    def options(self) -> dict[str, float | int | str]:
+        """Returns what is set, by the names and in the order of the command's options."""
+        of = self.sightings
+        options = {
+            "below": of.below,
+            "mark": of.mark,
+            "model": self.model,
+            "submission": of.submission,
+            "prefix": of.prefix,
+            "limit": self.limit,
+        }
+        return {name: value for name, value in options.items() if value is not None}
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,17 +94,13 @@ class Reprocessing:
         limit = self.filter.limit
         if limit is not None and submission_id is not None:
             limit = max(0, limit - self.owned(submission_id))
-        with self.engine.connect() as connection:
-            connection = connection.execution_options(
-                isolation_level="REPEATABLE READ", postgresql_readonly=True
-            )
-            # Postgres plans a cursor for its first rows unless told that all will be read.
-            connection.execute(sa.text("SET LOCAL cursor_tuple_fraction = 1"))
-            options = {"stream_results": True, "max_row_buffer": BATCH}
-            query = self._query(submission_id, limit)
-            with connection.execute(query, execution_options=options) as result:
-                for rows in result.partitions(BATCH):
-                    yield [row.id for row in rows]
+        query = self._query(submission_id, limit)
+        with (
+            snapshot(self.engine) as connection,
+            stream_rows(connection, query, batch_rows=BATCH) as result,
+        ):
+            for rows in result.partitions(BATCH):
+                yield [row.id for row in rows]
 
     def take(self, submission_id: int, image_ids: Sequence[int]) -> Added:
         """Make chosen images pending under the submission, where they still are to be chosen.
@@ -189,22 +201,13 @@ _MOSTLY_BEFORE = sa.text("""
 """)
 
 
-def _conditions(wanted: ReprocessFilter) -> Iterator[sa.ColumnElement[bool]]:
-    if wanted.model is not None:
-        yield Image.model_version_id == wanted.model
-    if wanted.submission is not None:
-        yield Image.submission_id == wanted.submission
-    if wanted.prefix is not None:
-        yield begins(wanted.prefix)
-    if of_plate := list(_plate_conditions(wanted)):
-        yield sa.exists().where(*SHOWN, *of_plate)
-
-
-def _plate_conditions(wanted: ReprocessFilter) -> Iterator[sa.ColumnElement[bool]]:
-    if wanted.mark is not None:
-        yield mark.like(like(wanted.mark))
-    if wanted.below is not None:
-        # As it is stored: 0.9 has more digits than a REAL, and would take in the 0.9 there.
-        yield Plate.confidence < sa.cast(wanted.below, sa.REAL)
+def _conditions(chosen: ReprocessFilter) -> Iterator[sa.ColumnElement[bool]]:
+    where = chosen.sightings
+    if chosen.model is not None:
+        yield Image.model_version_id == chosen.model
+    yield from image_conditions(where)
+    if where.below is not None:
         # Other countries' plates are read badly on any day; this reader never learned them.
-        yield Plate.region == "HK"
+        where = replace(where, region="HK")
+    if of_plate := list(plate_conditions(where)):
+        yield sa.exists().where(*SHOWN, *of_plate)

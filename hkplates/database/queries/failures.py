@@ -1,4 +1,4 @@
-"""Images that failed or were set aside, however many: read as they are asked for."""
+"""Streams the images that failed or are quarantined, in constant memory."""
 
 from collections.abc import Generator
 from dataclasses import dataclass
@@ -6,17 +6,17 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
+from hkplates.database.snapshot import snapshot, stream_rows
 from hkplates.jobs import StoreKind
 
 BATCH_ROWS = 1000
-"""Rows that are held in memory."""
 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
     """An image that ended without a result; `state` is failed or quarantined.
 
-    `attempts`: how often a worker began it. `at`: when it ended so, or None where nobody noted it.
+    `attempts` counts how often a worker began it; `ended_at` is None where that was not recorded.
     """
 
     submission: int
@@ -32,7 +32,7 @@ class Failure:
 
     @property
     def uri(self) -> str:
-        """As in the view sightings."""
+        """Returns the URI as the view sightings shows it."""
         if self.store == "s3":
             return f"s3://{self.bucket}/{self.key}"
         return f"file://{self.bucket.rstrip('/')}/{self.key}"
@@ -46,24 +46,23 @@ def failures(
     *,
     after: int = 0,
 ) -> Generator[Failure, None, None]:
-    """Images that failed or were set aside, those of the newest submission first.
+    """Yields the images that failed or are quarantined, those of the newest submission first.
 
-    Those of one submission come in the order of their numbers; `after` a number go on from there.
+    Those of one submission come in the order of their numbers, from the one that follows `after`.
     As they stand at one moment. Close it (contextlib.closing) where it is not read to its end.
+
+    Raises:
+        DatabaseUnreachable: Postgres went away.
     """
-    options = {"stream_results": True, "max_row_buffer": BATCH_ROWS}
     left = None if limit is None else min(limit, 2**31)
-    with engine.connect() as connection:
-        # One moment for all submissions, which are asked one by one: each has an index of its own.
-        connection = connection.execution_options(
-            isolation_level="REPEATABLE READ", postgresql_readonly=True
-        )
+    # One moment for all submissions, which are asked one by one: each has an index of its own.
+    with snapshot(engine, planned_for_all_rows=False) as connection:
         found = connection.execute(_SUBMISSIONS, {"id": submission_id}).scalars().all()
         for number in found:
             if left == 0:
                 return
             values = {"id": number, "reason": reason, "limit": left, "after": after}
-            with connection.execute(_FAILURES, values, execution_options=options) as rows:
+            with stream_rows(connection, _FAILURES, values, batch_rows=BATCH_ROWS) as rows:
                 for row in rows:
                     left = None if left is None else left - 1
                     yield Failure(*row)
@@ -72,13 +71,15 @@ def failures(
 def count_failures(
     engine: sa.Engine, submission_id: int | None = None, reason: str | None = None
 ) -> int:
-    """How many images failed or were set aside: of one submission or all, of one reason or all."""
+    """Counts the images that failed or are quarantined, of one submission or all, of one reason or
+    all."""
     with engine.connect() as connection:
         found = connection.execute(_SUBMISSIONS, {"id": submission_id}).scalars().all()
         values = [{"id": number, "reason": reason} for number in found]
         return sum(connection.execute(_COUNT, one).scalar_one() for one in values)
 
 
+# Selects the submissions that have such images, the newest first.
 _SUBMISSIONS = sa.text("""
     SELECT id FROM submissions
      WHERE (CAST(:id AS bigint) IS NULL OR id = :id)
@@ -87,6 +88,7 @@ _SUBMISSIONS = sa.text("""
      ORDER BY id DESC
 """)
 
+# Selects such images of one submission.
 _FAILURES = sa.text("""
     SELECT submission_id, id, store, bucket, key, state, reason, detail, attempts, processed_at
       FROM images
@@ -95,7 +97,7 @@ _FAILURES = sa.text("""
      ORDER BY id LIMIT CAST(:limit AS bigint)
 """)
 
-# Each submission alone, by its index: those that failed are few among all images.
+# Counts such images of one submission, by its index: they are few among all.
 _COUNT = sa.text("""
     SELECT count(*) FROM images
      WHERE submission_id = :id AND state IN ('failed', 'quarantined')

@@ -1,4 +1,4 @@
-"""What two model versions read on the same images, side by side, in constant memory."""
+"""Streams the readings of two model versions on the same images, in constant memory."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -8,6 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from hkplates.database.snapshot import snapshot, stream_rows
 from hkplates.recognition.geometry import Corners
 
 BATCH_ROWS = 2000
@@ -28,7 +29,7 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class VersionPair:
-    """An image that both versions looked at to the end; no plates are a result too."""
+    """An image that both versions have read to the end, with what each found: no plate, perhaps."""
 
     image_id: int
     uri: str
@@ -39,23 +40,19 @@ class VersionPair:
 def image_pairs(
     engine: sa.Engine, old: int, new: int, submission: int | None = None
 ) -> Iterator[VersionPair]:
-    """The images that both versions have read, of one submission or all, in the order of their
-    numbers and as they stand at one moment. Replaced contents are left out.
+    """Yields the images that both versions have read, of one submission or all, in the order of
+    their numbers and as they stand at one moment. Replaced contents are left out.
 
     Raises:
         DatabaseUnreachable: Postgres went away.
     """
     values = {"old": old, "new": new, "submission": submission}
-    with engine.connect() as connection:
-        connection = connection.execution_options(
-            isolation_level="REPEATABLE READ", postgresql_readonly=True
-        )
-        # Postgres plans a cursor for its first rows unless told that all will be read.
-        connection.execute(sa.text("SET LOCAL cursor_tuple_fraction = 1"))
-        options = {"stream_results": True, "max_row_buffer": BATCH_ROWS}
-        with connection.execute(_IMAGE_PAIRS, values, execution_options=options) as rows:
-            for _, of_image in groupby(rows, attrgetter("id")):
-                yield _version_pair(list(of_image))
+    with (
+        snapshot(engine) as connection,
+        stream_rows(connection, _IMAGE_PAIRS, values, batch_rows=BATCH_ROWS) as rows,
+    ):
+        for _, of_image in groupby(rows, attrgetter("id")):
+            yield _version_pair(list(of_image))
 
 
 def _version_pair(rows: list[sa.Row[Any]]) -> VersionPair:
@@ -73,8 +70,9 @@ def _reading(row: sa.Row[Any]) -> Reading:
     )
 
 
-# A version that read an image is either its current one or one of the earlier ones, never both: of
-# two, one at least is noted as earlier, and those may be few.
+# Selects the plates of both versions on each image that both have read, and one row without a plate
+# where neither found any. A version that read an image is either its current one or one of the
+# earlier ones, never both: of two, one at least is noted as earlier, and those may be few.
 _IMAGE_PAIRS = sa.text("""
     WITH noted AS (
         SELECT image_id, count(*) AS versions FROM earlier_versions

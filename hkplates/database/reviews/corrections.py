@@ -1,4 +1,4 @@
-"""What people said about plates, by photograph: labels to train on."""
+"""Streams the current reviews by photograph, as training labels need them."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -8,6 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from hkplates.database.snapshot import snapshot, stream_rows
 from hkplates.jobs import ImageRef
 from hkplates.recognition.geometry import LEAST_OVERLAP, overlap
 
@@ -16,11 +17,11 @@ BATCH_ROWS = 500
 
 @dataclass(frozen=True, slots=True)
 class Correction:
-    """A plate of a photograph on which a person said something.
+    """A plate of a photograph that has a review.
 
-    `verdict` is None where nobody has looked at this very plate; then `text` and `mark` are None,
-    as for what is no plate. `quad` and `box` are as in Sighting, in pixels of the upright
-    photograph, which is `width` by `height`.
+    `verdict` is None where this very plate has none; then `text` and `mark` are None, as for what
+    is no plate. `quad` and `box` are as in Sighting, in pixels of the upright photograph, which is
+    `width` by `height`.
     """
 
     image: ImageRef
@@ -38,11 +39,11 @@ class Correction:
 
 
 def corrections(engine: sa.Engine) -> Iterator[Correction]:
-    """Every current review, in the order of the photographs, in constant memory.
+    """Yields every current review, in the order of the photographs, in constant memory.
 
     All as they stand at one moment. A photograph that was replaced is left out. Of several reviews
-    of one place, on plates of several model versions, the latest alone is there; of a review that
-    was carried over to another version's plate, the copy.
+    of one place, on plates of several model versions, the latest alone is yielded; of a review that
+    another version's plate inherited, the copy.
 
     Raises:
         DatabaseUnreachable: Postgres went away.
@@ -52,34 +53,30 @@ def corrections(engine: sa.Engine) -> Iterator[Correction]:
 
 
 def reviewed_photographs(engine: sa.Engine) -> Iterator[list[Correction]]:
-    """The same by photograph, each with the plates on it that nobody has looked at as well."""
-    with engine.connect() as connection:
-        connection = connection.execution_options(
-            isolation_level="REPEATABLE READ", postgresql_readonly=True
-        )
-        # Postgres plans a cursor for its first rows unless told that all will be read.
-        connection.execute(sa.text("SET LOCAL cursor_tuple_fraction = 1"))
-        options = {"stream_results": True, "max_row_buffer": BATCH_ROWS}
-        with connection.execute(_PLATES, execution_options=options) as rows:
-            for _, of_image in groupby(rows, attrgetter("id")):
-                yield [_correction(row) for row in _without_repeats(list(of_image))]
+    """Yields the same by photograph, each with the plates on it that have no review as well.
+
+    Raises:
+        DatabaseUnreachable: Postgres went away.
+    """
+    with (
+        snapshot(engine) as connection,
+        stream_rows(connection, _PLATES, batch_rows=BATCH_ROWS) as rows,
+    ):
+        for _, of_image in groupby(rows, attrgetter("id")):
+            yield [_correction(row) for row in _without_repeats(list(of_image))]
 
 
 def stores_of_reviewed_photographs(engine: sa.Engine) -> set[str]:
-    """In which stores the photographs of the reviews lie."""
-    query = """
-        SELECT DISTINCT store FROM reviews
-          JOIN plates ON plates.id = plate_id JOIN images ON images.id = image_id
-         WHERE current AND NOT superseded
-    """
+    """Returns the stores that hold the photographs of the current reviews."""
     with engine.connect() as connection:
-        return set(connection.execute(sa.text(query)).scalars())
+        return set(connection.execute(_STORES).scalars())
 
 
-def latest_by_place(said: Iterable[sa.Row[Any]]) -> list[sa.Row[Any]]:
-    """One review (with its plate's quad) for each place, of those given the latest first."""
+def latest_by_place(reviews: Iterable[sa.Row[Any]]) -> list[sa.Row[Any]]:
+    """Keeps the latest review of each place, of reviews (with their plates' quads) sorted from the
+    latest to the oldest."""
     kept: list[sa.Row[Any]] = []
-    for row in said:
+    for row in reviews:
         if _overlaps_none(row, kept):
             kept.append(row)
     return kept
@@ -90,14 +87,14 @@ def _overlaps_none(row: sa.Row[Any], others: Iterable[sa.Row[Any]]) -> bool:
 
 
 def _without_repeats(rows: Sequence[sa.Row[Any]]) -> list[sa.Row[Any]]:
-    """Of each place what was said last, and of what nobody looked at the places without a word."""
-    said = [row for row in rows if row.verdict is not None]
-    said.sort(key=lambda row: (row.reviewed_at, row.review_id), reverse=True)
-    counted = {row.plate_id for row in latest_by_place(said)}
+    """Keeps the latest review of each place, and the plates without a review that overlap none."""
+    reviewed = [row for row in rows if row.verdict is not None]
+    reviewed.sort(key=lambda row: (row.reviewed_at, row.review_id), reverse=True)
+    latest = {row.plate_id for row in latest_by_place(reviewed)}
     return [
         row
         for row in rows
-        if row.plate_id in counted or (row.verdict is None and _overlaps_none(row, said))
+        if row.plate_id in latest or (row.verdict is None and _overlaps_none(row, reviewed))
     ]
 
 
@@ -107,6 +104,8 @@ def _correction(row: sa.Row[Any]) -> Correction:
     return Correction(image, **fields)
 
 
+# Selects the plates of every photograph with a current review: the reviewed ones, and those of the
+# image's current model version without a review.
 _PLATES = sa.text("""
     WITH said AS MATERIALIZED (
         SELECT id, plate_id, verdict, text, mark, reviewed_at FROM reviews
@@ -123,4 +122,11 @@ _PLATES = sa.text("""
      WHERE said.plate_id IS NOT NULL
         OR (plates.model_version_id = images.model_version_id AND review IS NULL)
      ORDER BY images.id, plates.position, plates.id
+""")
+
+# Selects the stores of the photographs with a current review.
+_STORES = sa.text("""
+    SELECT DISTINCT store FROM reviews
+      JOIN plates ON plates.id = plate_id JOIN images ON images.id = image_id
+     WHERE current AND NOT superseded
 """)

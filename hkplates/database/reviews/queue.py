@@ -1,4 +1,4 @@
-"""Readings that nobody has looked at and the reader was unsure of: the queue of a review."""
+"""Lists readings without a review, the least sure first: the queue that people work through."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
@@ -7,15 +7,17 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from hkplates.database.row_ids import numbered
 from hkplates.database.schema.images import Image
 from hkplates.database.schema.plates import Plate
-from hkplates.database.schema.sightings_view import CURRENT, begins, uri
+from hkplates.database.schema.sightings_view import CURRENT, uri
+from hkplates.database.sighting_filter import SightingFilter, conditions
 
+DOUBTFUL = SightingFilter(below=0.8, region="HK")
+"""The queue where nobody chooses another."""
 MAX_COUNTED = 1000
 
 Cursor = tuple[float, int]
-"""A plate's confidence and number: where a page of the queue ends."""
+"""The confidence and the number of the plate at which a page of the queue ends."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,30 +48,24 @@ class ReviewItem:
 
     @property
     def cursor(self) -> Cursor:
-        """What `doubtful` takes as `after`, for the page that follows this one."""
+        """Returns `after` of the page that begins behind this item."""
         return self.confidence, self.plate_id
 
 
 def review_queue(
     engine: sa.Engine,
+    where: SightingFilter = DOUBTFUL,
     *,
-    below: float = 0.8,
-    region: str = "HK",
-    prefix: str | None = None,
-    since: datetime | None = None,
-    until: datetime | None = None,
-    submission: int | None = None,
     after: Cursor | None = None,
     limit: int = 20,
 ) -> list[ReviewItem]:
-    """Sightings that were read with less confidence than `below` and that nobody has reviewed, the
-    least sure first; with `after`, those that follow that one.
+    """Returns the sightings that have no review, the least sure first; with `after`, those that
+    follow that one.
 
-    `since` is the first moment (of taken_at) that counts and `until` the first that does not any
-    more. `prefix` with `://` is the beginning of `uri`, else of `key`.
+    Raises:
+        DatabaseUnreachable: Postgres does not answer.
     """
-    conditions = _conditions(below, region, prefix, since, until, submission)
-    query = sa.select(*_COLUMNS).where(*conditions).order_by(Plate.confidence, Plate.id)
+    query = sa.select(*_COLUMNS).where(*_conditions(where)).order_by(Plate.confidence, Plate.id)
     if after is not None:
         confidence, plate_id = after
         query = query.where(
@@ -80,45 +76,22 @@ def review_queue(
         return [ReviewItem(**row._mapping) for row in connection.execute(query.limit(limit))]
 
 
-def count_remaining(
-    engine: sa.Engine,
-    *,
-    below: float = 0.8,
-    region: str = "HK",
-    prefix: str | None = None,
-    since: datetime | None = None,
-    until: datetime | None = None,
-    submission: int | None = None,
-) -> tuple[int, bool]:
-    """How many there are, and whether that is all: no more than MOST_COUNTED are counted."""
-    conditions = _conditions(below, region, prefix, since, until, submission)
-    some = sa.select(sa.literal(1)).where(*conditions).limit(MAX_COUNTED + 1).subquery()
+def count_remaining(engine: sa.Engine, where: SightingFilter = DOUBTFUL) -> tuple[int, bool]:
+    """Counts the sightings in the queue, up to MAX_COUNTED; the second is True if that is all.
+
+    Raises:
+        DatabaseUnreachable: Postgres does not answer.
+    """
+    some = sa.select(sa.literal(1)).where(*_conditions(where)).limit(MAX_COUNTED + 1).subquery()
     with engine.connect() as connection:
         count = connection.execute(sa.select(sa.func.count()).select_from(some)).scalar_one()
     return min(count, MAX_COUNTED), count <= MAX_COUNTED
 
 
-def _conditions(
-    below: float,
-    region: str,
-    prefix: str | None,
-    since: datetime | None,
-    until: datetime | None,
-    submission: int | None,
-) -> Iterator[sa.ColumnElement[bool]]:
+def _conditions(where: SightingFilter) -> Iterator[sa.ColumnElement[bool]]:
     yield from CURRENT
     yield Plate.review.is_(None)
-    yield Plate.region == region
-    # As it is stored: 0.9 has more digits than a REAL, and would take in the 0.9 there.
-    yield Plate.confidence < sa.cast(below, sa.REAL)
-    if prefix is not None:
-        yield begins(prefix)
-    if since is not None:
-        yield Image.taken_at >= since
-    if until is not None:
-        yield Image.taken_at < until
-    if submission is not None:
-        yield numbered(Image.submission_id, submission)
+    yield from conditions(where)
 
 
 _COLUMNS = tuple(

@@ -13,8 +13,6 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from hkplates.database.reviews.corrections import Correction, corrections
-from hkplates.database.reviews.queue import Cursor, ReviewItem, count_remaining, review_queue
 from hkplates.database.row_ids import numbered
 from hkplates.database.schema.images import Image
 from hkplates.database.schema.plates import Plate
@@ -22,22 +20,6 @@ from hkplates.database.schema.reviews import VERDICTS
 from hkplates.database.schema.reviews import Review as ReviewRow
 from hkplates.database.text import storable
 from hkplates.recognition import marks
-
-__all__ = [
-    "VERDICTS",
-    "Correction",
-    "Cursor",
-    "PlateUnknown",
-    "Review",
-    "ReviewInvalid",
-    "ReviewItem",
-    "ReviewOutdated",
-    "corrections",
-    "count_remaining",
-    "history",
-    "record",
-    "review_queue",
-]
 
 
 class PlateUnknown(LookupError):

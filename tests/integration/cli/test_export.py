@@ -24,9 +24,10 @@ from cli.commands import filters
 from cli.export.export import export
 from cli.export.outputs import open_output
 from cli.main import app
-from hkplates.database.queries.export import COLUMNS, SightingFilter, stream_sightings
+from hkplates.database.queries.export import COLUMNS, stream_sightings
 from hkplates.database.schema.images import Image
 from hkplates.database.schema.plates import Plate
+from hkplates.database.sighting_filter import SightingFilter
 from hkplates.database.text import image_digest
 from hkplates.errors import DatabaseUnreachable, OutputUnwritable
 

@@ -23,6 +23,7 @@ from hkplates.database.ledger.reprocess import ReprocessFilter, Reprocessing
 from hkplates.database.queries import submissions as queries
 from hkplates.database.results.save import ImageDone, ImageFailed
 from hkplates.database.reviews.reviews import record
+from hkplates.database.sighting_filter import SightingFilter
 from hkplates.errors import DatabaseUnreachable
 from hkplates.jobs import Chunk
 from hkplates.settings import Settings
@@ -38,6 +39,13 @@ OLD_PLATES: dict[str, Plates] = {
     "b/2.jpg": [],
 }
 NEW_PLATES: dict[str, Plates] = {key: [plate("NEW1", 1.0)] for key in OLD_PLATES}
+
+
+def chosen_by(
+    *, model: int | None = None, limit: int | None = None, **sightings: Any
+) -> ReprocessFilter:
+    """Builds the filter of images whose sightings meet these conditions."""
+    return ReprocessFilter(SightingFilter(**sightings), model, limit)
 
 
 @dataclass
@@ -158,22 +166,30 @@ def expected(report: Report | None) -> Report:
     ("wanted", "keys"),
     [
         pytest.param(ReprocessFilter(), ["a/1.jpg", "a/2.jpg", "b/1.jpg", "b/2.jpg"], id="all"),
-        pytest.param(ReprocessFilter(below=0.75), ["a/2.jpg"], id="below, of Hong Kong alone"),
-        pytest.param(ReprocessFilter(below=0.8), ["a/2.jpg", "b/1.jpg"], id="below"),
-        pytest.param(ReprocessFilter(mark="AA1?"), ["a/1.jpg", "a/2.jpg"], id="a pattern"),
-        pytest.param(ReprocessFilter(mark="*99"), ["b/1.jpg"], id="any number"),
-        pytest.param(ReprocessFilter(mark="AA11"), ["a/1.jpg"], id="a mark"),
-        pytest.param(ReprocessFilter(mark="CN99", below=0.9), [], id="of one plate"),
+        pytest.param(chosen_by(below=0.75), ["a/2.jpg"], id="below, of Hong Kong alone"),
+        pytest.param(chosen_by(below=0.8), ["a/2.jpg", "b/1.jpg"], id="below"),
+        pytest.param(chosen_by(mark="AA1?"), ["a/1.jpg", "a/2.jpg"], id="a pattern"),
+        pytest.param(chosen_by(mark="*99"), ["b/1.jpg"], id="any number"),
+        pytest.param(chosen_by(mark="AA11"), ["a/1.jpg"], id="a mark"),
+        pytest.param(chosen_by(mark="CN99", below=0.9), [], id="of one plate"),
         pytest.param(
-            ReprocessFilter(model=1, prefix="b/"), ["b/1.jpg", "b/2.jpg"], id="a key's prefix"
+            chosen_by(prefix="b/", model=1),
+            ["b/1.jpg", "b/2.jpg"],
+            id="a key's prefix",
         ),
         pytest.param(
-            ReprocessFilter(prefix="s3://car-park/a"), ["a/1.jpg", "a/2.jpg"], id="an URI's"
+            chosen_by(prefix="s3://car-park/a"),
+            ["a/1.jpg", "a/2.jpg"],
+            id="an URI's",
         ),
-        pytest.param(ReprocessFilter(prefix="s3://other/"), [], id="another bucket"),
-        pytest.param(ReprocessFilter(submission=1, below=0.6), ["a/2.jpg"], id="of a submission"),
-        pytest.param(ReprocessFilter(submission=2), [], id="of none"),
-        pytest.param(ReprocessFilter(model=2), [], id="those of the version itself"),
+        pytest.param(chosen_by(prefix="s3://other/"), [], id="another bucket"),
+        pytest.param(
+            chosen_by(submission=1, below=0.6),
+            ["a/2.jpg"],
+            id="of a submission",
+        ),
+        pytest.param(chosen_by(submission=2), [], id="of none"),
+        pytest.param(chosen_by(model=2), [], id="those of the version itself"),
     ],
 )
 def test_what_narrows_narrows_together(
@@ -186,17 +202,17 @@ def test_a_mark_is_the_one_that_a_person_saw_and_what_is_no_plate_is_none(world:
     engine = world.archive.engine
     query = "SELECT plates.id FROM plates JOIN images ON images.id = image_id WHERE key = 'a/2.jpg'"
     [plate] = column(engine, query)
-    assert world.chosen(ReprocessFilter(below=0.75)) == ["a/2.jpg"]
+    assert world.chosen(chosen_by(below=0.75)) == ["a/2.jpg"]
     record(engine, int(str(plate)), "corrected", text="ZZ 7", reviewer="ada")
-    assert world.chosen(ReprocessFilter(mark="ZZ7")) == ["a/2.jpg"]
-    assert world.chosen(ReprocessFilter(mark="AA1?")) == ["a/1.jpg"]
+    assert world.chosen(chosen_by(mark="ZZ7")) == ["a/2.jpg"]
+    assert world.chosen(chosen_by(mark="AA1?")) == ["a/1.jpg"]
     record(engine, int(str(plate)), "not_a_plate", reviewer="ada")
-    assert world.chosen(ReprocessFilter(below=0.75)) == []
+    assert world.chosen(chosen_by(below=0.75)) == []
 
 
 def test_a_confidence_is_compared_as_it_is_stored(world: World) -> None:
     world.archive.change("UPDATE plates SET confidence = 0.9 WHERE region = 'HK'")
-    assert world.chosen(ReprocessFilter(below=0.9)) == []
+    assert world.chosen(chosen_by(below=0.9)) == []
 
 
 def test_what_was_never_read_or_is_replaced_or_set_aside_is_left_alone(world: World) -> None:
@@ -213,13 +229,13 @@ def test_one_that_failed_when_it_was_read_again_is_chosen_with_the_others(world:
     world.archive.change("""
         UPDATE images SET state = 'failed', reason = 'missing', detail = 'x' WHERE key = 'a/1.jpg'
     """)
-    assert world.chosen(ReprocessFilter(prefix="a/")) == ["a/1.jpg", "a/2.jpg"]
-    report = expected(world.run(ReprocessFilter(prefix="a/"), world.queue()))
+    assert world.chosen(chosen_by(prefix="a/")) == ["a/1.jpg", "a/2.jpg"]
+    report = expected(world.run(chosen_by(prefix="a/"), world.queue()))
     assert (report.counts.done, report.exit_code) == (2, 0)
 
 
 def test_images_are_read_again_and_the_old_plates_stay(world: World) -> None:
-    report = expected(world.run(ReprocessFilter(below=0.8), world.queue()))
+    report = expected(world.run(chosen_by(below=0.8), world.queue()))
     assert (report.added.retried, report.counts.done, report.exit_code) == (2, 2, 0)
     assert (report.versions, report.before) == ({world.new: 2}, world.old)
     assert world.archive.seen() == [
@@ -251,7 +267,7 @@ def test_while_an_image_is_read_again_its_old_reading_is_shown(world: World) -> 
 
 
 def test_images_at_the_current_version_are_left_out(world: World) -> None:
-    world.run(ReprocessFilter(prefix="a/"), world.queue())
+    world.run(chosen_by(prefix="a/"), world.queue())
     queue = world.queue()
     report = expected(world.run(ReprocessFilter(), queue))
     assert (report.added.retried, queue.sent) == (2, 2)
@@ -262,7 +278,7 @@ def test_images_at_the_current_version_are_left_out(world: World) -> None:
 def test_one_that_fails_keeps_its_old_reading_and_is_told(world: World) -> None:
     query = "SELECT processed_at FROM sightings WHERE key = 'a/2.jpg'"
     [(before,)] = world.archive.rows(query)
-    report = expected(world.run(ReprocessFilter(prefix="a/"), world.queue({"a/1.jpg": []})))
+    report = expected(world.run(chosen_by(prefix="a/"), world.queue({"a/1.jpg": []})))
     assert (report.counts.failed, report.exit_code) == (1, 1)
     assert world.archive.states()["a/2.jpg"] == ("failed", world.old)
     assert ("a/2.jpg", "AA12", world.old) in world.archive.seen()
@@ -274,10 +290,10 @@ def test_one_that_fails_keeps_its_old_reading_and_is_told(world: World) -> None:
 def test_workers_of_another_version_are_noticed(world: World) -> None:
     queue = world.queue()
     queue.version = world.old
-    report = expected(world.run(ReprocessFilter(prefix="a/"), queue))
+    report = expected(world.run(chosen_by(prefix="a/"), queue))
     assert report.versions == {world.old: 2}
     assert "2 by version 1. Workers of it still run" in format_report(report)
-    assert world.chosen(ReprocessFilter(prefix="a/")) == ["a/1.jpg", "a/2.jpg"]
+    assert world.chosen(chosen_by(prefix="a/")) == ["a/1.jpg", "a/2.jpg"]
     assert format_version_warning(world.archive.engine, world.old) is None
     assert "last image was read by version 1" in str(
         format_version_warning(world.archive.engine, world.new)
@@ -287,7 +303,7 @@ def test_workers_of_another_version_are_noticed(world: World) -> None:
 def test_a_sample_is_the_same_one_each_time_and_its_size_counts_over_interruptions(
     world: World,
 ) -> None:
-    wanted = ReprocessFilter(limit=3)
+    wanted = chosen_by(limit=3)
     sample = world.chosen(wanted)
     assert (len(sample), sample) == (3, world.chosen(wanted))
 
@@ -350,7 +366,7 @@ def test_a_database_that_goes_away_in_mid_choice_loses_nothing(
 
 def test_without_waiting_the_images_are_left_to_whatever_sends(world: World) -> None:
     queue = world.queue(works=False)
-    report = expected(world.run(ReprocessFilter(prefix="a/"), queue, wait=False))
+    report = expected(world.run(chosen_by(prefix="a/"), queue, wait=False))
     assert report.counts.left == 2
     assert "hkplates dispatch" in format_report(report)
     queue.works = True
@@ -385,7 +401,7 @@ def test_a_submission_cancelled_in_mid_choice_takes_no_more(world: World) -> Non
 
 def test_images_that_wait_to_be_read_again_elsewhere_are_taken_over(world: World) -> None:
     queue = world.queue(works=False)
-    world.run(ReprocessFilter(prefix="a/"), queue, wait=False)
+    world.run(chosen_by(prefix="a/"), queue, wait=False)
     queue.works = True
     report = expected(world.run(ReprocessFilter(), queue))
     assert (report.added.retried, report.added.taken_over) == (2, 2)
@@ -405,14 +421,14 @@ def test_a_dry_run_changes_nothing(
     tables = ("submissions", "images", "model_versions")
     before = [world.archive.rows(f"SELECT * FROM {table}") for table in tables]  # noqa: S608
     options = {"all_images": False, "dry_run": True, "wait": True}
-    assert run_reprocess(ReprocessFilter(below=0.8), settings, as_json=True, **options) == 0
+    assert run_reprocess(chosen_by(below=0.8), settings, as_json=True, **options) == 0
     assert json.loads(capsys.readouterr().out) == {
         "source": "reprocess --below 0.8",
         "target": None,
         "images": 2,
         "versions": {"1": 2},
     }
-    assert run_reprocess(ReprocessFilter(below=0.8), settings, as_json=False, **options) == 0
+    assert run_reprocess(chosen_by(below=0.8), settings, as_json=False, **options) == 0
     assert "2 images would be read again by a version not used yet" in capsys.readouterr().out
     assert [world.archive.rows(f"SELECT * FROM {t}") for t in tables] == before  # noqa: S608
 
@@ -421,9 +437,9 @@ def test_a_dry_run_changes_nothing(
     ("wanted", "all_images", "words"),
     [
         (ReprocessFilter(), False, "or --all"),
-        (ReprocessFilter(below=0.5), True, "leave it out"),
-        (ReprocessFilter(model=99), False, "no model version 99"),
-        (ReprocessFilter(submission=99), False, "no submission 99"),
+        (chosen_by(below=0.5), True, "leave it out"),
+        (chosen_by(model=99), False, "no model version 99"),
+        (chosen_by(submission=99), False, "no submission 99"),
     ],
 )
 def test_what_chooses_nothing_or_too_much_is_wrong_usage(
@@ -450,9 +466,15 @@ def test_this_machines_version_is_the_target(
     ("wanted", "source"),
     [
         (ReprocessFilter(), "reprocess --all"),
-        (ReprocessFilter(limit=500), "reprocess --all --limit 500"),
-        (ReprocessFilter(below=0.8, mark="AB*"), "reprocess --below 0.8 --mark 'AB*'"),
-        (ReprocessFilter(prefix="s3://b/my photos"), "reprocess --prefix 's3://b/my photos'"),
+        (chosen_by(limit=500), "reprocess --all --limit 500"),
+        (
+            chosen_by(below=0.8, mark="AB*"),
+            "reprocess --below 0.8 --mark 'AB*'",
+        ),
+        (
+            chosen_by(prefix="s3://b/my photos"),
+            "reprocess --prefix 's3://b/my photos'",
+        ),
     ],
 )
 def test_the_source_is_the_command_as_it_can_be_typed(wanted: ReprocessFilter, source: str) -> None:

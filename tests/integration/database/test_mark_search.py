@@ -2,23 +2,21 @@
 
 import random
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from support.mark_queries import found, search_for
 from support.mark_score import score
 from support.seeded_readings import NEW, OLD, Reading, seed_readings
 
-from hkplates.database.queries.mark_search import MarkQuery, Match, PatternInvalid, search
+from hkplates.database.queries.mark_search import PatternInvalid
 from hkplates.recognition import marks
 
 DOUBT = (0.99, 0.99, 0.5, 0.99, 0.99, 0.99)  # of the third character
 
 
-def found(engine: sa.Engine, pattern: str, **more: object) -> list[Match]:
-    return search(engine, MarkQuery(pattern, **more)).found  # type: ignore[arg-type]
-
-
-def read(engine: sa.Engine, pattern: str, **more: object) -> list[str]:
+def read(engine: sa.Engine, pattern: str, **more: Any) -> list[str]:
     return [match.mark for match in found(engine, pattern, **more)]
 
 
@@ -68,8 +66,8 @@ def test_the_likeliest_come_first_and_what_was_read_so_before_what_was_not(
     matches = found(engine, "AB8123")
     assert [match.mark for match in matches] == ["AB8123", "AB8123", "A88123", "AB3123", "AB0123"]
     assert [match.score for match in matches] == sorted((m.score for m in matches), reverse=True)
-    assert read(engine, "AB8123", most=2) == ["AB8123", "AB8123"]
-    assert read(engine, "AB8123", least_score=0.3) == ["AB8123", "AB8123", "A88123"]
+    assert read(engine, "AB8123", limit=2) == ["AB8123", "AB8123"]
+    assert read(engine, "AB8123", min_score=0.3) == ["AB8123", "AB8123", "A88123"]
     assert read(engine, "AB8123", look_alikes=False) == ["AB8123", "AB8123"]
 
 
@@ -119,7 +117,7 @@ def test_what_is_no_mark_or_too_loose_is_refused_with_what_is_allowed(
 ) -> None:
     seed_readings(engine, [Reading("AB1234")])
     with pytest.raises(PatternInvalid, match=r"AB\*|side by side"):
-        search(engine, MarkQuery(pattern))
+        search_for(engine, pattern)
     assert read(engine, "AB1234") == ["AB1234"]
 
 
@@ -202,7 +200,7 @@ def test_the_score_is_the_documented_one(engine: sa.Engine) -> None:
             for plate, reading in zip(ids, readings, strict=True)
             if (value := score(mark, reading, confusions)) >= 0.001
         }
-        given = {m.plate_id: m.score for m in found(engine, mark, most=1000)}
+        given = {m.plate_id: m.score for m in found(engine, mark, limit=1000)}
         for plate in expected.keys() ^ given.keys():  # at the very edge, digits decide
             assert expected.get(plate, given.get(plate)) == pytest.approx(0.001, rel=1e-3)
         for plate in expected.keys() & given.keys():
@@ -262,11 +260,11 @@ def test_an_answer_that_left_look_alikes_out_says_so(engine: sa.Engine) -> None:
     seed_readings(
         engine, [Reading("A81234", 0.5, (0.9, 0.5, 0.9, 0.9, 0.9, 0.9)) for _ in range(2001)]
     )
-    matches = search(engine, MarkQuery("AB*"))
+    matches = search_for(engine, "AB*")
     assert len(matches.found) == 50
     assert matches.note is not None
     assert "more readings than are looked at" in matches.note
-    assert search(engine, MarkQuery("A81*")).note is None
+    assert search_for(engine, "A81*").note is None
 
 
 @pytest.mark.parametrize(
@@ -281,7 +279,7 @@ def test_look_alikes_that_others_keep_from_being_looked_at_are_not_left_out_in_s
         "A81234", 0.4, doubt, key="here/1.jpg", taken_at=datetime(2026, 7, 2, tzinfo=UTC)
     )
     seed_readings(engine, [Reading("A81234", 0.5, doubt) for _ in range(3000)] + [here])
-    matches = search(engine, MarkQuery(pattern, **more))  # type: ignore[arg-type]
+    matches = search_for(engine, pattern, **more)
     assert matches.found == []
     assert matches.note is not None
 
@@ -291,7 +289,7 @@ def test_a_narrow_prefix_has_its_look_alikes_whatever_lies_elsewhere(engine: sa.
     here = Reading("A81234", 0.4, doubt, key="here/1.jpg")
     *_, plate = seed_readings(engine, [Reading("A81234", 0.5, doubt) for _ in range(3000)] + [here])
     for prefix in ("here/", "s3://car-park/here/"):
-        matches = search(engine, MarkQuery("AB12*", prefix=prefix))
+        matches = search_for(engine, "AB12*", prefix=prefix)
         assert ([one.plate_id for one in matches.found], matches.note) == ([plate], None)
 
 
@@ -304,7 +302,7 @@ def test_a_prefix_is_the_beginning_of_the_whole_key_however_it_is_looked_up(
     with engine.begin() as connection:  # one from a folder, where a URI's bucket may be any part
         folder = "UPDATE images SET store = 'folder', bucket = '/photos/car park' WHERE id = 4"
         connection.execute(sa.text(folder))
-    for prefix, found in (
+    for prefix, count in (
         ("", 5), ("2026", 5), ("2026/", 4), (deep, 2), (f"{deep}b", 1), (f"{deep}c", 0),
         ("2026/%", 1), ("2026/x", 1), ("s3://car-park/2026/", 3), ("s3://car-park/", 4),
         ("s3://car", 4), ("s3://other/2026/", 0), (f"s3://car-park/{deep}b", 1),
@@ -312,7 +310,7 @@ def test_a_prefix_is_the_beginning_of_the_whole_key_however_it_is_looked_up(
     ):  # fmt: skip
         for pattern in ("AB1234", "AB12*"):
             for more in ({}, {"look_alikes": False}):
-                assert len(read(engine, pattern, prefix=prefix, **more)) == found, prefix
+                assert len(read(engine, pattern, prefix=prefix, **more)) == count, prefix
 
 
 def test_a_wide_prefix_is_not_looked_up_first_whoever_asks(engine: sa.Engine) -> None:

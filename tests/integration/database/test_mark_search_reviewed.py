@@ -4,14 +4,10 @@ from datetime import UTC, datetime
 
 import pytest
 import sqlalchemy as sa
+from support.mark_queries import found
 from support.seeded_readings import Reading, seed_readings
 
-from hkplates.database.queries.mark_search import MarkQuery, Match, search
 from hkplates.database.reviews.reviews import record
-
-
-def found(engine: sa.Engine, pattern: str, **more: object) -> list[Match]:
-    return search(engine, MarkQuery(pattern, **more)).found  # type: ignore[arg-type]
 
 
 def test_what_a_person_said_counts_and_not_what_was_read(engine: sa.Engine) -> None:
@@ -67,6 +63,6 @@ def test_of_more_than_the_limit_the_latest_that_people_said_are_kept(
     for plate in plates:
         record(engine, plate, "corrected", text="AB1234", reviewer="ada")
     latest = [plates[4], plates[1], plates[3], plates[0], plates[5], plates[2]]
-    for most in range(1, 7):
-        kept = found(engine, "AB1234", most=most, look_alikes=look_alikes)
-        assert [match.plate_id for match in kept] == latest[:most]
+    for limit in range(1, 7):
+        kept = found(engine, "AB1234", limit=limit, look_alikes=look_alikes)
+        assert [match.plate_id for match in kept] == latest[:limit]

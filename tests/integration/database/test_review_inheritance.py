@@ -8,7 +8,8 @@ from servers.ledgers import at_once, column, execute, keys, submit, take
 
 from hkplates.database.ledger.intake import Ledger
 from hkplates.database.results.save import ImageDone, Results
-from hkplates.database.reviews.reviews import Review, corrections, history, record
+from hkplates.database.reviews.corrections import corrections
+from hkplates.database.reviews.reviews import Review, history, record
 from hkplates.jobs import ImageRef
 from hkplates.recognition.model_version import ModelVersion
 from hkplates.recognition.types import PlateReading, Quad

@@ -1,5 +1,6 @@
 """What people say about readings, on a real Postgres: kept, shown, and one word at a time."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -8,15 +9,8 @@ from servers.ledgers import at_once, column, execute
 from support.seeded_readings import NEW, OLD, Reading, seed_readings
 
 from hkplates.database.queries.sightings import find_sighting, neighbours, other_readings
-from hkplates.database.reviews.reviews import (
-    PlateUnknown,
-    Review,
-    ReviewInvalid,
-    count_remaining,
-    history,
-    record,
-    review_queue,
-)
+from hkplates.database.reviews.queue import DOUBTFUL, count_remaining, review_queue
+from hkplates.database.reviews.reviews import PlateUnknown, Review, ReviewInvalid, history, record
 
 NOON = datetime(2026, 7, 15, 12, tzinfo=UTC)
 
@@ -125,7 +119,7 @@ def test_a_number_beyond_those_of_postgres_is_that_of_no_plate(
     assert find_sighting(engine, number) is None
     assert neighbours(engine, number) == []
     assert other_readings(engine, number) == []
-    assert review_queue(engine, submission=number) == []
+    assert review_queue(engine, replace(DOUBTFUL, submission=number)) == []
 
 
 def test_two_people_at_the_same_moment_leave_one_word_and_both_are_kept(engine: sa.Engine) -> None:
@@ -151,7 +145,7 @@ def test_the_least_sure_come_first_page_by_page(engine: sa.Engine) -> None:
     assert [one.plate_id for one in second] == [plates[2], plates[0]]
     assert review_queue(engine, after=second[-1].cursor) == []
     assert count_remaining(engine) == (4, True)
-    assert count_remaining(engine, below=0.4) == (2, True)
+    assert count_remaining(engine, replace(DOUBTFUL, below=0.4)) == (2, True)
 
 
 def test_what_was_reviewed_or_is_not_shown_is_no_doubt(engine: sa.Engine) -> None:
@@ -187,8 +181,9 @@ def test_doubts_are_narrowed_by_time_place_submission_and_region(engine: sa.Engi
         ({"region": "CN"}, []),
         ({"below": 0.1}, []),
     ):
-        assert [one.plate_id for one in review_queue(engine, **narrowed)] == found  # type: ignore[arg-type]
-        assert count_remaining(engine, **narrowed) == (len(found), True)  # type: ignore[arg-type]
+        where = replace(DOUBTFUL, **narrowed)
+        assert [one.plate_id for one in review_queue(engine, where)] == found
+        assert count_remaining(engine, where) == (len(found), True)
 
 
 def test_doubts_are_not_counted_beyond_a_thousand(engine: sa.Engine) -> None:

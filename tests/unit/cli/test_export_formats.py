@@ -11,7 +11,8 @@ from pyarrow import parquet
 from cli.export import formats as export_formats
 from cli.export.export import run_export
 from cli.export.formats import FormatName, opened_format
-from hkplates.database.queries.export import COLUMNS, SightingFilter
+from hkplates.database.queries.export import COLUMNS
+from hkplates.database.sighting_filter import SightingFilter
 from hkplates.errors import RuntimeMissing
 from hkplates.settings import read_settings
 
