@@ -1,22 +1,25 @@
 """`hkplates dispatch`: keep the queue filled for all submissions, for as long as it runs."""
 
-import random
+import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from typing import TypeVar
 
 import structlog
 
 from hkplates.database.queries.backlog import Backlog
 from hkplates.errors import TemporaryFault
+from hkplates.retry import Backoff, RetryPolicy
 from hkplates.signals import StopSignal
-from producer.dispatcher import Dispatcher, DispatchResult
+from producer.dispatcher import DispatchResult
 from producer.stall import Stall, StallWatch
 
 log = structlog.get_logger()
+Result = TypeVar("Result")
 
 POLL_SECONDS = 0.5
-MAX_PAUSE_SECONDS = 15.0
+BACKOFF = Backoff(POLL_SECONDS, longest=15.0, jitter=(0.5, 1.0))
 STALL_CHECK_SECONDS = 10.0
 SENT_LOG_SECONDS = 60.0
 
@@ -30,62 +33,37 @@ class Cycle:
 
 
 @dataclass
-class Outage:
-    """Services that are away, each told once, and the pauses between tries."""
-
-    clock: Callable[[], float] = time.monotonic
-    _began: float | None = None
-    _told: set[type[TemporaryFault]] = field(default_factory=set)
-    _pause: float = POLL_SECONDS
-
-    def pause(self, fault: TemporaryFault) -> float:
-        """Tell a fault that is new, and how long to wait before the next try: twice as long each
-        time, spread, so that several services do not knock at the same moment."""
-        if self._began is None:
-            self._began = self.clock()
-        if type(fault) not in self._told:
-            self._told.add(type(fault))
-            log.warning("service_away", fault=str(fault))
-        pause, self._pause = self._pause, min(2 * self._pause, MAX_PAUSE_SECONDS)
-        return pause * random.uniform(0.5, 1.0)  # noqa: S311  (no secret)
-
-    def over(self) -> None:
-        """A round went well."""
-        if self._began is not None:
-            log.info("service_back", seconds=round(self.clock() - self._began, 1))
-            self._began, self._pause = None, POLL_SECONDS
-            self._told.clear()
-
-
-@dataclass
 class DispatchService:
     """Rounds without end. `work` tells how the whole of the work stands."""
 
-    dispatcher: Dispatcher
+    fill_queue: Callable[[], DispatchResult]
     finish_submissions: Callable[[], list[int]]
     read_backlog: Callable[[], Backlog]
     stalls: StallWatch
     stop: StopSignal
     clock: Callable[[], float] = time.monotonic
-    _outage: Outage = field(default_factory=Outage)
     _sent: int = 0
     _logged_at: float = float("-inf")
     _stall_checked_at: float = float("-inf")
 
     def run(self) -> None:
-        """Until asked to stop. Waits for whatever is away, however long it takes."""
+        """Runs cycles until a stop is requested, waiting for services however long they are away.
+
+        Raises:
+            SetupError: this machine or its database is not in order.
+        """
         log.info("dispatch_begins")
         while not self.stop.requested:
-            try:
-                done = self.run_cycle()
-                self._check_stall()
-            except TemporaryFault as fault:
-                self.stop.sleep(self._outage.pause(fault))
-            else:
-                self._outage.over()
-                self._log(done)
+            cycle = retry_until_stopped(self._run_checked_cycle, self.stop, self.clock)
+            if cycle is not None:
+                self._log(cycle)
                 self.stop.sleep(POLL_SECONDS)
         log.info("dispatch_ends")
+
+    def _run_checked_cycle(self) -> Cycle:
+        cycle = self.run_cycle()
+        self._check_stall()
+        return cycle
 
     def run_cycle(self) -> Cycle:
         """Do once what is to be done.
@@ -95,7 +73,7 @@ class DispatchService:
         """
         # What needs Postgres alone first: workers end images also while Redis is away.
         finished = tuple(self.finish_submissions())
-        return Cycle(self.dispatcher.fill(), finished)
+        return Cycle(self.fill_queue(), finished)
 
     def _check_stall(self) -> None:
         if self.clock() - self._stall_checked_at < STALL_CHECK_SECONDS:
@@ -119,3 +97,36 @@ class DispatchService:
         if self._sent and self.clock() - self._logged_at >= SENT_LOG_SECONDS:
             log.info("images_sent", images=self._sent)
             self._sent, self._logged_at = 0, self.clock()
+
+
+def retry_until_stopped(
+    operation: Callable[[], Result], stop: StopSignal, clock: Callable[[], float] = time.monotonic
+) -> Result | None:
+    """Returns the operation's result, or None where a stop was requested during an outage.
+
+    Logs each class of fault once in an outage, and once that all services are back.
+    """
+    policy = RetryPolicy(
+        math.inf,
+        BACKOFF,
+        stop.sleep,
+        lambda: stop.requested,
+        clock,
+        report_once_per=type,
+        on_fault=_log_fault,
+        on_recovery=_log_recovery,
+    )
+    try:
+        return policy.call(operation)
+    except TemporaryFault:
+        if not stop.requested:
+            raise
+        return None
+
+
+def _log_fault(fault: TemporaryFault, _attempt: int, _pause: float | None) -> None:
+    log.warning("service_away", fault=str(fault))
+
+
+def _log_recovery(seconds: float) -> None:
+    log.info("service_back", seconds=round(seconds, 1))

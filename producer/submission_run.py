@@ -12,12 +12,15 @@ from hkplates.database.queries import submissions as queries
 from hkplates.database.queries.backlog import read_backlog
 from hkplates.database.queries.submissions import Counts
 from hkplates.errors import TemporaryFault
+from hkplates.retry import Backoff, RetryPolicy
 from producer.dispatcher import Dispatcher
 from producer.progress import Progress, ProgressSnapshot
 from producer.stall import StallWatch
 
-T = TypeVar("T")
+Result = TypeVar("Result")
 POLL_SECONDS = 0.5
+POLL = Backoff(POLL_SECONDS, POLL_SECONDS, jitter=(1.0, 1.0))
+"""A person waits: the pauses neither grow nor vary."""
 IDLE_SECONDS = 20.0
 STALL_CHECK_SECONDS = 10.0
 """How often the whole of the work is looked at: whether it goes on, and what else has ended."""
@@ -127,20 +130,25 @@ class SubmissionRun:
         if news is not None:
             self.progress.print_message(f"{news}.")
 
-    def retry(self, work: Callable[[], T]) -> T:
-        """Do it, waiting for a service that is away no longer than our patience."""
-        until: float | None = None
-        said: set[str] = set()  # each fault once in an outage; the next outage is told again
-        while True:
-            try:
-                return work()
-            except TemporaryFault as fault:
-                until = until or self.clock() + self.patience_seconds
-                if self.clock() >= until:
-                    raise
-                if str(fault) not in said:
-                    said.add(str(fault))
-                    self.progress.print_message(
-                        f"{str(fault).rstrip('.')}. Waiting for it to come back ..."
-                    )
-                self.sleep(POLL_SECONDS)
+    def retry(self, operation: Callable[[], Result]) -> Result:
+        """Returns the operation's result, waiting for a service that is away.
+
+        Raises:
+            TemporaryFault: it stayed away for `patience_seconds`.
+        """
+        policy = RetryPolicy(
+            self.patience_seconds,
+            POLL,
+            self.sleep,
+            clock=self.clock,
+            from_first_fault=True,
+            report_once_per=str,
+            on_fault=self._report_outage,
+        )
+        return policy.call(operation)
+
+    def _report_outage(self, fault: TemporaryFault, _attempt: int, pause: float | None) -> None:
+        """Prints why the command waits; one that is about to end prints the fault itself."""
+        if pause is not None:
+            message = f"{str(fault).rstrip('.')}. Waiting for it to come back ..."
+            self.progress.print_message(message)

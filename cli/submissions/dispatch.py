@@ -2,7 +2,6 @@
 
 import json
 import signal
-from collections.abc import Callable
 from contextlib import closing
 
 import typer
@@ -13,12 +12,11 @@ from hkplates.database.ledger.intake import Ledger
 from hkplates.database.queries.backlog import read_backlog
 from hkplates.database.schema.revision import require_current_schema
 from hkplates.embedded import servers as embedded
-from hkplates.errors import TemporaryFault
 from hkplates.formatting import pluralise
 from hkplates.settings import Settings
 from hkplates.signals import StopSignal
 from producer.broker import RedisBroker
-from producer.dispatch_service import Cycle, DispatchService, Outage
+from producer.dispatch_service import Cycle, DispatchService, retry_until_stopped
 from producer.dispatcher import Dispatcher
 from producer.stall import StallWatch
 
@@ -41,7 +39,7 @@ def run_dispatch(settings: Settings, *, once: bool, as_json: bool) -> int:
             should_stop=lambda: stop.requested,
         )
         service = DispatchService(
-            dispatcher,
+            dispatcher.fill,
             ledger.finish_submissions,
             lambda: read_backlog(engine),
             StallWatch(settings.stall_minutes),
@@ -51,22 +49,9 @@ def run_dispatch(settings: Settings, *, once: bool, as_json: bool) -> int:
             require_current_schema(engine)
             _print(service.run_cycle(), as_json)
             return 0
-        _wait_until_ready(lambda: require_current_schema(engine), stop)
+        retry_until_stopped(lambda: require_current_schema(engine), stop)
         service.run()
     return INTERRUPTED if stop.signal == signal.SIGINT else 0
-
-
-def _wait_until_ready(check: Callable[[], None], stop: StopSignal) -> None:
-    """Check what must be in order, waiting for what is away."""
-    outage = Outage()
-    while not stop.requested:
-        try:
-            check()
-        except TemporaryFault as fault:
-            stop.sleep(outage.pause(fault))
-        else:
-            outage.over()
-            return
 
 
 def _print(done: Cycle, as_json: bool) -> None:

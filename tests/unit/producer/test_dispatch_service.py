@@ -1,7 +1,8 @@
-"""The service: whatever is away, it waits, tells it once, and goes on."""
+"""The dispatch service waits for what is away, logs it once and goes on."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import count
 
 import pytest
 from structlog.testing import capture_logs
@@ -10,7 +11,13 @@ from cli.submissions.dispatch import format_cycle
 from hkplates.database.queries.backlog import Backlog
 from hkplates.errors import BrokerUnreachable, DatabaseUnreachable, TemporaryFault
 from hkplates.signals import StopSignal
-from producer.dispatch_service import MAX_PAUSE_SECONDS, Cycle, DispatchService, Outage
+from producer.dispatch_service import (
+    BACKOFF,
+    POLL_SECONDS,
+    Cycle,
+    DispatchService,
+    retry_until_stopped,
+)
 from producer.dispatcher import DispatchResult
 from producer.stall import StallWatch
 
@@ -21,13 +28,13 @@ STALLED = Backlog(1, 5, 5, False, False, None, None, 900)
 
 @dataclass
 class Script:
-    """What becomes of each round, in turn; at the end the service is asked to stop."""
+    """Yields the outcome of each cycle in turn; at the end it requests the stop."""
 
-    rounds: Iterator[DispatchResult | TemporaryFault]
+    cycles: Iterator[DispatchResult | TemporaryFault]
     stop: StopSignal
 
     def fill(self) -> DispatchResult:
-        outcome = next(self.rounds, None)
+        outcome = next(self.cycles, None)
         if outcome is None:
             self.stop.signal = 15
             return DispatchResult()
@@ -38,7 +45,7 @@ class Script:
 
 @dataclass
 class Sleepless(StopSignal):
-    """Remembers how long it was to sleep."""
+    """Records pauses in place of sleeping."""
 
     slept: list[float] = field(default_factory=list)
 
@@ -46,19 +53,26 @@ class Sleepless(StopSignal):
         self.slept.append(seconds)
 
 
-def run(*rounds: DispatchResult | TemporaryFault, works: tuple[Backlog, ...] = ()) -> list[str]:
-    """The events of a run with these rounds."""
-    stop, looks, now = Sleepless(), iter(works), iter(range(0, 10_000, 100))
-    service = DispatchService(
-        Script(iter(rounds), stop),  # type: ignore[arg-type]
+def service(
+    script: Script, stop: StopSignal, backlogs: tuple[Backlog, ...] = ()
+) -> DispatchService:
+    """A service over scripted cycles; each look at its clock is 100 seconds later."""
+    read, now = iter(backlogs), count(0, 100)
+    return DispatchService(
+        script.fill,
         list,
-        lambda: next(looks, IDLE),
+        lambda: next(read, IDLE),
         StallWatch(10),
         stop,
         lambda: float(next(now)),
     )
+
+
+def run(*cycles: DispatchResult | TemporaryFault, backlogs: tuple[Backlog, ...] = ()) -> list[str]:
+    """Runs these cycles and returns the events logged."""
+    stop = Sleepless()
     with capture_logs() as logs:
-        service.run()
+        service(Script(iter(cycles), stop), stop, backlogs).run()
     return [str(line["event"]) for line in logs]
 
 
@@ -79,29 +93,41 @@ def test_what_was_lost_is_told() -> None:
 
 
 def test_a_stall_is_told_once_and_once_when_it_is_over() -> None:
-    events = run(*[DispatchResult()] * 4, works=(IDLE, STALLED, STALLED, IDLE))
+    events = run(*[DispatchResult()] * 4, backlogs=(IDLE, STALLED, STALLED, IDLE))
     assert events[1:-1] == ["stalled", "stall_over"]
 
 
 def test_pauses_grow_up_to_a_bound_and_begin_anew_after_an_outage() -> None:
-    outage = Outage()
-    pauses = [outage.pause(REDIS) for _ in range(12)]
-    assert pauses[0] <= 0.5
-    assert min(pauses[6:]) >= MAX_PAUSE_SECONDS / 2
-    assert max(pauses) <= MAX_PAUSE_SECONDS
-    outage.over()
-    assert outage.pause(REDIS) <= 0.5
+    stop = Sleepless()
+    script = Script(iter([REDIS] * 12 + [DispatchResult()] + [REDIS]), stop)
+    service(script, stop).run()
+    pauses = stop.slept[:12]
+    assert pauses[0] <= BACKOFF.first
+    assert min(pauses[6:]) >= BACKOFF.longest / 2
+    assert max(pauses) <= BACKOFF.longest
+    assert stop.slept[12] == POLL_SECONDS
+    assert stop.slept[13] <= BACKOFF.first
+
+
+def test_a_stop_ends_an_outage() -> None:
+    stop = Sleepless()
+
+    def refuse() -> None:
+        stop.signal = 15
+        raise REDIS
+
+    assert retry_until_stopped(refuse, stop) is None
 
 
 def test_a_fault_that_is_not_temporary_is_not_hidden() -> None:
     stop = Sleepless()
-    script = Script(iter([]), stop)
-    service = DispatchService(script, lambda: 1 / 0, lambda: IDLE, StallWatch(10), stop)  # type: ignore
+    failing = service(Script(iter([]), stop), stop)
+    failing.finish_submissions = lambda: [1 // 0]
     with pytest.raises(ZeroDivisionError):
-        service.run()
+        failing.run()
 
 
-def test_a_round_is_told_in_numbers_that_read_well() -> None:
+def test_a_cycle_is_told_in_numbers_that_read_well() -> None:
     assert format_cycle(Cycle(DispatchResult(images=4, messages=1, expired=1), ())) == (
         "4 images sent in 1 message; 1 lease had run out; submissions finished: none."
     )

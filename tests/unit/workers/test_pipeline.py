@@ -22,7 +22,7 @@ from hkplates.errors import (
 )
 from hkplates.jobs import Chunk, ImageRef
 from hkplates.recognition.types import Detection, Found, Photo, PlateReading, Quad
-from hkplates.retry import RetryPolicy
+from hkplates.retry import Backoff, RetryPolicy
 from hkplates.storage.base import Entry
 from workers.chunk.pipeline import GROUP_IMAGES, Pipeline
 from workers.chunk.state import Limits, WorkerSignals
@@ -175,14 +175,14 @@ class World:
         self.saved: list[Outcome] = []
         self.pauses: list[float] = []
         self.save: Callable[[Sequence[Outcome]], None] = self.keep
-        patience = RetryPolicy(patience, first_pause=0.01, sleep=self.pauses.append)
+        retry = RetryPolicy(patience, Backoff(0.01), self.pauses.append)
         self.pipeline = Pipeline(
             {"s3": self.store, "folder": self.store},
             self.recogniser,
             self.ledger,
             lambda outcomes: self.save(outcomes),
             limits,
-            patience,
+            retry,
             WorkerSignals(lambda: self.ending, self.at_hand.append),
         )
 
@@ -585,7 +585,7 @@ def test_a_worker_that_ends_while_a_store_is_away_tries_no_more() -> None:
     def end(seconds: float) -> None:
         world.ending = True
 
-    world.pipeline._retry = RetryPolicy(45, 0.01, sleep=end, should_stop=lambda: world.ending)
+    world.pipeline._retry = RetryPolicy(45, Backoff(0.01), end, lambda: world.ending)
     world.process(1)
     assert world.store.reads == ["1.png"]
     assert world.ledger.back == [1]
@@ -640,7 +640,7 @@ def test_a_time_limit_while_waiting_for_a_store_costs_no_attempt() -> None:
     def strike(seconds: float) -> None:
         raise RuntimeError("time is up")
 
-    world.pipeline._retry = RetryPolicy(45, first_pause=0.01, sleep=strike)
+    world.pipeline._retry = RetryPolicy(45, Backoff(0.01), strike)
     with pytest.raises(RuntimeError):
         world.process(1)
     assert world.ledger.attempts == {1: 0}
