@@ -23,7 +23,8 @@ import psutil
 import redis
 
 from hkplates.database.engine import open_engine
-from hkplates.database.ledger.intake import Ledger
+from hkplates.database.ledger.claims import Claims
+from hkplates.database.ledger.dispatch import Dispatch
 from hkplates.database.results.save import ImageDone, Results
 from hkplates.database.schema.migrate import migrate
 from hkplates.embedded import servers as embedded
@@ -114,7 +115,7 @@ def measure(database_url: str, broker_url: str, marks: Sequence[int]) -> list[Po
         _consumer(database_url, broker_url),
     ):
         dispatcher = Dispatcher(
-            Ledger(engine), broker, CHUNK_IMAGES, WINDOW_CHUNKS, LEASE_SECONDS, WORK_SECONDS
+            Dispatch(engine), broker, CHUNK_IMAGES, WINDOW_CHUNKS, LEASE_SECONDS, WORK_SECONDS
         )
         gauge, source = Gauge(client, list(marks)), Source("s3", "bench", "2026/")
         store = Generated(marks[-1])
@@ -140,13 +141,13 @@ def _consumer(database_url: str, broker_url: str) -> Iterator[None]:
 def consume() -> None:
     """For as long as it is let."""
     engine = open_engine(os.environ["DATABASE_URL"])
-    ledger, results = Ledger(engine), Results(engine)
+    claims, results = Claims(engine), Results(engine)
     version = results.register_model(ModelVersion("bench", "bench", {}))
     with redis.Redis.from_url(os.environ["CELERY_BROKER_URL"], socket_timeout=None) as client:
         while True:
             _, message = client.brpop([QUEUE])
             time.sleep(SECONDS_A_CHUNK)
-            images = ledger.claim(_chunk(message).images, LEASE_SECONDS)
+            images = claims.claim(_chunk(message).images, LEASE_SECONDS)
             results.save(version, [ImageDone(image, 1, 1, None, 1, ()) for image in images])
 
 

@@ -13,20 +13,20 @@ MAX_SWEPT_IMAGES = 100_000
 """Queued images that are looked for."""
 
 
-class Ledger(Protocol):
-    """What dispatching asks of hkplates.database.ledger.intake.Ledger."""
+class DispatchLedger(Protocol):
+    """The part of hkplates.database.ledger.dispatch.Dispatch that filling the queue needs."""
 
     def take_chunks(
         self, most: int, images: int, lease_seconds: float
     ) -> list[tuple[ImageRef, ...]]: ...
 
-    def hand_back(self, image_ids: list[int], *, claimed: bool) -> int: ...
+    def release(self, image_ids: list[int]) -> int: ...
 
     def expire_leases(self) -> int: ...
 
     def queued(self, limit: int) -> list[int]: ...
 
-    def send_again(self, image_ids: Sequence[int], work_seconds: float) -> int: ...
+    def requeue_lost(self, image_ids: Sequence[int], work_seconds: float) -> int: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ class Dispatcher:
     is handed back at once.
     """
 
-    ledger: Ledger
+    ledger: DispatchLedger
     broker: Broker
     chunk_images: int
     window_chunks: int
@@ -95,7 +95,7 @@ class Dispatcher:
                 images, messages = images + len(chunk), messages + 1
         finally:
             if unsent := [image.id for chunk in chunks[messages:] for image in chunk]:
-                self.ledger.hand_back(unsent, claimed=False)
+                self.ledger.release(unsent)
         return images, messages
 
     def _sweep_expired_and_lost(self) -> tuple[int, int]:
@@ -122,4 +122,4 @@ class Dispatcher:
             return 0
         missing = frozenset(queued) - named
         lost, self._missing_once = missing & self._missing_once, missing
-        return self.ledger.send_again(sorted(lost), self.work_seconds) if lost else 0
+        return self.ledger.requeue_lost(sorted(lost), self.work_seconds) if lost else 0

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from hkplates.database.ledger.intake import Added, Ledger, Submission
+from hkplates.database.ledger.intake import Intake, Submission
+from hkplates.database.ledger.listed_images import Added
 from hkplates.database.ledger.listing_checkpoint import is_unfinished
 from hkplates.database.ledger.reprocess import ReprocessFilter, Reprocessing
 from hkplates.database.queries import submissions as queries
@@ -61,7 +62,7 @@ class Reprocess(SubmissionRun):
         Raises:
             TemporaryFault: a service stayed away for longer than our patience.
         """
-        began, ledger, source = self.begin(), Ledger(self.engine), as_command(choice.filter)
+        began, source = self.begin(), as_command(choice.filter)
         resumed = self.retry(lambda: is_unfinished(self.engine, source, None))
         if not resumed and not self.retry(choice.is_any):
             return None
@@ -72,11 +73,8 @@ class Reprocess(SubmissionRun):
             choice, opened.id, Added(known=self.retry(lambda: choice.owned(opened.id)))
         )
         if not self.halted_state(opened.id):
-            self.retry(lambda: ledger.listing_finished(opened.id))
-        if wait:
-            counts = self.wait(ledger, opened.id, added)
-        else:
-            counts = self.step(opened.id, added, listing=False)
+            self.retry(lambda: Intake(self.engine).listing_finished(opened.id))
+        counts = self.wait(opened.id, added) if wait else self.step(opened.id, added, listing=False)
         return Report(
             opened,
             target,

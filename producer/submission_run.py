@@ -7,7 +7,9 @@ from typing import TypeVar
 
 import sqlalchemy as sa
 
-from hkplates.database.ledger.intake import Added, Ledger
+from hkplates.database.ledger.dispatch import Dispatch
+from hkplates.database.ledger.intake import Intake
+from hkplates.database.ledger.listed_images import Added
 from hkplates.database.queries import submissions as queries
 from hkplates.database.queries.backlog import read_backlog
 from hkplates.database.queries.submissions import Counts
@@ -58,7 +60,7 @@ class SubmissionRun:
         self._began_at = self._last_progress_at = self.clock()
         return self._began_at
 
-    def wait(self, ledger: Ledger, submission_id: int, added: Added) -> Counts:
+    def wait(self, submission_id: int, added: Added) -> Counts:
         """Until nothing is left to do, or somebody paused or cancelled the submission."""
         while True:
             counts = self.step(submission_id, added, listing=False)
@@ -67,8 +69,8 @@ class SubmissionRun:
                 return counts
             if not counts.left:
                 # Again: another producer of the same submission may have opened it since.
-                self.retry(lambda: ledger.listing_finished(submission_id))
-                self.retry(ledger.finish_submissions)
+                self.retry(lambda: Intake(self.engine).listing_finished(submission_id))
+                self.retry(Dispatch(self.engine).finish_submissions)
                 return counts
             self.sleep(POLL_SECONDS)
 

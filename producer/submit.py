@@ -6,7 +6,8 @@ from functools import partial
 from itertools import chain, islice
 from typing import Any
 
-from hkplates.database.ledger.intake import Added, Ledger, Submission
+from hkplates.database.ledger.intake import Intake, Submission
+from hkplates.database.ledger.listed_images import Added
 from hkplates.database.ledger.listing_checkpoint import is_unfinished, listed_before
 from hkplates.database.queries import submissions as queries
 from hkplates.database.queries.submissions import Counts
@@ -65,12 +66,12 @@ class Submit(SubmissionRun):
             TemporaryFault: a service stayed away for longer than our patience.
         """
         began = self.begin()
-        ledger = Ledger(self.engine)
-        opened, batches = self._open(ledger, source, name, list_after)
+        intake = Intake(self.engine)
+        opened, batches = self._open(intake, source, name, list_after)
         number, after = opened.id, opened.listing_after
         added = self.retry(lambda: listed_before(self.engine, number, after))
-        added = self._list(ledger, number, source, batches, added)
-        counts = self.wait(ledger, number, added)
+        added = self._list(intake, number, source, batches, added)
+        counts = self.wait(number, added)
         return Report(
             number,
             str(source),
@@ -83,7 +84,7 @@ class Submit(SubmissionRun):
         )
 
     def _open(
-        self, ledger: Ledger, source: Source, name: str | None, list_after: ListAfter
+        self, intake: Intake, source: Source, name: str | None, list_after: ListAfter
     ) -> tuple[Submission, Iterator[Batch]]:
         """The submission, and what is still to be listed of its source.
 
@@ -93,7 +94,7 @@ class Submit(SubmissionRun):
         batches, first = list_after(None), list[Batch]()
         if not self.retry(lambda: is_unfinished(self.engine, str(source), name)):
             first = _until_images(batches)
-        opened = self.retry(lambda: ledger.open_submission(str(source), name))
+        opened = self.retry(lambda: intake.open_submission(str(source), name))
         if opened.was_paused:
             self.progress.print_message(f"Submission {opened.id} was paused; it goes on now.")
         if opened.listing_after is not None:
@@ -105,7 +106,7 @@ class Submit(SubmissionRun):
 
     def _list(
         self,
-        ledger: Ledger,
+        intake: Intake,
         submission_id: int,
         source: Source,
         batches: Iterator[Batch],
@@ -114,7 +115,7 @@ class Submit(SubmissionRun):
         """Record what is listed, batch by batch, sending some meanwhile."""
         while batch := self.retry(lambda: next(batches, None)):
             add = partial(
-                ledger.add_images,
+                intake.add_images,
                 submission_id,
                 source.store,
                 source.bucket,
@@ -125,7 +126,7 @@ class Submit(SubmissionRun):
             self.step(submission_id, added, listing=True)
             if self.halted_state(submission_id):
                 return added
-        self.retry(lambda: ledger.listing_finished(submission_id))
+        self.retry(lambda: intake.listing_finished(submission_id))
         return added
 
 

@@ -14,7 +14,7 @@ from functools import partial
 import structlog
 
 from hkplates.database.engine import open_engine
-from hkplates.database.ledger.intake import Ledger
+from hkplates.database.ledger.claims import Claims
 from hkplates.database.results.save import Results
 from hkplates.database.schema.revision import require_current_schema
 from hkplates.embedded.servers import resolve_urls
@@ -106,7 +106,7 @@ def load(settings: Settings) -> None:
         Pipeline(
             open_stores(),
             recogniser,
-            Ledger(engine),
+            Claims(engine),
             save,
             limits(settings),
             retry_policy(settings),

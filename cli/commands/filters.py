@@ -39,7 +39,7 @@ def until(text: str | None) -> datetime | None:
 
 def prefix(text: str | None) -> str | None:
     """What `--prefix` means in SQL."""
-    return database_text.beginning(text)
+    return database_text.uri_or_key_prefix(text)
 
 
 def mark(text: str | None) -> str | None:

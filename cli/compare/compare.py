@@ -18,7 +18,7 @@ from cli.context import INTERRUPTED, opened_engine
 from hkplates.database.queries import submissions as queries
 from hkplates.database.queries.version_pairs import VersionPair, image_pairs
 from hkplates.database.results import model_versions as versions
-from hkplates.database.results.model_versions import Used
+from hkplates.database.results.model_versions import ModelVersionUsage
 from hkplates.database.schema.revision import require_current_schema
 from hkplates.embedded import servers as embedded
 from hkplates.settings import Settings
@@ -87,7 +87,7 @@ def _progress() -> Iterator[Callable[[Iterator[VersionPair]], Iterator[VersionPa
         yield watched
 
 
-def show_versions(found: list[Used], form: Form) -> None:
+def show_versions(found: list[ModelVersionUsage], form: Form) -> None:
     """All model versions, and how to compare two."""
     rows = [_version_as_json(version) for version in found]
     if form == "json":
@@ -104,7 +104,7 @@ def show_versions(found: list[Used], form: Form) -> None:
         )
 
 
-def _version_as_json(version: Used) -> dict[str, Any]:
+def _version_as_json(version: ModelVersionUsage) -> dict[str, Any]:
     """What `--json` prints: a contract. `images` were read by it to the end; sightings shows its
     reading of `current` ones."""
     fields = asdict(version)
@@ -113,7 +113,7 @@ def _version_as_json(version: Used) -> dict[str, Any]:
     return {"version": fields.pop("id"), **fields}
 
 
-def _format_version(one: Used) -> str:
+def _format_version(one: ModelVersionUsage) -> str:
     """What it is, and what it has read."""
     known = {name: value for name, value in one.config.items() if value is not None}
     settings = "".join(f", {name} {value}" for name, value in known.items())

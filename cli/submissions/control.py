@@ -12,8 +12,7 @@ from cli.context import opened_engine
 from cli.submissions.failures import require_reason
 from cli.submissions.status import require_submission
 from cli.submissions.submit import format_reasons
-from hkplates.database.ledger.control import Change, Retried
-from hkplates.database.ledger.intake import Ledger
+from hkplates.database.ledger.control import Change, Control, Retried
 from hkplates.database.queries import submissions as queries
 from hkplates.database.queries.submissions import SubmissionRow
 from hkplates.database.schema.revision import require_current_schema
@@ -30,8 +29,8 @@ def change_state(verb: Verb, submission_id: int, settings: Settings, *, as_json:
     with opened_engine(embedded.resolve_database_url(settings)) as engine:
         require_current_schema(engine)
         require_submission(engine, submission_id)
-        ledger = Ledger(engine)
-        acts = {"pause": ledger.pause, "resume": ledger.resume, "cancel": ledger.cancel}
+        control = Control(engine)
+        acts = {"pause": control.pause, "resume": control.resume, "cancel": control.cancel}
         change = acts[verb](submission_id)
         row = require_submission(engine, submission_id)
         if change is not None and not as_json:
@@ -102,7 +101,7 @@ def retry(
         require_current_schema(engine)
         if submission_id is not None:
             require_submission(engine, submission_id)
-        retried = Ledger(engine).retry(submission_id, reason)
+        retried = Control(engine).retry(submission_id, reason)
         if as_json:
             typer.echo(_as_json(retried))
             return 0

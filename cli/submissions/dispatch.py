@@ -8,7 +8,7 @@ import typer
 
 from cli.context import INTERRUPTED, opened_engine
 from hkplates import logs
-from hkplates.database.ledger.intake import Ledger
+from hkplates.database.ledger.dispatch import Dispatch
 from hkplates.database.queries.backlog import read_backlog
 from hkplates.database.schema.revision import require_current_schema
 from hkplates.embedded import servers as embedded
@@ -28,7 +28,7 @@ def run_dispatch(settings: Settings, *, once: bool, as_json: bool) -> int:
     logs.configure(settings.log_level)
     database_url, broker_url = embedded.resolve_urls(settings)
     with opened_engine(database_url) as engine, closing(RedisBroker(broker_url)) as broker:
-        ledger = Ledger(engine)
+        ledger = Dispatch(engine)
         dispatcher = Dispatcher(
             ledger,
             broker,

@@ -7,7 +7,7 @@ from typing import TypeVar
 import sqlalchemy as sa
 
 from cli.submissions.progress_bar import open_progress
-from hkplates.database.ledger.intake import Ledger
+from hkplates.database.ledger.dispatch import Dispatch
 from hkplates.settings import Settings
 from hkplates.signals import interruptible
 from producer.broker import RedisBroker
@@ -30,7 +30,7 @@ def opened_run(
     with closing(RedisBroker(broker_url)) as broker:
         broker.queue_length()  # ask before anything is begun that could not go on
         dispatcher = Dispatcher(
-            Ledger(engine),
+            Dispatch(engine),
             broker,
             settings.chunk_images,
             settings.window_chunks,

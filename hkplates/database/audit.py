@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from hkplates.database.schema.reviews import Audit
-from hkplates.database.text import storable
+from hkplates.database.text import sanitise_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +39,11 @@ def note(
         DatabaseUnreachable: it is not kept.
     """
     row = {
-        "actor": storable(actor),
-        "action": storable(action),
+        "actor": sanitise_text(actor),
+        "action": sanitise_text(action),
         "subject": _storable(dict(subject)),
-        "purpose": storable(purpose) if purpose else None,
-        "address": storable(address) if address else None,
+        "purpose": sanitise_text(purpose) if purpose else None,
+        "address": sanitise_text(address) if address else None,
     }
     with engine.begin() as connection:
         connection.execute(sa.insert(Audit), row)
@@ -61,9 +61,9 @@ def entries(engine: sa.Engine, *, before: int | None = None, limit: int = 100) -
 def _storable(value: Any) -> Any:
     """The same JSON value with texts that Postgres can hold."""
     if isinstance(value, str):
-        return storable(value)
+        return sanitise_text(value)
     if isinstance(value, Mapping):
-        return {storable(str(name)): _storable(one) for name, one in value.items()}
+        return {sanitise_text(str(name)): _storable(one) for name, one in value.items()}
     if isinstance(value, list | tuple):
         return [_storable(one) for one in value]
     return value

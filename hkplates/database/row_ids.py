@@ -9,7 +9,7 @@ LARGEST = 2**63 - 1
 NO_ROW = sa.literal_column("false", sa.Boolean)
 
 
-def numbered(column: Any, number: int) -> sa.ColumnElement[bool]:
+def id_equals(column: Any, number: int) -> sa.ColumnElement[bool]:
     """Whether a row has this number; one beyond what Postgres counts to (64 bits) no row has."""
     if -LARGEST <= number <= LARGEST:
         return column == number  # type: ignore[no-any-return]

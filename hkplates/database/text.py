@@ -6,7 +6,7 @@ import re
 _REFUSED = re.compile("[\0\ud800-\udfff]")
 
 
-def storable(text: str) -> str:
+def sanitise_text(text: str) -> str:
     """The text without NUL (which Postgres refuses) and without half characters.
 
     Half characters (lone surrogates) stand for bytes of a file name that are not UTF-8.
@@ -20,10 +20,10 @@ def like(pattern: str) -> str:
     return escaped.replace("?", "_").replace("*", "%")
 
 
-def beginning(prefix: str | None) -> str | None:
+def uri_or_key_prefix(prefix: str | None) -> str | None:
     """What a typed prefix is the beginning of: with `://` of a sighting's `uri`, else of its `key`.
 
-    A folder's path is one of addresses: `beginning("/data/") == "file:///data/"`.
+    A folder's path is one of addresses: `uri_or_key_prefix("/data/") == "file:///data/"`.
     """
     if not prefix:
         return None

@@ -13,10 +13,10 @@ import pytest
 import redis
 import sqlalchemy as sa
 from psycopg import sql
+from servers.ledgers import Ledger
 from servers.processes import PROGRAMS, eventually, hkplates, variables
 
 from hkplates.database.engine import open_engine
-from hkplates.database.ledger.intake import Ledger
 from hkplates.embedded import valkey
 from hkplates.jobs import QUEUE
 from hkplates.storage.base import Entry
@@ -35,10 +35,10 @@ def engine(database_url: str) -> Iterator[sa.Engine]:
 def submission(engine: sa.Engine) -> int:
     """Thirty images that wait; nobody ever reads them."""
     ledger = Ledger(engine)
-    number = ledger.open_submission("s3://nowhere/").id
+    number = ledger.intake.open_submission("s3://nowhere/").id
     entries = [Entry(f"{image}.jpg", "e", 1) for image in range(IMAGES)]
-    ledger.add_images(number, "s3", "nowhere", entries)
-    ledger.listing_finished(number)
+    ledger.intake.add_images(number, "s3", "nowhere", entries)
+    ledger.intake.listing_finished(number)
     return number
 
 

@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING
 import psycopg
 import pytest
 import sqlalchemy as sa
-from servers.ledgers import keys, submit
+from servers.ledgers import Ledger, keys, submit
 from support.seeded_rows import seed_rows
 
 from hkplates.database.engine import open_engine
-from hkplates.database.ledger.intake import Ledger
 
 if TYPE_CHECKING:
     from fastapi import FastAPI

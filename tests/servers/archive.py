@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import sqlalchemy as sa
+from servers.ledgers import Ledger
 
-from hkplates.database.ledger.intake import Ledger
 from hkplates.database.ledger.reprocess import ReprocessFilter, Reprocessing
 from hkplates.database.results.save import ImageDone, ImageFailed, Outcome, Results
 from hkplates.jobs import ImageRef
@@ -63,21 +63,21 @@ class Archive:
 
     def submit(self, *keys: str, source: str = "s3://car-park") -> int:
         """Make photographs rows, and their submission whole; its number."""
-        number = self.ledger.open_submission(source).id
+        number = self.ledger.intake.open_submission(source).id
         entries = [Entry(key, "e", 9) for key in keys]
-        self.ledger.add_images(number, "s3", BUCKET, entries)
-        self.ledger.listing_finished(number)
+        self.ledger.intake.add_images(number, "s3", BUCKET, entries)
+        self.ledger.intake.listing_finished(number)
         return number
 
     def read(self, version: int, plates: Mapping[str, Plates]) -> None:
         """Have a worker of this version read what is pending; what has no plates here fails."""
         claimed = self.claim()
         self.results.save(version, [_outcome(image, plates) for image in claimed])
-        self.ledger.finish_submissions()
+        self.ledger.dispatch.finish_submissions()
 
     def claim(self) -> list[ImageRef]:
         """What a worker gets of all that is pending."""
-        return self.ledger.claim(self.ledger.take_pending(10_000, 600), 600)
+        return self.ledger.claims.claim(self.ledger.dispatch.take_pending(10_000, 600), 600)
 
     def read_first(self, version: int, plates: Mapping[str, Plates]) -> int:
         """Submit photographs and read them; the submission's number."""
@@ -87,11 +87,11 @@ class Archive:
 
     def read_again(self, version: int, plates: Mapping[str, Plates]) -> int:
         """Have all photographs read by another version; the submission's number."""
-        number = self.ledger.open_submission("reprocess --all").id
+        number = self.ledger.intake.open_submission("reprocess --all").id
         choice = Reprocessing(self.engine, ReprocessFilter(), version)
         for batch in choice.batches(number):
             choice.take(number, batch)
-        self.ledger.listing_finished(number)
+        self.ledger.intake.listing_finished(number)
         self.read(version, plates)
         return number
 

@@ -9,7 +9,8 @@ import numpy as np
 from celery import Celery
 
 from hkplates.database.engine import open_engine
-from hkplates.database.ledger.intake import Ledger
+from hkplates.database.ledger.dispatch import Dispatch
+from hkplates.database.ledger.intake import Intake
 from hkplates.jobs import QUEUE, TASK_RECOGNISE_CHUNK, Chunk
 from hkplates.storage.folder import FolderStore
 
@@ -27,11 +28,11 @@ def draw(folder: Path, widths: Mapping[str, int]) -> Path:
 def submit(database_url: str, folder: Path) -> int:
     """Make the pictures of a folder rows, pending; the number of their submission."""
     engine = open_engine(database_url)
-    ledger = Ledger(engine)
-    submission = ledger.open_submission(f"folder {folder}")
+    intake = Intake(engine)
+    submission = intake.open_submission(f"folder {folder}")
     entries = FolderStore().list(str(folder), "")
-    ledger.add_images(submission.id, "folder", str(folder), entries)
-    ledger.listing_finished(submission.id)
+    intake.add_images(submission.id, "folder", str(folder), entries)
+    intake.listing_finished(submission.id)
     engine.dispose()
     return submission.id
 
@@ -39,7 +40,7 @@ def submit(database_url: str, folder: Path) -> int:
 def send(database_url: str, broker_url: str, size: int = 24) -> int:
     """Send what is pending, in chunks; how many images that is."""
     engine = open_engine(database_url)
-    images = Ledger(engine).take_pending(1000, LEASE)
+    images = Dispatch(engine).take_pending(1000, LEASE)
     engine.dispose()
     with closing(Celery(broker=broker_url, set_as_current=False)) as sender:
         for first in range(0, len(images), size):

@@ -7,11 +7,24 @@ from concurrent.futures import ThreadPoolExecutor
 
 import sqlalchemy as sa
 
-from hkplates.database.ledger.intake import Added, Ledger
+from hkplates.database.ledger.claims import Claims
+from hkplates.database.ledger.control import Control
+from hkplates.database.ledger.dispatch import Dispatch
+from hkplates.database.ledger.intake import Intake
+from hkplates.database.ledger.listed_images import Added
 from hkplates.database.results.save import ImageDone, ImageFailed, Results
 from hkplates.jobs import ImageRef
 from hkplates.recognition.model_version import ModelVersion
 from hkplates.storage.base import Entry
+
+
+class Ledger:
+    """The four roles of the ledger on one database."""
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self.intake, self.dispatch = Intake(engine), Dispatch(engine)
+        self.claims, self.control = Claims(engine), Control(engine)
+
 
 SOURCE, BUCKET = "s3://car-park/2026", "car-park"
 VERSION = ModelVersion("d", "r", {})
@@ -23,19 +36,19 @@ def keys(count: int, first: int = 0) -> list[Entry]:
 
 def submit(ledger: Ledger, entries: Sequence[Entry], source: str = SOURCE) -> int:
     """List a whole source; the number of its submission."""
-    submission = ledger.open_submission(source)
-    ledger.add_images(submission.id, "s3", BUCKET, entries)
-    ledger.listing_finished(submission.id)
+    submission = ledger.intake.open_submission(source)
+    ledger.intake.add_images(submission.id, "s3", BUCKET, entries)
+    ledger.intake.listing_finished(submission.id)
     return submission.id
 
 
 def add(ledger: Ledger, submission_id: int, entries: Sequence[Entry], to: str) -> Added:
-    return ledger.add_images(submission_id, "s3", BUCKET, entries, listed_to=to)
+    return ledger.intake.add_images(submission_id, "s3", BUCKET, entries, listed_to=to)
 
 
 def take(ledger: Ledger, limit: int = 1000) -> list[ImageRef]:
     """Send and claim at once."""
-    return ledger.claim(ledger.take_pending(limit, 600), 600)
+    return ledger.claims.claim(ledger.dispatch.take_pending(limit, 600), 600)
 
 
 def save_done(engine: sa.Engine, images: Sequence[ImageRef]) -> None:

@@ -12,7 +12,7 @@ import time
 
 from servers.poison import HANG, MEMORY, SEGFAULT
 
-from hkplates.database.ledger import hand_back as returns
+from hkplates.database.ledger import claims
 from hkplates.recognition.images.decode import Photograph, decode
 from workers.app import app
 from workers.chunk import pipeline
@@ -39,4 +39,4 @@ def decode_or_suffer(data: bytes, *, max_pixels: int) -> Photograph:
 
 
 pipeline.decode = decode_or_suffer
-returns.MOST_RETURNS = int(os.environ.get("MOST_RETURNS", "3"))
+claims.MOST_RETURNS = int(os.environ.get("MOST_RETURNS", "3"))

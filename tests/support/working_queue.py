@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import sqlalchemy as sa
 
-from hkplates.database.ledger.intake import Ledger
+from hkplates.database.ledger.claims import Claims
 from hkplates.database.results.save import ImageDone, ImageFailed, Outcome, Results
 from hkplates.errors import (
     BrokerUnreachable,
@@ -72,7 +72,7 @@ class WorkingQueue:
     def _work(self, chunk: Chunk) -> None:
         results = Results(self.engine)
         version = results.register_model(ModelVersion("d", "r", {}))
-        images = Ledger(self.engine).claim(chunk.images, 60)
+        images = Claims(self.engine).claim(chunk.images, 60)
         results.save(version, [self.outcome(image) for image in images])
 
     def outcome(self, image: ImageRef) -> Outcome:

@@ -8,7 +8,7 @@ from hkplates.database.queries.sightings import find_sighting
 from hkplates.database.reviews import reviews
 from hkplates.database.reviews.queue import count_remaining, review_queue
 from hkplates.database.sighting_filter import SightingFilter
-from hkplates.database.text import beginning
+from hkplates.database.text import uri_or_key_prefix
 from web import pagination
 from web.api import models
 from web.api.parameters import (
@@ -58,7 +58,7 @@ def queue(
         region="HK",
         since=begins,
         until=ends,
-        prefix=beginning(prefix),
+        prefix=uri_or_key_prefix(prefix),
         submission=submission,
     )
     after = None if cursor is None else pagination.decode_confidence_cursor(cursor)

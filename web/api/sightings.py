@@ -11,7 +11,7 @@ from hkplates.database.queries import sightings
 from hkplates.database.queries.mark_search import MarkQuery, PatternInvalid
 from hkplates.database.reviews import reviews
 from hkplates.database.sighting_filter import SightingFilter
-from hkplates.database.text import beginning
+from hkplates.database.text import uri_or_key_prefix
 from hkplates.errors import ImageRejected, SourceError
 from hkplates.recognition.marks import canonical
 from web import pagination
@@ -56,7 +56,7 @@ def search(
 ) -> models.Matches:
     """A mark, or half a mark, also where it was misread, the likeliest first."""
     begins, ends = time_bounds(since, until)
-    where = SightingFilter(since=begins, until=ends, prefix=beginning(prefix))
+    where = SightingFilter(since=begins, until=ends, prefix=uri_or_key_prefix(prefix))
     asked = MarkQuery(mark, where, limit=limit, look_alikes=not exact)
     given = {"mark": mark, "since": since, "until": until, "prefix": prefix, "exact": exact}
     audit_trail.record(request, "search", {key: one for key, one in given.items() if one}, purpose)

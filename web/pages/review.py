@@ -15,7 +15,7 @@ from hkplates.database.reviews import reviews
 from hkplates.database.reviews.corrections import reviewed_photographs
 from hkplates.database.reviews.queue import count_remaining, review_queue
 from hkplates.database.sighting_filter import SightingFilter
-from hkplates.database.text import beginning
+from hkplates.database.text import uri_or_key_prefix
 from hkplates.recognition.marks import canonical
 from hkplates.reporting.training_labels import json_line, training_label
 from web import pagination
@@ -80,7 +80,7 @@ class FilterForm:
             submission=_parse_submission(self.submission),
             since=_parse_time("From", self.since, 0),
             until=_parse_time("Until", self.until, 1),
-            prefix=beginning(self.prefix),
+            prefix=uri_or_key_prefix(self.prefix),
         )
 
 

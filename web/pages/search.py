@@ -11,7 +11,7 @@ from hkplates import time_ranges
 from hkplates.database.queries.mark_search import MarkQuery, PatternInvalid, search
 from hkplates.database.queries.sightings import PlateStyle, plate_styles
 from hkplates.database.sighting_filter import SightingFilter
-from hkplates.database.text import beginning
+from hkplates.database.text import uri_or_key_prefix
 from web.auth import audit_trail
 from web.auth.throttle import RATE_LIMITED
 from web.services import ServicesDep
@@ -54,7 +54,7 @@ def search_page(
         where = SightingFilter(
             since=_parse_time("From", since, 0),
             until=_parse_time("Until", until, 1),
-            prefix=beginning(prefix),
+            prefix=uri_or_key_prefix(prefix),
         )
         asked = MarkQuery(mark, where, limit=most, look_alikes=not exact)
         subject = {key: value for key, value in form.items() if value and key != "purpose"}

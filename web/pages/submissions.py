@@ -8,8 +8,7 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Form, HTTPException, Path, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
 
-from hkplates.database.ledger.control import Change
-from hkplates.database.ledger.intake import Ledger
+from hkplates.database.ledger.control import Change, Control
 from hkplates.database.queries import submissions as queries
 from hkplates.database.queries.failures import failures
 from hkplates.database.queries.submissions import SubmissionRow
@@ -131,8 +130,8 @@ def control_submission(
 
 
 def _change(services: Services, number: int, verb: Literal["pause", "resume", "cancel"]) -> str:
-    ledger = Ledger(services.slow_engine)
-    acts = {"pause": ledger.pause, "resume": ledger.resume, "cancel": ledger.cancel}
+    control = Control(services.slow_engine)
+    acts = {"pause": control.pause, "resume": control.resume, "cancel": control.cancel}
     # Cancelling millions takes minutes. Broken off, the same button does the rest.
     changing = _executor.submit(acts[verb], number)
     try:
@@ -144,7 +143,7 @@ def _change(services: Services, number: int, verb: Literal["pause", "resume", "c
 
 
 def _retry(services: Services, number: int, reason: str | None) -> str:
-    retrying = _executor.submit(Ledger(services.slow_engine).retry, number, reason)
+    retrying = _executor.submit(Control(services.slow_engine).retry, number, reason)
     try:
         images = sum(one.images for one in retrying.result(MAX_WAIT_SECONDS))
     except TimeoutError:

@@ -24,7 +24,7 @@ from hkplates.errors import (
 from hkplates.jobs import ImageRef, StoreKind
 from hkplates.storage.base import Store
 from workers.chunk.prefetch import POLL_SECONDS, TOO_SLOW, ShuttingDown
-from workers.chunk.protocols import Ledger
+from workers.chunk.protocols import ClaimsLedger
 from workers.chunk.state import DeferredImage, Limits
 
 log = structlog.get_logger()
@@ -39,7 +39,7 @@ MIN_TIME_SHARE = 1 / 6
 class UnavailableObjectProbe:
     """Finds the images that their store will never serve."""
 
-    ledger: Ledger
+    ledger: ClaimsLedger
     stores: Mapping[StoreKind, Store]
     limits: Limits
     should_stop: Callable[[], bool]
@@ -51,14 +51,14 @@ class UnavailableObjectProbe:
             Ending: the worker was asked to end meanwhile.
         """
         suspects = {one.image.id: one for one in waiting if isinstance(one.fault, StoreUnreachable)}
-        witnesses = self._canaries(list(suspects)) if suspects else {}
+        canaries = self._canaries(list(suspects)) if suspects else {}
         # Half of the time for the others: a store that is away may keep them waiting for long.
         half = (time.monotonic() + until) / 2
-        others = self._probe(list(set(witnesses.values())), half)
+        others = self._probe(list(set(canaries.values())), half)
         if until - time.monotonic() < MIN_TIME_SHARE * self.limits.chunk_seconds:
             return []
         serves = {other for other, fault in others.items() if fault is None}
-        asked = [suspects[number].image for number, one in witnesses.items() if one in serves]
+        asked = [suspects[number].image for number, one in canaries.items() if one in serves]
         answers = self._probe(asked, until)
         return [
             _failed(image, fault)
@@ -68,7 +68,7 @@ class UnavailableObjectProbe:
 
     def _canaries(self, image_ids: Sequence[int]) -> dict[int, ImageRef]:
         try:
-            return self.ledger.witnesses(image_ids)
+            return self.ledger.canaries(image_ids)
         except TemporaryFault as fault:
             log.warning("no_image_judged", why=str(fault))  # they come back once more
             return {}

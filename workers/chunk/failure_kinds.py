@@ -3,7 +3,7 @@
 import cv2
 from celery.exceptions import SoftTimeLimitExceeded
 
-from hkplates.database.schema.failure_reasons import Trouble
+from hkplates.database.schema.failure_reasons import FailureCause
 
 
 def is_soft_time_limit(error: BaseException) -> bool:
@@ -11,7 +11,7 @@ def is_soft_time_limit(error: BaseException) -> bool:
     return isinstance(error, SoftTimeLimitExceeded)
 
 
-def classify_failure(error: Exception) -> Trouble:
+def classify_failure(error: Exception) -> FailureCause:
     """The word for what an attempt ended with."""
     if is_soft_time_limit(error):
         return "timed_out"

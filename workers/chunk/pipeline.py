@@ -40,7 +40,7 @@ from hkplates.storage.base import Store
 from workers.chunk.availability import UnavailableObjectProbe
 from workers.chunk.failure_kinds import classify_failure, is_soft_time_limit
 from workers.chunk.prefetch import Fetcher, ShuttingDown
-from workers.chunk.protocols import Ledger, Recogniser
+from workers.chunk.protocols import ClaimsLedger, Recogniser
 from workers.chunk.state import (
     ChunkState,
     CrashedImage,
@@ -63,7 +63,7 @@ class Pipeline:
         self,
         stores: Mapping[StoreKind, Store],
         recogniser: Recogniser,
-        ledger: Ledger,
+        ledger: ClaimsLedger,
         save: Callable[[Sequence[Outcome]], None],
         limits: Limits,
         retry: RetryPolicy | None = None,
@@ -171,7 +171,7 @@ class Pipeline:
     def _release(self, images: Sequence[ImageRef], *, delay: bool) -> None:
         if images:
             numbers = [image.id for image in images]
-            self._retry.call(lambda: self._ledger.hand_back(numbers, delay=delay))
+            self._retry.call(lambda: self._ledger.release(numbers, delay=delay))
             log.warning("images_handed_back", images=len(images), delay=delay)
 
     def _attempt(
@@ -266,7 +266,7 @@ class Pipeline:
         trouble = classify_failure(error)
         log.error("image_broke_us", trouble=trouble, error=type(error).__name__)
         try:
-            self._ledger.blame(image.id, trouble)
+            self._ledger.record_failure_cause(image.id, trouble)
         except TemporaryFault as fault:
             # The attempt is counted all the same; only its reason will be "crashed".
             log.error("image_not_blamed", why=str(fault))

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Protocol
 
-from hkplates.database.schema.failure_reasons import Trouble
+from hkplates.database.schema.failure_reasons import FailureCause
 from hkplates.jobs import ImageRef
 from hkplates.recognition.types import Found, Photo, PlateReading
 
@@ -15,12 +15,12 @@ class Recogniser(Protocol):
     def read(self, found: Sequence[Found]) -> list[PlateReading]: ...
 
 
-class Ledger(Protocol):
-    """Of hkplates.database.ledger.intake.Ledger."""
+class ClaimsLedger(Protocol):
+    """The part of hkplates.database.ledger.claims.Claims that a chunk needs."""
 
     def claim(
         self, refs: Sequence[ImageRef], lease_seconds: float, *, alone: bool = True
     ) -> list[ImageRef]: ...
-    def hand_back(self, image_ids: Sequence[int], *, delay: bool = False) -> int: ...
-    def blame(self, image_id: int, trouble: Trouble) -> None: ...
-    def witnesses(self, image_ids: Sequence[int]) -> dict[int, ImageRef]: ...
+    def release(self, image_ids: Sequence[int], *, delay: bool = False) -> int: ...
+    def record_failure_cause(self, image_id: int, cause: FailureCause) -> None: ...
+    def canaries(self, image_ids: Sequence[int]) -> dict[int, ImageRef]: ...

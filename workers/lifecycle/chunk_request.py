@@ -14,8 +14,8 @@ from celery.exceptions import Reject, SoftTimeLimitExceeded, WorkerLostError
 from celery.worker.request import Request
 
 from hkplates.database.engine import open_engine
-from hkplates.database.ledger.intake import Ledger
-from hkplates.database.schema.failure_reasons import Trouble
+from hkplates.database.ledger.claims import Claims
+from hkplates.database.schema.failure_reasons import FailureCause
 from hkplates.embedded.servers import resolve_urls
 from hkplates.errors import HkplatesError
 from hkplates.settings import read_settings
@@ -55,7 +55,7 @@ def _rejection(error: Exception) -> Any:
         return ExceptionInfo()
 
 
-def record_failure_cause(image_id: int, trouble: Trouble) -> None:
+def record_failure_cause(image_id: int, trouble: FailureCause) -> None:
     """Blame an image; where Postgres hangs, its attempt counts all the same, as "crashed"."""
     if not image_id or shutdown.should_stop():  # what is stopped is not to blame
         return
@@ -72,13 +72,13 @@ def record_failure_cause(image_id: int, trouble: Trouble) -> None:
         )
 
 
-def _record_in_ledger(image_id: int, trouble: Trouble) -> None:
+def _record_in_ledger(image_id: int, trouble: FailureCause) -> None:
     """Through a connection of this moment alone: no child may inherit one."""
     try:
         url = resolve_urls(read_settings())[0]
         engine = open_engine(url, statement_seconds=0.8 * RECORD_SECONDS)
         try:
-            Ledger(engine).blame(image_id, trouble)
+            Claims(engine).record_failure_cause(image_id, trouble)
         finally:
             engine.dispose()
     except HkplatesError as error:

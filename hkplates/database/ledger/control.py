@@ -13,8 +13,8 @@ from itertools import chain
 
 import sqlalchemy as sa
 
-from hkplates.database.ledger import control_sql as sql
-from hkplates.database.ledger import intake_sql as ledger_sql
+from hkplates.database.ledger.dispatch import finish
+from hkplates.database.ledger.states import RESET_TO_PENDING, lock_submission
 
 BATCH = 5000
 """Images that are changed in one transaction."""
@@ -66,21 +66,20 @@ class Control:
         a worker looks at it. Only what is listed or worked on can be paused. None: no such
         submission.
         """
-        return self._change(submission_id, ("listing", "running"), sql.PAUSE)
+        return self._change(submission_id, ("listing", "running"), _PAUSE)
 
     def resume(self, submission_id: int) -> Change | None:
         """Let a paused submission go on; one with nothing left to do has finished.
 
         None: no such submission.
         """
-        change = self._change(submission_id, ("paused",), sql.RESUME)
+        change = self._change(submission_id, ("paused",), _RESUME)
         if change is None or (change.before, change.after) != ("paused", "running"):
             return change
         with self._engine.begin() as connection:
-            connection.execute(sql.LOCK_SUBMISSION, {"id": submission_id})
-            ended = {"ids": [submission_id]}
-            finished = connection.execute(ledger_sql.FINISH_SUBMISSIONS, ended).one_or_none()
-        after = change.after if finished is None else "finished"
+            lock_submission(connection, submission_id)
+            finished = finish(connection, [submission_id])
+        after = "finished" if finished else change.after
         return Change(change.submission, change.source, change.before, after)
 
     def cancel(self, submission_id: int) -> Change | None:
@@ -90,15 +89,15 @@ class Control:
         None: no such submission.
         """
         unfinished = ("listing", "running", "paused")
-        change = self._change(submission_id, unfinished, sql.CANCEL)
+        change = self._change(submission_id, unfinished, _CANCEL)
         if change is None or change.after != "cancelled":
             return change
         # Also where it was cancelled before: that may have been broken off.
         states: Counter[str] = Counter()
-        for ids in self._chosen(sql.CHOOSE_UNFINISHED, id=submission_id):
+        for ids in self._chosen(_CHOOSE_UNFINISHED, id=submission_id):
             with self._engine.begin() as connection:
                 values = {"id": submission_id, "ids": ids}
-                states.update(connection.execute(sql.CANCEL_IMAGES, values).scalars())
+                states.update(connection.execute(_CANCEL_IMAGES, values).scalars())
         return Change(
             change.submission,
             change.source,
@@ -116,8 +115,8 @@ class Control:
         `reasons` are empty): submitting its source again takes its images.
         """
         with self._engine.connect() as connection:
-            began = connection.execute(sql.NOW).scalar_one()
-            found = connection.execute(sql.SUBMISSIONS_TO_RETRY, {"id": submission_id})
+            began = connection.execute(_NOW).scalar_one()
+            found = connection.execute(_SUBMISSIONS_TO_RETRY, {"id": submission_id})
             numbers = found.scalars().all()
         retried = [self._retry(number, reason, began) for number in numbers]
         return [one for one in retried if one is not None]
@@ -125,9 +124,9 @@ class Control:
     def _retry(self, submission_id: int, reason: str | None, began: datetime) -> Retried | None:
         values = {"id": submission_id, "reason": reason, "began": began}
         reasons: Counter[str] = Counter()
-        for ids in chain(self._chosen(sql.CHOOSE_REJECTED, **values), [[]]):
+        for ids in chain(self._chosen(_CHOOSE_REJECTED, **values), [[]]):
             with self._engine.begin() as connection:
-                row = connection.execute(sql.LOCK_SUBMISSION, {"id": submission_id}).one_or_none()
+                row = lock_submission(connection, submission_id)
                 if row is None:
                     break
                 if not ids or row.state == "cancelled":
@@ -140,7 +139,7 @@ class Control:
     ) -> Change | None:
         """Bring a submission that is in one of some states to another state."""
         with self._engine.begin() as connection:
-            row = connection.execute(sql.LOCK_SUBMISSION, {"id": submission_id}).one_or_none()
+            row = lock_submission(connection, submission_id)
             if row is None:
                 return None
             after = row.state
@@ -162,8 +161,93 @@ class Control:
 
 def _retry_batch(connection: sa.Connection, submission_id: int, ids: list[int]) -> Counter[str]:
     """Images that are still at their end, pending again, and the submission open; by reason."""
-    rows = connection.execute(sql.LOCK_REJECTED, {"id": submission_id, "ids": ids}).all()
+    rows = connection.execute(_LOCK_REJECTED, {"id": submission_id, "ids": ids}).all()
     if rows:
-        connection.execute(sql.RETRY_IMAGES, {"ids": [row.id for row in rows]})
-        connection.execute(sql.REOPEN_SUBMISSION, {"id": submission_id})
+        connection.execute(_RETRY_IMAGES, {"ids": [row.id for row in rows]})
+        connection.execute(_REOPEN_SUBMISSION, {"id": submission_id})
     return Counter(row.reason for row in rows)
+
+
+# Pauses a submission
+_PAUSE = sa.text("UPDATE submissions SET state = 'paused' WHERE id = :id RETURNING state")
+
+# Resumes a submission. A listing that was not finished is one still; whoever submits the source
+# goes on with it.
+_RESUME = sa.text("""
+    UPDATE submissions
+       SET state = CASE WHEN listed_at IS NULL THEN 'listing' ELSE 'running' END, opened_at = now()
+     WHERE id = :id
+    RETURNING state
+""")
+
+# Cancels a submission
+_CANCEL = sa.text("""
+    UPDATE submissions SET state = 'cancelled', finished_at = now(), listing_after = NULL
+     WHERE id = :id
+    RETURNING state
+""")
+
+# Chooses images to cancel. By id, each after the last: a choice that begins anew each time reads
+# again past all that it chose before, which for a million images takes hours.
+_CHOOSE_UNFINISHED = sa.text("""
+    SELECT id FROM images
+     WHERE submission_id = :id AND state IN ('pending', 'queued') AND id > :after
+     ORDER BY id LIMIT :limit
+""")
+
+# Cancels images. One that was looked at to the end before is what it was then: done.
+_CANCEL_IMAGES = sa.text("""
+    UPDATE images
+       SET state = CASE WHEN model_version_id IS NULL THEN 'cancelled' ELSE 'done' END,
+           leased_until = NULL, trouble = NULL
+     WHERE id IN (SELECT id FROM images
+                   WHERE id = ANY(CAST(:ids AS bigint[])) AND submission_id = :id
+                     AND state IN ('pending', 'queued')
+                   ORDER BY id FOR UPDATE)
+    RETURNING state
+""")
+
+# Asks for the database's time
+_NOW = sa.text("SELECT now()")
+
+# Finds submissions with failed or quarantined images
+_SUBMISSIONS_TO_RETRY = sa.text("""
+    SELECT id FROM submissions
+     WHERE (CAST(:id AS bigint) IS NULL OR id = :id)
+       AND EXISTS (SELECT FROM images
+                    WHERE submission_id = submissions.id AND state IN ('failed', 'quarantined'))
+     ORDER BY id
+""")
+
+# Chooses images to retry: those alone that had ended when it began, since what fails again
+# meanwhile would go round for ever.
+_CHOOSE_REJECTED = sa.text("""
+    SELECT id FROM images
+     WHERE submission_id = :id AND state IN ('failed', 'quarantined')
+       AND (CAST(:reason AS text) IS NULL OR reason = :reason)
+       AND (processed_at IS NULL OR processed_at < :began)
+       AND id > :after
+     ORDER BY id LIMIT :limit
+""")
+
+# Locks images to retry
+_LOCK_REJECTED = sa.text("""
+    SELECT id, reason FROM images
+     WHERE id = ANY(CAST(:ids AS bigint[])) AND submission_id = :id
+       AND state IN ('failed', 'quarantined')
+     ORDER BY id FOR UPDATE
+""")
+
+# Makes failed and quarantined images pending
+_RETRY_IMAGES = sa.text(
+    f"UPDATE images SET {RESET_TO_PENDING} WHERE id = ANY(CAST(:ids AS bigint[]))"  # noqa: S608 - a constant
+)
+
+# Reopens a finished submission whose images are retried
+_REOPEN_SUBMISSION = sa.text("""
+    UPDATE submissions
+       SET state = CASE WHEN state = 'finished' THEN 'running' ELSE state END,
+           finished_at = NULL, opened_at = now()
+     WHERE id = :id
+    RETURNING state
+""")

@@ -9,37 +9,37 @@ worker waits most of a minute for a store that is away, and other work must not 
 import heapq
 import random
 from collections import Counter, deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import sqlalchemy as sa
 
-from hkplates.database.ledger import dispatch_sql as sql
-from hkplates.database.ledger import intake_sql as ledger_sql
+from hkplates.database.ledger.release import release
+from hkplates.database.ledger.states import image_ref
 from hkplates.jobs import ImageRef
 
-TROUBLE_SECONDS = 60
+PROBE_SECONDS = 60
 """Longer than a worker waits for a store (hkplates/retry.py): a probe comes back within it."""
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
+class Dispatchable:
     """A submission with images to send: how many chunks of it are queued, and whether its images
     only come back."""
 
     submission: int
     queued: int
-    troubled: bool
+    backing_off: bool
 
 
-class Turns:
+class Dispatch:
     """The part of the ledger that dispatches; usable from several threads.
 
     All methods raise DatabaseUnreachable where Postgres is away.
     """
 
-    _engine: sa.Engine
+    def __init__(self, engine: sa.Engine) -> None:
+        self._engine = engine
 
     def take_chunks(
         self, most: int, images: int, lease_seconds: float
@@ -56,16 +56,16 @@ class Turns:
     def take_pending(self, limit: int, lease_seconds: float) -> list[ImageRef]:
         """Move up to `limit` images that are due to queued, one of each open submission in turn."""
         with self._engine.begin() as connection:
-            waiting = [replace(one, troubled=False) for one in _waiting(connection, 1)]
+            waiting = [replace(one, backing_off=False) for one in _waiting(connection, 1)]
             chunks = _chunks(connection, waiting, limit, 1, lease_seconds)
         return [image for chunk in chunks for image in chunk]
 
     def queued(self, limit: int) -> list[int]:
         """Numbers of images that were sent and have not ended, those sent first first."""
         with self._engine.connect() as connection:
-            return list(connection.execute(sql.QUEUED, {"limit": limit}).scalars())
+            return list(connection.execute(_QUEUED, {"limit": limit}).scalars())
 
-    def send_again(self, image_ids: Sequence[int], work_seconds: float) -> int:
+    def requeue_lost(self, image_ids: Sequence[int], work_seconds: float) -> int:
         """Make queued images that no message names pending; how many there were.
 
         A worker may still be at those that were begun, where Redis lost the message meanwhile: they
@@ -73,45 +73,69 @@ class Turns:
         """
         values = {"ids": sorted(image_ids), "seconds": work_seconds}
         with self._engine.begin() as connection:
-            connection.execute(sql.SHORTEN_LEASES, values)
-            return connection.execute(sql.SEND_AGAIN, values).rowcount
+            connection.execute(_SHORTEN_LEASES, values)
+            return connection.execute(_REQUEUE_LOST, values).rowcount
+
+    def release(self, image_ids: Iterable[int]) -> int:
+        """Makes queued images pending again that could not be sent; returns how many there were."""
+        return release(self._engine, image_ids, claimed=False)
+
+    def expire_leases(self) -> int:
+        """Makes queued images whose lease ran out pending again; returns how many there were."""
+        with self._engine.begin() as connection:
+            return connection.execute(EXPIRE_LEASES).rowcount
+
+    def finish_submissions(self) -> list[int]:
+        """Finishes listed submissions with nothing left to do; returns their numbers."""
+        with self._engine.begin() as connection:
+            ended = connection.execute(_LOCK_ENDED).scalars().all()
+            return finish(connection, ended) if ended else []
 
 
-def share(waiting: Sequence[Waiting], room: int) -> list[int]:
+def finish(connection: sa.Connection, submission_ids: Sequence[int]) -> list[int]:
+    """Finishes those of some locked submissions that run and have no image left to work on.
+
+    Returns their numbers.
+    """
+    ended = connection.execute(_FINISH_SUBMISSIONS, {"ids": submission_ids})
+    return list(ended.scalars())
+
+
+def fair_share(waiting: Sequence[Dispatchable], room: int) -> list[int]:
     """Whose turn it is, chunk by chunk: always theirs who have the fewest queued.
 
     Ties are drawn: with more submissions than room, one rule would always leave the same ones out.
     """
-    heap = [(one.queued, _lot(), one.submission, one.troubled) for one in waiting]
+    heap = [(one.queued, _tie_breaker(), one.submission, one.backing_off) for one in waiting]
     heapq.heapify(heap)
     turns: list[int] = []
     while heap and len(turns) < room:
-        queued, lot, submission, troubled = heapq.heappop(heap)
-        if troubled and queued:
+        queued, lot, submission, backing_off = heapq.heappop(heap)
+        if backing_off and queued:
             continue
         turns.append(submission)
-        heapq.heappush(heap, (queued + 1, lot, submission, troubled))
+        heapq.heappush(heap, (queued + 1, lot, submission, backing_off))
     return turns
 
 
-def _lot() -> float:
+def _tie_breaker() -> float:
     return random.random()  # noqa: S311  (no secret)
 
 
-def _waiting(connection: sa.Connection, images: int) -> list[Waiting]:
-    rows = connection.execute(sql.WAITING, {"trouble_seconds": TROUBLE_SECONDS})
-    return [Waiting(row.id, -(-row.queued // images), row.troubled) for row in rows]
+def _waiting(connection: sa.Connection, images: int) -> list[Dispatchable]:
+    rows = connection.execute(DISPATCHABLE, {"probe_seconds": PROBE_SECONDS})
+    return [Dispatchable(row.id, -(-row.queued // images), row.backing_off) for row in rows]
 
 
 def _chunks(
     connection: sa.Connection,
-    waiting: Sequence[Waiting],
+    waiting: Sequence[Dispatchable],
     most: int,
     images: int,
     lease_seconds: float,
 ) -> list[tuple[ImageRef, ...]]:
     chunks: list[tuple[ImageRef, ...]] = []
-    while turns := share(waiting, most - len(chunks)):
+    while turns := fair_share(waiting, most - len(chunks)):
         taken = {
             number: _take(connection, number, turns.count(number) * images, lease_seconds)
             for number in sorted(set(turns))
@@ -126,7 +150,7 @@ def _take(
     connection: sa.Connection, submission_id: int, limit: int, lease_seconds: float
 ) -> deque[ImageRef]:
     wanted = {"submission_id": submission_id, "limit": limit, "seconds": lease_seconds}
-    rows = connection.execute(ledger_sql.TAKE_PENDING, wanted).all()
+    rows = connection.execute(TAKE_PENDING, wanted).all()
     return deque(map(image_ref, sorted(rows, key=lambda row: (row.due_at, row.id))))
 
 
@@ -142,17 +166,98 @@ def _in_turns(
 
 
 def _left(
-    waiting: Sequence[Waiting], turns: Sequence[int], taken: dict[int, deque[ImageRef]], images: int
-) -> list[Waiting]:
+    waiting: Sequence[Dispatchable],
+    turns: Sequence[int],
+    taken: dict[int, deque[ImageRef]],
+    images: int,
+) -> list[Dispatchable]:
     """Submissions that may have more to give, with what they have queued by now."""
     given = Counter(turns)
     return [
-        Waiting(one.submission, one.queued + given[one.submission], one.troubled)
+        Dispatchable(one.submission, one.queued + given[one.submission], one.backing_off)
         for one in waiting
         if len(taken.get(one.submission, ())) == given[one.submission] * images
     ]
 
 
-def image_ref(row: sa.Row[Any]) -> ImageRef:
-    """An image as messages name it, of a row that has its columns."""
-    return ImageRef(row.id, row.store, row.bucket, row.key, row.etag)
+# Finds submissions with images to send, and whether their images only come back: some came back
+# lately and none ended since, so what they need is away. The few that came back have an index of
+# their own; among a million that wait they would be long to find.
+DISPATCHABLE = sa.text("""
+    SELECT id,
+           (SELECT count(*) FROM images
+             WHERE submission_id = submissions.id AND state = 'queued') AS queued,
+           EXISTS (SELECT FROM images
+                    WHERE submission_id = submissions.id AND state = 'pending' AND returns > 0
+                      AND due_at > now() - make_interval(secs => :probe_seconds))
+           AND NOT EXISTS (SELECT FROM images
+                            WHERE processed_at > now() - make_interval(secs => :probe_seconds)
+                              AND submission_id = submissions.id) AS backing_off
+      FROM submissions
+     WHERE state IN ('listing', 'running')
+       AND EXISTS (SELECT FROM images
+                    WHERE submission_id = submissions.id AND state = 'pending' AND due_at <= now())
+     ORDER BY id
+""")
+
+# Lists queued images by their lease
+_QUEUED = sa.text("""
+    SELECT id FROM images WHERE state = 'queued' ORDER BY leased_until LIMIT :limit
+""")
+
+# Shortens leases of lost images that were begun. Rows are locked by id, as everywhere.
+_SHORTEN_LEASES = sa.text("""
+    UPDATE images SET leased_until = now() + make_interval(secs => :seconds)
+     WHERE id IN (SELECT id FROM images
+                   WHERE id = ANY(CAST(:ids AS bigint[])) AND state = 'queued' AND attempts > 0
+                     AND leased_until > now() + make_interval(secs => :seconds)
+                   ORDER BY id FOR UPDATE SKIP LOCKED)
+""")
+
+# Makes lost images that nobody began pending
+_REQUEUE_LOST = sa.text("""
+    UPDATE images SET state = 'pending', leased_until = NULL
+     WHERE id IN (SELECT id FROM images
+                   WHERE id = ANY(CAST(:ids AS bigint[])) AND state = 'queued' AND attempts = 0
+                   ORDER BY id FOR UPDATE SKIP LOCKED)
+""")
+
+# Queues pending images of a submission. SKIP LOCKED: a second producer takes the next images
+# instead of waiting for these. MATERIALIZED: the rows are chosen once; planned into the update, the
+# choice could run again for each row.
+TAKE_PENDING = sa.text("""
+    WITH chosen AS MATERIALIZED (
+        SELECT id FROM images
+         WHERE submission_id = :submission_id AND state = 'pending' AND due_at <= now()
+         ORDER BY due_at, id LIMIT :limit FOR UPDATE SKIP LOCKED)
+    UPDATE images SET state = 'queued', leased_until = now() + make_interval(secs => :seconds)
+      FROM chosen WHERE images.id = chosen.id
+    RETURNING images.id, store, bucket, key, etag, due_at
+""")
+
+# Makes images whose lease expired pending
+EXPIRE_LEASES = sa.text("""
+    UPDATE images SET state = 'pending', leased_until = NULL
+     WHERE id IN (SELECT id FROM images
+                   WHERE state = 'queued' AND leased_until < now()
+                   ORDER BY id FOR UPDATE SKIP LOCKED)
+""")
+
+# Locks running submissions without work, which are then asked again: images may have been added or
+# tried again before the lock.
+_LOCK_ENDED = sa.text("""
+    SELECT id FROM submissions
+     WHERE state = 'running'
+       AND NOT EXISTS (SELECT FROM images
+                        WHERE submission_id = submissions.id AND state IN ('pending', 'queued'))
+     ORDER BY id FOR NO KEY UPDATE
+""")
+
+# Finishes submissions
+_FINISH_SUBMISSIONS = sa.text("""
+    UPDATE submissions SET state = 'finished', finished_at = now()
+     WHERE id = ANY(CAST(:ids AS bigint[])) AND state = 'running'
+       AND NOT EXISTS (SELECT FROM images
+                        WHERE submission_id = submissions.id AND state IN ('pending', 'queued'))
+    RETURNING id
+""")

@@ -2,8 +2,8 @@
 
 import sqlalchemy as sa
 
-from hkplates.database.ledger.intake import Added
-from hkplates.database.text import storable
+from hkplates.database.ledger.listed_images import Added
+from hkplates.database.text import sanitise_text
 
 _UNFINISHED = sa.text("""
     SELECT EXISTS (SELECT FROM submissions
@@ -23,7 +23,10 @@ _RECORDED = sa.text("""
 
 def is_unfinished(engine: sa.Engine, source: str, name: str | None) -> bool:
     """Whether submitting this source now would continue a submission."""
-    values = {"source": storable(source), "name": None if name is None else storable(name)}
+    values = {
+        "source": sanitise_text(source),
+        "name": None if name is None else sanitise_text(name),
+    }
     with engine.connect() as connection:
         return bool(connection.execute(_UNFINISHED, values).scalar_one())
 

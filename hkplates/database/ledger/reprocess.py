@@ -10,11 +10,12 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB
 
-from hkplates.database.ledger import intake_sql as ledger_sql
-from hkplates.database.ledger.intake import Added, Ledger
+from hkplates.database.ledger.intake import Intake
 from hkplates.database.ledger.intake import Submission as Opened
+from hkplates.database.ledger.listed_images import Added
+from hkplates.database.ledger.states import RESET_TO_PENDING, reopen_for_images
 from hkplates.database.schema.images import Image, Submission
-from hkplates.database.schema.sightings_view import SHOWN
+from hkplates.database.schema.sightings_view import IS_SIGHTING
 from hkplates.database.sighting_filter import SightingFilter, image_conditions, plate_conditions
 from hkplates.database.snapshot import snapshot, stream_rows
 
@@ -109,23 +110,20 @@ class Reprocessing:
         another submission. A submission that was cancelled meanwhile takes none.
         """
         with self.engine.begin() as connection:
-            values = {"id": submission_id}
-            state = connection.execute(ledger_sql.LOCK_SUBMISSION, values).scalar_one()
-            if state == "cancelled":
+            if not reopen_for_images(connection, submission_id):
                 return Added()
-            connection.execute(ledger_sql.REOPEN_SUBMISSION, values)
             query = self._query(submission_id, None).where(Image.id.in_(image_ids))
             rows = connection.execute(query.order_by(Image.id).with_for_update(of=Image)).all()
             ended = [row.id for row in rows if row.state not in _WAITING]
             waiting = [row.id for row in rows if row.state in _WAITING]
             for statement, ids in ((_READ_AGAIN, ended), (_TAKE_OVER, waiting)):
                 if ids:
-                    connection.execute(statement, {"ids": ids, **values})
+                    connection.execute(statement, {"id": submission_id, "ids": ids})
         return Added(retried=len(ended), taken_over=len(waiting))
 
     def open(self, source: str, options: Mapping[str, Any]) -> Opened:
         """The unfinished submission of this source, else a new one; with these options."""
-        submission = Ledger(self.engine).open_submission(source, options=options)
+        submission = Intake(self.engine).open_submission(source, options=options)
         if submission.resumed:
             statement = sa.text("UPDATE submissions SET options = :options WHERE id = :id")
             with self.engine.begin() as connection:
@@ -185,7 +183,7 @@ _ENDED = ("done", "failed")
 _WAITING = ("pending", "queued")
 
 _READ_AGAIN = sa.text(f"""
-    UPDATE images SET submission_id = :id, {ledger_sql.AGAIN}
+    UPDATE images SET submission_id = :id, {RESET_TO_PENDING}
      WHERE id = ANY(CAST(:ids AS bigint[]))
 """)  # noqa: S608  (a constant of ours)
 

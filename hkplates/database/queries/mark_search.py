@@ -12,9 +12,9 @@ from sqlalchemy.exc import DataError
 from hkplates.database.schema.images import Image
 from hkplates.database.schema.plates import Plate
 from hkplates.database.schema.reviews import Review
-from hkplates.database.schema.sightings_view import CURRENT
+from hkplates.database.schema.sightings_view import IS_CURRENT
 from hkplates.database.sighting_filter import SightingFilter, image_conditions
-from hkplates.database.text import storable
+from hkplates.database.text import sanitise_text
 
 
 class PatternInvalid(ValueError):
@@ -75,10 +75,10 @@ def search(engine: sa.Engine, query: MarkQuery) -> Matches:
     """
     where = query.where
     values = {
-        "pattern": storable(query.pattern),
+        "pattern": sanitise_text(query.pattern),
         "since": where.since,
         "until": where.until,
-        "prefix": None if where.prefix is None else storable(where.prefix),
+        "prefix": None if where.prefix is None else sanitise_text(where.prefix),
         "most": query.limit,
         "least_score": query.min_score,
         "look_alikes": query.look_alikes,
@@ -108,13 +108,13 @@ def corrected_readings(
     Raises:
         DatabaseUnreachable: Postgres does not answer.
     """
-    pattern = sa.func.translate(sa.func.mark_pattern(storable(query.pattern)), "?*", "_%")
+    pattern = sa.func.translate(sa.func.mark_pattern(sanitise_text(query.pattern)), "?*", "_%")
     statement = (
         # By the reviews, which are few beside the plates.
         sa.select(Plate.mark, Review.mark)
         .join(Review, sa.and_(Review.plate_id == Plate.id, Review.current))
         .join(Image, Image.id == Plate.image_id)
-        .where(Review.verdict == "corrected", Plate.mark.like(pattern), *CURRENT)
+        .where(Review.verdict == "corrected", Plate.mark.like(pattern), *IS_CURRENT)
         .where(*image_conditions(query.where))
         .group_by(Plate.mark, Review.mark)
         .order_by(sa.func.max(Review.reviewed_at).desc(), Plate.mark)

@@ -8,12 +8,12 @@ from typing import Any
 import sqlalchemy as sa
 
 from hkplates.database.reviews.reviews import Review
-from hkplates.database.row_ids import numbered
+from hkplates.database.row_ids import id_equals
 from hkplates.database.schema import sightings_view as shown
 from hkplates.database.schema.images import Image
 from hkplates.database.schema.plates import ModelVersionRow, Plate
 from hkplates.database.schema.reviews import Review as ReviewRow
-from hkplates.database.schema.sightings_view import SHOWN
+from hkplates.database.schema.sightings_view import IS_SIGHTING
 from hkplates.recognition import marks
 from hkplates.recognition.geometry import LEAST_OVERLAP, overlap
 
@@ -84,7 +84,7 @@ class PlateStyle:
 
 def find_sighting(engine: sa.Engine, plate_id: int) -> Sighting | None:
     """One plate, of whichever model version; None where there is none of this number."""
-    found = _fetch(engine, _ALL_PLATES.where(numbered(Plate.id, plate_id)))
+    found = _fetch(engine, _ALL_PLATES.where(id_equals(Plate.id, plate_id)))
     return found[0] if found else None
 
 
@@ -97,8 +97,8 @@ def plate_styles(engine: sa.Engine, plate_ids: Sequence[int]) -> dict[int, Plate
 
 def neighbours(engine: sa.Engine, plate_id: int) -> list[Sighting]:
     """The other sightings on the same photograph, from left to right."""
-    others = ~numbered(Plate.id, plate_id)
-    query = _ALL_PLATES.where(Image.id == _image_of(plate_id), others, *SHOWN)
+    others = ~id_equals(Plate.id, plate_id)
+    query = _ALL_PLATES.where(Image.id == _image_of(plate_id), others, *IS_SIGHTING)
     return _fetch(engine, query.order_by(Plate.position))
 
 
@@ -125,7 +125,7 @@ def sightings_of_mark(
     Those without a time come last. With `before`, those that follow that one.
     """
     when = Image.taken_at.desc().nulls_last()
-    query = _ALL_PLATES.where(shown.mark == marks.canonical(mark), *SHOWN).order_by(
+    query = _ALL_PLATES.where(shown.mark == marks.canonical(mark), *IS_SIGHTING).order_by(
         when, Plate.id.desc()
     )
     if before is not None:
@@ -144,7 +144,7 @@ def _follows(seen: TimelineCursor) -> sa.ColumnElement[bool]:
 
 
 def _image_of(plate_id: int) -> sa.ScalarSelect[int]:
-    return sa.select(Plate.image_id).where(numbered(Plate.id, plate_id)).scalar_subquery()
+    return sa.select(Plate.image_id).where(id_equals(Plate.id, plate_id)).scalar_subquery()
 
 
 def _fetch(engine: sa.Engine, query: sa.Select[Any]) -> list[Sighting]:
@@ -174,7 +174,7 @@ _EXPRESSIONS: dict[str, sa.ColumnElement[Any]] = {
     "model_reader": ModelVersionRow.__table__.c.reader,
     "image_id": Image.__table__.c.id,
     "uri": shown.uri,
-    "shown": sa.and_(*SHOWN),
+    "shown": sa.and_(*IS_SIGHTING),
 }
 
 

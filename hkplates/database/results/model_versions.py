@@ -30,7 +30,7 @@ def _plain(values: Mapping[str, object]) -> Any:
 
 
 @dataclass(frozen=True, slots=True)
-class Used:
+class ModelVersionUsage:
     """A model version and what it has read to the end.
 
     `images` are all of these; of `current` ones its reading is the one that sightings shows.
@@ -47,10 +47,10 @@ class Used:
     last_used: datetime | None
 
 
-def versions(engine: sa.Engine) -> list[Used]:
+def versions(engine: sa.Engine) -> list[ModelVersionUsage]:
     """All model versions, the oldest first. It counts all images, which takes a while."""
     with engine.connect() as connection:
-        return [Used(**row) for row in connection.execute(_USED).mappings()]
+        return [ModelVersionUsage(**row) for row in connection.execute(_USED).mappings()]
 
 
 def exists(engine: sa.Engine, number: int) -> bool:

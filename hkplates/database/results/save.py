@@ -16,7 +16,7 @@ from hkplates.database.results.model_versions import model_row
 from hkplates.database.reviews.inheritance import inherit, reviewed_images
 from hkplates.database.schema.images import Image
 from hkplates.database.schema.plates import EarlierVersion, ModelVersionRow, Plate
-from hkplates.database.text import storable
+from hkplates.database.text import sanitise_text
 from hkplates.jobs import ImageRef
 from hkplates.recognition.model_version import ModelVersion
 from hkplates.recognition.types import PlateReading
@@ -190,8 +190,8 @@ def _save_failed(connection: sa.Connection, failed: list[ImageFailed]) -> None:
         [
             {
                 "image": outcome.image.id,
-                "new_reason": storable(outcome.reason),
-                "new_detail": storable(outcome.detail),
+                "new_reason": sanitise_text(outcome.reason),
+                "new_detail": sanitise_text(outcome.detail),
             }
             for outcome in failed
         ],
@@ -211,22 +211,22 @@ def _plate(image_id: int, version: int, position: int, plate: PlateReading) -> d
         "image_id": image_id,
         "model_version_id": version,
         "position": position,
-        "mark": storable(plate.mark),
-        "text": storable(plate.text),
-        "series": storable(plate.series),
+        "mark": sanitise_text(plate.mark),
+        "text": sanitise_text(plate.text),
+        "series": sanitise_text(plate.series),
         "region": plate.region,
         "rows": plate.rows,
         "colour": plate.colour,
         "confidence": float(plate.confidence),
         "character_confidences": [float(one) for one in plate.character_confidences],
         "candidates": [
-            {"text": storable(other.text), "confidence": float(other.confidence)}
+            {"text": sanitise_text(other.text), "confidence": float(other.confidence)}
             for other in plate.candidates
         ],
         "box": [float(side) for side in (box.left, box.top, box.width, box.height)],
         "quad": plate.quad.to_array().tolist(),
         "detector_score": float(plate.detector_score),
-        "reader": storable(plate.reader),
+        "reader": sanitise_text(plate.reader),
     }
 
 

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from hkplates.database.schema.images import Image
 from hkplates.database.schema.plates import Plate
-from hkplates.database.schema.sightings_view import CURRENT, uri
+from hkplates.database.schema.sightings_view import IS_CURRENT, uri
 from hkplates.database.sighting_filter import SightingFilter, conditions
 
 DOUBTFUL = SightingFilter(below=0.8, region="HK")
@@ -89,7 +89,7 @@ def count_remaining(engine: sa.Engine, where: SightingFilter = DOUBTFUL) -> tupl
 
 
 def _conditions(where: SightingFilter) -> Iterator[sa.ColumnElement[bool]]:
-    yield from CURRENT
+    yield from IS_CURRENT
     yield Plate.review.is_(None)
     yield from conditions(where)
 

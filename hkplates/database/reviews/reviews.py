@@ -13,12 +13,12 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from hkplates.database.row_ids import numbered
+from hkplates.database.row_ids import id_equals
 from hkplates.database.schema.images import Image
 from hkplates.database.schema.plates import Plate
 from hkplates.database.schema.reviews import VERDICTS
 from hkplates.database.schema.reviews import Review as ReviewRow
-from hkplates.database.text import storable
+from hkplates.database.text import sanitise_text
 from hkplates.recognition import marks
 
 
@@ -94,7 +94,7 @@ def record(
 
 def history(engine: sa.Engine, plate_id: int) -> list[Review]:
     """All reviews of a plate, the newest first."""
-    query = _ALL.where(numbered(ReviewRow.plate_id, plate_id)).order_by(ReviewRow.id.desc())
+    query = _ALL.where(id_equals(ReviewRow.plate_id, plate_id)).order_by(ReviewRow.id.desc())
     with engine.connect() as connection:
         return [Review(**row._mapping) for row in connection.execute(query)]
 
@@ -130,8 +130,8 @@ def _validated(
         "mark": mark,
         "text": printed,
         "series": None if mark is None else marks.series(mark),
-        "reviewer": storable(reviewer.strip()),
-        "note": storable(note.strip()) or None if note else None,
+        "reviewer": sanitise_text(reviewer.strip()),
+        "note": sanitise_text(note.strip()) or None if note else None,
     }
 
 
@@ -146,11 +146,11 @@ def _normalised_text(text: str) -> str:
 
 def _locked_plate(connection: sa.Connection, plate_id: int) -> sa.Row[str, str, str]:
     """The plate, with its image locked, as whoever saves a reading locks it first."""
-    image = sa.select(Plate.image_id).where(numbered(Plate.id, plate_id)).scalar_subquery()
+    image = sa.select(Plate.image_id).where(id_equals(Plate.id, plate_id)).scalar_subquery()
     lock = sa.select(Image.id).where(Image.id == image).with_for_update(key_share=True)
     connection.execute(lock)
     # Asked after the lock: the image may have been read again while it was waited for.
-    query = sa.select(Plate.mark, Plate.text, Plate.series).where(numbered(Plate.id, plate_id))
+    query = sa.select(Plate.mark, Plate.text, Plate.series).where(id_equals(Plate.id, plate_id))
     row = connection.execute(query).one_or_none()
     if row is None:
         raise PlateUnknown(

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 
 from hkplates.database.schema.images import Image
 from hkplates.database.schema.plates import Plate
-from hkplates.database.text import storable
+from hkplates.database.text import sanitise_text
 
 uri = sa.case(
     (Image.store == "s3", "s3://" + Image.bucket + "/" + Image.key),
@@ -17,13 +17,13 @@ mark = sa.func.coalesce(Plate.corrected_mark, Plate.mark)
 text = sa.func.coalesce(Plate.corrected_text, Plate.text)
 series = sa.func.coalesce(Plate.corrected_series, Plate.series)
 
-CURRENT = (
+IS_CURRENT = (
     Image.id == Plate.image_id,
     Image.model_version_id == Plate.model_version_id,
     ~Image.superseded,
 )
 """The plate is of its image's current model version, and the image of its key's content."""
-SHOWN = (*CURRENT, Plate.review.is_distinct_from("not_a_plate"))
+IS_SIGHTING = (*IS_CURRENT, Plate.review.is_distinct_from("not_a_plate"))
 
 
 _KEY = re.compile(r"s3://[^/]*/(.*)", re.DOTALL)
@@ -31,13 +31,13 @@ INDEXED: sa.ColumnElement[int] = sa.literal_column("64")
 """Characters of a key that its index knows."""
 
 
-def begins(
+def key_starts_with(
     prefix: str,
     key: sa.ColumnElement[str] = Image.__table__.c.key,
     uri: sa.ColumnElement[str] = uri,
 ) -> sa.ColumnElement[bool]:
     """That an image's URI (where the prefix has `://`), else its key, begins so."""
-    prefix = storable(prefix)
+    prefix = sanitise_text(prefix)
     if "://" not in prefix:
         return _begins(key, prefix)
     found = _KEY.fullmatch(prefix)

@@ -2,9 +2,8 @@
 
 import pytest
 import sqlalchemy as sa
-from servers.ledgers import execute, keys, submit
+from servers.ledgers import Ledger, execute, keys, submit
 
-from hkplates.database.ledger.intake import Ledger
 from hkplates.database.queries.backlog import read_backlog
 from producer.stall import CANNOT_LOAD, NO_WORKER, NOT_SENT, STORE_UNREACHABLE, find_stall
 
@@ -52,13 +51,13 @@ def test_work_that_waits_long_is_a_stall(ledger: Ledger, engine: sa.Engine) -> N
     submit(ledger, keys(3))
     long_ago(engine)
     assert causes(engine) == (NOT_SENT,)
-    ledger.take_pending(1, 600)
+    ledger.dispatch.take_pending(1, 600)
     assert causes(engine) == (NO_WORKER,)
 
 
 def test_begun_and_not_ended_is_a_stall_of_its_own(ledger: Ledger, engine: sa.Engine) -> None:
     submit(ledger, keys(3))
-    ledger.claim(ledger.take_pending(1, 600), 600)
+    ledger.claims.claim(ledger.dispatch.take_pending(1, 600), 600)
     long_ago(engine)
     assert causes(engine) == (CANNOT_LOAD,)
 
@@ -67,9 +66,9 @@ def test_images_that_only_come_back_are_a_stall_however_late_they_are_due(
     ledger: Ledger, engine: sa.Engine
 ) -> None:
     submit(ledger, keys(3))
-    taken = ledger.claim(ledger.take_pending(3, 600), 600)
+    taken = ledger.claims.claim(ledger.dispatch.take_pending(3, 600), 600)
     long_ago(engine)
-    ledger.hand_back([image.id for image in taken], delay=True)
+    ledger.claims.release([image.id for image in taken], delay=True)
     assert causes(engine) == (STORE_UNREACHABLE,)
 
 
@@ -97,11 +96,11 @@ def test_work_of_a_submission_that_does_not_run_is_no_stall(
 def test_what_a_long_listing_finds_late_waits_since_it_was_found(
     ledger: Ledger, engine: sa.Engine
 ) -> None:
-    submission = ledger.open_submission("s3://b/")
+    submission = ledger.intake.open_submission("s3://b/")
     long_ago(engine)
-    ledger.add_images(submission.id, "s3", "b", keys(3))
+    ledger.intake.add_images(submission.id, "s3", "b", keys(3))
     assert causes(engine) is None
-    ledger.take_pending(3, 600)
+    ledger.dispatch.take_pending(3, 600)
     assert causes(engine) is None
 
 

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from servers.ledgers import (
     BUCKET,
     SOURCE,
+    Ledger,
     execute,
     keys,
     save_done,
@@ -23,7 +24,6 @@ from servers.ledgers import (
 from cli.main import main
 from cli.submissions.control import format_change
 from hkplates.database.ledger.control import Change
-from hkplates.database.ledger.intake import Ledger
 from hkplates.database.queries import submissions as queries
 
 Command = Callable[..., str]
@@ -60,7 +60,7 @@ def failed(ledger: Ledger, engine: sa.Engine, source: str = SOURCE, first: int =
     save_failed(engine, taken[:2], "missing")
     save_failed(engine, taken[2:3], "empty")
     save_done(engine, taken[3:])
-    ledger.finish_submissions()
+    ledger.dispatch.finish_submissions()
     return number
 
 
@@ -90,7 +90,7 @@ def test_resuming_what_had_only_its_end_left_says_so(
 ) -> None:
     number = submit(ledger, keys(1))
     taken = take(ledger)
-    ledger.pause(number)
+    ledger.control.pause(number)
     save_done(engine, taken)
     assert "has finished: nothing was left to do" in hkplates("resume", number)
 
@@ -112,7 +112,7 @@ def test_cancelling_says_how_many_will_not_be_read_and_how_to_read_them(
 
 def test_what_was_cancelled_has_no_rate(hkplates: Command, ledger: Ledger) -> None:
     number = submit(ledger, keys(1000))
-    ledger.cancel(number)
+    ledger.control.cancel(number)
     assert "Rate: 0.0 images/s over all" in hkplates("status", number)
 
 
@@ -135,8 +135,8 @@ def test_cancelling_says_only_what_holds(
 
 
 def test_a_submission_is_told_with_its_name(hkplates: Command, ledger: Ledger) -> None:
-    number = ledger.open_submission(SOURCE, "july").id
-    ledger.add_images(number, "s3", BUCKET, keys(1))
+    number = ledger.intake.open_submission(SOURCE, "july").id
+    ledger.intake.add_images(number, "s3", BUCKET, keys(1))
     for verb in ("pause", "resume", "cancel", "retry"):
         assert f"Submission {number} of {SOURCE} (july)" in hkplates(verb, number)
 
@@ -146,7 +146,7 @@ def test_trying_a_cancelled_submission_again_says_how_to_read_it(
 ) -> None:
     """Also where nothing of it had failed."""
     number = submit(ledger, keys(2))
-    ledger.cancel(number)
+    ledger.control.cancel(number)
     said = hkplates("retry", number)
     assert f"was cancelled; to read its images: hkplates submit {SOURCE}" in said
     assert as_json(hkplates("retry", number, "--json"))["submissions"] == []
@@ -201,8 +201,8 @@ def test_trying_again_tells_of_submissions_that_do_not_go_on(
     paused = submit(ledger, keys(2))
     cancelled = submit(ledger, keys(2, first=9), "s3://other")
     save_failed(engine, take(ledger))
-    ledger.pause(paused)
-    ledger.cancel(cancelled)
+    ledger.control.pause(paused)
+    ledger.control.cancel(cancelled)
     said = hkplates("retry")
     assert f"hkplates resume {paused}" in said
     assert "was cancelled; to read its images: hkplates submit s3://other" in said
@@ -277,8 +277,8 @@ def test_what_ended_before_the_work_went_on_is_no_pace(
     """An hour's work that ended a moment before it was paused says nothing of what comes."""
     number = submit(ledger, keys(20))
     save_done(engine, take(ledger, 10))
-    ledger.pause(number)
-    ledger.resume(number)
+    ledger.control.pause(number)
+    ledger.control.resume(number)
     told = as_json(hkplates("status", number, "--json"))
     assert (told["recent_images_per_second"], told["eta_seconds"]) == (0, None)
 
@@ -287,7 +287,7 @@ def test_status_tells_what_waits_for_a_service(
     hkplates: Command, ledger: Ledger, engine: sa.Engine
 ) -> None:
     number = submit(ledger, keys(3))
-    ledger.hand_back([image.id for image in take(ledger, 2)], delay=True)
+    ledger.claims.release([image.id for image in take(ledger, 2)], delay=True)
     assert "Waiting until a service is back: 2 of the pending" in hkplates("status", number)
     assert as_json(hkplates("status", number, "--json"))["delayed"] == 2
 

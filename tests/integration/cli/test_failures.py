@@ -7,11 +7,10 @@ import subprocess
 
 import pytest
 import sqlalchemy as sa
-from servers.ledgers import column, execute, keys, save_done, save_failed, submit, take
+from servers.ledgers import Ledger, column, execute, keys, save_done, save_failed, submit, take
 from servers.processes import PROGRAMS, hkplates, variables
 
 from cli.submissions.failures import COLUMNS, format_csv, format_json, format_text
-from hkplates.database.ledger.intake import Ledger
 from hkplates.database.queries.failures import BATCH_ROWS, failures
 from hkplates.storage.base import Entry
 
@@ -42,7 +41,7 @@ def test_each_image_is_told_with_its_reason(ledger: Ledger, engine: sa.Engine) -
     save_done(engine, taken[:1])
     save_failed(engine, taken[1:2])
     execute(engine, "UPDATE images SET attempts = 3 WHERE id = :id", id=taken[2].id)
-    ledger.claim(taken, 600)
+    ledger.claims.claim(taken, 600)
     [missing, crashed] = failures(engine)
     assert (missing.submission, missing.image, missing.state) == (number, taken[1].id, "failed")
     assert (missing.reason, missing.detail, missing.attempts) == ("missing", "it is missing", 1)
@@ -52,8 +51,8 @@ def test_each_image_is_told_with_its_reason(ledger: Ledger, engine: sa.Engine) -
 
 
 def test_the_uri_is_that_of_sightings(ledger: Ledger, engine: sa.Engine) -> None:
-    number = ledger.open_submission("/photos/").id
-    ledger.add_images(number, "folder", "/photos/", [Entry("a/b.jpg", "e", 1)])
+    number = ledger.intake.open_submission("/photos/").id
+    ledger.intake.add_images(number, "folder", "/photos/", [Entry("a/b.jpg", "e", 1)])
     save_failed(engine, take(ledger))
     assert [one.uri for one in failures(engine)] == ["file:///photos/a/b.jpg"]
 
@@ -114,7 +113,7 @@ def test_a_listing_shows_one_moment_and_leaves_nothing_open(
     save_failed(engine, take(ledger, 3000))
     listing = failures(engine)
     first = next(listing)
-    ledger.retry()
+    ledger.control.retry()
     assert [first, *listing][-1].image == 3000
     assert list(failures(engine)) == []
     interrupted = failures(engine)

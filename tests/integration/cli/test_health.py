@@ -6,11 +6,10 @@ from pathlib import Path
 import pytest
 import redis
 import sqlalchemy as sa
-from servers.ledgers import execute, keys, submit
+from servers.ledgers import Ledger, execute, keys, submit
 
 from cli.machine.health import QueueHealth, check_health, show_health
 from cli.machine.servers import run_down, run_up
-from hkplates.database.ledger.intake import Ledger
 from hkplates.embedded import servers as embedded
 from hkplates.jobs import QUEUE, WORKER, Chunk
 from hkplates.settings import Settings
@@ -32,7 +31,7 @@ def test_in_health_each_line_says_so(
     settings: Settings, ledger: Ledger, capsys: pytest.CaptureFixture[str]
 ) -> None:
     submit(ledger, keys(5))
-    ledger.take_pending(2, 600)
+    ledger.dispatch.take_pending(2, 600)
     assert show_health(settings, as_json=False) == 0
     lines = capsys.readouterr().out.splitlines()
     assert [line.partition(":")[0] for line in lines] == [
@@ -51,8 +50,8 @@ def test_what_is_paused_is_neither_left_nor_sent(
     settings: Settings, ledger: Ledger, capsys: pytest.CaptureFixture[str]
 ) -> None:
     number = submit(ledger, keys(5))
-    ledger.claim(ledger.take_pending(2, 600), 600)
-    ledger.pause(number)
+    ledger.claims.claim(ledger.dispatch.take_pending(2, 600), 600)
+    ledger.control.pause(number)
     assert show_health(settings, as_json=False) == 0
     assert "Images left: 0, 0 of them sent; 0 submissions open" in capsys.readouterr().out
 
@@ -137,7 +136,7 @@ def test_up_names_what_comes_next(
 def test_the_queue_tells_which_images_its_messages_name(broker_url: str, ledger: Ledger) -> None:
     submit(ledger, keys(6))
     broker = RedisBroker(broker_url)
-    chunks = ledger.take_chunks(3, 2, 600)
+    chunks = ledger.dispatch.take_chunks(3, 2, 600)
     for chunk in chunks:
         broker.send(Chunk(chunk))
     with redis.Redis.from_url(broker_url) as client:

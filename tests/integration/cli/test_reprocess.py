@@ -18,7 +18,7 @@ from cli.submissions.reprocess import (
     format_version_warning,
     run_reprocess,
 )
-from hkplates.database.ledger.intake import Ledger
+from hkplates.database.ledger.dispatch import Dispatch
 from hkplates.database.ledger.reprocess import ReprocessFilter, Reprocessing
 from hkplates.database.queries import submissions as queries
 from hkplates.database.results.save import ImageDone, ImageFailed
@@ -93,7 +93,7 @@ class ReadingQueue:
         while self.works and self.queue:
             self.before()
             chunk = self.queue.pop()
-            for image in self.archive.ledger.claim(chunk.images, 60):
+            for image in self.archive.ledger.claims.claim(chunk.images, 60):
                 outcome = (
                     ImageDone(image, 10, 10, None, 1, tuple(self.plates[image.key]))
                     if image.key in self.plates
@@ -130,7 +130,7 @@ class World:
                 raise TimeoutError("the reprocessing never ends")
 
         engine = self.archive.engine
-        dispatcher = Dispatcher(Ledger(engine), queue, 2, 3, 600, 240)
+        dispatcher = Dispatcher(Dispatch(engine), queue, 2, 3, 600, 240)
         run = Reprocess(engine, dispatcher, self.screen, 60, StallWatch(10), lambda: now[0], sleep)
         return run.run(Reprocessing(engine, wanted, self.new), self.new, wait=wait)
 
@@ -371,7 +371,7 @@ def test_without_waiting_the_images_are_left_to_whatever_sends(world: World) -> 
     assert "hkplates dispatch" in format_report(report)
     queue.works = True
     assert queue.queue_length() == 0
-    world.archive.ledger.finish_submissions()
+    world.archive.ledger.dispatch.finish_submissions()
     row = queries.find_submission(world.archive.engine, report.submission.id)
     assert row is not None
     assert row.state == "finished"
@@ -380,7 +380,7 @@ def test_without_waiting_the_images_are_left_to_whatever_sends(world: World) -> 
 def test_a_cancelled_reprocessing_gives_the_images_back_as_they_were(world: World) -> None:
     before = world.archive.states(), world.archive.seen()
     times = world.archive.rows("SELECT processed_at FROM images ORDER BY id")
-    queue = world.queue(before=lambda: world.archive.ledger.cancel(2) and None)
+    queue = world.queue(before=lambda: world.archive.ledger.control.cancel(2) and None)
     report = expected(world.run(ReprocessFilter(), queue))
     assert (world.archive.states(), world.archive.seen()) == before
     assert world.archive.rows("SELECT processed_at FROM images ORDER BY id") == times
@@ -394,7 +394,7 @@ def test_a_submission_cancelled_in_mid_choice_takes_no_more(world: World) -> Non
     number = choice.open("reprocess --all", {}).id
     [ids] = choice.batches(number)
     choice.take(number, ids[:1])
-    world.archive.ledger.cancel(number)
+    world.archive.ledger.control.cancel(number)
     assert choice.take(number, ids).listed == 0
     assert {state for state, _ in world.archive.states().values()} == {"done"}
 

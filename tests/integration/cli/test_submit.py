@@ -10,7 +10,9 @@ from servers.archive import Archive, plate
 from support.working_queue import Clock, Screen, WorkingQueue
 
 from cli.submissions.submit import QUARANTINED_HINT, format_report
-from hkplates.database.ledger.intake import Added, Ledger
+from hkplates.database.ledger.dispatch import Dispatch
+from hkplates.database.ledger.intake import Intake
+from hkplates.database.ledger.listed_images import Added
 from hkplates.database.queries import submissions as queries
 from hkplates.database.queries.submissions import Counts, PlateCount
 from hkplates.errors import (
@@ -49,7 +51,7 @@ def submit(
 ) -> Report:
     clock = Clock()
     source = parse_source(str(photos))
-    dispatcher = Dispatcher(Ledger(engine), queue, 4, 3, 600, 240)
+    dispatcher = Dispatcher(Dispatch(engine), queue, 4, 3, 600, 240)
     run = Submit(engine, dispatcher, screen or Screen(), 60, StallWatch(10), clock, clock.sleep)
     place = store or FolderStore()
     return run.run(source, None, lambda after: Batches(place, source, size=10, after=after))
@@ -130,13 +132,13 @@ def test_that_no_worker_is_connected_is_told_soon(
     """Nobody takes anything; somebody cancels after ten seconds."""
     clock = Clock()
     queue = WorkingQueue(engine, works=False, connected=connected)
-    dispatcher = Dispatcher(Ledger(engine), queue, 4, 3, 600, 240)
+    dispatcher = Dispatcher(Dispatch(engine), queue, 4, 3, 600, 240)
     screen = Screen()
     run = Submit(engine, dispatcher, screen, 60, StallWatch(10), clock, clock.sleep)
     run.begin()
-    number = Ledger(engine).open_submission("x").id
+    number = Intake(engine).open_submission("x").id
     entries = FolderStore().list(str(photos), "")
-    Ledger(engine).add_images(number, "folder", str(photos), entries)
+    Intake(engine).add_images(number, "folder", str(photos), entries)
     while clock() < 10:
         # While listing nothing is counted, so that nobody looks whether something ends.
         run.step(number, Added(), listing=True)
@@ -210,7 +212,7 @@ def test_a_store_that_goes_away_while_listing_is_waited_for_each_time(
 def test_a_database_that_is_away_at_any_step_of_the_ledger_is_waited_for(
     engine: sa.Engine, photos: Path, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
-    fail_once(monkeypatch, Ledger, step)
+    fail_once(monkeypatch, Intake, step)
     screen = Screen()
     assert submit(engine, photos, WorkingQueue(engine), screen).counts.done == 25
     assert screen.said == ["Postgres is away. Waiting for it to come back ..."]
@@ -249,7 +251,7 @@ def fail_once(monkeypatch: pytest.MonkeyPatch, owner: object, name: str) -> None
 def test_a_paused_submission_goes_on_with_a_line_that_says_so(
     engine: sa.Engine, photos: Path
 ) -> None:
-    Ledger(engine).open_submission(str(photos))
+    Intake(engine).open_submission(str(photos))
     with engine.begin() as connection:
         connection.execute(sa.text("UPDATE submissions SET state = 'paused'"))
     screen = Screen()
@@ -265,7 +267,7 @@ def test_a_producer_whose_images_were_taken_over_finishes_with_what_is_left(
 
         def show(self, snapshot: ProgressSnapshot) -> None:
             if not snapshot.listing and not queries.find_submission(engine, 2):
-                rival = Ledger(engine)
+                rival = Intake(engine)
                 taken = rival.open_submission("another")
                 entries = list(FolderStore().list(str(photos), ""))[:25]
                 rival.add_images(taken.id, "folder", str(photos), entries)
@@ -339,7 +341,7 @@ def test_what_takes_long_to_count_is_not_counted_at_every_step(
         return Counts(pending=1)
 
     monkeypatch.setattr(queries, "count_images", count_for_three_seconds)
-    dispatcher = Dispatcher(Ledger(engine), WorkingQueue(engine), 4, 3, 600, 240)
+    dispatcher = Dispatcher(Dispatch(engine), WorkingQueue(engine), 4, 3, 600, 240)
     run = Submit(engine, dispatcher, Screen(), 60, StallWatch(10), clock, clock.sleep)
     for _ in range(100):
         assert run.step(1, Added(), listing=False) == Counts(pending=1)

@@ -14,10 +14,9 @@ import sqlalchemy as sa
 import typer
 from pydantic import SecretStr
 from servers.archive import PLATE, quad
-from servers.ledgers import execute, take
+from servers.ledgers import Ledger, execute, take
 
 from cli.sightings.training_labels import PhotographFetcher, run_corrections
-from hkplates.database.ledger.intake import Ledger
 from hkplates.database.results.save import ImageDone, Results
 from hkplates.database.reviews.reviews import record
 from hkplates.database.text import image_digest
@@ -59,8 +58,8 @@ def archive(tmp_path: Path) -> Path:
 @pytest.fixture
 def plates(engine: sa.Engine, ledger: Ledger, archive: Path) -> list[int]:
     """What was read on them, two plates on the first: the plates' numbers."""
-    submission = ledger.open_submission(str(archive))
-    ledger.add_images(
+    submission = ledger.intake.open_submission(str(archive))
+    ledger.intake.add_images(
         submission.id, "folder", str(archive), [*FolderStore().list(str(archive), "")]
     )
     found = {KEYS[0]: (READ, NEIGHBOUR), KEYS[1]: (PLATE,), KEYS[2]: (MAINLAND, PLATE)}

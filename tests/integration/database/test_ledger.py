@@ -8,9 +8,9 @@ from dataclasses import replace
 
 import pytest
 import sqlalchemy as sa
-from servers.ledgers import SOURCE, column, execute, keys, states, submit
+from servers.ledgers import SOURCE, Ledger, column, execute, keys, states, submit
 
-from hkplates.database.ledger.intake import Added, Ledger
+from hkplates.database.ledger.listed_images import Added
 from hkplates.database.schema.failure_reasons import MOST_ATTEMPTS
 from hkplates.jobs import ImageRef
 from hkplates.storage.base import Entry
@@ -35,45 +35,47 @@ def in_parallel(work: Callable[[int], object], threads: int) -> None:
 
 
 def test_listed_images_are_pending_once(ledger: Ledger, engine: sa.Engine) -> None:
-    submission = ledger.open_submission(SOURCE)
-    assert ledger.add_images(submission.id, "s3", "b", keys(5)) == Added(new=5)
-    assert ledger.add_images(submission.id, "s3", "b", keys(7)) == Added(new=2, known=5)
+    submission = ledger.intake.open_submission(SOURCE)
+    assert ledger.intake.add_images(submission.id, "s3", "b", keys(5)) == Added(new=5)
+    assert ledger.intake.add_images(submission.id, "s3", "b", keys(7)) == Added(new=2, known=5)
     assert states(engine) == {"pending": 7}
 
 
 def test_a_batch_may_name_an_image_twice(ledger: Ledger, engine: sa.Engine) -> None:
-    submission = ledger.open_submission(SOURCE)
-    assert ledger.add_images(submission.id, "s3", "b", keys(2) + keys(2)) == Added(new=2)
+    submission = ledger.intake.open_submission(SOURCE)
+    assert ledger.intake.add_images(submission.id, "s3", "b", keys(2) + keys(2)) == Added(new=2)
 
 
 def test_an_empty_batch_adds_nothing(ledger: Ledger) -> None:
-    assert ledger.add_images(ledger.open_submission(SOURCE).id, "s3", "b", []) == Added()
+    assert (
+        ledger.intake.add_images(ledger.intake.open_submission(SOURCE).id, "s3", "b", []) == Added()
+    )
 
 
 def test_an_unfinished_submission_of_the_same_source_is_continued(ledger: Ledger) -> None:
-    first = ledger.open_submission(SOURCE)
-    again = ledger.open_submission(SOURCE)
-    other = ledger.open_submission(SOURCE + "/07")
+    first = ledger.intake.open_submission(SOURCE)
+    again = ledger.intake.open_submission(SOURCE)
+    other = ledger.intake.open_submission(SOURCE + "/07")
     assert (again.id, again.resumed, first.resumed) == (first.id, True, False)
     assert (other.id != first.id, other.resumed) == (True, False)
 
 
 def test_a_submission_of_another_name_is_another_submission(ledger: Ledger) -> None:
-    july = ledger.open_submission(SOURCE, "july")
-    assert ledger.open_submission(SOURCE, "august").id != july.id
-    assert ledger.open_submission(SOURCE, "july").id == july.id
+    july = ledger.intake.open_submission(SOURCE, "july")
+    assert ledger.intake.open_submission(SOURCE, "august").id != july.id
+    assert ledger.intake.open_submission(SOURCE, "july").id == july.id
 
 
 def test_two_producers_that_begin_at_once_share_one_submission(ledger: Ledger) -> None:
     found: list[int] = []
-    in_parallel(lambda _: found.append(ledger.open_submission(SOURCE).id), 4)
+    in_parallel(lambda _: found.append(ledger.intake.open_submission(SOURCE).id), 4)
     assert len(set(found)) == 1
 
 
 def test_a_finished_submission_is_not_continued(ledger: Ledger) -> None:
     first = submit(ledger, [])
-    assert ledger.finish_submissions() == [first]
-    assert ledger.open_submission(SOURCE).id != first
+    assert ledger.dispatch.finish_submissions() == [first]
+    assert ledger.intake.open_submission(SOURCE).id != first
 
 
 def test_submitting_again_sends_only_new_changed_and_failed_images(
@@ -99,9 +101,9 @@ def test_submitting_again_sends_only_new_changed_and_failed_images(
     )
     execute(engine, "UPDATE submissions SET state = 'finished'")
 
-    again = ledger.open_submission(SOURCE)
+    again = ledger.intake.open_submission(SOURCE)
     changed = [Entry("a/00000.jpg", "e2", 10)]
-    assert ledger.add_images(again.id, "s3", "car-park", keys(5)[1:] + changed) == Added(
+    assert ledger.intake.add_images(again.id, "s3", "car-park", keys(5)[1:] + changed) == Added(
         new=2, retried=1, taken_over=1, skipped=1
     )
     query = "SELECT key || ' ' || etag FROM images WHERE submission_id > 1 ORDER BY 1"
@@ -118,12 +120,12 @@ def test_submitting_again_sends_only_new_changed_and_failed_images(
 def test_work_is_taken_and_leased(ledger: Ledger, engine: sa.Engine) -> None:
     submit(ledger, keys(3))
     submit(ledger, [Entry("late.jpg", "e1", 10)], "s3://other/x")
-    taken = ledger.take_pending(2, 60) + ledger.take_pending(10, 60)
+    taken = ledger.dispatch.take_pending(2, 60) + ledger.dispatch.take_pending(10, 60)
     assert {ref.key for ref in taken} == {*(f"a/0000{n}.jpg" for n in range(3)), "late.jpg"}
     assert states(engine) == {"queued": 4}
     leases = "SELECT leased_until > now() + interval '50 s' FROM images"
     assert set(column(engine, leases)) == {True}
-    assert ledger.take_pending(10, 60) == []
+    assert ledger.dispatch.take_pending(10, 60) == []
 
 
 @pytest.mark.parametrize("state", ["paused", "cancelled"])
@@ -132,7 +134,7 @@ def test_work_of_a_stopped_submission_is_not_taken(
 ) -> None:
     submit(ledger, keys(3))
     execute(engine, "UPDATE submissions SET state = :state", state=state)
-    assert ledger.take_pending(10, 60) == []
+    assert ledger.dispatch.take_pending(10, 60) == []
 
 
 def test_producers_at_once_list_and_take_every_image_exactly_once(
@@ -143,17 +145,17 @@ def test_producers_at_once_list_and_take_every_image_exactly_once(
     entries = keys(600)
 
     def produce(number: int) -> None:
-        submission = ledger.open_submission(SOURCE)
+        submission = ledger.intake.open_submission(SOURCE)
         listing = entries if number % 2 else entries[::-1]
         for start in range(0, 600, 100):
-            added = ledger.add_images(submission.id, "s3", "b", listing[start : start + 100])
+            added = ledger.intake.add_images(submission.id, "s3", "b", listing[start : start + 100])
             new.append(added.new)
-            taken.update(ref.id for ref in ledger.take_pending(60, 60))
-        while refs := ledger.take_pending(60, 60):
+            taken.update(ref.id for ref in ledger.dispatch.take_pending(60, 60))
+        while refs := ledger.dispatch.take_pending(60, 60):
             taken.update(ref.id for ref in refs)
 
     in_parallel(produce, 4)
-    taken.update(ref.id for ref in ledger.take_pending(600, 60))
+    taken.update(ref.id for ref in ledger.dispatch.take_pending(600, 60))
     assert sum(new) == 600
     assert (len(taken), set(taken.values())) == (600, {1})
 
@@ -164,9 +166,9 @@ def test_producers_at_once_retry_a_failed_image_once(ledger: Ledger, engine: sa.
     retried: list[int] = []
 
     def again(number: int) -> None:
-        submission = ledger.open_submission(f"{SOURCE}#{number}")
+        submission = ledger.intake.open_submission(f"{SOURCE}#{number}")
         listing = keys(200) if number % 2 else keys(200)[::-1]
-        retried.append(ledger.add_images(submission.id, "s3", "car-park", listing).retried)
+        retried.append(ledger.intake.add_images(submission.id, "s3", "car-park", listing).retried)
 
     in_parallel(again, 4)
     assert sum(retried) == 200
@@ -174,34 +176,34 @@ def test_producers_at_once_retry_a_failed_image_once(ledger: Ledger, engine: sa.
 
 def test_an_expired_lease_is_sent_again(ledger: Ledger, engine: sa.Engine) -> None:
     submit(ledger, keys(2))
-    ledger.take_pending(2, 60)
-    assert ledger.expire_leases() == 0
+    ledger.dispatch.take_pending(2, 60)
+    assert ledger.dispatch.expire_leases() == 0
     let_leases_expire(engine)
-    assert ledger.expire_leases() == 2
-    assert len(ledger.take_pending(5, 60)) == 2
+    assert ledger.dispatch.expire_leases() == 2
+    assert len(ledger.dispatch.take_pending(5, 60)) == 2
 
 
 def test_what_could_not_be_sent_is_pending_again(ledger: Ledger, engine: sa.Engine) -> None:
     submit(ledger, keys(3))
-    taken = ledger.take_pending(3, 60)
-    assert ledger.hand_back([ref.id for ref in taken[:2]], claimed=False) == 2
+    taken = ledger.dispatch.take_pending(3, 60)
+    assert ledger.dispatch.release([ref.id for ref in taken[:2]]) == 2
     assert states(engine) == {"pending": 2, "queued": 1}
-    assert ledger.hand_back([ref.id for ref in taken[:2]]) == 0
+    assert ledger.claims.release([ref.id for ref in taken[:2]]) == 0
 
 
 def test_a_claim_counts_an_attempt_and_prolongs_the_lease(
     ledger: Ledger, engine: sa.Engine
 ) -> None:
     submit(ledger, keys(2))
-    taken = ledger.take_pending(2, 5)
-    assert ledger.claim(taken[::-1], 600) == taken[::-1]
+    taken = ledger.dispatch.take_pending(2, 5)
+    assert ledger.claims.claim(taken[::-1], 600) == taken[::-1]
     query = "SELECT attempts FROM images WHERE leased_until > now() + interval '500 s'"
     assert column(engine, query) == [1, 1]
 
 
 def test_a_claim_never_shortens_a_lease(ledger: Ledger, engine: sa.Engine) -> None:
     submit(ledger, keys(1))
-    ledger.claim(ledger.take_pending(1, 600), 5)
+    ledger.claims.claim(ledger.dispatch.take_pending(1, 600), 5)
     query = "SELECT leased_until > now() + interval '500 s' FROM images"
     assert column(engine, query) == [True]
 
@@ -218,16 +220,16 @@ def test_a_claim_never_shortens_a_lease(ledger: Ledger, engine: sa.Engine) -> No
 )
 def test_a_forged_reference_is_not_claimed(ledger: Ledger, forged: dict[str, object]) -> None:
     submit(ledger, keys(1))
-    [real] = ledger.take_pending(1, 60)
-    assert ledger.claim([replace(real, **forged)], 60) == []
-    assert ledger.claim([real], 60) == [real]
+    [real] = ledger.dispatch.take_pending(1, 60)
+    assert ledger.claims.claim([replace(real, **forged)], 60) == []
+    assert ledger.claims.claim([real], 60) == [real]
 
 
 def test_only_queued_images_are_claimed(ledger: Ledger, engine: sa.Engine) -> None:
     submit(ledger, keys(1))
-    taken = ledger.take_pending(1, 60)
-    ledger.hand_back([taken[0].id])
-    assert ledger.claim(taken, 60) == []
+    taken = ledger.dispatch.take_pending(1, 60)
+    ledger.claims.release([taken[0].id])
+    assert ledger.claims.claim(taken, 60) == []
 
 
 def test_an_image_that_no_worker_came_back_from_is_quarantined(
@@ -235,10 +237,10 @@ def test_an_image_that_no_worker_came_back_from_is_quarantined(
 ) -> None:
     submit(ledger, keys(1))
     for _ in range(MOST_ATTEMPTS):
-        assert len(ledger.claim(ledger.take_pending(1, 60), 60)) == 1
+        assert len(ledger.claims.claim(ledger.dispatch.take_pending(1, 60), 60)) == 1
         let_leases_expire(engine)
-        ledger.expire_leases()
-    assert ledger.claim(ledger.take_pending(1, 60), 60) == []
+        ledger.dispatch.expire_leases()
+    assert ledger.claims.claim(ledger.dispatch.take_pending(1, 60), 60) == []
     query = "SELECT state || ' ' || reason || ': ' || detail FROM images"
     assert column(engine, query) == [
         "quarantined crashed: No worker finished it in 3 attempts; it was set aside"
@@ -250,8 +252,8 @@ def test_handing_back_after_a_temporary_fault_costs_no_attempt(
 ) -> None:
     submit(ledger, keys(1))
     for _ in range(MOST_ATTEMPTS + 2):
-        [image] = ledger.claim(ledger.take_pending(1, 60), 60)
-        ledger.hand_back([image.id])
+        [image] = ledger.claims.claim(ledger.dispatch.take_pending(1, 60), 60)
+        ledger.claims.release([image.id])
     assert column(engine, "SELECT attempts FROM images") == [0]
 
 
@@ -259,53 +261,53 @@ def test_a_submission_ends_when_all_its_images_have_ended(
     ledger: Ledger, engine: sa.Engine
 ) -> None:
     submission = submit(ledger, keys(2))
-    assert ledger.finish_submissions() == []
-    ledger.take_pending(1, 60)
+    assert ledger.dispatch.finish_submissions() == []
+    ledger.dispatch.take_pending(1, 60)
     execute(engine, "UPDATE images SET state = 'cancelled' WHERE state = 'pending'")
-    assert ledger.finish_submissions() == []
+    assert ledger.dispatch.finish_submissions() == []
     execute(engine, "UPDATE images SET state = 'cancelled', leased_until = NULL")
-    assert ledger.finish_submissions() == [submission]
-    assert ledger.finish_submissions() == []
+    assert ledger.dispatch.finish_submissions() == [submission]
+    assert ledger.dispatch.finish_submissions() == []
 
 
 def test_a_submission_still_being_listed_does_not_end(ledger: Ledger) -> None:
-    ledger.open_submission(SOURCE)
-    assert ledger.finish_submissions() == []
+    ledger.intake.open_submission(SOURCE)
+    assert ledger.dispatch.finish_submissions() == []
 
 
 def test_a_producer_that_still_lists_opens_a_finished_submission_again(
     ledger: Ledger, engine: sa.Engine
 ) -> None:
     submission = submit(ledger, [])
-    ledger.finish_submissions()
-    ledger.add_images(submission, "s3", "car-park", keys(1))
-    assert ledger.finish_submissions() == []
-    assert len(ledger.take_pending(5, 60)) == 1
+    ledger.dispatch.finish_submissions()
+    ledger.intake.add_images(submission, "s3", "car-park", keys(1))
+    assert ledger.dispatch.finish_submissions() == []
+    assert len(ledger.dispatch.take_pending(5, 60)) == 1
 
 
 def test_strange_keys_come_back_as_they_were(ledger: Ledger) -> None:
     strange = ["a b+c%20.jpg", "車牌/ñ.jpg", "line\nbreak\t.jpg", "'; DROP TABLE images;--.jpg"]
     strange += ["k" * 4096, "é" * 4095 + "1", "é" * 4095 + "2"]
     submit(ledger, [Entry(key, "e1", 10) for key in strange])
-    taken = ledger.take_pending(50, 60)
+    taken = ledger.dispatch.take_pending(50, 60)
     assert {ref.key for ref in taken} == set(strange)
-    assert len(ledger.claim(taken, 60)) == len(strange)
+    assert len(ledger.claims.claim(taken, 60)) == len(strange)
 
 
 def test_a_key_that_postgres_cannot_hold_stops_nothing(ledger: Ledger) -> None:
     submit(ledger, [Entry("nul\0.jpg", "e1", 10), Entry("not-utf8-\udcff.jpg", "e1", 10)])
-    taken = ledger.take_pending(5, 60)
+    taken = ledger.dispatch.take_pending(5, 60)
     assert sorted(ref.key for ref in taken) == ["not-utf8-\ufffd.jpg", "nul\ufffd.jpg"]
 
 
 def test_parts_of_an_image_do_not_run_together(ledger: Ledger, engine: sa.Engine) -> None:
-    submission = ledger.open_submission(SOURCE)
-    ledger.add_images(submission.id, "folder", "/a", [Entry("b/c.jpg", "e1", 10)])
-    ledger.add_images(submission.id, "folder", "/a/b", [Entry("c.jpg", "e1", 10)])
+    submission = ledger.intake.open_submission(SOURCE)
+    ledger.intake.add_images(submission.id, "folder", "/a", [Entry("b/c.jpg", "e1", 10)])
+    ledger.intake.add_images(submission.id, "folder", "/a/b", [Entry("c.jpg", "e1", 10)])
     assert states(engine) == {"pending": 2}
 
 
 def test_an_image_is_what_its_row_says(ledger: Ledger) -> None:
     submit(ledger, [Entry("x.jpg", "abc", 10)])
-    [image] = ledger.take_pending(1, 60)
+    [image] = ledger.dispatch.take_pending(1, 60)
     assert image == ImageRef(image.id, "s3", "car-park", "x.jpg", "abc")

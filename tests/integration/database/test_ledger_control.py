@@ -5,6 +5,7 @@ import sqlalchemy as sa
 from servers.ledgers import (
     BUCKET,
     SOURCE,
+    Ledger,
     at_once,
     column,
     execute,
@@ -19,7 +20,7 @@ from servers.ledgers import (
 
 from hkplates.database.ledger import control
 from hkplates.database.ledger.control import Change, Retried
-from hkplates.database.ledger.intake import Added, Ledger
+from hkplates.database.ledger.listed_images import Added
 from hkplates.database.queries import submissions as queries
 from hkplates.database.schema.failure_reasons import MOST_ATTEMPTS
 
@@ -32,10 +33,10 @@ def images(engine: sa.Engine) -> list[object]:
 
 def test_a_paused_submission_sends_nothing_more(ledger: Ledger, engine: sa.Engine) -> None:
     number = submit(ledger, keys(4))
-    in_hand, in_queue = take(ledger, 1), ledger.take_pending(2, 600)
-    assert ledger.pause(number) == Change(number, SOURCE, "running", "paused")
-    assert ledger.take_pending(10, 600) == []
-    assert ledger.claim(in_queue, 600) == []
+    in_hand, in_queue = take(ledger, 1), ledger.dispatch.take_pending(2, 600)
+    assert ledger.control.pause(number) == Change(number, SOURCE, "running", "paused")
+    assert ledger.dispatch.take_pending(10, 600) == []
+    assert ledger.claims.claim(in_queue, 600) == []
     assert states(engine) == {"pending": 3, "queued": 1}
     assert set(column(engine, "SELECT attempts FROM images WHERE state = 'pending'")) == {0}
     save_done(engine, in_hand)
@@ -45,96 +46,101 @@ def test_a_paused_submission_sends_nothing_more(ledger: Ledger, engine: sa.Engin
 def test_pausing_keeps_the_attempts_that_were_made(ledger: Ledger, engine: sa.Engine) -> None:
     number = submit(ledger, keys(1))
     for _ in range(MOST_ATTEMPTS):
-        sent = ledger.take_pending(1, 600)
-        ledger.claim(sent, 600)
+        sent = ledger.dispatch.take_pending(1, 600)
+        ledger.claims.claim(sent, 600)
         execute(engine, "UPDATE images SET leased_until = now() - interval '1 s'")
-        ledger.expire_leases()
-    sent = ledger.take_pending(1, 600)
-    ledger.pause(number)
-    assert ledger.claim(sent, 600) == []  # neither worked nor quarantined while it is paused
+        ledger.dispatch.expire_leases()
+    sent = ledger.dispatch.take_pending(1, 600)
+    ledger.control.pause(number)
+    assert ledger.claims.claim(sent, 600) == []  # neither worked nor quarantined while it is paused
     assert column(engine, "SELECT attempts FROM images") == [MOST_ATTEMPTS]
 
 
 def test_pausing_one_submission_keeps_no_other_waiting(ledger: Ledger) -> None:
     first = submit(ledger, keys(2))
     submit(ledger, keys(2, first=5), "s3://other")
-    sent = ledger.take_pending(10, 600)
-    ledger.pause(first)
-    assert {image.key for image in ledger.claim(sent, 600)} == {"a/00005.jpg", "a/00006.jpg"}
+    sent = ledger.dispatch.take_pending(10, 600)
+    ledger.control.pause(first)
+    assert {image.key for image in ledger.claims.claim(sent, 600)} == {"a/00005.jpg", "a/00006.jpg"}
 
 
 def test_a_resumed_submission_goes_on(ledger: Ledger, engine: sa.Engine) -> None:
     number = submit(ledger, keys(3))
-    ledger.pause(number)
-    assert ledger.resume(number) == Change(number, SOURCE, "paused", "running")
+    ledger.control.pause(number)
+    assert ledger.control.resume(number) == Change(number, SOURCE, "paused", "running")
     save_done(engine, take(ledger))
-    assert ledger.finish_submissions() == [number]
+    assert ledger.dispatch.finish_submissions() == [number]
 
 
 def test_a_submission_that_was_being_listed_is_resumed_as_such(
     ledger: Ledger, engine: sa.Engine
 ) -> None:
     """It must not end before its source was listed to the end."""
-    number = ledger.open_submission(SOURCE).id
-    ledger.add_images(number, "s3", "car-park", keys(2))
-    ledger.pause(number)
-    ledger.add_images(number, "s3", "car-park", keys(4))  # a page that was on its way
-    assert ledger.resume(number) == Change(number, SOURCE, "paused", "listing")
+    number = ledger.intake.open_submission(SOURCE).id
+    ledger.intake.add_images(number, "s3", "car-park", keys(2))
+    ledger.control.pause(number)
+    ledger.intake.add_images(number, "s3", "car-park", keys(4))  # a page that was on its way
+    assert ledger.control.resume(number) == Change(number, SOURCE, "paused", "listing")
     save_done(engine, take(ledger))
     assert states(engine) == {"done": 4}
-    assert ledger.finish_submissions() == []
+    assert ledger.dispatch.finish_submissions() == []
 
 
 def test_a_listing_that_ends_while_paused_is_whole(ledger: Ledger) -> None:
-    number = ledger.open_submission(SOURCE).id
-    ledger.add_images(number, "s3", "car-park", keys(2))
-    ledger.pause(number)
-    ledger.listing_finished(number)
-    assert ledger.take_pending(10, 600) == []
-    assert ledger.resume(number) == Change(number, SOURCE, "paused", "running")
+    number = ledger.intake.open_submission(SOURCE).id
+    ledger.intake.add_images(number, "s3", "car-park", keys(2))
+    ledger.control.pause(number)
+    ledger.intake.listing_finished(number)
+    assert ledger.dispatch.take_pending(10, 600) == []
+    assert ledger.control.resume(number) == Change(number, SOURCE, "paused", "running")
 
 
 def test_resuming_what_has_nothing_left_finishes_it(ledger: Ledger, engine: sa.Engine) -> None:
     number = submit(ledger, keys(1))
     in_hand = take(ledger)
-    ledger.pause(number)
+    ledger.control.pause(number)
     save_done(engine, in_hand)
-    assert ledger.resume(number) == Change(number, SOURCE, "paused", "finished")
+    assert ledger.control.resume(number) == Change(number, SOURCE, "paused", "finished")
 
 
 def test_submitting_a_paused_source_again_takes_it_over(ledger: Ledger, engine: sa.Engine) -> None:
     number = submit(ledger, keys(3))
-    ledger.pause(number)
-    again = ledger.open_submission(SOURCE)
+    ledger.control.pause(number)
+    again = ledger.intake.open_submission(SOURCE)
     assert (again.id, again.was_paused) == (number, True)
-    assert ledger.add_images(number, "s3", "car-park", keys(3)) == Added(known=3)
+    assert ledger.intake.add_images(number, "s3", "car-park", keys(3)) == Added(known=3)
     assert len(take(ledger)) == 3
 
 
 def test_a_cancelled_submission_is_not_worked_on(ledger: Ledger, engine: sa.Engine) -> None:
     number = submit(ledger, keys(5))
     save_done(engine, take(ledger, 1))
-    in_hand, in_queue = take(ledger, 1), ledger.take_pending(1, 600)
-    assert ledger.cancel(number) == Change(number, SOURCE, "running", "cancelled", cancelled=4)
+    in_hand, in_queue = take(ledger, 1), ledger.dispatch.take_pending(1, 600)
+    assert ledger.control.cancel(number) == Change(
+        number, SOURCE, "running", "cancelled", cancelled=4
+    )
     assert states(engine) == {"done": 1, "cancelled": 4}
-    assert ledger.claim(in_queue, 600) == []
+    assert ledger.claims.claim(in_queue, 600) == []
     before = images(engine)
     save_done(engine, in_hand)
     save_failed(engine, in_queue)
-    ledger.hand_back([image.id for image in in_hand], delay=True)
-    ledger.blame(in_hand[0].id, "crashed")
+    ledger.claims.release([image.id for image in in_hand], delay=True)
+    ledger.claims.record_failure_cause(in_hand[0].id, "crashed")
     assert images(engine) == before
-    assert ledger.finish_submissions() == []
+    assert ledger.dispatch.finish_submissions() == []
     assert state_of(engine, number) == "cancelled"
 
 
 def test_a_cancelled_submission_takes_no_more_images(ledger: Ledger, engine: sa.Engine) -> None:
     """Its producer may still be listing."""
-    number = ledger.open_submission(SOURCE).id
-    ledger.add_images(number, "s3", "car-park", keys(2), listed_to="a/00001.jpg")
-    ledger.cancel(number)
-    assert ledger.add_images(number, "s3", "car-park", keys(4), listed_to="a/00003.jpg") == Added()
-    ledger.listing_finished(number)
+    number = ledger.intake.open_submission(SOURCE).id
+    ledger.intake.add_images(number, "s3", "car-park", keys(2), listed_to="a/00001.jpg")
+    ledger.control.cancel(number)
+    assert (
+        ledger.intake.add_images(number, "s3", "car-park", keys(4), listed_to="a/00003.jpg")
+        == Added()
+    )
+    ledger.intake.listing_finished(number)
     assert states(engine) == {"cancelled": 2}
     assert state_of(engine, number) == "cancelled"
 
@@ -142,10 +148,12 @@ def test_a_cancelled_submission_takes_no_more_images(ledger: Ledger, engine: sa.
 def test_submitting_a_cancelled_source_again_begins_anew(ledger: Ledger, engine: sa.Engine) -> None:
     number = submit(ledger, keys(3))
     save_done(engine, take(ledger, 1))
-    ledger.cancel(number)
-    again = ledger.open_submission(SOURCE)
+    ledger.control.cancel(number)
+    again = ledger.intake.open_submission(SOURCE)
     assert (again.id != number, again.resumed) == (True, False)
-    assert ledger.add_images(again.id, "s3", "car-park", keys(3)) == Added(retried=2, skipped=1)
+    assert ledger.intake.add_images(again.id, "s3", "car-park", keys(3)) == Added(
+        retried=2, skipped=1
+    )
     assert len(take(ledger)) == 2
 
 
@@ -156,7 +164,7 @@ def test_cancelling_leaves_what_was_read_before_as_it_was(
     number = submit(ledger, keys(2))
     save_done(engine, take(ledger, 1))
     execute(engine, "UPDATE images SET state = 'pending' WHERE state = 'done'")
-    assert ledger.cancel(number) == Change(
+    assert ledger.control.cancel(number) == Change(
         number, SOURCE, "running", "cancelled", cancelled=1, kept=1
     )
     assert states(engine) == {"done": 1, "cancelled": 1}
@@ -165,37 +173,41 @@ def test_cancelling_leaves_what_was_read_before_as_it_was(
 def test_images_taken_over_meanwhile_are_not_cancelled(ledger: Ledger, engine: sa.Engine) -> None:
     child = submit(ledger, keys(2), SOURCE + "/07")
     submit(ledger, keys(2))
-    assert ledger.cancel(child) == Change(child, SOURCE + "/07", "running", "cancelled")
+    assert ledger.control.cancel(child) == Change(child, SOURCE + "/07", "running", "cancelled")
     assert states(engine) == {"pending": 2}
 
 
 def test_every_command_may_be_repeated(ledger: Ledger, engine: sa.Engine) -> None:
     number = submit(ledger, keys(2))
     for act, before, after in (
-        (ledger.resume, "running", "running"),
-        (ledger.pause, "running", "paused"),
-        (ledger.pause, "paused", "paused"),
-        (ledger.resume, "paused", "running"),
-        (ledger.resume, "running", "running"),
+        (ledger.control.resume, "running", "running"),
+        (ledger.control.pause, "running", "paused"),
+        (ledger.control.pause, "paused", "paused"),
+        (ledger.control.resume, "paused", "running"),
+        (ledger.control.resume, "running", "running"),
     ):
         assert act(number) == Change(number, SOURCE, before, after)
-    assert ledger.cancel(number) == Change(number, SOURCE, "running", "cancelled", cancelled=2)
-    for act in (ledger.cancel, ledger.pause, ledger.resume):
+    assert ledger.control.cancel(number) == Change(
+        number, SOURCE, "running", "cancelled", cancelled=2
+    )
+    for act in (ledger.control.cancel, ledger.control.pause, ledger.control.resume):
         assert act(number) == Change(number, SOURCE, "cancelled", "cancelled")
     assert states(engine) == {"cancelled": 2}
 
 
 def test_a_finished_submission_is_neither_paused_nor_cancelled(ledger: Ledger) -> None:
     number = submit(ledger, [])
-    ledger.finish_submissions()
-    for act in (ledger.pause, ledger.resume, ledger.cancel):
+    ledger.dispatch.finish_submissions()
+    for act in (ledger.control.pause, ledger.control.resume, ledger.control.cancel):
         assert act(number) == Change(number, SOURCE, "finished", "finished")
 
 
 def test_a_paused_submission_can_be_cancelled(ledger: Ledger) -> None:
     number = submit(ledger, keys(1))
-    ledger.pause(number)
-    assert ledger.cancel(number) == Change(number, SOURCE, "paused", "cancelled", cancelled=1)
+    ledger.control.pause(number)
+    assert ledger.control.cancel(number) == Change(
+        number, SOURCE, "paused", "cancelled", cancelled=1
+    )
 
 
 def test_a_cancel_that_was_broken_off_is_done_by_the_next(
@@ -204,12 +216,18 @@ def test_a_cancel_that_was_broken_off_is_done_by_the_next(
     monkeypatch.setattr(control, "BATCH", 2)  # so that it also takes several
     number = submit(ledger, keys(5))
     execute(engine, "UPDATE submissions SET state = 'cancelled'")
-    assert ledger.cancel(number) == Change(number, SOURCE, "cancelled", "cancelled", cancelled=5)
+    assert ledger.control.cancel(number) == Change(
+        number, SOURCE, "cancelled", "cancelled", cancelled=5
+    )
 
 
 def test_there_is_nothing_to_steer_where_no_submission_is(ledger: Ledger) -> None:
-    assert [ledger.pause(9), ledger.resume(9), ledger.cancel(9)] == [None, None, None]
-    assert ledger.retry(9) == []
+    assert [ledger.control.pause(9), ledger.control.resume(9), ledger.control.cancel(9)] == [
+        None,
+        None,
+        None,
+    ]
+    assert ledger.control.retry(9) == []
 
 
 def failed_in_three_ways(ledger: Ledger, engine: sa.Engine, source: str, first: int = 0) -> int:
@@ -220,9 +238,9 @@ def failed_in_three_ways(ledger: Ledger, engine: sa.Engine, source: str, first: 
     save_failed(engine, taken[2:3], "empty")
     save_done(engine, taken[4:])
     execute(engine, "UPDATE images SET attempts = 3 WHERE id = :id", id=taken[3].id)
-    ledger.blame(taken[3].id, "timed_out")
-    ledger.claim(taken, 600)
-    ledger.finish_submissions()
+    ledger.claims.record_failure_cause(taken[3].id, "timed_out")
+    ledger.claims.claim(taken, 600)
+    ledger.dispatch.finish_submissions()
     return number
 
 
@@ -232,7 +250,7 @@ def test_images_that_failed_or_were_set_aside_are_tried_again(
     number = failed_in_three_ways(ledger, engine, SOURCE)
     execute(engine, "UPDATE images SET returns = 4 WHERE state <> 'done'")
     reasons = {"missing": 2, "empty": 1, "timed_out": 1}
-    assert ledger.retry() == [Retried(number, SOURCE, "running", reasons)]
+    assert ledger.control.retry() == [Retried(number, SOURCE, "running", reasons)]
     assert states(engine) == {"done": 1, "pending": 4}
     query = "SELECT DISTINCT row(attempts, returns, due_at <= now(), reason, detail, trouble)::text"
     assert column(engine, query + " FROM images WHERE state = 'pending'") == ["(0,0,t,,,)"]
@@ -240,14 +258,14 @@ def test_images_that_failed_or_were_set_aside_are_tried_again(
     assert (row.state, row.finished_at) == ("running", None)
     assert column(engine, "SELECT opened_at > created_at FROM submissions") == [True]
     save_done(engine, take(ledger))
-    assert ledger.finish_submissions() == [number]
+    assert ledger.dispatch.finish_submissions() == [number]
     assert states(engine) == {"done": 5}
 
 
 def test_only_what_was_named_is_tried_again(ledger: Ledger, engine: sa.Engine) -> None:
     first = failed_in_three_ways(ledger, engine, SOURCE)
     second = failed_in_three_ways(ledger, engine, "s3://other", first=100)
-    assert ledger.retry(second, "missing") == [
+    assert ledger.control.retry(second, "missing") == [
         Retried(second, "s3://other", "running", {"missing": 2})
     ]
     assert (state_of(engine, first), queries.count_images(engine, first).rejected) == (
@@ -255,7 +273,7 @@ def test_only_what_was_named_is_tried_again(ledger: Ledger, engine: sa.Engine) -
         4,
     )
     assert queries.failure_reasons(engine, second) == {"empty": 1, "timed_out": 1}
-    assert ledger.retry(None, "empty") == [
+    assert ledger.control.retry(None, "empty") == [
         Retried(first, SOURCE, "running", {"empty": 1}),
         Retried(second, "s3://other", "running", {"empty": 1}),
     ]
@@ -263,15 +281,15 @@ def test_only_what_was_named_is_tried_again(ledger: Ledger, engine: sa.Engine) -
 
 def test_trying_again_twice_changes_nothing_more(ledger: Ledger, engine: sa.Engine) -> None:
     failed_in_three_ways(ledger, engine, SOURCE)
-    ledger.retry()
+    ledger.control.retry()
     before = images(engine)
-    assert ledger.retry() == []
+    assert ledger.control.retry() == []
     assert images(engine) == before
 
 
 def test_trying_nothing_again_opens_no_submission(ledger: Ledger, engine: sa.Engine) -> None:
     number = failed_in_three_ways(ledger, engine, SOURCE)
-    assert ledger.retry(number, "archived") == [Retried(number, SOURCE, "finished")]
+    assert ledger.control.retry(number, "archived") == [Retried(number, SOURCE, "finished")]
     assert state_of(engine, number) == "finished"
 
 
@@ -280,11 +298,11 @@ def test_images_of_a_paused_submission_wait_until_it_is_resumed(
 ) -> None:
     number = submit(ledger, keys(2))
     save_failed(engine, take(ledger, 1))
-    ledger.pause(number)
-    assert ledger.retry(number) == [Retried(number, SOURCE, "paused", {"missing": 1})]
-    assert ledger.take_pending(5, 600) == []
-    ledger.resume(number)
-    assert len(ledger.take_pending(5, 600)) == 2
+    ledger.control.pause(number)
+    assert ledger.control.retry(number) == [Retried(number, SOURCE, "paused", {"missing": 1})]
+    assert ledger.dispatch.take_pending(5, 600) == []
+    ledger.control.resume(number)
+    assert len(ledger.dispatch.take_pending(5, 600)) == 2
 
 
 def test_images_of_a_cancelled_submission_are_left_to_submit(
@@ -292,8 +310,8 @@ def test_images_of_a_cancelled_submission_are_left_to_submit(
 ) -> None:
     number = submit(ledger, keys(2))
     save_failed(engine, take(ledger, 1))
-    ledger.cancel(number)
-    assert ledger.retry(number) == [Retried(number, SOURCE, "cancelled")]
+    ledger.control.cancel(number)
+    assert ledger.control.retry(number) == [Retried(number, SOURCE, "cancelled")]
     assert states(engine) == {"failed": 1, "cancelled": 1}
 
 
@@ -314,7 +332,7 @@ def test_what_fails_again_meanwhile_is_not_tried_for_ever(
 
     monkeypatch.setattr(control, "BATCH", 2)
     monkeypatch.setattr(control, "_retry_batch", retry_and_fail)
-    assert ledger.retry(number)[0].images == 6
+    assert ledger.control.retry(number)[0].images == 6
     assert batches == [2, 2, 2]
 
 
@@ -326,7 +344,7 @@ def test_an_image_shows_what_was_read_before_while_it_is_tried_again(
     execute(engine, "UPDATE images SET state = 'quarantined', reason = 'crashed' WHERE id = 1")
     query = "SELECT row(model_version_id, processed_at, milliseconds)::text FROM images WHERE id=1"
     before = column(engine, query)
-    ledger.retry()
+    ledger.control.retry()
     assert column(engine, query) == before
 
 
@@ -339,9 +357,9 @@ def test_cancelling_while_workers_work_leaves_every_image_in_one_state(
         def labour() -> None:
             while taken := take(ledger, 8):
                 save_done(engine, taken[::2])
-                ledger.hand_back([image.id for image in taken[1::2]])
+                ledger.claims.release([image.id for image in taken[1::2]])
 
-        at_once(labour, lambda number=number: ledger.cancel(number), labour)
+        at_once(labour, lambda number=number: ledger.control.cancel(number), labour)
         counts = queries.count_images(engine, number)
         assert (counts.left, counts.done + counts.cancelled) == (0, 40)
 
@@ -353,7 +371,11 @@ def test_nothing_ends_a_submission_that_is_being_tried_again(
     number = submit(ledger, keys(20))
     for _ in range(30):
         save_failed(engine, take(ledger))
-        at_once(lambda: ledger.retry(number), ledger.finish_submissions, ledger.finish_submissions)
+        at_once(
+            lambda: ledger.control.retry(number),
+            ledger.dispatch.finish_submissions,
+            ledger.dispatch.finish_submissions,
+        )
         assert queries.count_images(engine, number).pending == 20
         assert state_of(engine, number) == "running"
 
@@ -369,11 +391,11 @@ def test_steering_and_producing_at_once_never_wait_in_a_circle(
                 act()  # type: ignore[operator]
 
     at_once(
-        lambda: repeat(lambda: ledger.pause(first), lambda: ledger.resume(first)),
-        lambda: repeat(ledger.retry, ledger.finish_submissions),
+        lambda: repeat(lambda: ledger.control.pause(first), lambda: ledger.control.resume(first)),
+        lambda: repeat(ledger.control.retry, ledger.dispatch.finish_submissions),
         lambda: repeat(lambda: save_failed(engine, take(ledger, 30))),
-        lambda: repeat(lambda: ledger.add_images(second, "s3", "car-park", keys(50))),
-        lambda: repeat(lambda: ledger.add_images(first, "s3", "car-park", keys(50)[::-1])),
+        lambda: repeat(lambda: ledger.intake.add_images(second, "s3", "car-park", keys(50))),
+        lambda: repeat(lambda: ledger.intake.add_images(first, "s3", "car-park", keys(50)[::-1])),
     )
     # Nothing was raised: Postgres ends whoever waits in a circle.
     assert sum(states(engine).values()) == 200
@@ -408,10 +430,10 @@ def test_cancelling_many_images_does_not_read_past_them_again_and_again(
     ledger: Ledger, engine: sa.Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(control, "BATCH", 50)
-    number = ledger.open_submission(SOURCE).id
+    number = ledger.intake.open_submission(SOURCE).id
     plant_many(engine, number, "pending", None)
     before = rows_read(engine)
-    change = ledger.cancel(number)
+    change = ledger.control.cancel(number)
     assert change is not None
     assert change.cancelled == MANY
     assert rows_read(engine) - before < 10 * MANY
@@ -421,10 +443,10 @@ def test_trying_many_images_again_does_not_read_past_them_again_and_again(
     ledger: Ledger, engine: sa.Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(control, "BATCH", 50)
-    number = ledger.open_submission(SOURCE).id
+    number = ledger.intake.open_submission(SOURCE).id
     plant_many(engine, number, "failed", "forbidden")
     before = rows_read(engine)
-    assert ledger.retry(number)[0].images == MANY
+    assert ledger.control.retry(number)[0].images == MANY
     assert rows_read(engine) - before < 10 * MANY
 
 
@@ -434,10 +456,10 @@ def test_what_was_set_aside_in_a_cancelled_submission_is_tried_by_submitting_aga
     """`retry` leaves a cancelled submission alone, and says to submit its source again."""
     number = submit(ledger, keys(3))
     execute(engine, "UPDATE images SET state = 'quarantined', reason = 'crashed' WHERE id = 1")
-    assert ledger.add_images(number, "s3", BUCKET, keys(1)) == Added(known=1)
-    ledger.cancel(number)
-    assert ledger.retry(number) == [Retried(number, SOURCE, "cancelled")]
-    again = ledger.open_submission(SOURCE).id
-    assert ledger.add_images(again, "s3", BUCKET, keys(3)) == Added(retried=3)
+    assert ledger.intake.add_images(number, "s3", BUCKET, keys(1)) == Added(known=1)
+    ledger.control.cancel(number)
+    assert ledger.control.retry(number) == [Retried(number, SOURCE, "cancelled")]
+    again = ledger.intake.open_submission(SOURCE).id
+    assert ledger.intake.add_images(again, "s3", BUCKET, keys(3)) == Added(retried=3)
     assert states(engine) == {"pending": 3}
     assert column(engine, "SELECT attempts FROM images WHERE id = 1") == [0]

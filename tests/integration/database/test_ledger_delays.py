@@ -2,11 +2,10 @@
 
 import pytest
 import sqlalchemy as sa
-from servers.ledgers import column, execute, keys, save_done, save_failed, submit, take
+from servers.ledgers import Ledger, column, execute, keys, save_done, save_failed, submit, take
 
-from hkplates.database.ledger.hand_back import MOST_RETURNS
-from hkplates.database.ledger.intake import Ledger
-from hkplates.database.schema.failure_reasons import MOST_ATTEMPTS, Trouble
+from hkplates.database.ledger.claims import MOST_RETURNS
+from hkplates.database.schema.failure_reasons import MOST_ATTEMPTS, FailureCause
 
 DUE_IN = "SELECT CAST(extract(epoch FROM due_at - now()) AS float) FROM images"
 
@@ -14,7 +13,7 @@ DUE_IN = "SELECT CAST(extract(epoch FROM due_at - now()) AS float) FROM images"
 def hand_back_later(engine: sa.Engine, ledger: Ledger) -> None:
     """Send, claim and hand back with a delay, whether it is due or not."""
     execute(engine, "UPDATE images SET due_at = now() WHERE state = 'pending'")
-    assert ledger.hand_back([image.id for image in take(ledger)], delay=True) == 1
+    assert ledger.claims.release([image.id for image in take(ledger)], delay=True) == 1
 
 
 def test_what_is_handed_back_for_later_waits_twice_as_long_each_time(
@@ -41,24 +40,24 @@ def test_a_service_that_is_away_for_weeks_breaks_nothing(ledger: Ledger, engine:
 def test_what_waits_for_later_keeps_nobody_waiting(ledger: Ledger, engine: sa.Engine) -> None:
     submit(ledger, keys(2))
     away = take(ledger)
-    ledger.hand_back([image.id for image in away], delay=True)
+    ledger.claims.release([image.id for image in away], delay=True)
     submit(ledger, keys(2, first=5), "s3://other")
-    assert {image.id for image in ledger.take_pending(10, 600)} == {3, 4}
-    assert ledger.take_pending(10, 600) == []
+    assert {image.id for image in ledger.dispatch.take_pending(10, 600)} == {3, 4}
+    assert ledger.dispatch.take_pending(10, 600) == []
     execute(engine, "UPDATE images SET due_at = now() WHERE state = 'pending'")
-    assert ledger.take_pending(1, 600)[0] in away
+    assert ledger.dispatch.take_pending(1, 600)[0] in away
 
 
 def test_those_due_for_longest_are_sent_first(ledger: Ledger, engine: sa.Engine) -> None:
     submit(ledger, keys(3))
     execute(engine, "UPDATE images SET due_at = now() - interval '1 h' WHERE id = 3")
-    assert [image.id for image in ledger.take_pending(2, 600)] == [3, 1]
+    assert [image.id for image in ledger.dispatch.take_pending(2, 600)] == [3, 1]
 
 
 def test_what_is_handed_back_without_a_delay_is_due_at_once(ledger: Ledger) -> None:
     submit(ledger, keys(1))
     taken = take(ledger)
-    ledger.hand_back([taken[0].id])
+    ledger.claims.release([taken[0].id])
     assert take(ledger) == taken
 
 
@@ -72,15 +71,15 @@ def test_what_is_handed_back_without_a_delay_is_due_at_once(ledger: Ledger) -> N
     ],
 )
 def test_what_broke_the_attempts_off_is_the_reason(
-    ledger: Ledger, engine: sa.Engine, trouble: Trouble | None, reason: str, words: str
+    ledger: Ledger, engine: sa.Engine, trouble: FailureCause | None, reason: str, words: str
 ) -> None:
     submit(ledger, keys(1))
-    [image] = ledger.take_pending(1, 600)
+    [image] = ledger.dispatch.take_pending(1, 600)
     for _ in range(MOST_ATTEMPTS):
-        assert ledger.claim([image], 600) == [image]
+        assert ledger.claims.claim([image], 600) == [image]
         for _ in range(2 if trouble else 0):  # told twice, it is the same
-            ledger.blame(image.id, trouble or "crashed")
-    assert ledger.claim([image], 600) == []
+            ledger.claims.record_failure_cause(image.id, trouble or "crashed")
+    assert ledger.claims.claim([image], 600) == []
     [row] = column(engine, "SELECT state || ' ' || reason || ': ' || detail FROM images")
     assert str(row).startswith(f"quarantined {reason}: ")
     assert words in str(row)
@@ -92,11 +91,11 @@ def test_a_limit_that_was_run_into_is_the_reason_whatever_ended_the_other_attemp
 ) -> None:
     """As where somebody kills the process of an image that hangs."""
     submit(ledger, keys(1))
-    [image] = ledger.take_pending(1, 600)
+    [image] = ledger.dispatch.take_pending(1, 600)
     for number in range(MOST_ATTEMPTS):
-        ledger.claim([image], 600)
-        ledger.blame(image.id, "timed_out" if number == limit else "crashed")
-    ledger.claim([image], 600)
+        ledger.claims.claim([image], 600)
+        ledger.claims.record_failure_cause(image.id, "timed_out" if number == limit else "crashed")
+    ledger.claims.claim([image], 600)
     assert column(engine, "SELECT reason FROM images") == ["timed_out"]
 
 
@@ -105,7 +104,7 @@ def test_an_image_that_has_ended_is_not_blamed(ledger: Ledger, engine: sa.Engine
     taken = take(ledger, 1)
     save_failed(engine, taken)
     for number in (1, 2, 99):
-        ledger.blame(number, "crashed")
+        ledger.claims.record_failure_cause(number, "crashed")
     assert column(engine, "SELECT trouble FROM images") == [None, None]
 
 
@@ -122,7 +121,7 @@ def test_for_what_came_back_often_there_is_another_that_was_served(
     save_done(engine, [one])
     save_failed(engine, [two], "truncated")  # its bytes were served, and the last
     often_returned(engine, three.id)
-    assert ledger.witnesses([one.id, three.id, four.id, 99]) == {three.id: two}
+    assert ledger.claims.canaries([one.id, three.id, four.id, 99]) == {three.id: two}
 
 
 @pytest.mark.parametrize(
@@ -144,9 +143,9 @@ def test_what_tells_nothing_of_a_store_is_no_witness(
     one, two = take(ledger)
     save_done(engine, [one])
     often_returned(engine, two.id)
-    assert ledger.witnesses([two.id]) == {two.id: one}
+    assert ledger.claims.canaries([two.id]) == {two.id: one}
     execute(engine, f"UPDATE images SET {change} WHERE id = :id", id=one.id)  # noqa: S608
-    assert ledger.witnesses([two.id]) == {}
+    assert ledger.claims.canaries([two.id]) == {}
 
 
 def test_what_failed_as_unavailable_is_tried_again_as_if_it_had_never_come_back(
@@ -156,6 +155,6 @@ def test_what_failed_as_unavailable_is_tried_again_as_if_it_had_never_come_back(
     [image] = take(ledger)
     often_returned(engine, image.id)
     save_failed(engine, [image], "unavailable")
-    [retried] = ledger.retry(reason="unavailable")
+    [retried] = ledger.control.retry(reason="unavailable")
     assert retried.reasons == {"unavailable": 1}
     assert column(engine, "SELECT state || returns::text FROM images") == ["pending0"]

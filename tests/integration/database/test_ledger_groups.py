@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import pytest
 import sqlalchemy as sa
+from servers.ledgers import Ledger
 
-from hkplates.database.ledger.intake import Ledger
 from hkplates.database.schema.failure_reasons import MOST_ATTEMPTS
 from hkplates.jobs import ImageRef
 
@@ -23,9 +23,9 @@ class Entry:
 
 @pytest.fixture
 def images(ledger: Ledger) -> list[ImageRef]:
-    submission = ledger.open_submission("s3://car-park/")
-    ledger.add_images(submission.id, "s3", "car-park", [Entry(f"{n}.jpg") for n in range(3)])
-    return ledger.take_pending(3, LEASE)
+    submission = ledger.intake.open_submission("s3://car-park/")
+    ledger.intake.add_images(submission.id, "s3", "car-park", [Entry(f"{n}.jpg") for n in range(3)])
+    return ledger.dispatch.take_pending(3, LEASE)
 
 
 def attempts(engine: sa.Engine) -> list[int]:
@@ -39,18 +39,18 @@ def test_a_group_that_is_broken_off_counts_once_however_often(
     ledger: Ledger, engine: sa.Engine, images: list[ImageRef]
 ) -> None:
     for _ in range(2 * MOST_ATTEMPTS):
-        assert ledger.claim(images, LEASE, alone=False) == images
+        assert ledger.claims.claim(images, LEASE, alone=False) == images
     assert attempts(engine) == [1, 1, 1]
 
 
 def test_who_was_begun_alone_or_in_trouble_is_left_out_of_a_group(
     ledger: Ledger, engine: sa.Engine, images: list[ImageRef]
 ) -> None:
-    ledger.claim(images, LEASE, alone=False)
-    ledger.claim(images[:1], LEASE)
-    ledger.blame(images[1].id, "timed_out")
-    assert ledger.claim(images, LEASE, alone=False) == images[2:]
-    assert ledger.claim(images[:2], LEASE) == images[:2]
+    ledger.claims.claim(images, LEASE, alone=False)
+    ledger.claims.claim(images[:1], LEASE)
+    ledger.claims.record_failure_cause(images[1].id, "timed_out")
+    assert ledger.claims.claim(images, LEASE, alone=False) == images[2:]
+    assert ledger.claims.claim(images[:2], LEASE) == images[:2]
     assert attempts(engine) == [3, 2, 1]
 
 
@@ -58,9 +58,9 @@ def test_who_is_spent_is_set_aside_when_its_turn_alone_comes(
     ledger: Ledger, engine: sa.Engine, images: list[ImageRef]
 ) -> None:
     for _ in range(MOST_ATTEMPTS):
-        ledger.claim(images[:1], LEASE)
-    assert ledger.claim(images, LEASE, alone=False) == images[1:]
-    assert ledger.claim(images[:1], LEASE) == []
+        ledger.claims.claim(images[:1], LEASE)
+    assert ledger.claims.claim(images, LEASE, alone=False) == images[1:]
+    assert ledger.claims.claim(images[:1], LEASE) == []
     with engine.connect() as connection:
         query = sa.text("SELECT count(*) FROM images WHERE state = 'quarantined'")
         assert connection.execute(query).scalar_one() == 1
@@ -69,6 +69,6 @@ def test_who_is_spent_is_set_aside_when_its_turn_alone_comes(
 def test_a_group_that_is_handed_back_counts_nothing(
     ledger: Ledger, engine: sa.Engine, images: list[ImageRef]
 ) -> None:
-    ledger.claim(images, LEASE, alone=False)
-    ledger.hand_back([image.id for image in images])
+    ledger.claims.claim(images, LEASE, alone=False)
+    ledger.claims.release([image.id for image in images])
     assert attempts(engine) == [0, 0, 0]

@@ -6,9 +6,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import sqlalchemy as sa
+from servers.ledgers import Ledger
 
-from hkplates.database.ledger import intake_sql as ledger_sql
-from hkplates.database.ledger.intake import Added, Ledger
+from hkplates.database.ledger.dispatch import EXPIRE_LEASES, TAKE_PENDING
+from hkplates.database.ledger.listed_images import INSERT_IMAGES, LOCK_LISTED, Added
 from hkplates.database.queries import submissions as queries
 from hkplates.database.results.save import ImageDone, Results
 from hkplates.jobs import ImageRef
@@ -28,9 +29,9 @@ def keys(count: int, etag: str = "e1") -> list[Entry]:
 
 
 def add(ledger: Ledger, source: str, entries: list[Entry], name: str | None = None) -> Added:
-    submission = ledger.open_submission(source, name)
-    added = ledger.add_images(submission.id, "s3", "b", entries)
-    ledger.listing_finished(submission.id)
+    submission = ledger.intake.open_submission(source, name)
+    added = ledger.intake.add_images(submission.id, "s3", "b", entries)
+    ledger.intake.listing_finished(submission.id)
     return added
 
 
@@ -48,18 +49,18 @@ def work(engine: sa.Engine, ledger: Ledger) -> int:
     """Read a plate on every image that waits; how many there were."""
     results = Results(engine)
     version = results.register_model(ModelVersion("d", "r", {}))
-    images = ledger.claim(ledger.take_pending(1000, 60), 60)
+    images = ledger.claims.claim(ledger.dispatch.take_pending(1000, 60), 60)
     results.save(version, [ImageDone(image, 9, 9, None, 1, (PLATE,)) for image in images])
     return len(images)
 
 
 def list_three_times(ledger: Ledger, source: str, listing: list[Entry]) -> int:
     """How many of the images were new."""
-    submission = ledger.open_submission(source)
+    submission = ledger.intake.open_submission(source)
     new = 0
     for start in [*range(0, 400, 50)] * 3:
-        new += ledger.add_images(submission.id, "s3", "b", listing[start : start + 50]).new
-    ledger.listing_finished(submission.id)
+        new += ledger.intake.add_images(submission.id, "s3", "b", listing[start : start + 50]).new
+    ledger.intake.listing_finished(submission.id)
     return new
 
 
@@ -77,10 +78,10 @@ def labour(
         or not listed.is_set()
         or sum(queries.count_images(engine, one).left for one in (1, 2))
     ):
-        images = ledger.claim(ledger.take_pending(40, 60), 60)
+        images = ledger.claims.claim(ledger.dispatch.take_pending(40, 60), 60)
         back = {image.id for image in images if image.id % 4 == 0} - returned
         returned.update(back)
-        ledger.hand_back(back)
+        ledger.claims.release(back)
         done = [image for image in images if image.id not in back]
         results.save(version, [ImageDone(image, 9, 9, None, 1, ()) for image in done])
         time.sleep(0.01)
@@ -101,17 +102,17 @@ def test_what_waits_under_another_submission_is_taken_over_and_sent(
     second: tuple[str, str | None],
 ) -> None:
     add(ledger, first[0], keys(6), first[1])
-    ledger.take_pending(2, 600)
+    ledger.dispatch.take_pending(2, 600)
     execute(engine, "UPDATE submissions SET state = 'paused'")  # nobody sends it on
     assert add(ledger, second[0], keys(6), second[1]) == Added(taken_over=6)
     counts = queries.count_images(engine, 2)
     assert (counts.pending, counts.queued) == (4, 2)
-    assert len(ledger.take_pending(10, 60)) == 4
+    assert len(ledger.dispatch.take_pending(10, 60)) == 4
 
 
 def test_leases_and_attempts_are_taken_over_as_they_are(ledger: Ledger, engine: sa.Engine) -> None:
     add(ledger, CHILD, keys(2))
-    [claimed] = ledger.claim(ledger.take_pending(1, 600), 600)
+    [claimed] = ledger.claims.claim(ledger.dispatch.take_pending(1, 600), 600)
     query = "SELECT row(state, attempts, leased_until)::text FROM images ORDER BY id"
     before = column(engine, query)
     add(ledger, PARENT, keys(2))
@@ -125,7 +126,7 @@ def test_leases_and_attempts_are_taken_over_as_they_are(ledger: Ledger, engine: 
 def test_a_submission_whose_images_were_taken_over_ends(ledger: Ledger, engine: sa.Engine) -> None:
     add(ledger, CHILD, keys(3))
     add(ledger, PARENT, keys(3))
-    assert ledger.finish_submissions() == [1]
+    assert ledger.dispatch.finish_submissions() == [1]
     assert queries.count_images(engine, 1).total == 0
 
 
@@ -159,7 +160,7 @@ def test_two_producers_and_a_worker_at_once_end_every_image_once(
         worker.result()
     assert sum(new) == 400
     assert column(engine, "SELECT DISTINCT state FROM images") == ["done"]
-    assert sorted(ledger.finish_submissions()) == [1, 2]
+    assert sorted(ledger.dispatch.finish_submissions()) == [1, 2]
 
 
 def test_a_replaced_photograph_counts_once(ledger: Ledger, engine: sa.Engine) -> None:
@@ -185,10 +186,10 @@ def test_a_content_that_comes_back_counts_again(ledger: Ledger, engine: sa.Engin
 
 
 def test_the_same_key_in_another_place_is_not_superseded(ledger: Ledger, engine: sa.Engine) -> None:
-    submission = ledger.open_submission(PARENT)
-    ledger.add_images(submission.id, "s3", "b", keys(1, "e1"))
-    ledger.add_images(submission.id, "s3", "other", keys(1, "e2"))
-    ledger.add_images(submission.id, "folder", "b", keys(1, "e3"))
+    submission = ledger.intake.open_submission(PARENT)
+    ledger.intake.add_images(submission.id, "s3", "b", keys(1, "e1"))
+    ledger.intake.add_images(submission.id, "s3", "other", keys(1, "e2"))
+    ledger.intake.add_images(submission.id, "folder", "b", keys(1, "e3"))
     assert set(column(engine, "SELECT superseded FROM images")) == {False}
 
 
@@ -210,8 +211,8 @@ def test_a_batch_among_many_rows_is_found_by_indexes(ledger: Ledger, engine: sa.
         "digests": [bytes(32)] * 100,
     }
     values |= {"etags": ["new"] * 100, "sizes": [1] * 100}
-    lock = sa.text("EXPLAIN " + str(ledger_sql.LOCK_LISTED))
-    insert = sa.text("EXPLAIN " + str(ledger_sql.INSERT_IMAGES))
+    lock = sa.text("EXPLAIN " + str(LOCK_LISTED))
+    insert = sa.text("EXPLAIN " + str(INSERT_IMAGES))
     with engine.connect() as connection:
         plan = "\n".join(connection.execute(lock, values).scalars())
         inserting = "\n".join(connection.execute(insert, values).scalars())
@@ -219,7 +220,7 @@ def test_a_batch_among_many_rows_is_found_by_indexes(ledger: Ledger, engine: sa.
     assert "uq_images_digest" in inserting
     assert "Seq Scan on images" not in plan + inserting
     began = time.monotonic()
-    ledger.add_images(1, "s3", "b", replaced)
+    ledger.intake.add_images(1, "s3", "b", replaced)
     assert time.monotonic() - began < 2  # some 50 ms on an idle machine
     assert column(engine, "SELECT count(*) FROM images WHERE superseded") == [1000]
 
@@ -230,10 +231,10 @@ def test_taking_work_and_expiring_leases_read_no_image_that_is_done(
     """The real statements, on a ledger most of which is done."""
     _fill(ledger, engine, 20_000)
     add(ledger, CHILD, keys(500))
-    ledger.take_pending(100, 60)
+    ledger.dispatch.take_pending(100, 60)
     execute(engine, "ANALYZE images")
-    take = sa.text("EXPLAIN " + str(ledger_sql.TAKE_PENDING))
-    expire = sa.text("EXPLAIN " + str(ledger_sql.EXPIRE_LEASES))
+    take = sa.text("EXPLAIN " + str(TAKE_PENDING))
+    expire = sa.text("EXPLAIN " + str(EXPIRE_LEASES))
     with engine.connect() as connection:
         values = {"submission_id": 2, "limit": 24, "seconds": 60}
         taking = "\n".join(connection.execute(take, values).scalars())
@@ -244,16 +245,16 @@ def test_taking_work_and_expiring_leases_read_no_image_that_is_done(
 
 
 def test_a_paused_submission_goes_on_only_with_a_word(ledger: Ledger, engine: sa.Engine) -> None:
-    assert not ledger.open_submission(PARENT).was_paused
+    assert not ledger.intake.open_submission(PARENT).was_paused
     execute(engine, "UPDATE submissions SET state = 'paused'")
-    resumed = ledger.open_submission(PARENT)
+    resumed = ledger.intake.open_submission(PARENT)
     assert (resumed.resumed, resumed.was_paused) == (True, True)
-    assert not ledger.open_submission(PARENT).was_paused
+    assert not ledger.intake.open_submission(PARENT).was_paused
 
 
 def _fill(ledger: Ledger, engine: sa.Engine, count: int) -> None:
     """So many images that were done, of submission 1, and statistics that know it."""
-    ledger.open_submission("s3://b/old")
+    ledger.intake.open_submission("s3://b/old")
     Results(engine).register_model(ModelVersion("d", "r", {}))
     execute(
         engine,

@@ -4,10 +4,10 @@ from collections.abc import Iterator, Sequence
 
 import pytest
 import sqlalchemy as sa
-from servers.ledgers import at_once, column, keys, states, submit
+from servers.ledgers import Ledger, at_once, column, keys, states, submit
 
 from hkplates.database.engine import open_engine
-from hkplates.database.ledger.intake import Ledger
+from hkplates.database.ledger.claims import Claims
 from hkplates.database.queries import submissions as queries
 from hkplates.database.results.save import ImageDone, ImageFailed, Outcome, Results
 from hkplates.jobs import ImageRef
@@ -51,10 +51,10 @@ def test_a_chunk_delivered_twice_at_once_ends_with_one_set_of_rows(
     version = Results(engine).register_model(ModelVersion("d", "r", {}))
     for number in range(ROUNDS):
         submit(ledger, keys(IMAGES, first=number * IMAGES))
-        chunk = ledger.take_pending(IMAGES, 600)
+        chunk = ledger.dispatch.take_pending(IMAGES, 600)
 
         def work(rival: sa.Engine, chunk: list[ImageRef]) -> None:
-            claimed = Ledger(rival).claim(chunk, 600)
+            claimed = Claims(rival).claim(chunk, 600)
             Results(rival).save(version, outcomes(claimed))
 
         at_once(
@@ -74,8 +74,8 @@ def test_results_saved_twice_at_once_are_one_set_of_rows(
     version = Results(engine).register_model(ModelVersion("d", "r", {}))
     for number in range(ROUNDS):
         submit(ledger, keys(IMAGES, first=number * IMAGES))
-        chunk = ledger.take_pending(IMAGES, 600)
-        found = [outcomes(Ledger(rival).claim(chunk, 600)) for rival in rivals]
+        chunk = ledger.dispatch.take_pending(IMAGES, 600)
+        found = [outcomes(Claims(rival).claim(chunk, 600)) for rival in rivals]
         assert len(found[0]) == len(found[1]) == IMAGES
         at_once(
             lambda found=found: Results(rivals[0]).save(version, found[0]),
@@ -90,8 +90,8 @@ def test_claims_at_once_are_counted_each(
 ) -> None:
     """So that an image which kills two workers at once is not forgiven one of them."""
     submit(ledger, keys(IMAGES))
-    chunk = ledger.take_pending(IMAGES, 600)
-    at_once(*(lambda rival=rival: Ledger(rival).claim(chunk, 600) for rival in rivals))
+    chunk = ledger.dispatch.take_pending(IMAGES, 600)
+    at_once(*(lambda rival=rival: Claims(rival).claim(chunk, 600) for rival in rivals))
     assert set(column(engine, "SELECT attempts FROM images")) == {2}
 
 

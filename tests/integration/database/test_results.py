@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from servers.ledgers import Ledger
 
 from hkplates.database.engine import open_engine
-from hkplates.database.ledger.intake import Ledger
+from hkplates.database.ledger.claims import Claims
 from hkplates.database.results.save import ImageDone, ImageFailed, Results
 from hkplates.errors import DatabaseUnreachable
 from hkplates.jobs import ImageRef
@@ -45,9 +46,11 @@ def results(engine: sa.Engine) -> Results:
 def images(engine: sa.Engine) -> list[ImageRef]:
     """Two images that a worker has claimed."""
     ledger = Ledger(engine)
-    submission = ledger.open_submission("s3://car-park")
-    ledger.add_images(submission.id, "s3", "car-park", [Entry(f"{n}.jpg", "e", 9) for n in (1, 2)])
-    return ledger.claim(ledger.take_pending(5, 60), 60)
+    submission = ledger.intake.open_submission("s3://car-park")
+    ledger.intake.add_images(
+        submission.id, "s3", "car-park", [Entry(f"{n}.jpg", "e", 9) for n in (1, 2)]
+    )
+    return ledger.claims.claim(ledger.dispatch.take_pending(5, 60), 60)
 
 
 def done(image: ImageRef, *plates: PlateReading) -> ImageDone:
@@ -151,7 +154,7 @@ def test_a_chunk_delivered_to_two_workers_at_once_leaves_one_set_of_rows(
     def deliver(number: int) -> None:
         order = images if number % 2 else images[::-1]
         ready.wait()
-        claimed = Ledger(engine).claim(order, 60)
+        claimed = Claims(engine).claim(order, 60)
         results.save(version, [done(image, PLATE, PLATE) for image in claimed])
 
     with ThreadPoolExecutor(4) as pool:
@@ -164,7 +167,7 @@ def test_a_chunk_delivered_to_two_workers_at_once_leaves_one_set_of_rows(
 def test_plates_found_after_the_lease_expired_count(
     engine: sa.Engine, results: Results, images: list[ImageRef]
 ) -> None:
-    Ledger(engine).hand_back([image.id for image in images])
+    Claims(engine).release([image.id for image in images])
     version = results.register_model(VERSION)
     results.save(version, [done(images[0], PLATE), ImageFailed(images[1], "missing", "gone")])
     states = [row["state"] for row in rows(engine, "SELECT state FROM images ORDER BY id")]
@@ -275,7 +278,7 @@ def test_an_image_that_was_never_read_has_no_model_version(
 def test_what_broke_an_earlier_attempt_off_is_forgotten_once_it_is_done(
     engine: sa.Engine, ledger: Ledger, results: Results, images: list[ImageRef]
 ) -> None:
-    ledger.blame(images[0].id, "timed_out")
+    ledger.claims.record_failure_cause(images[0].id, "timed_out")
     results.save(results.register_model(VERSION), [done(images[0], PLATE)])
     query = "SELECT trouble FROM images WHERE state = 'done'"
     assert rows(engine, query) == [{"trouble": None}]
@@ -283,9 +286,11 @@ def test_what_broke_an_earlier_attempt_off_is_forgotten_once_it_is_done(
 
 def test_a_folder_image_has_a_file_uri(engine: sa.Engine, results: Results) -> None:
     ledger = Ledger(engine)
-    submission = ledger.open_submission("/photos")
-    ledger.add_images(submission.id, "folder", "/photos", [Entry("a b/ñ.jpg", "e", 9)])
-    results.save(results.register_model(VERSION), [done(ledger.take_pending(1, 9)[0], PLATE)])
+    submission = ledger.intake.open_submission("/photos")
+    ledger.intake.add_images(submission.id, "folder", "/photos", [Entry("a b/ñ.jpg", "e", 9)])
+    results.save(
+        results.register_model(VERSION), [done(ledger.dispatch.take_pending(1, 9)[0], PLATE)]
+    )
     assert [row["uri"] for row in rows(engine, "SELECT uri FROM sightings")] == [
         "file:///photos/a b/ñ.jpg"
     ]

@@ -4,9 +4,8 @@ from dataclasses import replace
 
 import pytest
 import sqlalchemy as sa
-from servers.ledgers import at_once, column, execute, keys, submit, take
+from servers.ledgers import Ledger, at_once, column, execute, keys, submit, take
 
-from hkplates.database.ledger.intake import Ledger
 from hkplates.database.results.save import ImageDone, Results
 from hkplates.database.reviews.corrections import corrections
 from hkplates.database.reviews.reviews import Review, history, record

@@ -13,7 +13,9 @@ from servers.processes import eventually, hkplates, variables
 from servers.s3 import S3
 from support.working_queue import Clock, Screen, WorkingQueue
 
-from hkplates.database.ledger.intake import Added, Ledger
+from hkplates.database.ledger.control import Control
+from hkplates.database.ledger.dispatch import Dispatch
+from hkplates.database.ledger.listed_images import Added
 from hkplates.database.queries import submissions as queries
 from hkplates.database.results.save import ImageDone, Outcome
 from hkplates.jobs import ImageRef
@@ -66,7 +68,7 @@ class ReadsNothing(WorkingQueue):
 def submit(engine: sa.Engine, source: Source, store: Store, screen: Screen) -> Report:
     clock = Clock()
     queue = ReadsNothing(engine)
-    dispatcher = Dispatcher(Ledger(engine), queue, 4, 3, 600, 240, clock)
+    dispatcher = Dispatcher(Dispatch(engine), queue, 4, 3, 600, 240, clock)
     run = Submit(engine, dispatcher, screen, 60, StallWatch(10), clock, clock.sleep)
     return run.run(source, None, lambda after: Batches(store, source, 10, after=after, max_keys=15))
 
@@ -139,7 +141,7 @@ def test_a_submission_that_is_paused_while_it_lists_stops_listing_and_goes_on_fr
 ) -> None:
     class Pausing(Screen):
         def show(self, snapshot: ProgressSnapshot) -> None:
-            Ledger(engine).pause(1)
+            Control(engine).pause(1)
 
     source, store = parse_source(str(photos)), Counting(FolderStore())
     screen = Pausing()
@@ -222,7 +224,7 @@ def cancel_when_listed(engine: sa.Engine) -> None:
     eventually(
         lambda: column(engine, "SELECT 1 FROM submissions WHERE state = 'running'"), "all is listed"
     )
-    Ledger(engine).cancel(1)
+    Control(engine).cancel(1)
 
 
 def column(engine: sa.Engine, query: str) -> list[object]:

@@ -11,9 +11,9 @@ import boto3
 import pytest
 import sqlalchemy as sa
 from botocore.exceptions import ClientError
+from servers.ledgers import Ledger
 from servers.s3 import S3
 
-from hkplates.database.ledger.intake import Ledger
 from hkplates.errors import ImageChanged, ImageMissing
 from hkplates.jobs import Chunk, ImageRef
 from hkplates.storage.base import Store
@@ -75,16 +75,16 @@ def pixels_of(key: str) -> bytes:
 
 def sent(ledger: Ledger, store: Store, source: Source) -> list[ImageRef]:
     """What workers would be sent of a source, once through the listing, the ledger and JSON."""
-    submission = ledger.open_submission(str(source))
+    submission = ledger.intake.open_submission(str(source))
     for batch in Batches(store, source, size=7):
-        added = ledger.add_images(
+        added = ledger.intake.add_images(
             submission.id, source.store, source.bucket, batch.entries, listed_to=batch.listed_to
         )
         assert added.new == len(batch.entries)
-    ledger.listing_finished(submission.id)
-    chunk = Chunk(tuple(ledger.take_pending(1000, LEASE)))
+    ledger.intake.listing_finished(submission.id)
+    chunk = Chunk(tuple(ledger.dispatch.take_pending(1000, LEASE)))
     arrived = Chunk.from_message(json.loads(json.dumps(chunk.to_message()))).images
-    assert ledger.claim(arrived, LEASE) == list(arrived)
+    assert ledger.claims.claim(arrived, LEASE) == list(arrived)
     return list(arrived)
 
 

@@ -10,7 +10,6 @@ from support.api_client import get, get_all_pages, plate_of
 from support.page_with_users import anonymous_client
 from support.seeded_rows import JULY
 
-from hkplates.database.ledger.intake import Ledger
 from hkplates.database.queries import submissions as queries
 from hkplates.database.queries.mark_search import MarkQuery, search
 from hkplates.reporting.status import statuses
@@ -23,7 +22,7 @@ def test_submissions_come_the_newest_first_and_page_by_page(
 ) -> None:
     assert get(api, "/submissions") == {"items": [], "next": None}
     for number in range(5):
-        ledger.open_submission(f"s3://bucket/{number}/")
+        ledger.intake.open_submission(f"s3://bucket/{number}/")
     found = get_all_pages(api, "/submissions", limit=2)
     assert [one["source"] for one in found] == [f"s3://bucket/{n}/" for n in (4, 3, 2, 1, 0)]
     assert found[0]["state"] == "listing"

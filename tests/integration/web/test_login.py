@@ -5,6 +5,7 @@ import re
 import pytest
 import sqlalchemy as sa
 from fastapi import FastAPI
+from servers.ledgers import Ledger
 from support.page_with_users import (
     PAGES,
     READER_TOKEN,
@@ -18,8 +19,6 @@ from support.page_with_users import (
     press_pause,
     submission_state,
 )
-
-from hkplates.database.ledger.intake import Ledger
 
 UNKNOWN = ["/nowhere", "/login/", "/static", "//", "/openapi.json", "/login%3F", "/login%23"]
 """Addresses that nobody thought of, some of which look like the login's."""

@@ -9,12 +9,12 @@ import psycopg
 import pytest
 from servers.chunks import draw
 from servers.fault_proxy import FaultProxy, proxied
+from servers.ledgers import Ledger
 from servers.processes import Worker, eventually, hkplates, variables, worker
 from servers.s3 import S3
 
 from hkplates.database.engine import open_engine
-from hkplates.database.ledger.hand_back import MOST_RETURNS
-from hkplates.database.ledger.intake import Ledger
+from hkplates.database.ledger.claims import MOST_RETURNS
 from hkplates.storage.base import Entry
 
 SERVERS = Path(__file__).parents[2] / "servers"
@@ -103,9 +103,9 @@ def record(database_url: str, s3: S3, bucket: str, keys: list[str]) -> None:
     entries = [Entry(one["Key"], one["ETag"].strip('"'), one["Size"]) for one in listed]
     engine = open_engine(database_url)
     ledger = Ledger(engine)
-    number = ledger.open_submission(f"s3://{bucket}").id
-    ledger.add_images(number, "s3", bucket, [one for one in entries if one.key in keys])
-    ledger.listing_finished(number)
+    number = ledger.intake.open_submission(f"s3://{bucket}").id
+    ledger.intake.add_images(number, "s3", bucket, [one for one in entries if one.key in keys])
+    ledger.intake.listing_finished(number)
     engine.dispose()
 
 

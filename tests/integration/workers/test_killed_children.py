@@ -5,10 +5,10 @@ import time
 
 import pytest
 import sqlalchemy as sa
-from servers.ledgers import column, keys, submit, take
+from servers.ledgers import Ledger, column, keys, submit, take
 from structlog.testing import capture_logs
 
-from hkplates.database.ledger.intake import Ledger
+from hkplates.database.ledger.claims import Claims
 from workers.lifecycle import chunk_request
 
 
@@ -47,7 +47,7 @@ def test_a_postgres_that_hangs_does_not_hold_the_worker(
 ) -> None:
     over = threading.Event()
     monkeypatch.setattr(chunk_request, "RECORD_SECONDS", 0.2)
-    monkeypatch.setattr(Ledger, "blame", lambda *_: over.wait(60))
+    monkeypatch.setattr(Claims, "record_failure_cause", lambda *_: over.wait(60))
     with capture_logs() as logs:
         chunk_request.record_failure_cause(queued, "crashed")
         over.set()

@@ -3,7 +3,7 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hkplates.database.text import image_digest, storable
+from hkplates.database.text import image_digest, sanitise_text
 
 MARK = "\N{REPLACEMENT CHARACTER}"
 # Surrogates too: what stands for the bytes of a file name that are not UTF-8.
@@ -14,21 +14,21 @@ parts = st.tuples(*[st.text(max_size=12)] * 4)
 @settings(max_examples=100, deadline=None)
 @given(anything)
 def test_what_is_stored_holds_nothing_that_postgres_refuses(text: str) -> None:
-    kept = storable(text)
+    kept = sanitise_text(text)
     assert "\0" not in kept
     assert kept.encode("utf-8").decode("utf-8") == kept
     assert len(kept) == len(text)
-    assert storable(kept) == kept
+    assert sanitise_text(kept) == kept
 
 
 @settings(max_examples=100, deadline=None)
 @given(st.text(st.characters(exclude_characters="\0", exclude_categories=("Cs",))))
 def test_text_that_can_be_stored_is_stored_as_it_is(text: str) -> None:
-    assert storable(text) == text
+    assert sanitise_text(text) == text
 
 
 def test_each_byte_that_cannot_be_stored_is_marked() -> None:
-    assert storable("a\0b\udcffc\ud83d") == f"a{MARK}b{MARK}c{MARK}"
+    assert sanitise_text("a\0b\udcffc\ud83d") == f"a{MARK}b{MARK}c{MARK}"
 
 
 @settings(max_examples=100, deadline=None)

@@ -26,8 +26,7 @@ class MemoryLedger:
         refs = [ImageRef(number, "s3", "b", f"{number}.jpg", "e") for number in taken]
         return [tuple(refs[start : start + images]) for start in range(0, len(refs), images)]
 
-    def hand_back(self, image_ids: list[int], *, claimed: bool) -> int:
-        assert not claimed
+    def release(self, image_ids: list[int]) -> int:
         self.sent = [number for number in self.sent if number not in image_ids]
         self.pending = sorted(self.pending + image_ids)
         return len(image_ids)
@@ -39,8 +38,8 @@ class MemoryLedger:
     def queued(self, limit: int) -> list[int]:
         return self.sent[:limit]
 
-    def send_again(self, image_ids: Sequence[int], work_seconds: float) -> int:
-        return self.hand_back(list(image_ids), claimed=False)
+    def requeue_lost(self, image_ids: Sequence[int], work_seconds: float) -> int:
+        return self.release(list(image_ids))
 
 
 @dataclass

@@ -12,11 +12,11 @@ from hkplates.errors import StoreUnreachable
 from hkplates.jobs import ImageRef
 from hkplates.storage.base import Store
 from workers.chunk.availability import UnavailableObjectProbe
-from workers.chunk.protocols import Ledger
+from workers.chunk.protocols import ClaimsLedger
 from workers.chunk.state import DeferredImage, Limits
 
 SUSPECTS = [ImageRef(n, "s3", "b", f"{n}", "e") for n in range(1, 25)]
-WITNESS = ImageRef(99, "s3", "b", "witness", "e")
+CANARY = ImageRef(99, "s3", "b", "canary", "e")
 LIMITS = Limits(
     lease_seconds=900,
     fetch_threads=8,
@@ -26,9 +26,9 @@ LIMITS = Limits(
 )
 
 
-class Witnesses:
-    def witnesses(self, image_ids: Sequence[int]) -> dict[int, ImageRef]:
-        return dict.fromkeys(image_ids, WITNESS)
+class Canaries:
+    def canaries(self, image_ids: Sequence[int]) -> dict[int, ImageRef]:
+        return dict.fromkeys(image_ids, CANARY)
 
 
 @dataclass
@@ -59,7 +59,10 @@ def archive() -> Iterator[Archive]:
 def unavailable(archive: Archive, seconds: float) -> dict[str, str]:
     """The keys of those that end so, and why."""
     judge = UnavailableObjectProbe(
-        cast(Ledger, Witnesses()), {"s3": cast(Store, archive)}, LIMITS, should_stop=lambda: False
+        cast(ClaimsLedger, Canaries()),
+        {"s3": cast(Store, archive)},
+        LIMITS,
+        should_stop=lambda: False,
     )
     waiting = [DeferredImage(one, StoreUnreachable("it is away")) for one in SUSPECTS]
     failed = judge.find_unavailable(waiting, time.monotonic() + seconds)

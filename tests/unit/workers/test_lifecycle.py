@@ -72,7 +72,7 @@ class Notes:
         monkeypatch.setenv("DATABASE_URL", "postgresql://somewhere/db")
         monkeypatch.setenv("CELERY_BROKER_URL", "redis://somewhere/0")
         monkeypatch.setattr(chunk_request, "open_engine", self.engine)
-        monkeypatch.setattr(chunk_request, "Ledger", lambda engine: self)
+        monkeypatch.setattr(chunk_request, "Claims", lambda engine: self)
 
     def engine(self, url: str, *, statement_seconds: float) -> SimpleNamespace:
         assert statement_seconds < chunk_request.RECORD_SECONDS
@@ -82,10 +82,10 @@ class Notes:
     def dispose(self) -> None:
         self.open -= 1
 
-    def blame(self, image_id: int, trouble: str) -> None:
+    def record_failure_cause(self, image_id: int, cause: str) -> None:
         if self.away:
             raise DatabaseUnreachable("restarting")
-        self.blamed.append((image_id, trouble))
+        self.blamed.append((image_id, cause))
 
 
 @pytest.fixture

@@ -119,7 +119,7 @@ class MemoryLedger:
     claims: list[list[int]] = field(default_factory=list)
     away: int = 0
     often: set[int] = field(default_factory=set)
-    witness: ImageRef = field(default_factory=lambda: ref(99))
+    canary: ImageRef = field(default_factory=lambda: ref(99))
     """Served before, as far as the ledger knows; `often` came back often."""
 
     def claim(
@@ -141,7 +141,7 @@ class MemoryLedger:
         self.claims.append([one.id for one in fresh])
         return fresh
 
-    def hand_back(self, image_ids: Sequence[int], *, delay: bool = False) -> int:
+    def release(self, image_ids: Sequence[int], *, delay: bool = False) -> int:
         self.back += image_ids
         if delay:
             self.later += image_ids
@@ -149,11 +149,11 @@ class MemoryLedger:
             self.attempts[number] -= 1
         return len(image_ids)
 
-    def blame(self, image_id: int, trouble: str) -> None:
-        self.troubles[image_id] = trouble
+    def record_failure_cause(self, image_id: int, cause: str) -> None:
+        self.troubles[image_id] = cause
 
-    def witnesses(self, image_ids: Sequence[int]) -> dict[int, ImageRef]:
-        return dict.fromkeys(self.often & set(image_ids), self.witness)
+    def canaries(self, image_ids: Sequence[int]) -> dict[int, ImageRef]:
+        return dict.fromkeys(self.often & set(image_ids), self.canary)
 
 
 class World:
@@ -534,7 +534,7 @@ def test_a_time_limit_before_an_image_has_arrived_blames_nobody() -> None:
 
 def test_a_blame_that_cannot_be_told_hides_nothing() -> None:
     world = World({"1.png": photo(70)}, AlwaysReads(breaks_at=70))
-    world.ledger.blame = lambda *_: raise_unreachable(_)  # type: ignore[method-assign]
+    world.ledger.record_failure_cause = lambda *_: raise_unreachable(_)  # type: ignore[method-assign]
     with pytest.raises(RuntimeError):
         world.process(1)
 
