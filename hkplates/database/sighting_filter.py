@@ -7,11 +7,11 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from hkplates.database.row_ids import numbered
+from hkplates.database.row_ids import id_equals
 from hkplates.database.schema import sightings_view
 from hkplates.database.schema.images import Image
 from hkplates.database.schema.plates import Plate
-from hkplates.database.schema.sightings_view import begins
+from hkplates.database.schema.sightings_view import key_starts_with
 from hkplates.database.text import like
 
 
@@ -84,9 +84,9 @@ def image_conditions(
     if where.until is not None:
         yield columns.taken_at < where.until
     if where.prefix is not None:
-        yield begins(where.prefix, columns.key, columns.uri)
+        yield key_starts_with(where.prefix, columns.key, columns.uri)
     if where.submission is not None:
-        yield numbered(columns.submission_id, where.submission)
+        yield id_equals(columns.submission_id, where.submission)
 
 
 def plate_conditions(

@@ -208,4 +208,4 @@ def _conditions(chosen: ReprocessFilter) -> Iterator[sa.ColumnElement[bool]]:
         # Other countries' plates are read badly on any day; this reader never learned them.
         where = replace(where, region="HK")
     if of_plate := list(plate_conditions(where)):
-        yield sa.exists().where(*SHOWN, *of_plate)
+        yield sa.exists().where(*IS_SIGHTING, *of_plate)
