@@ -5,7 +5,7 @@ import sqlalchemy as sa
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
 from fastapi.testclient import TestClient
-from servers.ledgers import keys, save_failed, submit, take
+from servers.ledgers import Ledger, keys, save_failed, submit, take
 from support.api_client import get, get_all_pages, plate_of
 from support.page_with_users import anonymous_client
 from support.seeded_rows import JULY
