@@ -1,4 +1,4 @@
-"""From a network in TensorFlow to a file for LiteRT."""
+"""Converts a network in TensorFlow to a LiteRT model."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -8,7 +8,7 @@ from tensorflow.python.framework.convert_to_constants import convert_variables_t
 
 
 def freeze(forward: Callable[[Any], Any], shape: Sequence[int | None]) -> Any:
-    """A function of uint8 of `shape` with its weights as constants.
+    """Returns a concrete function of uint8 input of `shape` with its weights as constants.
 
     Weights left as variables stay outside the graph, and LiteRT then runs five times slower.
     """
@@ -17,9 +17,9 @@ def freeze(forward: Callable[[Any], Any], shape: Sequence[int | None]) -> Any:
 
 
 def convert(forward: Callable[[Any], Any], shape: Sequence[int | None]) -> bytes:
-    """The function as a LiteRT model with weights of 8 bits.
+    """Converts the function to a LiteRT model with weights of 8 bits.
 
-    Activations stay float32 outside of the layers and are brought to 8 bits within, by what each
+    Activations stay float32 outside of the layers and are quantised to 8 bits within, by what each
     picture has (dynamic range): a third of the time of float32 weights, and a quarter of the size.
     """
     converter = tf.lite.TFLiteConverter.from_concrete_functions([freeze(forward, shape)])

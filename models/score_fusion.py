@@ -26,9 +26,9 @@ from hkplates.recognition.score_fusion import Belief, evidence
 from hkplates.recognition.types import Detector, Reader, TextReading
 from models import logistic_regression
 from models.detector.calibrate import fit_calibration, hard_copies, is_hong_kong_plate
-from models.detector.dataset import LabelledPhoto
+from models.detector.dataset import LabelledPhoto, read_data
 from models.detector.evaluate import BUNDLE
-from models.detector.train import CONFIG, read_config, read_data
+from models.detector.train import CONFIG, read_config
 from models.reader.export import write_config
 
 READER = Path(__file__).parent / "reader" / "bundle"

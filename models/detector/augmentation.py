@@ -1,4 +1,4 @@
-"""Cut and compose the square views that the detector learns from."""
+"""Composes the views that the detector learns from: copy-paste, inpainting, recolouring, crops."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -9,14 +9,18 @@ import numpy as np
 
 from models.detector.copy_paste import DonorPlates, recolour_yellow
 from models.detector.crops import (
+    MAX_WIDTH,
+    MIN_WIDTH,
+    Cropper,
+    View,
     covering_quad,
+    log_uniform,
     paint_bodywork,
-    resample_window,
-    rotate,
     sample_light,
     scaled_quad,
 )
 from models.detector.dataset import HONG_KONG, OTHER, UNCERTAIN, LabelledPhoto, LabelledPlate
+from models.detector.hard_negatives import HardNegative
 from models.detector.targets import plate_size
 from models.synthesis.camera_noise import degrade
 from models.synthesis.distractors import draw_foreign_plate, draw_mainland, draw_sign
@@ -31,26 +35,11 @@ from models.synthesis.perspective import (
 )
 from models.synthesis.plates import Plate, draw_plate
 
-PADDING = 114  # the grey around a photograph that is not as wide as the input, as at run time
-MIN_WIDTH, MAX_WIDTH = 18.0, 200.0  # pixels; widths of plates in a view
-RECOLOUR_CHANCE = {
-    HONG_KONG: 0.25,
-    OTHER: 0.1,
-}  # chance that a photographed white plate becomes yellow
-YELLOW_SHARE = (
-    0.4  # of drawn and moved Hong Kong plates: rears are rarer in the photographs than fronts
-)
+# Chance that a photographed white plate becomes yellow.
+RECOLOUR_CHANCE = {HONG_KONG: 0.25, OTHER: 0.1}
+# Of drawn and moved Hong Kong plates: rears are rarer in the photographs than fronts.
+YELLOW_SHARE = 0.4
 ONE_ROW_ON_SQUARE = 0.15  # of plates of a two-row plate's shape: personalised marks, mostly
-
-
-@dataclass(frozen=True, slots=True)
-class View:
-    """A square picture, RGB uint8, and the plates on it in its pixels."""
-
-    pixels: np.ndarray
-    plates: tuple[LabelledPlate, ...]
-    in_hong_kong: bool = False
-
 
 # Chance that a replaced plate becomes a Hong Kong one, by what it was and whether the photograph is
 # from there: the plate below a Hong Kong one mostly stays another place's.
@@ -62,19 +51,8 @@ _HONG_KONG_CHANCE = {
     (UNCERTAIN, False): 0.5,
 }
 
-
 PlateSource = Callable[[np.random.Generator, int, float], Plate]
 """A plate of a label and about this width / height."""
-
-
-@dataclass(frozen=True, slots=True)
-class HardNegative:
-    """Where a detector saw a plate that is none: a point of a picture, and a size in its pixels."""
-
-    file: str
-    x: float
-    y: float
-    width: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +70,7 @@ class Mixture:
 
 
 class ViewMaker:
-    """Makes views from an album; the same seed and album give the same views."""
+    """Makes views from a data set; the same seed and photographs give the same views."""
 
     def __init__(
         self,
@@ -104,60 +82,61 @@ class ViewMaker:
         self.size = size
         self._fonts = FontLibrary(font_folders)
         self._mixture = mixture or Mixture()
-        self._by_name = {picture.file: picture for picture in photos}
-        self._local_photos = [picture for picture in photos if picture.shows_hong_kong_plate]
+        self._by_name = {photo.file: photo for photo in photos}
+        self._local_photos = [photo for photo in photos if photo.shows_hong_kong_plate]
         self._foreign_photos = [p for p in photos if p.plates and not p.shows_hong_kong_plate]
-        self._backgrounds = [picture for picture in photos if not picture.plates]
+        self._backgrounds = [photo for photo in photos if not photo.plates]
+        self._cropper = Cropper(size, self._backgrounds)
         self._donors = DonorPlates(photos)
         self._local_weights = _sampling_weights(self._local_photos)
         self.hard_negatives: list[HardNegative] = []
 
     def make(self, rng: np.random.Generator) -> View:
-        """One view of a kind by chance."""
+        """Makes one view of a kind by chance, with camera noise."""
         chances = self._chances()
         kind = rng.choice(len(chances), p=np.array(list(chances.values())) / sum(chances.values()))
         view = getattr(self, f"_{tuple(chances)[kind]}")(rng)
         return replace(view, pixels=degrade(view.pixels, rng, 0.8))
 
     def _chances(self) -> dict[str, float]:
-        """The mixture, less what this album has no pictures for."""
+        """Returns the mixture, less what this data set has no photographs for."""
         mixture = self._mixture
-        has = {
-            "home": bool(self._local_photos),
-            "cars": bool(self._local_photos or self._foreign_photos),
-        }
+        local, foreign = bool(self._local_photos), bool(self._foreign_photos)
+        cars = local or foreign
         return {
-            "hong_kong": mixture.hong_kong * has["home"],
-            "foreign": mixture.foreign * bool(self._foreign_photos),
-            "swapped": mixture.swapped * has["cars"],
-            "moved": mixture.moved * has["cars"],
+            "hong_kong": mixture.hong_kong * local,
+            "foreign": mixture.foreign * foreign,
+            "swapped": mixture.swapped * cars,
+            "moved": mixture.moved * cars,
             "pasted": mixture.pasted * bool(self._backgrounds),
-            "emptied": mixture.emptied * has["cars"],
+            "emptied": mixture.emptied * cars,
             "negative": mixture.negative * bool(self._backgrounds),
             "hard": mixture.hard * bool(self.hard_negatives),
         }
 
     def _hong_kong(self, rng: np.random.Generator) -> View:
-        picture = self._local_photos[rng.choice(len(self._local_photos), p=self._local_weights)]
-        plates = [plate for plate in picture.plates if plate.label == HONG_KONG]
-        view = self._crop_around(rng, picture, plates[rng.integers(len(plates))])
+        """Crops around a Hong Kong plate, and recolours some."""
+        photo = self._local_photos[rng.choice(len(self._local_photos), p=self._local_weights)]
+        plates = [plate for plate in photo.plates if plate.label == HONG_KONG]
+        view = self._cropper.crop_around(rng, photo, plates[rng.integers(len(plates))])
         return _recolour_some(rng, view)
 
     def _foreign(self, rng: np.random.Generator) -> View:
-        picture = self._foreign_photos[rng.integers(len(self._foreign_photos))]
-        view = self._crop_around(rng, picture, picture.plates[rng.integers(len(picture.plates))])
-        return _recolour_some(rng, view)
+        """Crops around a plate of a photograph without Hong Kong plates, and recolours some."""
+        photo = self._foreign_photos[rng.integers(len(self._foreign_photos))]
+        plate = photo.plates[rng.integers(len(photo.plates))]
+        return _recolour_some(rng, self._cropper.crop_around(rng, photo, plate))
 
     def _car(self, rng: np.random.Generator) -> View:
-        use_home = self._local_photos and (not self._foreign_photos or rng.random() < 0.6)
-        return self._hong_kong(rng) if use_home else self._foreign(rng)
+        use_local = self._local_photos and (not self._foreign_photos or rng.random() < 0.6)
+        return self._hong_kong(rng) if use_local else self._foreign(rng)
 
     def _swapped(self, rng: np.random.Generator) -> View:
-        """A car whose plates were replaced by drawn ones: the plate must tell, not the car."""
+        """Replaces a car's plates by drawn ones: the plate must tell, not the car."""
         return self._replace_plates(rng, self._drawn_plate)
 
     def _moved(self, rng: np.random.Generator) -> View:
-        """A car whose plates were replaced by other cars' ones."""
+        """Replaces a car's plates by other cars' ones."""
         return self._replace_plates(rng, self._donor_plate)
 
     def _replace_plates(self, rng: np.random.Generator, plate_for: PlateSource) -> View:
@@ -168,30 +147,24 @@ class ViewMaker:
             if width < 14 or height < 4:
                 plates.append(plate)
                 continue
-            label = (
-                HONG_KONG
-                if rng.random() < _HONG_KONG_CHANCE[plate.label, view.in_hong_kong]
-                else OTHER
-            )
+            chance = _HONG_KONG_CHANCE[plate.label, view.in_hong_kong]
+            label = HONG_KONG if rng.random() < chance else OTHER
             new = plate_for(rng, label, width / height)
-            quad = (
-                scaled_quad(plate.quad, 1.03)
-                if plate.exact
-                else covering_quad(rng, new, plate.quad)
-            )
+            exact = plate.exact
+            quad = scaled_quad(plate.quad, 1.03) if exact else covering_quad(rng, new, plate.quad)
             paste_plate(view.pixels, new, quad, sample_light(rng, view.pixels, quad))
             plates.append(LabelledPlate(quad, label, True))
         return replace(view, plates=tuple(plates))
 
     def _emptied(self, rng: np.random.Generator) -> View:
-        """A car whose plates were painted over."""
+        """Inpaints a car's plates, so that none is left."""
         view = self._car(rng)
         for plate in view.plates:
             inpaint_plate(view.pixels, plate.quad)
         return replace(view, plates=())
 
     def _pasted(self, rng: np.random.Generator) -> View:
-        """Some place without plates, with one to three drawn into it."""
+        """Pastes one to three drawn plates into a place without plates."""
         view = self._background(rng)
         plates: list[LabelledPlate] = []
         for _ in range(rng.integers(1, 4)):
@@ -199,12 +172,12 @@ class ViewMaker:
         return replace(view, plates=tuple(plates))
 
     def _negative(self, rng: np.random.Generator) -> View:
-        """Some place without plates, often with lettered boards."""
+        """Crops a place without plates, and often pastes lettered boards into it."""
         view = self._background(rng)
         for _ in range(rng.integers(0, 4)):
             sign = draw_sign(rng, self._fonts, yellow=rng.random() < 0.15)
             height, width = sign.shape[:2]
-            wide = _log_uniform(rng, 30, 190)
+            wide = log_uniform(rng, 30, 190)
             size = (wide, wide * height / width)
             quad = perspective_quad(rng, tuple(rng.uniform(0, self.size, 2)), size)
             corners = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float32)
@@ -212,17 +185,18 @@ class ViewMaker:
         return view
 
     def _hard(self, rng: np.random.Generator) -> View:
-        """Around something that this detector took for a plate."""
-        spot = self.hard_negatives[rng.integers(len(self.hard_negatives))]
-        picture = self._by_name[spot.file]
-        wide = np.clip(spot.width * rng.uniform(0.25, 1.2), MIN_WIDTH, MAX_WIDTH)
-        return self._crop(rng, picture, (spot.x, spot.y), wide / spot.width)
+        """Crops around a hard negative of this detector."""
+        negative = self.hard_negatives[rng.integers(len(self.hard_negatives))]
+        photo = self._by_name[negative.file]
+        wide = np.clip(negative.width * rng.uniform(0.25, 1.2), MIN_WIDTH, MAX_WIDTH)
+        return self._cropper.crop(rng, photo, (negative.x, negative.y), wide / negative.width)
 
     def _background(self, rng: np.random.Generator) -> View:
-        picture = self._backgrounds[rng.integers(len(self._backgrounds))]
-        height, width = picture.pixels.shape[:2]
-        scale = _log_uniform(rng, max(0.3, self.size / max(height, width)), 1.3)
-        view = self._crop(rng, picture, tuple(rng.uniform(0.1, 0.9, 2) * (width, height)), scale)
+        photo = self._backgrounds[rng.integers(len(self._backgrounds))]
+        height, width = photo.pixels.shape[:2]
+        scale = log_uniform(rng, max(0.3, self.size / max(height, width)), 1.3)
+        focus = tuple(rng.uniform(0.1, 0.9, 2) * (width, height))
+        view = self._cropper.crop(rng, photo, focus, scale)
         if rng.random() < 0.5:
             view = View(np.ascontiguousarray(view.pixels[:, ::-1]), ())
         return view
@@ -230,11 +204,14 @@ class ViewMaker:
     def _paste_plate(
         self, rng: np.random.Generator, pixels: np.ndarray, others: Sequence[LabelledPlate]
     ) -> list[LabelledPlate]:
-        """Draw a plate where it covers no other; some Hong Kong ones get a mainland one below."""
+        """Pastes a drawn plate where it covers no other; below some Hong Kong ones a mainland one.
+
+        Returns those that were pasted; none where there was no room.
+        """
         label = HONG_KONG if rng.random() < 0.65 else OTHER
         drawn = self._drawn_plate(rng, label, 4.5 if rng.random() < 0.55 else 1.8)
         width, height = plate_size(drawn.corners)
-        wide = _log_uniform(rng, MIN_WIDTH, MAX_WIDTH * 0.8)
+        wide = log_uniform(rng, MIN_WIDTH, MAX_WIDTH * 0.8)
         size = (wide, wide * height / width)
         quad = perspective_quad(rng, tuple(rng.uniform(0.1, 0.9, 2) * self.size), size)
         if any(np.abs(quad.mean(0) - o.quad.mean(0)).max() < wide for o in others):
@@ -260,58 +237,14 @@ class ViewMaker:
         return draw_plate(rng, self._fonts, rows=rows, colour=colour, square=square)
 
     def _donor_plate(self, rng: np.random.Generator, label: int, aspect: float) -> Plate:
-        """As `_draw`, of photographed plates while any has such proportions."""
+        """Picks a photographed plate of such proportions, or draws one where there is none."""
         yellow = YELLOW_SHARE if label == HONG_KONG else RECOLOUR_CHANCE[OTHER]
-        return self._donors.pick(rng, label, aspect, yellow) or self._drawn_plate(
-            rng, label, aspect
-        )
-
-    def _crop_around(
-        self, rng: np.random.Generator, picture: LabelledPhoto, plate: LabelledPlate
-    ) -> View:
-        width, _ = plate_size(plate.quad)
-        wide = _log_uniform(rng, MIN_WIDTH, min(MAX_WIDTH, max(width * 1.7, MIN_WIDTH + 1)))
-        return self._crop(rng, picture, tuple(plate.quad.mean(0)), wide / max(width, 1.0))
-
-    def _crop(
-        self,
-        rng: np.random.Generator,
-        picture: LabelledPhoto,
-        focus: tuple[float, float],
-        scale: float,
-    ) -> View:
-        """A view at `scale` with `focus` somewhere inside it, turned a little on occasion."""
-        scales = scale * rng.uniform(0.93, 1.07, 2)
-        side = self.size / scales
-        origin = np.array(focus) - side * rng.uniform(0.12, 0.88, 2)
-        if rng.random() < 0.85:  # rather all photograph than half of it padding
-            room = np.array(picture.pixels.shape[1::-1]) - side
-            origin = np.where(room > 0, np.clip(origin, 0, np.maximum(room, 0)), origin)
-        canvas = self._canvas(rng)
-        pixels = resample_window(canvas, picture.pixels, origin, side)
-        quads = [(plate.quad - origin) * scales for plate in picture.plates]
-        if rng.random() < 0.5:
-            pixels, quads = rotate(pixels, quads, rng.normal(0, 4))
-        placed = zip(picture.plates, quads, strict=True)
-        plates = tuple(replace(plate, quad=quad.astype(np.float32)) for plate, quad in placed)
-        plates = tuple(plate for plate in plates if _is_inside(plate.quad, self.size))
-        return View(pixels, plates, picture.shows_hong_kong_plate)
-
-    def _canvas(self, rng: np.random.Generator) -> np.ndarray:
-        """What is beside a photograph that does not fill the view: padding, or another place."""
-        canvas = np.full((self.size, self.size, 3), PADDING, np.uint8)
-        if not self._backgrounds or rng.random() < 0.4:
-            return canvas
-        picture = self._backgrounds[rng.integers(len(self._backgrounds))].pixels
-        room = np.maximum(np.array(picture.shape[:2]) - self.size, 1)
-        top, left = rng.integers(0, room)
-        part = picture[top : top + self.size, left : left + self.size]
-        canvas[: part.shape[0], : part.shape[1]] = part
-        return canvas
+        donor = self._donors.pick(rng, label, aspect, yellow)
+        return donor or self._drawn_plate(rng, label, aspect)
 
 
 def _recolour_some(rng: np.random.Generator, view: View) -> View:
-    """The view, some of its white plates made yellow."""
+    """Recolours some of the view's white plates yellow, in its own pixels."""
     for plate in view.plates:
         chance = RECOLOUR_CHANCE.get(plate.label, 0.0)
         if plate.colour == "white" and rng.random() < chance:
@@ -319,16 +252,11 @@ def _recolour_some(rng: np.random.Generator, view: View) -> View:
     return view
 
 
-def _sampling_weights(pictures: Sequence[LabelledPhoto]) -> np.ndarray:
-    """Chances that keep one camera's long series, and drawn scenes, from drowning the rest."""
-    often = ("hkb_", "drawn-")
-    weights = np.array([1.0 if p.file.startswith(often) else 4.0 for p in pictures])
+def _sampling_weights(photos: Sequence[LabelledPhoto]) -> np.ndarray:
+    """Returns chances that keep one camera's long series, and drawn scenes, from drowning others.
+
+    They add up to one where there is any photograph.
+    """
+    frequent = ("hkb_", "drawn-")
+    weights = np.array([1.0 if p.file.startswith(frequent) else 4.0 for p in photos])
     return weights / max(weights.sum(), 1.0)
-
-
-def _log_uniform(rng: np.random.Generator, low: float, high: float) -> float:
-    return float(np.exp(rng.uniform(np.log(low), np.log(max(high, low)))))
-
-
-def _is_inside(quad: np.ndarray, size: int) -> bool:
-    return bool((quad.mean(0) > -size * 0.2).all() and (quad.mean(0) < size * 1.2).all())

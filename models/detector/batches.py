@@ -1,9 +1,8 @@
-"""Batches from processes of their own, half of each replayed from a pool of earlier views.
+"""Loads batches from processes of their own, half of each replayed from a buffer of earlier views.
 
 The processes are forked before TensorFlow is imported: a child forked after it may hang.
 """
 
-import json
 import multiprocessing
 import queue
 import signal
@@ -14,24 +13,27 @@ from typing import Any
 
 import numpy as np
 
-from models.detector.augmentation import HardNegative, ViewMaker
+from models.detector.augmentation import ViewMaker
+from models.detector.hard_negatives import HARD_NEGATIVES, read_hard_negatives
 from models.detector.targets import draw_targets
 
 Batch = tuple[np.ndarray, ...]
-"""pixels uint8, heat, care, corners, weight; the first axis is the view."""
+"""pixels uint8, heatmap, mask, corners, weight; the first axis is the view."""
 
-REPLAY_VIEWS = 2000  # views; 0.35 GB
-HARD_NEGATIVES = "spots.json"  # in the folder of a training
-RELOAD_BATCHES = 20  # batches between looks at the file of hard spots
+REPLAY_VIEWS = 2000  # 0.35 GB
+RELOAD_BATCHES = 20  # batches after which the file of hard negatives is read again
 
 
 class BatchLoader:
-    """An endless supply of batches."""
+    """An endless supply of batches, made by forked processes."""
 
     def __init__(
         self, maker: ViewMaker, *, fresh: int, processes: int, seed: int, hard_negatives: Path
     ) -> None:
-        """`fresh` new views a batch, made by `processes`; `spots` is a file that may appear."""
+        """Starts `processes` that make `fresh` new views a batch.
+
+        `hard_negatives` is a file that may appear while they work.
+        """
         fork = multiprocessing.get_context("fork")
         self._queue: multiprocessing.Queue = fork.Queue(maxsize=16)
         self._replay: list[Batch] = []
@@ -52,8 +54,8 @@ class BatchLoader:
     def running(
         cls, maker: ViewMaker, config: Mapping[str, Any], out: Path
     ) -> Iterator["BatchLoader"]:
-        """A feed as the training's config says, ended when the block is left."""
-        feed = cls(
+        """Yields a loader as the training's config says, and closes it when the block is left."""
+        loader = cls(
             maker,
             fresh=config["fresh"],
             processes=config["processes"],
@@ -61,12 +63,12 @@ class BatchLoader:
             hard_negatives=out / HARD_NEGATIVES,
         )
         try:
-            yield feed
+            yield loader
         finally:
-            feed.close()
+            loader.close()
 
     def batches(self, size: int) -> Iterator[Batch]:
-        """Batches of `size` views."""
+        """Yields batches of `size` views, without end."""
         while True:
             new = self._next()
             self._remember(new)
@@ -80,12 +82,17 @@ class BatchLoader:
             )
 
     def close(self) -> None:
-        """End the processes."""
+        """Ends the processes."""
         for worker in self._workers:
             worker.terminate()
             worker.join()
 
     def _next(self) -> Batch:
+        """Waits for new views.
+
+        Raises:
+            RuntimeError: every process that makes views has died.
+        """
         while True:
             try:
                 return self._queue.get(timeout=20)
@@ -94,26 +101,12 @@ class BatchLoader:
                     raise RuntimeError("every process that makes views has died") from None
 
     def _remember(self, new: Batch) -> None:
+        """Puts new views into the replay buffer, in place of random ones where it is full."""
         for view in zip(*new, strict=True):
             if len(self._replay) < REPLAY_VIEWS:
                 self._replay.append(view)
             else:
                 self._replay[self._rng.integers(REPLAY_VIEWS)] = view
-
-
-def write_hard_negatives(path: Path, found: Sequence[HardNegative]) -> None:
-    """Where the processes that make views will find them."""
-    rows = [[spot.file, spot.x, spot.y, spot.width] for spot in found]
-    waiting = path.with_suffix(".new")
-    waiting.write_text(json.dumps(rows), encoding="utf-8")
-    waiting.replace(path)
-
-
-def read_hard_negatives(path: Path) -> list[HardNegative]:
-    """Those written; none where there is no file yet."""
-    if not path.exists():
-        return []
-    return [HardNegative(*row) for row in json.loads(path.read_text(encoding="utf-8"))]
 
 
 def _make_batches(
@@ -123,10 +116,10 @@ def _make_batches(
     seed: Sequence[int],
     hard_negatives: Path,
 ) -> None:
+    """Puts batches of `fresh` views and their targets into the queue, without end."""
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    signal.signal(
-        signal.SIGINT, signal.SIG_IGN
-    )  # Ctrl-C reaches the whole group; the parent ends us
+    # Ctrl-C reaches the whole group; the parent ends us.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     rng = np.random.default_rng(seed)
     number = 0
     while True:
@@ -136,7 +129,6 @@ def _make_batches(
         views = [maker.make(rng) for _ in range(fresh)]
         targets = [draw_targets(view.plates, maker.size) for view in views]
         columns = [[view.pixels for view in views]]
-        columns += [
-            [getattr(t, name) for t in targets] for name in ("heat", "care", "corners", "weight")
-        ]
+        names = ("heatmap", "mask", "corners", "weight")
+        columns += [[getattr(target, name) for target in targets] for name in names]
         out.put(tuple(np.stack(column) for column in columns))

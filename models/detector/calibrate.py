@@ -1,4 +1,4 @@
-"""What makes a bundle's answers probabilities, and the threshold: both from what was held back."""
+"""Calibrates a detector's scores and chooses its threshold, on photographs held back."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -12,74 +12,75 @@ from hkplates.recognition.calibration import Certainty, log_odds
 from hkplates.recognition.detection.detector import LiteRTDetector, Sight
 from hkplates.recognition.types import Box, Detection, Quad
 from models import logistic_regression
-from models.detector.augmentation import PADDING
 from models.detector.copy_paste import recolour_yellow
+from models.detector.crops import PADDING
 from models.detector.dataset import HONG_KONG, UNCERTAIN, LabelledPhoto
 from models.detector.evaluate import bounds, box_iou, count_matches
 
-SMALL_SCALE = 0.55  # of the size: the plates held back are then 30 to 60 pixels wide in the input
+SMALL_SCALE = 0.55  # the plates held back are then 30 to 60 pixels wide in the input
 THRESHOLDS = np.arange(0.1, 0.91, 0.05).round(2)
-MATCH_IOU = 0.3  # intersection over union from which a report is of that plate
-MIN_WEIGHT = 0.05  # what is warmer is never less likely
-RIDGE = 0.5  # reports are few, so that the line is held near the one expected
+MATCH_IOU = 0.3  # of boxes, from which a detection is of that plate
+MIN_WEIGHT = 0.05  # so that a higher score is never less likely
+RIDGE = 0.5  # detections are few, so that the line is held near the prior
 
 
 def calibrate(bundle: Path, held: Sequence[LabelledPhoto]) -> tuple[Certainty, float]:
-    """Fit the certainty and choose the threshold of a bundle on pictures held back."""
+    """Fits the calibration and chooses the threshold of a bundle on photographs held back."""
     detector = LiteRTDetector(open_bundle(bundle), 0.0)
     every = [*held, *hard_copies(held)]
-    sights = [detector.sights(picture.pixels) for picture in every]
-    certainty = fit_calibration(every, sights)
-    answers = [detector.reports(seen, certainty, 0.0) for seen in sights]
-    return certainty, choose_threshold(every, answers)
+    proposals = [detector.sights(photo.pixels) for photo in every]
+    certainty = fit_calibration(every, proposals)
+    detections = [detector.reports(found, certainty, 0.0) for found in proposals]
+    return certainty, choose_threshold(every, detections)
 
 
 def hard_copies(held: Sequence[LabelledPhoto]) -> list[LabelledPhoto]:
-    """The pictures with Hong Kong plates once more, with yellow plates, and at SMALL of their size.
+    """Copies photographs with Hong Kong plates: with yellow plates, and at SMALL_SCALE.
 
     Few readable plates are held back, and hardly a yellow or a far one is among them: a threshold
     chosen on the others alone would leave those out.
     """
     rng = np.random.default_rng(5)
     copies = []
-    for picture in held:
-        if picture.shows_hong_kong_plate:
-            copies += [_recoloured(rng, picture), _scaled_down(picture)]
+    for photo in held:
+        if photo.shows_hong_kong_plate:
+            copies += [_recoloured(rng, photo), _scaled_down(photo)]
     return copies
 
 
-def _recoloured(rng: np.random.Generator, picture: LabelledPhoto) -> LabelledPhoto:
-    pixels = picture.pixels.copy()
-    for plate in picture.plates:
+def _recoloured(rng: np.random.Generator, photo: LabelledPhoto) -> LabelledPhoto:
+    """Recolours its white Hong Kong plates yellow."""
+    pixels = photo.pixels.copy()
+    for plate in photo.plates:
         if plate.label == HONG_KONG and plate.colour == "white":
             recolour_yellow(rng, pixels, plate.quad)
-    return replace(picture, pixels=pixels)
+    return replace(photo, pixels=pixels)
 
 
-def _scaled_down(picture: LabelledPhoto) -> LabelledPhoto:
-    """Padded to its old size, or the detector would show it as large as before."""
+def _scaled_down(photo: LabelledPhoto) -> LabelledPhoto:
+    """Shrinks it, padded to its old size: the input would show it as large as before otherwise."""
     small = cv2.resize(
-        picture.pixels, None, fx=SMALL_SCALE, fy=SMALL_SCALE, interpolation=cv2.INTER_AREA
+        photo.pixels, None, fx=SMALL_SCALE, fy=SMALL_SCALE, interpolation=cv2.INTER_AREA
     )
-    pixels = np.full_like(picture.pixels, PADDING)
+    pixels = np.full_like(photo.pixels, PADDING)
     pixels[: small.shape[0], : small.shape[1]] = small
     plates = tuple(
-        replace(plate, quad=plate.quad * np.float32(SMALL_SCALE)) for plate in picture.plates
+        replace(plate, quad=plate.quad * np.float32(SMALL_SCALE)) for plate in photo.plates
     )
-    return replace(picture, pixels=pixels, plates=plates)
+    return replace(photo, pixels=pixels, plates=plates)
 
 
 def choose_threshold(
-    held: Sequence[LabelledPhoto], answers: Sequence[Sequence[Detection]]
+    held: Sequence[LabelledPhoto], detections: Sequence[Sequence[Detection]]
 ) -> float:
-    """The score with the fewest faults on photographs held back from training.
+    """Chooses the score with the fewest faults on photographs held back from training.
 
-    A missed plate counts as much as two false reports: both are wrong rows, but a false one still
+    A missed plate counts as much as two false positives: both are wrong rows, but a false one still
     has to be read as something. Of equals the middle one is taken.
     """
     faults = {}
     for threshold in THRESHOLDS.tolist():
-        sure = [[d for d in found if d.score >= threshold] for found in answers]
+        sure = [[d for d in found if d.score >= threshold] for found in detections]
         report = count_matches(held, sure, 0.0)
         wrong = len(report.false) + len(report.foreign)
         faults[threshold] = 2 * len(report.missed) + wrong
@@ -88,26 +89,28 @@ def choose_threshold(
     return best[len(best) // 2]
 
 
-def fit_calibration(held: Sequence[LabelledPhoto], sights: Sequence[Sequence[Sight]]) -> Certainty:
-    """How likely what looks like a Hong Kong plate is one: a logistic regression."""
+def fit_calibration(
+    held: Sequence[LabelledPhoto], proposals: Sequence[Sequence[Sight]]
+) -> Certainty:
+    """Fits P(Hong Kong plate) of proposals of that class by logistic regression (Platt scaling)."""
     judged = [
-        (sight, is_hong_kong_plate(picture, Quad.from_array(sight.corners).bounds()))
-        for picture, seen in zip(held, sights, strict=True)
-        for sight in seen
-        if sight.label == HONG_KONG
+        (proposal, is_hong_kong_plate(photo, Quad.from_array(proposal.corners).bounds()))
+        for photo, found in zip(held, proposals, strict=True)
+        for proposal in found
+        if proposal.label == HONG_KONG
     ]
-    claims = [(sight, ours) for sight, ours in judged if ours is not None]
-    refined = any(sight.lead is not None for sight, _ in claims)
-    right = np.array([ours for _, ours in claims], float)
-    seen = np.array([[log_odds(s.warmth), s.lead or 0.0, 1.0] for s, _ in claims]).reshape(-1, 3)
-    expected = np.array([0.3, 0.7, 0.0] if refined else [1.0, 0.0, 0.0])
-    line = logistic_regression.fit(seen, right, prior=expected, ridge=RIDGE)
-    print(f"{int(right.sum())} of {len(claims)} that look like Hong Kong plates are")
+    known = [(proposal, is_right) for proposal, is_right in judged if is_right is not None]
+    refined = any(proposal.lead is not None for proposal, _ in known)
+    right = np.array([is_right for _, is_right in known], float)
+    features = np.array([[log_odds(s.warmth), s.lead or 0.0, 1.0] for s, _ in known]).reshape(-1, 3)
+    prior = np.array([0.3, 0.7, 0.0] if refined else [1.0, 0.0, 0.0])
+    line = logistic_regression.fit(features, right, prior=prior, ridge=RIDGE)
+    print(f"{int(right.sum())} of {len(known)} proposals of class Hong Kong are right")
     warmth, lead, shift = (round(float(value), 3) for value in line)
     return Certainty(max(warmth, MIN_WEIGHT), max(lead, MIN_WEIGHT if refined else 0.0), shift)
 
 
-def is_hong_kong_plate(picture: LabelledPhoto, box: Box) -> bool | None:
-    """Whether a Hong Kong plate is at this place; None where the labels leave it open."""
-    labels = {plate.label for plate in picture.plates if box_iou(box, bounds(plate)) >= MATCH_IOU}
+def is_hong_kong_plate(photo: LabelledPhoto, box: Box) -> bool | None:
+    """Returns whether a Hong Kong plate is in this box; None where the labels leave it open."""
+    labels = {plate.label for plate in photo.plates if box_iou(box, bounds(plate)) >= MATCH_IOU}
     return None if UNCERTAIN in labels else HONG_KONG in labels

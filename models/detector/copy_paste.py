@@ -1,7 +1,7 @@
-"""Plates of photographs to put onto other cars, and white plates made yellow.
+"""Copies plates of photographs for other cars, and recolours white plates yellow.
 
 Most Hong Kong plates that were photographed hang on the fronts of one bridge's vans, and most rears
-of cars are of other countries: a detector that learns from these alone goes by the car. Moved and
+of cars are of other countries: a detector that learns from these alone goes by the car. Pasted and
 recoloured, the plate itself has to tell.
 """
 
@@ -15,36 +15,36 @@ from models.detector.targets import plate_size
 from models.synthesis.plates import Plate, Rows
 
 MIN_DONOR_WIDTH = 48.0  # pixels; a plate of fewer shows nothing when it is moved
-GROUND_LEVEL = (
-    210.0  # level (0 to 255) that a moved plate's ground is brought to, as a drawn one has it
-)
-MAX_LOG_ASPECT_GAP = (
-    0.35  # difference of log(width / height) up to which a plate may take another's place
-)
+# Level (0 to 255) that a pasted plate's ground is brought to, as a drawn one has it.
+GROUND_LEVEL = 210.0
+# Difference of log(width / height) up to which a plate may take another's place.
+MAX_LOG_ASPECT_GAP = 0.35
 
 
 class DonorPlates:
-    """The plates of an album, cut out flat."""
+    """The plates of a data set, rectified, to be pasted onto other cars."""
 
     def __init__(self, photos: Sequence[LabelledPhoto]) -> None:
         self._plates: dict[int, list[Plate]] = {HONG_KONG: [], OTHER: []}
         self._aspects: dict[int, np.ndarray] = {}
-        for picture in photos:
-            if not picture.file.startswith("drawn-"):
-                self._add(picture)
+        for photo in photos:
+            if not photo.file.startswith("drawn-"):
+                self._add(photo)
         for label, plates in self._plates.items():
             sizes = [plate_size(plate.corners) for plate in plates]
             self._aspects[label] = np.log([width / height for width, height in sizes])
 
-    def _add(self, picture: LabelledPhoto) -> None:
-        for plate in picture.plates:
+    def _add(self, photo: LabelledPhoto) -> None:
+        for plate in photo.plates:
             if plate.label in self._plates and plate_size(plate.quad)[0] >= MIN_DONOR_WIDTH:
-                self._plates[plate.label].append(_rectify(picture, plate))
+                self._plates[plate.label].append(_rectify(photo, plate))
 
     def pick(
         self, rng: np.random.Generator, label: int, aspect: float, yellow: float
     ) -> Plate | None:
-        """A plate of about this width / height, made yellow at a chance of `yellow`; None without.
+        """Picks a plate of about `aspect` (width / height); None where there is none.
+
+        A white one is recoloured yellow with the chance `yellow`.
 
         A yellow plate stays yellow; no black or blue one becomes it.
         """
@@ -63,7 +63,7 @@ class DonorPlates:
 
 
 def yellow_gains(rng: np.random.Generator) -> np.ndarray:
-    """What turns white into the yellow of a rear plate: factors of red, green and blue.
+    """Draws factors of red, green and blue that turn white into the yellow of a rear plate.
 
     From lemon to the deep orange of old plates under lamps.
     """
@@ -72,7 +72,7 @@ def yellow_gains(rng: np.random.Generator) -> np.ndarray:
 
 
 def recolour_yellow(rng: np.random.Generator, pixels: np.ndarray, quad: np.ndarray) -> None:
-    """Make the white plate inside `quad` yellow, in the picture itself (RGB uint8)."""
+    """Recolours the white plate inside `quad` yellow, in the picture itself (RGB uint8)."""
     left, top = np.maximum(np.floor(quad.min(0)).astype(int) - 2, 0)
     right, bottom = np.minimum(np.ceil(quad.max(0)).astype(int) + 2, pixels.shape[1::-1])
     if right - left < 3 or bottom - top < 3:
@@ -85,13 +85,13 @@ def recolour_yellow(rng: np.random.Generator, pixels: np.ndarray, quad: np.ndarr
     area[:] = (area * factors).clip(0, 255).astype(np.uint8)
 
 
-def _rectify(picture: LabelledPhoto, plate: LabelledPlate) -> Plate:
-    """The plate seen straight on, at its own size."""
+def _rectify(photo: LabelledPhoto, plate: LabelledPlate) -> Plate:
+    """Warps the plate to a rectangle, at its own size."""
     width, height = (max(round(side), 2) for side in plate_size(plate.quad))
     corners = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float32)
     matrix = cv2.getPerspectiveTransform(plate.quad - np.float32(0.5), corners - np.float32(0.5))
     flat = cv2.warpPerspective(
-        picture.pixels, matrix, (width, height), borderMode=cv2.BORDER_REPLICATE
+        photo.pixels, matrix, (width, height), borderMode=cv2.BORDER_REPLICATE
     )
     colour = plate.colour if plate.colour in ("white", "yellow") else "other"
     rows: Rows = 2 if plate.rows == 2 else 1

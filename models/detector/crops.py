@@ -1,23 +1,96 @@
-"""Cut a part out of a photograph, and fit a plate into one."""
+"""Crops training views out of photographs, and fits plates into them."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
 
+from models.detector.dataset import LabelledPhoto, LabelledPlate
 from models.detector.targets import plate_size
 from models.synthesis.perspective import perspective_quad
 from models.synthesis.plates import Plate
 
+PADDING = 114  # the grey around a photograph that is not as wide as the input, as at run time
+MIN_WIDTH, MAX_WIDTH = 18.0, 200.0  # pixels; widths of plates in a view
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """A square picture, RGB uint8, and the plates on it in its pixels."""
+
+    pixels: np.ndarray
+    plates: tuple[LabelledPlate, ...]
+    in_hong_kong: bool = False
+
+
+class Cropper:
+    """Crops square views of `size` pixels; padding may show a part of one of `backgrounds`."""
+
+    def __init__(self, size: int, backgrounds: Sequence[LabelledPhoto]) -> None:
+        self._size = size
+        self._backgrounds = backgrounds
+
+    def crop_around(
+        self, rng: np.random.Generator, photo: LabelledPhoto, plate: LabelledPlate
+    ) -> View:
+        """Crops a view that shows the plate between MIN_WIDTH and MAX_WIDTH pixels wide."""
+        width, _ = plate_size(plate.quad)
+        wide = log_uniform(rng, MIN_WIDTH, min(MAX_WIDTH, max(width * 1.7, MIN_WIDTH + 1)))
+        return self.crop(rng, photo, tuple(plate.quad.mean(0)), wide / max(width, 1.0))
+
+    def crop(
+        self,
+        rng: np.random.Generator,
+        photo: LabelledPhoto,
+        focus: tuple[float, float],
+        scale: float,
+    ) -> View:
+        """Crops a view at `scale` with `focus` somewhere inside it, rotated half of the time."""
+        size = self._size
+        scales = scale * rng.uniform(0.93, 1.07, 2)
+        side = size / scales
+        origin = np.array(focus) - side * rng.uniform(0.12, 0.88, 2)
+        if rng.random() < 0.85:  # rather all photograph than half of it padding
+            room = np.array(photo.pixels.shape[1::-1]) - side
+            origin = np.where(room > 0, np.clip(origin, 0, np.maximum(room, 0)), origin)
+        canvas = self._padding(rng)
+        pixels = resample_window(canvas, photo.pixels, origin, side)
+        quads = [(plate.quad - origin) * scales for plate in photo.plates]
+        if rng.random() < 0.5:
+            pixels, quads = rotate(pixels, quads, rng.normal(0, 4))
+        placed = zip(photo.plates, quads, strict=True)
+        plates = tuple(replace(plate, quad=quad.astype(np.float32)) for plate, quad in placed)
+        plates = tuple(plate for plate in plates if _is_inside(plate.quad, size))
+        return View(pixels, plates, photo.shows_hong_kong_plate)
+
+    def _padding(self, rng: np.random.Generator) -> np.ndarray:
+        """Makes a canvas for photographs that do not fill a view: grey, or part of a background."""
+        size = self._size
+        canvas = np.full((size, size, 3), PADDING, np.uint8)
+        if not self._backgrounds or rng.random() < 0.4:
+            return canvas
+        picture = self._backgrounds[rng.integers(len(self._backgrounds))].pixels
+        room = np.maximum(np.array(picture.shape[:2]) - size, 1)
+        top, left = rng.integers(0, room)
+        part = picture[top : top + size, left : left + size]
+        canvas[: part.shape[0], : part.shape[1]] = part
+        return canvas
+
+
+def log_uniform(rng: np.random.Generator, low: float, high: float) -> float:
+    """Draws a number whose logarithm is evenly distributed between those of `low` and `high`."""
+    return float(np.exp(rng.uniform(np.log(low), np.log(max(high, low)))))
+
 
 def scaled_quad(quad: np.ndarray, factor: float) -> np.ndarray:
-    """A quad `factor` as large about its middle."""
+    """Scales a quad (4, 2) by `factor` about its middle."""
     middle = quad.mean(0)
     return ((quad - middle) * factor + middle).astype(np.float32)
 
 
 def covering_quad(rng: np.random.Generator, drawn: Plate, box: np.ndarray) -> np.ndarray:
-    """A quad for the drawn plate that covers an upright box, in the plate's own proportions."""
+    """Places the drawn plate over an upright box (4, 2), in the plate's own proportions."""
     width, height = plate_size(box)
     own_width, own_height = plate_size(drawn.corners)
     wide = max(width, height * own_width / own_height) * 1.05
@@ -26,7 +99,10 @@ def covering_quad(rng: np.random.Generator, drawn: Plate, box: np.ndarray) -> np
 
 
 def sample_light(rng: np.random.Generator, pixels: np.ndarray, quad: np.ndarray) -> np.ndarray:
-    """How bright and of what tint a plate would be there: by chance, and by its surroundings."""
+    """Draws the brightness and tint (3,) of a plate at `quad`, by chance and by its surroundings.
+
+    Factors of red, green and blue, to multiply the plate's colours with.
+    """
     left, top = np.maximum(quad.min(0).astype(int) - 10, 0)
     right, bottom = quad.max(0).astype(int) + 10
     around = pixels[top:bottom, left:right]
@@ -37,7 +113,7 @@ def sample_light(rng: np.random.Generator, pixels: np.ndarray, quad: np.ndarray)
 
 
 def paint_bodywork(rng: np.random.Generator, pixels: np.ndarray, quad: np.ndarray) -> None:
-    """A piece of coloured bodywork behind a plate, so that plates are not known by their edge."""
+    """Paints coloured bodywork behind a plate, so that plates are not known by their edge."""
     wide = (quad - quad.mean(0)) * rng.uniform(1.15, 2.0, 2) + quad.mean(0)
     colour = rng.uniform(0, 255, 3) if rng.random() < 0.6 else np.full(3, rng.uniform(180, 255))
     cv2.fillConvexPoly(pixels, wide.round().astype(int), colour.tolist(), cv2.LINE_AA)
@@ -46,10 +122,10 @@ def paint_bodywork(rng: np.random.Generator, pixels: np.ndarray, quad: np.ndarra
 def resample_window(
     canvas: np.ndarray, photo: np.ndarray, origin: np.ndarray, side: np.ndarray
 ) -> np.ndarray:
-    """Lay the part of a photograph from `origin`, `side` wide and high, over the whole canvas.
+    """Resamples the window of a photograph from `origin`, `side` wide and high, onto the canvas.
 
-    The part is resampled from exactly `origin`: whole pixels would shift the corners by up to half
-    a pixel of the photograph, and corners are to be learned finer than that.
+    The window is resampled from exactly `origin`: whole pixels would shift the corners by up to
+    half a pixel of the photograph, and corners are to be learned finer than that.
     """
     size = canvas.shape[0]
     height, width = photo.shape[:2]
@@ -63,17 +139,22 @@ def resample_window(
         shape = np.maximum(np.round((high - low) * factor).astype(int), 2)
         part = cv2.resize(part, shape.tolist(), interpolation=cv2.INTER_AREA)
     stretch = (high - low) * factor / part.shape[1::-1]
-    move = (low - origin) * factor + 0.5 * stretch - 0.5
-    matrix = np.array([[stretch[0], 0, move[0]], [0, stretch[1], move[1]]])
+    shift = (low - origin) * factor + 0.5 * stretch - 0.5
+    matrix = np.array([[stretch[0], 0, shift[0]], [0, stretch[1], shift[1]]])
     return cv2.warpAffine(part, matrix, (size, size), dst=canvas, borderMode=cv2.BORDER_TRANSPARENT)
 
 
 def rotate(
     pixels: np.ndarray, quads: Sequence[np.ndarray], degrees: float
 ) -> tuple[np.ndarray, list[np.ndarray]]:
-    """Turned about the middle."""
+    """Rotates a square picture and the quads on it about its middle."""
     size = pixels.shape[0]
     middle = (size - 1) / 2
     matrix = cv2.getRotationMatrix2D((middle, middle), degrees, 1.0)
     pixels = cv2.warpAffine(pixels, matrix, (size, size), borderMode=cv2.BORDER_REPLICATE)
     return pixels, [(quad - 0.5) @ matrix[:, :2].T + matrix[:, 2] + 0.5 for quad in quads]
+
+
+def _is_inside(quad: np.ndarray, size: int) -> bool:
+    """Checks that a quad's middle is in a view or at most a fifth of its side beyond it."""
+    return bool((quad.mean(0) > -size * 0.2).all() and (quad.mean(0) < size * 1.2).all())

@@ -1,4 +1,4 @@
-"""The picture of a training: losses over steps, and what was found on photographs held back."""
+"""Draws the curves of a training: losses over steps, and recall on photographs held back."""
 
 import json
 from pathlib import Path
@@ -9,7 +9,7 @@ from models.training_curves import Curve, draw_curves
 
 
 def draw_training(out: Path) -> None:
-    """Write curves.png from losses.jsonl and history.jsonl in the folder of a training."""
+    """Writes curves.png from losses.jsonl and history.jsonl in the folder of a training."""
     losses = _read(out / "losses.jsonl")
     if not losses:
         return

@@ -1,24 +1,27 @@
-"""Labelled photographs in memory: what views are cut from and what is measured on."""
+"""Loads labelled photographs into memory, for training and for evaluation."""
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 
 from hkplates.recognition import marks
 from hkplates.recognition.score_fusion import LETTERED
+from models.synthesis.fonts import FontLibrary
+from models.synthesis.samples import sample
 
 HONG_KONG, OTHER, UNCERTAIN = 0, 1, -1
-"""Classes of a labelled plate; an uncertain one is neither asked for nor punished."""
+"""Classes of a labelled plate; an uncertain one is ignored by the loss and by evaluation."""
 
 
 @dataclass(frozen=True, slots=True)
 class LabelledPlate:
-    """One labelled plate. `quad` (4, 2); `exact` is false where it is only an upright box."""
+    """One labelled plate. `quad` (4, 2) pixels; `exact` is false where it is an upright box."""
 
     quad: np.ndarray
     label: int
@@ -30,7 +33,7 @@ class LabelledPlate:
 
 @dataclass(frozen=True, slots=True)
 class LabelledPhoto:
-    """One photograph, decoded: `pixels` (height, width, 3) uint8 RGB."""
+    """One labelled photograph, decoded: `pixels` (height, width, 3) uint8 RGB."""
 
     file: str
     country: str
@@ -39,12 +42,12 @@ class LabelledPhoto:
 
     @property
     def shows_hong_kong_plate(self) -> bool:
-        """Whether a Hong Kong plate is on it."""
+        """Returns whether a Hong Kong plate is on it."""
         return any(plate.label == HONG_KONG for plate in self.plates)
 
 
 def read_dataset(folder: Path) -> list[LabelledPhoto]:
-    """The photographs that the folder's one .jsonl file labels, in its order.
+    """Reads the photographs that the folder's one .jsonl file labels, in its order.
 
     Raises:
         FileNotFoundError: naming the folder, where it has no .jsonl or a photograph is missing.
@@ -59,17 +62,48 @@ def read_dataset(folder: Path) -> list[LabelledPhoto]:
 def split(
     photos: Sequence[LabelledPhoto], share: float
 ) -> tuple[list[LabelledPhoto], list[LabelledPhoto]]:
-    """(training, validation): about `share` of the photographs are held back.
+    """Splits photographs into (training, validation): about `share` of them are held back.
 
     Photographs that show the same plate stay together, so that no plate is on both sides.
     """
-    held = [picture for picture in photos if _split_fraction(picture) < share]
-    names = {picture.file for picture in held}
-    return [picture for picture in photos if picture.file not in names], held
+    held = [photo for photo in photos if _split_fraction(photo) < share]
+    names = {photo.file for photo in held}
+    return [photo for photo in photos if photo.file not in names], held
+
+
+def data_folders(data: Path) -> tuple[Path, Path, Path]:
+    """Returns the folders (photographs, backgrounds, fonts); `data` holds them, or is the first."""
+    root = data if (data / "train").is_dir() else data.resolve().parent
+    photos = data / "train" if (data / "train").is_dir() else data
+    return photos, root / "backgrounds", root / "fonts"
+
+
+def read_data(
+    data: Path, config: Mapping[str, Any]
+) -> tuple[list[LabelledPhoto], list[LabelledPhoto]]:
+    """Reads the photographs (to learn from, held back); backgrounds are among the first."""
+    photos, backgrounds, _ = data_folders(data)
+    learn, held = split(read_dataset(photos), config["held_back"])
+    if backgrounds.is_dir():
+        learn += read_dataset(backgrounds)
+    return learn, held
+
+
+def draw_photos(count: int, seed: int) -> list[LabelledPhoto]:
+    """Draws street scenes to learn from as well, so that those of `make demo` are found."""
+    photos, fonts = [], FontLibrary()
+    for number in range(count):
+        scene = sample(number, seed, fonts)
+        plates = tuple(
+            LabelledPlate(p.quad, HONG_KONG if p.plate.region == "HK" else OTHER, True)
+            for p in scene.plates
+        )
+        photos.append(LabelledPhoto(f"drawn-{number}", "HK", scene.pixels, plates))
+    return photos
 
 
 def _split_fraction(photo: LabelledPhoto) -> float:
-    """A number from 0 to 1 by the first plate read on the picture, else by its name."""
+    """Hashes the first text on the photograph, else its name, to a number from 0 to 1."""
     texts = sorted(plate.text for plate in photo.plates if plate.text)
     digest = hashlib.sha256((texts[0] if texts else photo.file).encode()).digest()
     return int.from_bytes(digest[:4], "big") / 2**32
@@ -85,7 +119,7 @@ def _load_photo(folder: Path, record: dict) -> LabelledPhoto:
 
 
 def _class_of(fields: dict) -> int:
-    """Whose plate it is; open where it is said not to be Hong Kong's and bears such a mark."""
+    """Returns the class; UNCERTAIN where a plate labelled as foreign bears a Hong Kong mark."""
     if fields["hk"]:
         return HONG_KONG
     series = marks.series(marks.canonical(fields.get("raw_text") or ""))

@@ -1,11 +1,11 @@
-"""Measure a detector on labelled photographs.
+"""Evaluate a detector on labelled photographs.
 
     python -m models.detector.evaluate FOLDER [--bundle FOLDER] [--runtime litert|tensorflow]
         [--threshold T] [--json] [--misses]
 
-Found: a readable Hong Kong plate with a report of region HK at IoU >= 0.5 of upright boxes.
-False: a report of region HK where no Hong Kong plate is, on photographs from Hong Kong, or on
-nothing at all elsewhere. Foreign: another place's plate reported as Hong Kong's, per photograph
+Found: a readable Hong Kong plate with a detection of region HK at IoU >= 0.5 of upright boxes.
+False: a detection of region HK where no Hong Kong plate is, on photographs from Hong Kong, or on
+nothing at all elsewhere. Foreign: another place's plate detected as Hong Kong's, per photograph
 from elsewhere.
 Corner error: the mean distance of the four corners, in heights of the plate, over those found.
 """
@@ -28,18 +28,20 @@ from models.detector.targets import plate_size
 
 Detect = Callable[[Photo], list[Detection]]
 BUNDLE = Path(__file__).parent / "bundle"
+FOUND_IOU = 0.5  # of boxes, from which a detection is of that plate
+TOUCHING_IOU = 0.1  # from which a detection is not on nothing
 
 
 @dataclass(slots=True)
 class Tally:
-    """What one group of plates came to."""
+    """Counts of one group of plates, and the corner errors of those found."""
 
     asked: int = 0
     found: int = 0
     errors: list[float] = field(default_factory=list)
 
     def row(self) -> dict[str, float]:
-        """Figures by name."""
+        """Returns its figures by name."""
         errors = self.errors or [float("nan")]
         return {
             "asked": self.asked,
@@ -51,7 +53,7 @@ class Tally:
 
 @dataclass(slots=True)
 class Report:
-    """What an album came to."""
+    """The results of a detector on a data set."""
 
     groups: dict[str, Tally]
     photos: int
@@ -62,7 +64,7 @@ class Report:
     milliseconds: float
 
     def figures(self) -> dict[str, Any]:
-        """Plain values, for JSON."""
+        """Returns its figures as plain values, for JSON."""
         return {
             "groups": {name: tally.row() for name, tally in self.groups.items()},
             "photos": self.photos,
@@ -73,28 +75,28 @@ class Report:
 
 
 def evaluate(photos: Sequence[LabelledPhoto], detect: Detect) -> Report:
-    """Run `detect` over the album and count."""
+    """Runs `detect` over the photographs and counts matches."""
     started = time.process_time()
-    answers = [detect(picture.pixels) for picture in photos]
+    detections = [detect(photo.pixels) for photo in photos]
     spent = (time.process_time() - started) * 1000 / max(len(photos), 1)
-    return count_matches(photos, answers, spent)
+    return count_matches(photos, detections, spent)
 
 
 def count_matches(
     photos: Sequence[LabelledPhoto], detections: Sequence[Sequence[Detection]], milliseconds: float
 ) -> Report:
-    """What these answers, one for each picture, come to."""
-    abroad = sum(picture.country != "HK" for picture in photos)
-    report = Report(defaultdict(Tally), len(photos), abroad, [], [], [], milliseconds)
+    """Counts found, missed and false ones of the detections, a list for each photograph."""
+    foreign = sum(photo.country != "HK" for photo in photos)
+    report = Report(defaultdict(Tally), len(photos), foreign, [], [], [], milliseconds)
     for photo, found in zip(photos, detections, strict=True):
-        claims = [d for d in found if d.region == "HK"]
-        _count_found(report, photo, claims)
-        _count_false(report, photo, claims)
+        hong_kong = [d for d in found if d.region == "HK"]
+        _count_found(report, photo, hong_kong)
+        _count_false(report, photo, hong_kong)
     return report
 
 
 def box_iou(a: Box, b: Box) -> float:
-    """Intersection over union of upright boxes."""
+    """Returns the intersection over union of upright boxes."""
     wide = max(0.0, min(a.right, b.right) - max(a.left, b.left))
     high = max(0.0, min(a.bottom, b.bottom) - max(a.top, b.top))
     both = wide * high
@@ -103,26 +105,26 @@ def box_iou(a: Box, b: Box) -> float:
 
 
 def bounds(plate: LabelledPlate) -> Box:
-    """The upright box of a labelled plate."""
+    """Returns the upright box of a labelled plate."""
     return Quad.from_array(plate.quad).bounds()
 
 
-def _groups(picture: LabelledPhoto, plate: LabelledPlate) -> Iterable[str]:
+def _groups(photo: LabelledPhoto, plate: LabelledPlate) -> Iterable[str]:
     yield "all"
-    yield "bridge" if picture.file.startswith("hkb_") else "varied"
+    yield "bridge" if photo.file.startswith("hkb_") else "varied"
     yield "two rows" if plate.rows == 2 else "one row"
     yield plate.colour
 
 
-def _count_found(report: Report, picture: LabelledPhoto, claims: Sequence[Detection]) -> None:
-    for plate in picture.plates:
+def _count_found(report: Report, photo: LabelledPhoto, detections: Sequence[Detection]) -> None:
+    for plate in photo.plates:
         if plate.label != HONG_KONG or not plate.text:
             continue
-        near = [d for d in claims if box_iou(d.quad.bounds(), bounds(plate)) >= 0.5]
+        near = [d for d in detections if box_iou(d.quad.bounds(), bounds(plate)) >= FOUND_IOU]
         error = _corner_error(near[0], plate) if near else None
         if error is None:
-            report.missed.append((picture.file, plate.text))
-        for name in _groups(picture, plate):
+            report.missed.append((photo.file, plate.text))
+        for name in _groups(photo, plate):
             tally = report.groups[name]
             tally.asked += 1
             tally.found += error is not None
@@ -131,26 +133,27 @@ def _count_found(report: Report, picture: LabelledPhoto, claims: Sequence[Detect
 
 
 def _corner_error(detection: Detection, plate: LabelledPlate) -> float:
+    """Returns the mean distance of the four corners, in heights of the plate."""
     distances = np.linalg.norm(detection.quad.to_array() - plate.quad, axis=1)
     return float(distances.mean() / plate_size(plate.quad)[1])
 
 
-def _count_false(report: Report, picture: LabelledPhoto, claims: Sequence[Detection]) -> None:
-    home = [bounds(plate) for plate in picture.plates if plate.label == HONG_KONG]
-    every = [bounds(plate) for plate in picture.plates]
-    for claim in claims:
-        box = claim.quad.bounds()
-        if any(box_iou(box, other) >= 0.1 for other in home):
+def _count_false(report: Report, photo: LabelledPhoto, detections: Sequence[Detection]) -> None:
+    hong_kong = [bounds(plate) for plate in photo.plates if plate.label == HONG_KONG]
+    every = [bounds(plate) for plate in photo.plates]
+    for detection in detections:
+        box = detection.quad.bounds()
+        if any(box_iou(box, other) >= TOUCHING_IOU for other in hong_kong):
             continue
-        on_any = any(box_iou(box, other) >= 0.1 for other in every)
-        if picture.country == "HK" or not on_any:
-            report.false.append((picture.file, claim))
+        on_any = any(box_iou(box, other) >= TOUCHING_IOU for other in every)
+        if photo.country == "HK" or not on_any:
+            report.false.append((photo.file, detection))
         else:
-            report.foreign.append((picture.file, claim))
+            report.foreign.append((photo.file, detection))
 
 
 def print_report(report: Report, *, misses: bool = False) -> None:
-    """A table for people."""
+    """Prints a table, and with `misses` what was missed and falsely detected, by file."""
     print(f"{'':10}{'asked':>6}{'found':>7}{'corners: mean':>15}{'median':>8}")
     for name in sorted(report.groups):
         row = report.groups[name].row()
@@ -167,12 +170,12 @@ def print_report(report: Report, *, misses: bool = False) -> None:
         print("foreign:", *_lines(report.foreign), sep="\n  ")
 
 
-def _lines(claims: Iterable[tuple[str, Detection]]) -> list[str]:
-    return [f"{file} {d.score:.2f} at {d.quad.bounds()}" for file, d in claims]
+def _lines(detections: Iterable[tuple[str, Detection]]) -> list[str]:
+    return [f"{file} {d.score:.2f} at {d.quad.bounds()}" for file, d in detections]
 
 
 def main() -> None:
-    """The command line."""
+    """Parses the command line, evaluates and prints."""
     cli = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     cli.add_argument("folder", type=Path)
     cli.add_argument("--bundle", type=Path, default=BUNDLE)

@@ -2,9 +2,9 @@
 
     python -m models.detector.export --out FOLDER [--bundle FOLDER] [--data FOLDER] [--threshold T]
 
-`--out` is the folder a training wrote to, finished or not. With `--data` the threshold is chosen on
-the photographs held back from it, and what makes warmth a probability is fitted on them; else the
-threshold is the one given.
+`--out` is the folder a training wrote to, finished or not. With `--data` the scores are calibrated
+and the threshold is chosen on the photographs held back from it; else the threshold is the one
+given.
 """
 
 import argparse
@@ -18,15 +18,16 @@ from hkplates.recognition.bundles.bundle import FORMAT, REFINER, hash_of, open_b
 from hkplates.recognition.calibration import Certainty
 from hkplates.recognition.detection.heatmap import STRIDE
 from models.detector.calibrate import calibrate
+from models.detector.dataset import read_data
 from models.detector.evaluate import BUNDLE
 from models.detector.targets import CLASSES
-from models.detector.train import CONFIG, read_config, read_data
+from models.detector.train import CONFIG, read_config
 
 FALLBACK_THRESHOLD = 0.35
 
 
 def export(out: Path, bundle: Path, config: dict[str, Any], threshold: float) -> None:
-    """Write `bundle` from the averaged weights in `out`."""
+    """Writes `bundle` from the averaged weights in `out`."""
     if (bundle / REFINER).exists():
         print(f"{bundle} loses its refiner, which knew another detector: train and export it next")
     if bundle.exists():
@@ -44,7 +45,7 @@ def write_config(
     state: dict[str, Any],
     certainty: Certainty | None = None,
 ) -> None:
-    """Write config.json with the hashes of all files beside it."""
+    """Writes config.json with the hashes of all files beside it."""
     files = sorted(p for p in bundle.rglob("*") if p.is_file() and p.name != CONFIG_NAME)
     described = {
         "format": FORMAT,
@@ -52,12 +53,12 @@ def write_config(
         "large_inputs": config["large_inputs"],
         "colour_order": "RGB",
         "input": "uint8 (1, height, width, 3); all scaling is inside",
-        "output": "float32 (1, height / stride, width / stride, 10): warmth of each class, then "
+        "output": "float32 (1, height / stride, width / stride, 10): score of each class, then "
         "x and y of four corners in pixels from the cell's middle",
         "classes": list(CLASSES),
         "stride": STRIDE,
         "threshold": threshold,
-        "first_threshold": config["first_threshold"],
+        "first_threshold": config["proposal_threshold"],
         "certainty": certainty and [certainty.warmth, certainty.lead, certainty.shift],
         "training": {
             "seed": config["seed"],
@@ -73,6 +74,7 @@ def write_config(
 
 
 def _write_models(out: Path, bundle: Path) -> None:
+    """Writes the averaged weights as a LiteRT model and as a SavedModel."""
     import tensorflow as tf
 
     from models.detector.network import ServingDetector, build_network
@@ -88,15 +90,15 @@ def _write_models(out: Path, bundle: Path) -> None:
     signature = [tf.TensorSpec((None, None, None, 3), tf.uint8, name="photos")]
 
     @tf.function(input_signature=signature)
-    def answer(photos: Any) -> Any:
+    def forward(photos: Any) -> Any:
         return frozen(photos)[0]
 
-    module.answer = answer
-    tf.saved_model.save(module, str(bundle / "saved_model"), signatures=answer)
+    module.forward = forward
+    tf.saved_model.save(module, str(bundle / "saved_model"), signatures=forward)
 
 
 def main() -> None:
-    """The command line."""
+    """Parses the command line and exports."""
     cli = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     cli.add_argument("--out", type=Path, default=Path(".train/detector"))
     cli.add_argument("--bundle", type=Path, default=BUNDLE)

@@ -1,19 +1,17 @@
-"""What training minimises: a focal loss on the heat maps, a smooth absolute one on corners."""
+"""Computes the training loss: a focal loss on the heat maps, a smooth L1 loss on corners."""
 
 import tensorflow as tf
 
 from models.detector.network import OFFSET_SCALE
 
-CORNER_LOSS_WEIGHT = (
-    4.0  # of the loss; reading suffers more from loose corners than from a cool peak
-)
+CORNER_LOSS_WEIGHT = 4.0  # reading suffers more from loose corners than from a low peak
 BETA = 0.06  # heights of a plate; below it corner errors count squared
 
 
 def heatmap_loss(logits: tf.Tensor, heatmap: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
-    """Focal loss for centres (Zhou and others, Objects as Points, 2019), per plate.
+    """Computes the focal loss for centres (Zhou and others, Objects as Points, 2019), per plate.
 
-    Cells of warmth 1 are centres; near them the punishment for warmth fades with (1 - heat)^4.
+    Cells of 1 are centres; near them the penalty of a score fades with (1 - heatmap)^4.
     """
     log_yes, log_no = -tf.nn.softplus(-logits), -tf.nn.softplus(logits)
     yes = tf.exp(log_yes)
@@ -24,7 +22,7 @@ def heatmap_loss(logits: tf.Tensor, heatmap: tf.Tensor, mask: tf.Tensor) -> tf.T
 
 
 def corner_loss(outputs: tf.Tensor, corners: tf.Tensor, weight: tf.Tensor) -> tf.Tensor:
-    """Mean error of corners in heights of their plate, smooth near nothing.
+    """Computes the mean smooth L1 error of corners, in heights of their plate.
 
     `weight` (n, H, W) is how much a cell counts, divided by its plate's height in pixels.
     """
@@ -37,7 +35,7 @@ def corner_loss(outputs: tf.Tensor, corners: tf.Tensor, weight: tf.Tensor) -> tf
 def total_loss(
     outputs: tf.Tensor, heatmap: tf.Tensor, mask: tf.Tensor, corners: tf.Tensor, weight: tf.Tensor
 ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-    """(total, heat, corners)."""
-    about_heat = heatmap_loss(outputs[..., :2], heatmap, mask)
-    about_corners = corner_loss(outputs[..., 2:], corners, weight)
-    return about_heat + CORNER_LOSS_WEIGHT * about_corners, about_heat, about_corners
+    """Returns the losses (total, heatmap, corners)."""
+    of_heatmap = heatmap_loss(outputs[..., :2], heatmap, mask)
+    of_corners = corner_loss(outputs[..., 2:], corners, weight)
+    return of_heatmap + CORNER_LOSS_WEIGHT * of_corners, of_heatmap, of_corners

@@ -1,16 +1,16 @@
-"""The detector's network: fully convolutional, stride 8, with context from stride 16 added back."""
+"""Builds the detector's network: fully convolutional, stride 8, context of stride 16 added back."""
 
 import keras
 import tensorflow as tf
 from keras import layers
 
-OUTPUTS = 10  # two warmths (logits), eight corner offsets
+OUTPUTS = 10  # two heat-map scores (logits), eight corner offsets
 OFFSET_SCALE = 32.0  # pixels per unit of a corner output, so that outputs stay near one
 
 
 @keras.saving.register_keras_serializable("hkplates")
 class DepthToSpace(layers.Layer):
-    """Twice the height and width from a quarter of the channels."""
+    """A layer that doubles height and width, and quarters the channels."""
 
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
         return tf.nn.depth_to_space(inputs, 2)
@@ -19,7 +19,10 @@ class DepthToSpace(layers.Layer):
 def build_network(
     stem: int = 12, shallow: int = 24, middle: int = 48, deep: int = 96
 ) -> keras.Model:
-    """RGB in -1..1, (n, H, W, 3) with H and W multiples of 16, to (n, H/8, W/8, OUTPUTS)."""
+    """Builds the network: RGB in -1..1 (n, H, W, 3) to (n, H/8, W/8, OUTPUTS).
+
+    H and W are multiples of 16.
+    """
     picture = keras.Input((None, None, 3), name="picture")
     x = layers.Conv2D(stem, 3, 2, "same", activation="relu")(picture)
     x = _block(x, shallow, stride=2)
@@ -38,20 +41,20 @@ def build_network(
 
 
 class ServingDetector(tf.Module):
-    """What is exported: uint8 RGB in, probabilities and pixels out; all scaling inside."""
+    """The exported network: uint8 RGB in, probabilities and pixels out; all scaling inside."""
 
     def __init__(self, network: keras.Model) -> None:
         super().__init__()
         self.network = network
 
     def forward(self, photos: tf.Tensor) -> tf.Tensor:
-        """(n, H, W, 3) uint8 to (n, H/8, W/8, 10): two warmths 0..1, four x, y from the cell."""
+        """Maps (n, H, W, 3) uint8 to (n, H/8, W/8, 10): two scores 0..1, four x, y off the cell."""
         out = self.network(scale_pixels(photos), training=False)
         return tf.concat([tf.sigmoid(out[..., :2]), out[..., 2:] * OFFSET_SCALE], -1)
 
 
 def scale_pixels(photos: tf.Tensor) -> tf.Tensor:
-    """Bytes to -1..1."""
+    """Scales bytes to -1..1."""
     return tf.cast(photos, tf.float32) / 127.5 - 1.0
 
 

@@ -1,8 +1,8 @@
-"""What the network should say about a view: heat maps of plate centres, and corners.
+"""Draws the training targets of a view: heat maps of plate centres, and corner offsets.
 
-The map has one cell per STRIDE pixels. Channel 0 is warm at centres of Hong Kong plates, channel 1
-at those of other plates. Around each centre the corners are learned too, as offsets in pixels from
-the cell's middle, so that the mean over a peak's neighbours is a better corner than its own.
+The map has one cell per STRIDE pixels. Channel 0 is 1 at centres of Hong Kong plates, channel 1 at
+those of other plates. Around each centre the corners are learned too, as offsets in pixels from the
+cell's middle, so that the mean over a peak's neighbours is a better corner than its own.
 """
 
 from collections.abc import Sequence
@@ -19,10 +19,10 @@ MIN_PLATE_WIDTH = 13.0  # pixels in the view; below it nobody could say what a p
 
 @dataclass(frozen=True, slots=True)
 class Targets:
-    """For a view of H x W cells: heat and care (H, W, 2), corners (H, W, 8), weight (H, W).
+    """Targets of H x W cells: heatmap and mask (H, W, 2), corners (H, W, 8), weight (H, W).
 
-    `care` is 0 where the heat map is not judged. `weight` is how much the corners of a cell count,
-    divided by the plate's height in pixels, since an error matters by its share of the height.
+    `mask` is 0 where the heat map is ignored by the loss. `weight` is how much the corners of a
+    cell count, divided by the plate's height in pixels, since an error matters by its share of it.
     """
 
     heatmap: np.ndarray
@@ -32,7 +32,7 @@ class Targets:
 
 
 def draw_targets(plates: Sequence[LabelledPlate], size: int) -> Targets:
-    """The targets of a square view of `size` pixels."""
+    """Draws the targets of a square view of `size` pixels."""
     cells = size // STRIDE
     targets = Targets(
         np.zeros((cells, cells, 2), np.float32),
@@ -46,13 +46,14 @@ def draw_targets(plates: Sequence[LabelledPlate], size: int) -> Targets:
 
 
 def plate_size(quad: np.ndarray) -> tuple[float, float]:
-    """Mean width and height of a quad in pixels."""
+    """Returns the mean width and height of a quad (4, 2) in pixels."""
     a, b, c, d = quad
     width = (np.linalg.norm(b - a) + np.linalg.norm(c - d)) / 2
     return float(width), float((np.linalg.norm(d - a) + np.linalg.norm(c - b)) / 2)
 
 
 def _add(targets: Targets, plate: LabelledPlate, size: int) -> None:
+    """Adds a plate: a Gaussian on its class's heat map, and its corners."""
     centre = plate.quad.mean(0)
     if not (0 <= centre[0] < size and 0 <= centre[1] < size):
         return
@@ -60,25 +61,25 @@ def _add(targets: Targets, plate: LabelledPlate, size: int) -> None:
     middles = (np.arange(targets.weight.shape[0], dtype=np.float32) + 0.5) * STRIDE
     across = (middles - centre[0]) / max(width * 0.11, STRIDE * 0.6)
     down = (middles - centre[1]) / max(height * 0.17, STRIDE * 0.6)
-    warmth = np.exp(-0.5 * (down[:, None] ** 2 + across[None] ** 2))
+    heat = np.exp(-0.5 * (down[:, None] ** 2 + across[None] ** 2))
     if width < MIN_PLATE_WIDTH or plate.label == UNCERTAIN:
-        targets.mask[warmth > 0.1] = 0
+        targets.mask[heat > 0.1] = 0
         return
     row, column = (min(int(v // STRIDE), len(middles) - 1) for v in centre[::-1])
-    warmth[row, column] = 1
+    heat[row, column] = 1
     channel = targets.heatmap[..., plate.label]
-    np.maximum(channel, warmth, out=channel)
-    _add_corners(targets, plate, warmth, middles, height)
+    np.maximum(channel, heat, out=channel)
+    _add_corners(targets, plate, heat, middles, height)
 
 
 def _add_corners(
     targets: Targets, plate: LabelledPlate, heat: np.ndarray, middles: np.ndarray, height: float
 ) -> None:
-    """Cells warmer for this plate than for any before it learn this plate's corners."""
+    """Writes the plate's corners into the cells where it weighs more than any before it."""
     weight = np.where(heat > 0.25, heat, 0) / max(height, 4.0)
     weight *= 1.0 if plate.exact else 0.15  # an upright box is a poor guess at slanted corners
-    mine = weight > targets.weight
-    rows, columns = np.nonzero(mine)
+    own = weight > targets.weight
+    rows, columns = np.nonzero(own)
     cells = np.stack([middles[columns], middles[rows]], 1)
-    targets.corners[mine] = (plate.quad[None] - cells[:, None]).reshape(-1, 8)
-    targets.weight[mine] = weight[mine]
+    targets.corners[own] = (plate.quad[None] - cells[:, None]).reshape(-1, 8)
+    targets.weight[own] = weight[own]

@@ -26,51 +26,47 @@ from hkplates.recognition.bundles.bundle import open_bundle
 from hkplates.recognition.detection.detector import NetworkDetector
 from hkplates.recognition.types import Photo
 from models.detector.augmentation import Mixture, ViewMaker
-from models.detector.batches import HARD_NEGATIVES, Batch, BatchLoader, write_hard_negatives
+from models.detector.batches import Batch, BatchLoader
 from models.detector.curves import draw_training
-from models.detector.dataset import (
-    HONG_KONG,
-    OTHER,
-    LabelledPhoto,
-    LabelledPlate,
-    read_dataset,
-    split,
-)
+from models.detector.dataset import LabelledPhoto, data_folders, draw_photos, read_data
 from models.detector.evaluate import evaluate
-from models.detector.hard_negatives import MIN_FALSE_SCORE, mine_hard_negatives
-from models.synthesis.fonts import FontLibrary
-from models.synthesis.samples import sample
+from models.detector.hard_negatives import (
+    HARD_NEGATIVES,
+    MIN_FALSE_SCORE,
+    mine_hard_negatives,
+    write_hard_negatives,
+)
 
 CONFIG = Path(__file__).parent / "config.yaml"
 Options = dict[str, Any]
 
 
 class Progress:
-    """How far a training is, by time or by steps, over all of its runs."""
+    """The progress of a training, by time or by steps, over all of its runs."""
 
     def __init__(self, minutes: float | None, steps: int | None) -> None:
         self.step = 0
         self.spent = 0.0  # seconds, without loading and compiling
-        self.mined = 0
+        self.mined = 0  # times that hard negatives were mined
         self.before: Options | None = None  # the training of the weights it began with
         self._minutes, self._steps = minutes, steps
 
     @property
     def share(self) -> float:
-        """0 at the start, 1 at the end."""
+        """Returns the share done: 0 at the start, 1 at the end."""
         by_time = self.spent / 60 / self._minutes if self._minutes else 0.0
         by_steps = self.step / self._steps if self._steps else 0.0
         return max(by_time, by_steps)
 
     def rate(self, config: Options) -> float:
-        """The learning rate now: warm-up, then a cosine down to a hundredth."""
+        """Returns the learning rate now: warm-up, then a cosine down to a hundredth."""
         warm = min(1.0, (self.step + 1) / config["warm_up"])
         cosine = 0.5 * (1 + math.cos(math.pi * min(self.share, 1.0)))
         return float(config["rate"] * warm * (0.01 + 0.99 * cosine))
 
 
 class Training:
-    """The network, its optimiser and averaged weights, and their checkpoint on disk."""
+    """The network, its optimiser and averaged (EMA) weights, and their checkpoint on disk."""
 
     def __init__(self, out: Path, config: Options, progress: Progress) -> None:
         import keras
@@ -97,15 +93,15 @@ class Training:
             input_signature=[tf.TensorSpec([1, None, None, 3], tf.uint8)],
         )
 
-    def step(self, batch: Batch) -> tuple[float, float, float]:
-        """One step; the losses: total, heat, corners."""
+    def step(self, batch: Batch) -> tuple[float, ...]:
+        """Takes one step; returns the losses: total, heatmap, corners."""
         self._optimizer.learning_rate.assign(self.progress.rate(self.config))
         early = (1 + self.progress.step) / (10 + self.progress.step)
         keep = min(self.config["averaging"], early)
         constants = [self._tf.constant(column) for column in batch]
         losses = self._step(self._tf.constant(keep, self._tf.float32), *constants)
         self.progress.step += 1
-        return tuple(float(loss) for loss in losses)  # type: ignore[return-value]
+        return tuple(float(loss) for loss in losses)
 
     def _one_step(self, keep: Any, pixels: Any, *targets: Any) -> Any:
         with self._tf.GradientTape() as tape:
@@ -118,16 +114,16 @@ class Training:
         return losses
 
     def forward(self, photo: Photo) -> np.ndarray:
-        """What the averaged weights say about a fitted photograph."""
+        """Runs the averaged weights on a fitted photograph: (height / 8, width / 8, 10)."""
         return self._forward(self._tf.constant(photo[None])).numpy()[0]
 
     def detector(self, threshold: float) -> NetworkDetector:
-        """A detector of the averaged weights."""
+        """Returns a detector of the averaged weights."""
         inputs = [tuple(size) for size in self.config["inputs"]]
         return NetworkDetector(self.forward, inputs, threshold)
 
     def warm_start(self, bundle: Path) -> None:
-        """Begin with a bundle's weights."""
+        """Begins with a bundle's weights."""
         from models.detector.warm_start import load_bundle
 
         load_bundle(self.network, bundle)
@@ -135,7 +131,7 @@ class Training:
         self.progress.before = dict(open_bundle(bundle).config["training"])
 
     def save(self) -> None:
-        """Write the checkpoint and the state; the weights to export go into a file of their own."""
+        """Writes checkpoint and state, and the weights to export into a file of their own."""
         self._checkpoint.write(str(self.out / "checkpoint"))
         waiting = self.out / "averaged.new.weights.h5"
         self.averaged.save_weights(waiting)
@@ -146,7 +142,7 @@ class Training:
         (self.out / "state.json").write_text(json.dumps(state), encoding="utf-8")
 
     def resume(self) -> bool:
-        """Go on from the checkpoint, if there is one."""
+        """Restores the checkpoint, if there is one; returns whether there was."""
         state = self.out / "state.json"
         if not state.exists():
             return False
@@ -157,37 +153,8 @@ class Training:
 
 
 def read_config(path: Path = CONFIG) -> Options:
-    """The settings of a training."""
+    """Reads the settings of a training."""
     return yaml.safe_load(path.read_text(encoding="utf-8"))
-
-
-def data_folders(data: Path) -> tuple[Path, Path, Path]:
-    """(labelled photographs, backgrounds, fonts); `data` holds them, or is the first of them."""
-    root = data if (data / "train").is_dir() else data.resolve().parent
-    photos = data / "train" if (data / "train").is_dir() else data
-    return photos, root / "backgrounds", root / "fonts"
-
-
-def read_data(data: Path, config: Options) -> tuple[list[LabelledPhoto], list[LabelledPhoto]]:
-    """(pictures to learn from, pictures held back)."""
-    photos, backgrounds, _ = data_folders(data)
-    learn, held = split(read_dataset(photos), config["held_back"])
-    if backgrounds.is_dir():
-        learn += read_dataset(backgrounds)
-    return learn, held
-
-
-def draw_photos(count: int, seed: int) -> list[LabelledPhoto]:
-    """Drawn street scenes beside the photographs, so that the samples of `make demo` are found."""
-    pictures, faces = [], FontLibrary()
-    for number in range(count):
-        scene = sample(number, seed, faces)
-        plates = tuple(
-            LabelledPlate(p.quad, HONG_KONG if p.plate.region == "HK" else OTHER, True)
-            for p in scene.plates
-        )
-        pictures.append(LabelledPhoto(f"drawn-{number}", "HK", scene.pixels, plates))
-    return pictures
 
 
 def train(
@@ -196,7 +163,7 @@ def train(
     photos: Sequence[LabelledPhoto],
     held: Sequence[LabelledPhoto],
 ) -> None:
-    """Until the progress is done; a checkpoint and a line of figures every few minutes."""
+    """Trains until the progress is done; saves and evaluates every few minutes."""
     config, progress = training.config, training.progress
     rng = np.random.default_rng(config["seed"])
     history: list[tuple[float, ...]] = []
@@ -215,20 +182,20 @@ def train(
             saved = last = time.monotonic()
         if progress.mined < sum(progress.share >= at for at in config["mine_at"]):
             progress.mined += 1
-            spots = mine_hard_negatives(training.detector(MIN_FALSE_SCORE).detect, photos, rng)
-            write_hard_negatives(training.out / HARD_NEGATIVES, spots)
-            print(f"mined {len(spots)} false peaks", flush=True)
+            negatives = mine_hard_negatives(training.detector(MIN_FALSE_SCORE).detect, photos, rng)
+            write_hard_negatives(training.out / HARD_NEGATIVES, negatives)
+            print(f"mined {len(negatives)} false peaks", flush=True)
             last = time.monotonic()
     _save_and_evaluate(training, held)
 
 
 def _log_progress(training: Training, history: list[tuple[float, ...]]) -> None:
     progress, config = training.progress, training.config
-    total, heat, corners = np.mean(history[-config["report_steps"] :], axis=0)
+    total, heatmap, corners = np.mean(history[-config["report_steps"] :], axis=0)
     views = progress.step * config["batch"]
     print(
         f"{progress.share:6.1%}  step {progress.step}  {views} views  "
-        f"{views / max(progress.spent, 1):.0f}/s  loss {total:.3f}  heat {heat:.3f}  "
+        f"{views / max(progress.spent, 1):.0f}/s  loss {total:.3f}  heat {heatmap:.3f}  "
         f"corners {corners:.4f}  rate {progress.rate(config):.2e}",
         flush=True,
     )
@@ -238,13 +205,13 @@ def _log_progress(training: Training, history: list[tuple[float, ...]]) -> None:
 
 
 def append_json_line(path: Path, record: Options) -> None:
-    """One more line of JSON."""
+    """Appends a line of JSON to a file."""
     with path.open("a", encoding="utf-8") as lines:
         lines.write(json.dumps(record) + "\n")
 
 
 def _save_and_evaluate(training: Training, held: Sequence[LabelledPhoto]) -> None:
-    """Save; measure on what was held back; draw the curves."""
+    """Saves, evaluates on the photographs held back, and draws the curves."""
     training.save()
     figures = evaluate(held, training.detector(0.4).detect).figures()
     record = {"step": training.progress.step, "minutes": training.progress.spent / 60, **figures}
@@ -277,10 +244,10 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """The command line."""
+    """Parses the command line and trains."""
     options = _options(arguments)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: save, end the feed
-    cv2.setNumThreads(0)  # before the feed forks: OpenCV's threads do not survive that
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: save, end the loader
+    cv2.setNumThreads(0)  # before the loader forks: OpenCV's threads do not survive that
     config = read_config(options.config)
     if options.start:
         config["rate"] = config["rate_after_start"]
@@ -289,14 +256,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     fonts = [*options.fonts, *(f for f in data_folders(options.data)[2:] if f.is_dir())]
     maker = ViewMaker(learn, fonts, config["view"], Mixture(**config["mixture"]))
     options.out.mkdir(parents=True, exist_ok=True)
-    with BatchLoader.running(maker, config, options.out) as feed:
+    with BatchLoader.running(maker, config, options.out) as loader:
         training = Training(options.out, config, Progress(options.minutes, options.steps))
         if training.resume():
             print(f"resumed at step {training.progress.step}", flush=True)
         elif options.start:
             training.warm_start(options.start)
         try:
-            train(training, feed, learn, held)
+            train(training, loader, learn, held)
         except KeyboardInterrupt:
             training.save()
             print(f"stopped and saved at step {training.progress.step}", flush=True)

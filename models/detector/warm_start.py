@@ -1,4 +1,4 @@
-"""Begin a training with the weights of a bundle instead of chance ones."""
+"""Initialises a training with the weights of a bundle instead of random ones."""
 
 import re
 from pathlib import Path
@@ -9,10 +9,10 @@ import numpy as np
 
 
 def load_bundle(network: keras.Model, bundle: Path) -> None:
-    """Give `network` the weights that stand as constants in the bundle's SavedModel.
+    """Sets the weights of `network` to those that stand as constants in the bundle's SavedModel.
 
     Raises:
-        ValueError: where the SavedModel is of another network.
+        ValueError: The SavedModel is of another network.
     """
     constants = _frozen_weights(bundle / "saved_model")
     convolutions = [value for name, value in constants if "batch_norm" not in name]
@@ -30,7 +30,7 @@ def load_bundle(network: keras.Model, bundle: Path) -> None:
 
 
 def _frozen_weights(folder: Path) -> list[tuple[str, np.ndarray]]:
-    """What were variables before the graph was frozen, in the order of the graph."""
+    """Returns (name, value) of what were variables before freezing, in the order of the graph."""
     import tensorflow as tf
 
     graph = tf.saved_model.load(str(folder)).signatures["serving_default"].graph.as_graph_def()
@@ -43,7 +43,7 @@ def _frozen_weights(folder: Path) -> list[tuple[str, np.ndarray]]:
 
 
 def _creation_order(layer: Any) -> tuple[bool, int]:
-    """Layers in the order they were made; the last one has a name of its own."""
+    """Returns a sorting key for layers by creation; the last one has a name of its own."""
     number = re.search(r"_(\d+)$", layer.name)
     return layer.name == "answers", int(number.group(1)) if number else 0
 

@@ -15,7 +15,7 @@ from hkplates.recognition.bundles.bundle import open_bundle
 
 
 def average_bundles(old: Path, new: Path, share: float, out: Path) -> None:
-    """Write to `out` what `export` reads: `share` of the new weights, the rest of the old ones."""
+    """Writes to `out` what `export` reads: `share` of the new weights, the rest of the old ones."""
     from models.detector.network import build_network
     from models.detector.warm_start import load_bundle
 
@@ -36,7 +36,7 @@ def _training(bundle: Path) -> object:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """The command line."""
+    """Parses the command line and averages."""
     cli = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     cli.add_argument("old", type=Path)
     cli.add_argument("new", type=Path)

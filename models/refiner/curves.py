@@ -1,4 +1,4 @@
-"""The picture of a refiner's training: how far corners are off, and kinds told rightly."""
+"""Draws the curves of a refiner's training: losses of corners and classes, and accuracy."""
 
 import json
 from pathlib import Path
@@ -9,7 +9,7 @@ from models.training_curves import Curve, draw_curves
 
 
 def draw_training(out: Path) -> None:
-    """Write curves.png from log.jsonl in the folder of a training."""
+    """Writes curves.png from log.jsonl in the folder of a training."""
     log = out / "log.jsonl"
     if not log.exists():  # stopped before its first line
         return
@@ -20,7 +20,7 @@ def draw_training(out: Path) -> None:
     )
     curves = [
         Curve(f"loss of corners, now {corners[-1]:.3f}", samples, corners / corners.max()),
-        Curve(f"loss of kinds, now {kinds[-1]:.3f}", samples, kinds / kinds.max()),
-        Curve(f"kinds told rightly, now {right[-1]:.0%}", samples, right),
+        Curve(f"loss of classes, now {kinds[-1]:.3f}", samples, kinds / kinds.max()),
+        Curve(f"classes that are right, now {right[-1]:.0%}", samples, right),
     ]
     draw_curves(out / "curves.png", f"{samples[-1]} samples, as they were learned from", curves)

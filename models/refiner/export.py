@@ -1,9 +1,9 @@
-"""Put a trained refiner into the detector's bundle, and settle what both say together.
+"""Put a trained refiner into the detector's bundle, and calibrate the scores of both together.
 
     python -m models.refiner.export --data FOLDER [--out FOLDER] [--bundle FOLDER]
 
-The certainty and the threshold of the bundle are chosen anew on the photographs held back from both
-trainings.
+The calibration and the threshold of the bundle are fitted anew on the photographs held back from
+both trainings.
 """
 
 import argparse
@@ -16,20 +16,21 @@ from hkplates.recognition.bundles.bundle import CONFIG as CONFIG_NAME
 from hkplates.recognition.bundles.bundle import REFINER, hash_of, open_bundle
 from hkplates.recognition.detection.refiner import HEIGHT, KINDS, WIDTH
 from models.detector.calibrate import calibrate
+from models.detector.dataset import read_data
 from models.detector.evaluate import BUNDLE
-from models.detector.train import read_config, read_data
+from models.detector.train import read_config
 from models.litert import convert
 from models.refiner.network import ServingRefiner, build_network
 from models.refiner.train import CONFIG
 
 
 def export(out: Path, bundle: Path, config: dict[str, Any]) -> None:
-    """Write the averaged weights in `out` into the bundle, and name them in its config."""
+    """Writes the averaged weights in `out` into the bundle, and names them in its config."""
     network = build_network()
     network.load_weights(out / "averaged.weights.h5")
     converted = convert(ServingRefiner(network).forward, (1, HEIGHT, WIDTH, 3))
     state = json.loads((out / "state.json").read_text(encoding="utf-8"))
-    about = {
+    described = {
         "input": "uint8 (1, height, width, 3) RGB: a plate cut out along its corners; all scaling "
         "is inside",
         "output": "float32 (1, 11): x, y of how far each corner is off in pixels of the input, "
@@ -40,19 +41,19 @@ def export(out: Path, bundle: Path, config: dict[str, Any]) -> None:
         "minutes": round(state["seconds"] / 60, 1),
     }
     (bundle / REFINER).write_bytes(converted)
-    _update_config(bundle, {"refiner": about, "belief": None})
+    _update_config(bundle, {"refiner": described, "belief": None})
 
 
 def _update_config(bundle: Path, values: dict[str, Any]) -> None:
-    """Change config.json, and write the hash of the refiner into it."""
+    """Updates config.json, and writes the hash of the refiner into it."""
     path = bundle / CONFIG_NAME
-    described = {**json.loads(path.read_text(encoding="utf-8")), **values}
-    described["files"][REFINER] = hash_of((bundle / REFINER).read_bytes())
-    path.write_text(json.dumps(described, indent=2) + "\n", encoding="utf-8")
+    updated = {**json.loads(path.read_text(encoding="utf-8")), **values}
+    updated["files"][REFINER] = hash_of((bundle / REFINER).read_bytes())
+    path.write_text(json.dumps(updated, indent=2) + "\n", encoding="utf-8")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """The command line."""
+    """Parses the command line and exports."""
     cli = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     cli.add_argument("--data", type=Path, required=True)
     cli.add_argument("--out", type=Path, default=Path(".train/refiner"))

@@ -1,4 +1,4 @@
-"""The refiner's network: one plate, cut out along loose corners, to firmer corners and its kind."""
+"""Builds the refiner's network: from a patch along loose corners to better corners and a class."""
 
 import keras
 import tensorflow as tf
@@ -10,7 +10,10 @@ OFFSET_SCALE = 8.0  # pixels of the input per unit of a corner output, so that o
 
 
 def build_network() -> keras.Model:
-    """RGB in -1..1, (n, HEIGHT, WIDTH, 3), to (n, 8 + kinds): corners' moves, then logits."""
+    """Builds the network: RGB in -1..1 (n, HEIGHT, WIDTH, 3) to (n, 8 + classes).
+
+    Of the output the first eight are x, y of corner offsets, the others class logits.
+    """
     picture = keras.Input((HEIGHT, WIDTH, 3), name="picture")
     x = _conv_block(picture, 24, kernel=5, strides=2)
     x = _conv_block(x, 40, strides=2)
@@ -27,20 +30,20 @@ def build_network() -> keras.Model:
 
 
 class ServingRefiner(tf.Module):
-    """What is exported: uint8 RGB in, pixels and logits out; all scaling inside."""
+    """The exported network: uint8 RGB in, pixels and logits out; all scaling inside."""
 
     def __init__(self, network: keras.Model) -> None:
         super().__init__()
         self.network = network
 
     def forward(self, pixels: tf.Tensor) -> tf.Tensor:
-        """(n, HEIGHT, WIDTH, 3) uint8 to (n, 8 + kinds): x, y of four moves, then logits."""
+        """Maps (n, HEIGHT, WIDTH, 3) uint8 to (n, 8 + classes): x, y of four offsets, logits."""
         out = self.network(scale_pixels(pixels), training=False)
         return tf.concat([out[:, :8] * OFFSET_SCALE, out[:, 8:]], -1)
 
 
 def scale_pixels(pixels: tf.Tensor) -> tf.Tensor:
-    """Bytes to -1..1."""
+    """Scales bytes to -1..1."""
     return tf.cast(pixels, tf.float32) / 127.5 - 1.0
 
 

@@ -1,9 +1,9 @@
-"""Train the refiner of a detector's finds.
+"""Train the refiner of a detector's proposals.
 
     python -m models.refiner.train --data FOLDER [--out FOLDER] [--samples N] [--detector BUNDLE]
 
 The data is what the detector was trained on (models/detector/train.py), the views are made as for
-it; beside each labelled plate the refiner learns from what that detector finds in them. Stopped by
+it; beside each labelled plate the refiner learns from that detector's proposals. Stopped by
 Ctrl-C or a signal it saves, and the same command goes on from there.
 """
 
@@ -21,27 +21,27 @@ import cv2
 import numpy as np
 
 from models.detector.augmentation import Mixture, ViewMaker
-from models.detector.batches import HARD_NEGATIVES, write_hard_negatives
+from models.detector.dataset import LabelledPhoto, data_folders, draw_photos, read_data
 from models.detector.evaluate import BUNDLE
-from models.detector.hard_negatives import MIN_FALSE_SCORE, mine_hard_negatives
-from models.detector.train import (
-    append_json_line,
-    data_folders,
-    draw_photos,
-    read_config,
-    read_data,
+from models.detector.hard_negatives import (
+    HARD_NEGATIVES,
+    MIN_FALSE_SCORE,
+    HardNegative,
+    mine_hard_negatives,
+    write_hard_negatives,
 )
+from models.detector.train import append_json_line, read_config
 from models.refiner.curves import draw_training
 from models.refiner.samples import Batch, ReplayBuffer, ViewLoader
 
 CONFIG = Path(__file__).parent / "config.yaml"
-CLASS_LOSS_WEIGHT = 0.12  # of the loss that kinds are, where corners are one
+CLASS_LOSS_WEIGHT = 0.12  # where that of corners is 1
 BETA = 0.05  # heights of a plate; below it corner errors count squared
 Options = dict[str, Any]
 
 
 class Training:
-    """The network, its optimiser and averaged weights, and their checkpoint on disk."""
+    """The network, its optimiser and averaged (EMA) weights, and their checkpoint on disk."""
 
     def __init__(self, out: Path, config: Options) -> None:
         import keras
@@ -66,11 +66,11 @@ class Training:
 
     @property
     def share(self) -> float:
-        """0 at the start, 1 at the end."""
+        """Returns the share done: 0 at the start, 1 at the end."""
         return self.step * self._config["batch"] / self._config["samples"]
 
-    def step_on(self, batch: Batch) -> tuple[float, ...]:
-        """One step; corners' mean error in heights, the loss of kinds, the share of them right."""
+    def train_step(self, batch: Batch) -> tuple[float, ...]:
+        """Takes one step; returns the losses of corners and classes, and the classes' accuracy."""
         config = self._config
         warm = min(1.0, (self.step + 1) / config["warm_up"])
         cosine = 0.5 * (1 + math.cos(math.pi * min(self.share, 1.0)))
@@ -81,34 +81,34 @@ class Training:
         self.step += 1
         return tuple(float(figure) for figure in figures)
 
-    def _one_step(self, keep: Any, pixels: Any, moves: Any, weight: Any, kinds: Any) -> Any:
+    def _one_step(self, keep: Any, pixels: Any, offsets: Any, weight: Any, classes: Any) -> Any:
         tf = self._tf
         with tf.GradientTape() as tape:
             out = self.network(self._scale_pixels(pixels), training=True)
-            corners = self._corner_error(out[:, :8], moves, weight)
-            about = tf.reduce_mean(
-                tf.nn.sparse_softmax_cross_entropy_with_logits(kinds, out[:, 8:])
+            corners = self._corner_error(out[:, :8], offsets, weight)
+            of_classes = tf.reduce_mean(
+                tf.nn.sparse_softmax_cross_entropy_with_logits(classes, out[:, 8:])
             )
-            loss = corners + CLASS_LOSS_WEIGHT * about
+            loss = corners + CLASS_LOSS_WEIGHT * of_classes
         weights = self.network.trainable_variables
         self._optimizer.apply(tape.gradient(loss, weights), weights)
         for mean, now in zip(self.averaged.weights, self.network.weights, strict=True):
             mean.assign(keep * mean + (1 - keep) * now)
-        right = tf.cast(tf.argmax(out[:, 8:], -1, tf.int32) == kinds, tf.float32)
-        return corners, about, tf.reduce_mean(right)
+        right = tf.cast(tf.argmax(out[:, 8:], -1, tf.int32) == classes, tf.float32)
+        return corners, of_classes, tf.reduce_mean(right)
 
-    def _corner_error(self, out: Any, moves: Any, weight: Any) -> Any:
-        """Smooth absolute error in heights of the plate, over the parts that show one."""
+    def _corner_error(self, out: Any, offsets: Any, weight: Any) -> Any:
+        """Computes the smooth L1 error in heights of the plate, over the patches that show one."""
         from models.refiner.network import OFFSET_SCALE
 
         tf = self._tf
-        error = tf.abs(tf.reshape(out, (-1, 4, 2)) * OFFSET_SCALE - moves) * weight[:, None]
+        error = tf.abs(tf.reshape(out, (-1, 4, 2)) * OFFSET_SCALE - offsets) * weight[:, None]
         smooth = tf.where(error < BETA, 0.5 * error**2 / BETA, error - 0.5 * BETA)
         plates = tf.reduce_sum(tf.cast(weight[:, 0] > 0, tf.float32))
         return tf.reduce_sum(smooth) / (8.0 * tf.maximum(plates, 1.0))
 
     def save(self) -> None:
-        """Write the checkpoint and the state; the weights to export go into a file of their own."""
+        """Writes checkpoint and state, and the weights to export into a file of their own."""
         self._checkpoint.write(str(self.out / "checkpoint"))
         waiting = self.out / "averaged.new.weights.h5"
         self.averaged.save_weights(waiting)
@@ -117,7 +117,7 @@ class Training:
         (self.out / "state.json").write_text(json.dumps(state), encoding="utf-8")
 
     def resume(self) -> bool:
-        """Go on from the checkpoint, if there is one."""
+        """Restores the checkpoint, if there is one; returns whether there was."""
         state = self.out / "state.json"
         if not state.exists():
             return False
@@ -128,17 +128,17 @@ class Training:
 
 
 def train(training: Training, loader: ViewLoader, config: Options) -> None:
-    """Until all samples are seen; a line of figures and a checkpoint now and then."""
-    pool = ReplayBuffer(config, config["seed"] + training.step)
+    """Trains until all samples are seen; logs figures and saves a checkpoint now and then."""
+    buffer = ReplayBuffer(config, config["seed"] + training.step)
     views = loader.views()
     for _ in range(config["fill"]):
-        pool.add(next(views))
+        buffer.add(next(views))
     figures: list[tuple[float, ...]] = []
     last = saved = time.monotonic()
     while training.share < 1:
         for _ in range(config["views_a_batch"]):
-            pool.add(next(views))
-        figures.append(training.step_on(pool.batch(config["batch"])))
+            buffer.add(next(views))
+        figures.append(training.train_step(buffer.batch(config["batch"])))
         now = time.monotonic()
         training.seconds, last = training.seconds + now - last, now
         if training.step % config["report_steps"] == 0:
@@ -166,20 +166,22 @@ def _log_progress(
     append_json_line(training.out / "log.jsonl", {**line, "right": round(right, 4)})
 
 
-def mine_with_bundle(bundle: Path, learn: Sequence[Any], config: Options) -> list[Any]:
-    """What the detector takes for plates in the photographs it learned from, and is none."""
+def mine_with_bundle(
+    bundle: Path, photos: Sequence[LabelledPhoto], config: Options
+) -> list[HardNegative]:
+    """Mines hard negatives with a bundle's detector alone in the photographs it learned from."""
     from hkplates.recognition.bundles.bundle import REFINER, open_bundle
     from hkplates.recognition.detection.detector import LiteRTDetector
 
     opened = open_bundle(bundle)
     alone = {**opened.config, "files": {**opened.config["files"]}, "certainty": None}
-    alone["files"].pop(REFINER, None)  # an older refiner's opinion is not asked
+    alone["files"].pop(REFINER, None)  # an older refiner does not take part
     detector = LiteRTDetector(replace(opened, config=alone), MIN_FALSE_SCORE)
-    return mine_hard_negatives(detector.detect, learn, np.random.default_rng(config["seed"]))
+    return mine_hard_negatives(detector.detect, photos, np.random.default_rng(config["seed"]))
 
 
 def steps_done(out: Path) -> int:
-    """Of the training in a folder, before it is resumed."""
+    """Returns the steps done of the training in a folder, before it is resumed."""
     state = out / "state.json"
     return int(json.loads(state.read_text(encoding="utf-8"))["step"]) if state.exists() else 0
 
@@ -189,17 +191,19 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     cli.add_argument("--data", type=Path, required=True)
     cli.add_argument("--out", type=Path, default=Path(".train/refiner"))
     cli.add_argument("--samples", type=int)
-    cli.add_argument("--detector", type=Path, default=BUNDLE, help="bundle whose finds to refine")
+    cli.add_argument(
+        "--detector", type=Path, default=BUNDLE, help="bundle whose proposals to refine"
+    )
     cli.add_argument("--fonts", type=Path, action="append", default=[], help="folder of typefaces")
     cli.add_argument("--config", type=Path, default=CONFIG)
     return cli.parse_args(arguments)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """The command line."""
+    """Parses the command line and trains."""
     options = _options(arguments)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: save, end the feed
-    cv2.setNumThreads(0)  # before the feed forks: OpenCV's threads do not survive that
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: save, end the loader
+    cv2.setNumThreads(0)  # before the loader forks: OpenCV's threads do not survive that
     config = read_config(options.config)
     config["samples"] = options.samples or config["samples"]
     learn, _ = read_data(options.data, config)
@@ -213,12 +217,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     maker = ViewMaker(learn, fonts, config["view"], Mixture(**config["mixture"]))
     # Other views after a pause, not the first ones once more.
     later = {**config, "seed": config["seed"] + steps_done(options.out)}
-    with ViewLoader.running(maker, options.detector, later, options.out) as feed:
+    with ViewLoader.running(maker, options.detector, later, options.out) as loader:
         training = Training(options.out, config)
         if training.resume():
             print(f"resumed at step {training.step}", flush=True)
         try:
-            train(training, feed, config)
+            train(training, loader, config)
         except KeyboardInterrupt:
             training.save()
             print(f"stopped and saved at step {training.step}", flush=True)
