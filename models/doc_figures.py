@@ -1,4 +1,4 @@
-"""Draw the pictures of docs/recognition.md: what the models make of a drawn street.
+"""Draw the pictures of docs/recognition.md: detections, heat map and network inputs of a street.
 
     python -m models.doc_figures [FOLDER]
 
@@ -29,13 +29,13 @@ FOLDER = Path("docs/pictures")
 BUNDLES = Path(__file__).parent
 SCENE, SEED = 3, 1  # of the generator: two vehicles by day, a white plate and a yellow one
 WIDTH = 800  # pixels of a picture
-ROW_HEIGHT = 110  # pixels of one row in the picture of looks
+ROW_HEIGHT = 110  # pixels of one row in the picture of inputs
 BACKGROUND = 255
 COLOURS = 96  # of a picture: drawn streets need no more, and a quarter of the bytes
 
 
 def draw_figures(folder: Path) -> None:
-    """Write found.png, warmth.png and looks.png into `folder`."""
+    """Writes found.png, heatmap.png and plate-inputs.png into `folder`."""
     folder.mkdir(parents=True, exist_ok=True)
     bundle = open_bundle(BUNDLES / "detector" / "bundle")
     detector = LiteRTDetector(bundle)
@@ -44,10 +44,10 @@ def draw_figures(folder: Path) -> None:
     recogniser = Recogniser(detector, reader, belief=bundle.belief)
     found = recogniser.find(photo)
     _save(draw_plates(photo, recogniser.read(found)), folder / "found.png")
-    _save(_heatmap(detector, photo), folder / "warmth.png")
+    _save(_heatmap(detector, photo), folder / "heatmap.png")
     rows = [_plate_inputs(detector, reader, photo, plate) for plate in found]
     widest = max(row.shape[1] for row in rows)
-    _save(np.vstack([_padded(row, widest) for row in rows]), folder / "looks.png")
+    _save(np.vstack([_padded(row, widest) for row in rows]), folder / "plate-inputs.png")
 
 
 def _save(picture: np.ndarray, path: Path) -> None:
@@ -58,14 +58,15 @@ def _save(picture: np.ndarray, path: Path) -> None:
 
 
 def _heatmap(detector: LiteRTDetector, photo: np.ndarray) -> np.ndarray:
-    """The fitted photograph, dark; cells orange where Hong Kong plates are seen, blue where others.
+    """Draws the fitted photograph, dark, with the scores of its cells.
 
-    Warmth is shown by its square root: peaks are points, and their surroundings would not be seen.
+    Orange is a Hong Kong plate, blue another's. Scores are shown by their square root: peaks are
+    points, and their surroundings would not be seen.
     """
     height, width = best_input(photo.shape[1] / photo.shape[0], [(480, 640), (640, 480)])
     fitted, *_ = letterbox(photo, width, height)
-    warmth = np.sqrt(detector.answer(fitted)[..., :2])
-    cells = cv2.resize(warmth, (width, height), interpolation=cv2.INTER_NEAREST)
+    scores = np.sqrt(detector.answer(fitted)[..., :2])
+    cells = cv2.resize(scores, (width, height), interpolation=cv2.INTER_NEAREST)
     gray = fitted.mean(axis=2, keepdims=True) * 0.3
     colours = cells @ np.array([[255.0, 150.0, 0.0], [40.0, 130.0, 255.0]])
     return np.maximum(gray, colours).clip(0, 255).astype(np.uint8)
@@ -74,7 +75,7 @@ def _heatmap(detector: LiteRTDetector, photo: np.ndarray) -> np.ndarray:
 def _plate_inputs(
     detector: LiteRTDetector, reader: NeuralReader, photo: np.ndarray, plate: Found
 ) -> np.ndarray:
-    """What the refiner sees, the crop, that along the plate's edges, and what the reader sees."""
+    """Draws a plate's refiner patch, its crop, its realigned crop, and inputs of the reader."""
     glimpse = look(photo, plate.detection.quad.to_array().astype(float))
     straight = realign(plate.crop)
     shown: list[np.ndarray] = [] if glimpse is None else [glimpse.pixels]
@@ -99,7 +100,7 @@ def _padded(row: np.ndarray, width: int) -> np.ndarray:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """The command line."""
+    """Parses the command line and draws."""
     cli = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     cli.add_argument("folder", type=Path, nargs="?", default=FOLDER)
     draw_figures(cli.parse_args(arguments).folder)

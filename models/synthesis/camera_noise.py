@@ -1,11 +1,11 @@
-"""What a camera, the weather and a compressor do to a picture. RGB uint8 in, RGB uint8 out."""
+"""Simulates camera, weather and compression on a picture. RGB uint8 in, RGB uint8 out."""
 
 import cv2
 import numpy as np
 
 
 def degrade(picture: np.ndarray, rng: np.random.Generator, strength: float = 1.0) -> np.ndarray:
-    """A chance mixture of faults; `strength` scales how likely each is (0: leaves it alone)."""
+    """Applies a random mixture of faults; `strength` scales their chances (0: none)."""
     if rng.random() < 0.5 * strength:
         picture = relight(picture, rng)
     if rng.random() < 0.25 * strength:
@@ -22,7 +22,7 @@ def degrade(picture: np.ndarray, rng: np.random.Generator, strength: float = 1.0
 
 
 def relight(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Another exposure, contrast and tint of light; one in ten is night under lamps."""
+    """Changes exposure, contrast and tint; one in ten becomes night under lamps."""
     night = rng.random() < 0.1
     gain = rng.uniform(0.25, 0.5) if night else rng.uniform(0.6, 1.4)
     tint = np.array([1.15, 1.0, 0.75]) if night else rng.uniform(0.9, 1.1, 3)
@@ -33,7 +33,7 @@ def relight(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def motion_blur(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Blur along a line of 3 to 10 pixels, mostly near vertical: a car coming towards a bridge."""
+    """Blurs along a line of 3 to 10 pixels, mostly near vertical: a car coming towards a bridge."""
     length = int(rng.integers(3, 11))
     angle = rng.normal(90, 12) if rng.random() < 0.7 else rng.uniform(0, 180)
     kernel = np.zeros((length, length), np.float32)
@@ -45,7 +45,7 @@ def motion_blur(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def lower_resolution(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Down to a third to three quarters of the size and back: a picture of few pixels."""
+    """Scales down to 0.35 to 0.75 of the size and back: a picture of few pixels."""
     height, width = picture.shape[:2]
     factor = rng.uniform(0.35, 0.75)
     small = cv2.resize(picture, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA)
@@ -55,7 +55,7 @@ def lower_resolution(picture: np.ndarray, rng: np.random.Generator) -> np.ndarra
 def add_noise(
     picture: np.ndarray, rng: np.random.Generator, min_level: float = 3, max_level: float = 16
 ) -> np.ndarray:
-    """Grain of a sensor short of light, `least` to `most` of 255 levels."""
+    """Adds the grain of a sensor short of light, `min_level` to `max_level` of 255 levels."""
     height, width = picture.shape[:2]
     grain = rng.standard_normal((height // 2 + 1, width // 2 + 1, 3), np.float32)
     grain = cv2.resize(grain, (width, height), interpolation=cv2.INTER_LINEAR)
@@ -63,6 +63,6 @@ def add_noise(
 
 
 def compress(picture: np.ndarray, quality: int) -> np.ndarray:
-    """Through JPEG and back."""
+    """Compresses as JPEG and decodes again."""
     _, data = cv2.imencode(".jpg", picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])
     return cv2.imdecode(data, cv2.IMREAD_COLOR)[..., ::-1]

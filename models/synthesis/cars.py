@@ -1,4 +1,4 @@
-"""Cars seen from straight ahead or straight behind, drawn of plain shapes.
+"""Draws cars seen from straight ahead or straight behind, of plain shapes.
 
 One unit is the width of the body. No photograph is used: these are for samples that anyone may
 copy, plausible enough to try the program on.
@@ -32,7 +32,7 @@ RED, CREAM, GREEN = (178, 26, 32), (232, 222, 190), (26, 112, 74)
 
 @dataclass(frozen=True, slots=True)
 class Car:
-    """A drawn car: its sheet, and where the middle of its plate belongs (in units)."""
+    """A drawn car: its layer, and the place of its plate's middle (in units)."""
 
     layer: Layer
     plate_at: tuple[float, float]
@@ -40,8 +40,8 @@ class Car:
     kind: Kind
 
 
-def draw_car(rng: np.random.Generator, faces: FontLibrary, kind: Kind, *, rear: bool) -> Car:
-    """A car in a colour of chance (taxis and minibuses in their own)."""
+def draw_car(rng: np.random.Generator, fonts: FontLibrary, kind: Kind, *, rear: bool) -> Car:
+    """Draws a car in a random colour (taxis and minibuses in their own)."""
     height = {"saloon": 0.8, "taxi": 0.86, "van": 1.02, "minibus": 1.18}[kind]
     layer = Layer.empty(1.3, height + 0.04, UNIT)
     paint = _paint(rng, kind)
@@ -50,11 +50,11 @@ def draw_car(rng: np.random.Generator, faces: FontLibrary, kind: Kind, *, rear: 
     body = _body(layer, paint)
     for x in (-0.25, 0.2):
         layer.glow(body, x + rng.uniform(-0.1, 0.1), 0.46, 0.2, 55)
-    plate_at = _rear(layer, rng, faces, paint) if rear else _front(layer, rng)
+    plate_at = _rear(layer, rng, fonts, paint) if rear else _front(layer, rng)
     if kind == "taxi":
-        _roof_sign(layer, faces, 0.8, "TAXI")
+        _roof_sign(layer, fonts, 0.8, "TAXI")
     if kind == "minibus":
-        _roof_sign(layer, faces, 1.08, "16M")
+        _roof_sign(layer, fonts, 1.08, "16M")
     return Car(layer, plate_at, rear, kind)
 
 
@@ -132,7 +132,7 @@ def _front(layer: Layer, rng: np.random.Generator) -> tuple[float, float]:
 
 
 def _rear(
-    layer: Layer, rng: np.random.Generator, faces: FontLibrary, paint: Sequence[float]
+    layer: Layer, rng: np.random.Generator, fonts: FontLibrary, paint: Sequence[float]
 ) -> tuple[float, float]:
     layer.line(
         [(-0.4, 0.5), (-0.36, 0.265), (0.36, 0.265), (0.4, 0.5)], _scaled_colour(paint, 0.4), 0.004
@@ -146,7 +146,7 @@ def _rear(
     layer.fill([(0.16, 0.425), (0.16, 0.408), (-0.16, 0.408), (-0.16, 0.425)], CHROME, (130,) * 3)
     layer.ellipse((0, 0.46), (0.03, 0.026), CHROME, (110, 114, 120))
     name = ("HYBRID", "2.4", "GT", "SPORT", "EV")[rng.integers(5)].replace(".", "")
-    layer.stamp(faces.pick(rng).row(name, 15), -0.36, 0.335, CHROME)
+    layer.stamp(fonts.pick(rng).row(name, 15), -0.36, 0.335, CHROME)
     layer.line([(-0.47, 0.245), (0.47, 0.245)], _scaled_colour(paint, 0.35), 0.006)
     layer.fill([(0.4, 0.15), (0.36, 0.1), (-0.36, 0.1), (-0.4, 0.15)], (20, 20, 22), (44, 44, 46))
     for side in (-1, 1):
@@ -161,8 +161,8 @@ def _rear(
     return 0.0, 0.338
 
 
-def _roof_sign(layer: Layer, faces: FontLibrary, at: float, text: str) -> None:
+def _roof_sign(layer: Layer, fonts: FontLibrary, at: float, text: str) -> None:
     board = [(0.09, at), (0.075, at + 0.062), (-0.075, at + 0.062), (-0.09, at)]
     layer.fill(board, (246, 244, 232), (214, 210, 190), rounding=0.006)
-    ink = faces.pick(np.random.default_rng(0)).row(text, 25)
+    ink = fonts.pick(np.random.default_rng(0)).row(text, 25)
     layer.stamp(ink, -ink.shape[1] / 2 / layer.unit, at + 0.05, (176, 20, 28))

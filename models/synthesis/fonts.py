@@ -1,4 +1,4 @@
-"""Typefaces to draw plates and signs with, from font folders, the system's, or Pillow's own."""
+"""Loads fonts to draw plates and signs with: from folders, the system's, or Pillow's own."""
 
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 SYSTEM_FONTS = Path("/usr/share/fonts")
 GLYPH_SIZE = 88  # pixels; glyphs are scaled from this, and no plate is drawn much larger
-# Plates are sans serif and upright: what is named so is for signs, or for nothing.
+# Plates are sans serif and upright: fonts of these names are for signs, or for nothing.
 _NOT_ON_PLATES = """
 italic oblique thin light hairline black outline symbol math z003 d050000l chorus cursor roman
 serif termes bonum pagella schola c059 p052 bookman mono fallback wqy cjk awesome emoji
@@ -19,20 +19,20 @@ NOT_ON_PLATES = tuple(_NOT_ON_PLATES.split())
 CHINESE = ("wqy-", "droidsansfallback", "notosanscjk")
 
 Mask = np.ndarray
-"""Ink of a drawing: (height, width) uint8, 255 where ink is."""
+"""An ink mask: (height, width) uint8, 255 where ink is."""
 
 
 class Font:
-    """One typeface; its glyphs are drawn once and kept."""
+    """One font; its glyphs are drawn once and cached."""
 
     def __init__(self, path: Path | None) -> None:
-        """`path` of a font file; None for the face built into Pillow."""
+        """Takes the path of a font file; None for the font built into Pillow."""
         self.name = path.stem if path else "built in"
         self._path = path
         self.glyph = lru_cache(maxsize=128)(self._draw)
 
     def _draw(self, character: str) -> Mask:
-        """The character's ink, cropped to it."""
+        """Draws the character; returns its ink mask, cropped to it."""
         picture = Image.new("L", (GLYPH_SIZE * 2, GLYPH_SIZE * 2))
         draw = ImageDraw.Draw(picture)
         draw.text((GLYPH_SIZE // 2, GLYPH_SIZE // 3), character, fill=255, font=self._font())
@@ -45,7 +45,7 @@ class Font:
         return ImageFont.truetype(str(self._path), GLYPH_SIZE)
 
     def draws_capitals(self) -> bool:
-        """Whether A, 8 and W come out as three different drawings with ink."""
+        """Checks that A, 8 and W come out as three different drawings with ink."""
         try:
             glyphs = [self._draw(character) for character in "A8W"]
         except OSError:  # not a font FreeType can open
@@ -56,7 +56,7 @@ class Font:
         )
 
     def row(self, text: str, height: int, stretch: float = 1.0, gap: float = 0.1) -> Mask:
-        """A row of characters `height` pixels high; `gap` and blanks in units of the height."""
+        """Draws a row of characters `height` pixels high; `gap` in units of the height."""
         space = max(1, round(height * gap))
         pieces: list[Mask] = []
         for character in text:
@@ -74,12 +74,12 @@ class Font:
 
 
 class FontLibrary:
-    """The typefaces at hand."""
+    """The fonts that can be drawn with."""
 
     def __init__(self, folders: Iterable[Path] = (), *, system: bool = True) -> None:
-        """Search `folders` (and the system's fonts) for faces fit for plates.
+        """Searches `folders` (and the system's fonts) for fonts fit for plates.
 
-        Faces found in `folders` are picked a quarter of the time between them, as those asked for.
+        Fonts found in `folders`, as those asked for, are picked a quarter of the time together.
         """
         self._requested = _load(_files(folders))
         found = _files([SYSTEM_FONTS]) if system else []
@@ -90,13 +90,13 @@ class FontLibrary:
         return len(self._requested) + len(self._plain)
 
     def pick(self, rng: np.random.Generator) -> Font:
-        """One face by chance."""
+        """Picks a random font."""
         if self._requested and rng.random() < 0.25:
             return self._requested[rng.integers(len(self._requested))]
         return self._plain[rng.integers(len(self._plain))]
 
     def chinese(self, rng: np.random.Generator) -> Font | None:
-        """A face with Chinese characters, where the system has one."""
+        """Picks a font with Chinese characters, where the system has one."""
         return self._chinese[rng.integers(len(self._chinese))] if self._chinese else None
 
 
@@ -106,7 +106,7 @@ def _files(folders: Iterable[Path]) -> list[Path]:
 
 
 def _load(files: Sequence[Path]) -> list[Font]:
-    return [face for face in map(Font, files) if face.draws_capitals()]
+    return [font for font in map(Font, files) if font.draws_capitals()]
 
 
 def _fit_for_plates(path: Path) -> bool:

@@ -1,4 +1,4 @@
-"""A transparent sheet to draw on in units of one's own, with filled shapes that shade downwards."""
+"""Draws shapes with vertical colour gradients on a transparent layer, in units of one's own."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ Points = Sequence[tuple[float, float]]
 
 @dataclass(slots=True)
 class Layer:
-    """`pixels` (height, width, 3) and `alpha` (height, width), both uint8.
+    """A transparent layer: `pixels` (height, width, 3) and `alpha` (height, width), both uint8.
 
     Points are given in units; x = 0 is the middle, y = 0 the bottom, y grows upwards.
     """
@@ -23,21 +23,21 @@ class Layer:
 
     @classmethod
     def empty(cls, width: float, height: float, unit: float) -> "Layer":
-        """A clear sheet of `width` x `height` units, `unit` pixels each."""
+        """Makes a clear layer of `width` x `height` units, `unit` pixels each."""
         shape = (round(height * unit), round(width * unit))
         return cls(np.zeros((*shape, 3), np.uint8), np.zeros(shape, np.uint8), unit)
 
     def at(self, points: Points) -> np.ndarray:
-        """Pixels (n, 2) of points in units."""
+        """Converts points in units to pixels (n, 2)."""
         height, width = self.alpha.shape
         return np.array([(width / 2 + x * self.unit, height - y * self.unit) for x, y in points])
 
     def fill(
         self, points: Points, top: Colour, bottom: Colour | None = None, *, rounding: float = 0.0
     ) -> np.ndarray:
-        """Fill a polygon with a colour, or from one at its top to another at its bottom.
+        """Fills a polygon with a colour, or a gradient from its top to its bottom.
 
-        `rounding` in units takes the corners off. Returns the shape's mask.
+        `rounding` in units rounds the corners. Returns the shape's mask.
         """
         places = self.at(points)
         rim = round(rounding * self.unit * 3) + 2
@@ -56,19 +56,19 @@ class Layer:
     def both_sides(
         self, points: Points, top: Colour, bottom: Colour | None = None, *, rounding: float = 0.0
     ) -> None:
-        """Fill a shape and its mirror image."""
+        """Fills a shape and its mirror image."""
         self.fill(points, top, bottom, rounding=rounding)
         self.fill([(-x, y) for x, y in points], top, bottom, rounding=rounding)
 
     def ellipse(self, centre: tuple[float, float], size: tuple[float, float], *c: Colour) -> None:
-        """A filled ellipse; `size` are its half axes."""
+        """Fills an ellipse; `size` are its half axes."""
         turns = np.linspace(0, 2 * np.pi, 40)
         x, y = centre
         points = [(x + size[0] * np.cos(t), y + size[1] * np.sin(t)) for t in turns]
         self.fill(points, *c)
 
     def line(self, points: Points, colour: Colour, width: float) -> None:
-        """A line through points, `width` units thick."""
+        """Draws a line through points, `width` units thick."""
         places, thick = self.at(points), max(1, round(width * self.unit))
         area = self._area(places, thick + 2)
         mask = np.zeros(self.alpha[area].shape, np.uint8)
@@ -77,7 +77,7 @@ class Layer:
         self._blend(area, mask, np.array(colour, np.float32))
 
     def glow(self, mask: np.ndarray, x: float, y: float, radius: float, strength: float) -> None:
-        """Light (or with a negative strength shadow) around a point, inside `mask` only."""
+        """Adds light (or with a negative strength shadow) around a point, inside `mask` only."""
         rows, columns = np.nonzero(mask.any(axis=1))[0], np.nonzero(mask.any(axis=0))[0]
         if not rows.size:
             return
@@ -90,14 +90,14 @@ class Layer:
         self.pixels[area] = np.clip(self.pixels[area] + light[..., None], 0, 255).astype(np.uint8)
 
     def stamp(self, ink: np.ndarray, left: float, top: float, colour: Colour) -> None:
-        """Lay ink (a mask in pixels) with its top left corner at a point in units."""
+        """Draws ink (a mask in pixels) with its top left corner at a point in units."""
         x, y = self.at([(left, top)])[0].round().astype(int)
         area = np.s_[y : y + ink.shape[0], x : x + ink.shape[1]]
         height, width = self.alpha[area].shape
         self._blend(area, ink[:height, :width], np.array(colour, np.float32))
 
     def _area(self, places: np.ndarray, rim: int) -> tuple[slice, slice]:
-        """The part of the sheet that a shape touches: most shapes are small, the sheet is not."""
+        """Returns the area that a shape touches: most shapes are small, the layer is not."""
         height, width = self.alpha.shape
         left, top = np.clip(np.floor(places.min(0)).astype(int) - rim, 0, (width - 1, height - 1))
         right, bottom = np.clip(np.ceil(places.max(0)).astype(int) + rim, 1, (width, height))
@@ -110,7 +110,7 @@ class Layer:
 
 
 def shade(shape: tuple[int, ...], rows: np.ndarray, top: Colour, bottom: Colour) -> np.ndarray:
-    """(height, 1, 3): `top` at the smallest of `rows`, `bottom` at the largest, even between."""
+    """Makes a gradient (height, 1, 3): `top` at the smallest of `rows`, `bottom` at the largest."""
     low, high = rows.min(), max(rows.max(), rows.min() + 1)
     share = np.clip((np.arange(shape[0]) - low) / (high - low), 0, 1)[:, None, None]
     return np.array(top, np.float32) * (1 - share) + np.array(bottom, np.float32) * share

@@ -1,4 +1,4 @@
-"""What stands on a Hong Kong plate: every series of registration mark, drawn by chance.
+"""Draws random registration marks of every series that stands on Hong Kong plates.
 
 Series and alphabet after Cap. 374E, regulations 12 to 12E; the registry's alphabet has no I, O or
 Q, while a personalised plate often prints the 1 of its mark as I and the 0 as O.
@@ -26,19 +26,19 @@ Rows = Literal[1, 2]
 
 @dataclass(frozen=True, slots=True)
 class PrintedMark:
-    """What is printed: one or two groups of characters, a blank between groups on one row."""
+    """A mark as printed: one or two groups of characters, a blank between groups on one row."""
 
     groups: tuple[str, ...]
     series: str
 
     @property
     def text(self) -> str:
-        """As printed, without blanks: A-Z and 0-9."""
+        """Returns it as printed, without blanks: A-Z and 0-9."""
         return "".join(self.groups).replace(" ", "")
 
 
 def draw_mark(rng: np.random.Generator) -> PrintedMark:
-    """A mark of a series chosen roughly as often as streets show it, the rare ones more often."""
+    """Draws a mark of a series chosen about as often as streets show it, rare ones more often."""
     series = tuple(_SERIES)
     weights = np.array([_SERIES[name][0] for name in series])
     name = series[rng.choice(len(series), p=weights / weights.sum())]
@@ -46,12 +46,12 @@ def draw_mark(rng: np.random.Generator) -> PrintedMark:
 
 
 def letters(rng: np.random.Generator, count: int, alphabet: str = LETTERS) -> str:
-    """`count` letters of `alphabet`."""
+    """Draws `count` letters of `alphabet`."""
     return "".join(alphabet[i] for i in rng.integers(0, len(alphabet), count))
 
 
 def number(rng: np.random.Generator, max_digits: int = 4) -> str:
-    """1 to 9999 without a leading zero; short numbers and repeats come up oftener than by chance.
+    """Draws a number without a leading zero, short ones and repeats oftener than by chance.
 
     A third has one digit repeated or mirrored: such marks are auctioned and so seen on streets.
     """
@@ -106,7 +106,7 @@ def _personalised(rng: np.random.Generator) -> tuple[str, ...]:
 
 
 def _fit(rng: np.random.Generator, groups: list[str]) -> tuple[str, ...]:
-    """At most 8 characters with the blank; the registry has no Q."""
+    """Cuts groups to at most 8 characters with the blank; the registry has no Q."""
     groups = [group.replace("Q", "K") for group in groups]
     if sum(map(len, groups)) + len(groups) - 1 > 8:
         groups = groups[:1]

@@ -1,4 +1,4 @@
-"""Put a flat drawing into a picture in perspective, and take a plate out of one.
+"""Pastes a flat drawing into a picture in perspective, and inpaints plates.
 
 Coordinates have their origin at the outer corner of the top left pixel, as everywhere in hkplates;
 OpenCV counts from pixel centres, hence the halves.
@@ -13,9 +13,9 @@ from models.synthesis.plates import Plate
 def perspective_quad(
     rng: np.random.Generator, centre: tuple[float, float], size: tuple[float, float]
 ) -> np.ndarray:
-    """Corners (4, 2) of a rectangle of `size` (width, height) seen from somewhere in front of it.
+    """Projects a rectangle of `size` (width, height) by a random camera; returns corners (4, 2).
 
-    A camera of chance: turned sideways by 20 degrees (one deviation), a little up or down, at a
+    The camera is turned sideways by 20 degrees (one standard deviation), a little up or down, at a
     distance of 4 to 12 times the width.
     """
     yaw, pitch, roll = np.radians(rng.normal(0, [20, 8, 3])).clip(-1.0, 1.0)
@@ -30,7 +30,7 @@ def perspective_quad(
 
 
 def quad_below(quad: np.ndarray, gap: float, height: float, width: float = 1.0) -> np.ndarray:
-    """A quad under `quad`: gap and height in units of its height, width of its width."""
+    """Returns a quad under `quad`: gap and height in units of its height, width of its width."""
     down_left, down_right = quad[3] - quad[0], quad[2] - quad[1]
     top = np.stack([quad[3] + gap * down_left, quad[2] + gap * down_right])
     middle, half = top.mean(0), (top[1] - top[0]) / 2 * width
@@ -42,7 +42,7 @@ def quad_below(quad: np.ndarray, gap: float, height: float, width: float = 1.0) 
 def paste_plate(
     picture: np.ndarray, plate: Plate, quad: np.ndarray, light: float | np.ndarray = 1.0
 ) -> None:
-    """Draw `plate` into `picture` (RGB uint8, changed in place) with its corners on `quad`.
+    """Pastes `plate` into `picture` (RGB uint8, changed in place) with its corners on `quad`.
 
     `light` multiplies the plate's colours.
     """
@@ -56,7 +56,7 @@ def paste(
     quad: np.ndarray,
     light: float | np.ndarray = 1.0,
 ) -> None:
-    """As paste_plate, for any drawing whose `corners` shall lie on `quad`."""
+    """Pastes any drawing whose `corners` shall lie on `quad`, as paste_plate does a plate."""
     pixels, corners = _downscale(pixels, corners, quad)
     height, width = pixels.shape[:2]
     onto = cv2.getPerspectiveTransform(corners.astype(np.float32), quad.astype(np.float32))
@@ -78,7 +78,7 @@ def paste(
 
 
 def inpaint_plate(picture: np.ndarray, quad: np.ndarray) -> None:
-    """Take what lies inside `quad` out of the picture (changed in place), filling from around."""
+    """Inpaints the inside of `quad` from its surroundings (the picture is changed in place)."""
     middle = quad.mean(0)
     grown = ((quad - middle) * 1.18 + middle).round()
     margin = 6
@@ -99,7 +99,7 @@ def inpaint_plate(picture: np.ndarray, quad: np.ndarray) -> None:
 def _downscale(
     pixels: np.ndarray, corners: np.ndarray, quad: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The drawing brought near its final size by area, so that a far plate does not alias."""
+    """Scales the drawing down near its final size by area, so that a far plate does not alias."""
     factor = float(np.linalg.norm(quad[1] - quad[0]) / np.linalg.norm(corners[1] - corners[0]))
     if factor >= 0.75:
         return pixels, corners

@@ -1,4 +1,4 @@
-"""Draw one Hong Kong number plate flat, as a maker would: a garage with a press and a typeface.
+"""Draws Hong Kong number plates seen straight on, as a maker with a press and a font would.
 
 Proportions were measured on photographs: one-row plates are 3.4 to 5 times as wide as high, two-row
 plates 1.66 to 1.98 times.
@@ -21,7 +21,7 @@ Region = Literal["HK", "CN", "MO", "other"]
 
 @dataclass(frozen=True, slots=True)
 class Plate:
-    """A plate seen straight on, with what surrounds it (a frame, if it has one).
+    """A plate seen straight on, with its frame, if it has one.
 
     `pixels` (height, width, 3) uint8 RGB; `corners` (4, 2) x, y of the plate itself inside
     `pixels`, clockwise from its top left. `text` as printed without blanks, top row first.
@@ -37,14 +37,14 @@ class Plate:
 
 def draw_plate(
     rng: np.random.Generator,
-    faces: FontLibrary,
+    fonts: FontLibrary,
     *,
     mark: PrintedMark | None = None,
     rows: Rows | None = None,
     colour: Literal["white", "yellow"] | None = None,
     square: bool = False,
 ) -> Plate:
-    """A Hong Kong plate; what is not given is chosen by chance.
+    """Draws a Hong Kong plate; what is not given is chosen by chance.
 
     `square` gives a plate of one row the shape of one of two, as some bear personalised marks.
     """
@@ -54,16 +54,16 @@ def draw_plate(
     if mark.series == "trade":
         colour = "white"
     size = plate_size(rng, 2 if square else rows)
-    ink = _layout(rng, faces.pick(rng), mark, rows, size)
+    ink = _layout(rng, fonts.pick(rng), mark, rows, size)
     ground = ground_colour(rng, colour)
     text_colour = _text_colour(rng, mark)
     pixels = paint(rng, ink, ground, text_colour)
-    pixels, corners = finish(rng, faces, pixels)
+    pixels, corners = finish(rng, fonts, pixels)
     return Plate(pixels, corners, mark.text, rows, colour, "HK")
 
 
 def plate_size(rng: np.random.Generator, rows: Rows) -> tuple[int, int]:
-    """Height and width in pixels, in the proportions seen on streets."""
+    """Draws height and width in pixels, in the proportions seen on streets."""
     if rows == 2:
         return HEIGHT_TWO_ROWS, round(HEIGHT_TWO_ROWS * rng.uniform(1.62, 2.0))
     wide = rng.uniform(3.4, 4.2) if rng.random() < 0.3 else rng.uniform(4.1, 5.0)
@@ -71,7 +71,7 @@ def plate_size(rng: np.random.Generator, rows: Rows) -> tuple[int, int]:
 
 
 def ground_colour(rng: np.random.Generator, colour: str) -> np.ndarray:
-    """The plate's own colour, RGB, from new to faded."""
+    """Draws the plate's own colour, RGB, from new to faded."""
     if colour == "yellow":
         return np.array([rng.uniform(215, 255), rng.uniform(150, 220), rng.uniform(0, 70)])
     return np.full(3, rng.uniform(205, 255)) + rng.uniform(-8, 8, 3)
@@ -80,7 +80,7 @@ def ground_colour(rng: np.random.Generator, colour: str) -> np.ndarray:
 def paint(
     rng: np.random.Generator, ink: Mask, ground: np.ndarray, text_colour: np.ndarray
 ) -> np.ndarray:
-    """Ink on ground, with shading across the plate and, on some, raised characters."""
+    """Paints ink on ground, with shading across the plate and, on some, raised characters."""
     height, width = ink.shape
     alpha = (ink.astype(np.float32) / 255)[..., None]
     shade = np.linspace(rng.uniform(0.86, 1.0), rng.uniform(0.86, 1.0), width)[None, :, None]
@@ -93,9 +93,9 @@ def paint(
 
 
 def finish(
-    rng: np.random.Generator, faces: FontLibrary, pixels: np.ndarray
+    rng: np.random.Generator, fonts: FontLibrary, pixels: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Bolts, a maker's mark, a border line, dirt, then a frame around; with the plate's corners."""
+    """Adds bolts, a maker's mark, a border, dirt and a frame; returns pixels and corners (4, 2)."""
     pixels = np.ascontiguousarray(pixels)
     height, width = pixels.shape[:2]
     if rng.random() < 0.35:
@@ -103,26 +103,26 @@ def finish(
     if rng.random() < 0.45:
         _bolts(rng, pixels)
     if rng.random() < 0.2:
-        _makers_mark(rng, faces, pixels)
+        _makers_mark(rng, fonts, pixels)
     if rng.random() < 0.3:
         pixels = _add_dirt(rng, pixels)
     return _frame(rng, pixels)
 
 
-def _rows(rng: np.random.Generator, registration: PrintedMark) -> Rows:
-    if len(registration.groups) == 1 and len(registration.text) < 4:
+def _rows(rng: np.random.Generator, mark: PrintedMark) -> Rows:
+    if len(mark.groups) == 1 and len(mark.text) < 4:
         return 1
     return 2 if rng.random() < 0.45 else 1
 
 
 def _layout(
     rng: np.random.Generator,
-    face: Font,
-    registration: PrintedMark,
+    font: Font,
+    mark: PrintedMark,
     rows: Rows,
     size: tuple[int, int],
 ) -> Mask:
-    lines = (" ".join(registration.groups),) if rows == 1 else _two_lines(registration)
+    lines = (" ".join(mark.groups),) if rows == 1 else _two_lines(mark)
     height, width = size
     ink = np.zeros(size, np.uint8)
     tall = round(height * rng.uniform(*_row_height_range(rows, height)))
@@ -130,7 +130,7 @@ def _layout(
     between = round(height * rng.uniform(0.02, 0.08))
     top = (height - tall * len(lines) - between * (len(lines) - 1)) // 2
     for line in lines:
-        row = _limit_width(face.row(line, tall, stretch, gap), round(width * 0.94))
+        row = _limit_width(font.row(line, tall, stretch, gap), round(width * 0.94))
         left = (width - row.shape[1]) // 2
         ink[top : top + tall, left : left + row.shape[1]] = row
         top += tall + between
@@ -138,16 +138,16 @@ def _layout(
 
 
 def _row_height_range(rows: Rows, height: int) -> tuple[float, float]:
-    """Least and greatest height of a row of characters, as a share of the plate's."""
+    """Returns the least and greatest height of a row of characters, as shares of the plate's."""
     if rows == 2:
         return 0.36, 0.44
     return (0.6, 0.82) if height == HEIGHT_ONE_ROW else (0.4, 0.7)
 
 
-def _two_lines(registration: PrintedMark) -> tuple[str, ...]:
-    if len(registration.groups) == 2:
-        return registration.groups
-    text = registration.text
+def _two_lines(mark: PrintedMark) -> tuple[str, ...]:
+    if len(mark.groups) == 2:
+        return mark.groups
+    text = mark.text
     middle = (len(text) + 1) // 2
     return text[:middle], text[middle:]
 
@@ -167,8 +167,8 @@ def _stroke_weight(rng: np.random.Generator, ink: Mask) -> Mask:
     return ink
 
 
-def _text_colour(rng: np.random.Generator, registration: PrintedMark) -> np.ndarray:
-    if registration.series == "trade":
+def _text_colour(rng: np.random.Generator, mark: PrintedMark) -> np.ndarray:
+    if mark.series == "trade":
         return np.array([rng.uniform(170, 220), rng.uniform(10, 50), rng.uniform(10, 50)])
     return np.full(3, rng.uniform(5, 60))
 
@@ -188,9 +188,9 @@ def _bolts(rng: np.random.Generator, pixels: np.ndarray) -> None:
         cv2.circle(pixels, centre, radius, (value, value, value), -1, cv2.LINE_AA)
 
 
-def _makers_mark(rng: np.random.Generator, faces: FontLibrary, pixels: np.ndarray) -> None:
+def _makers_mark(rng: np.random.Generator, fonts: FontLibrary, pixels: np.ndarray) -> None:
     height, width = pixels.shape[:2]
-    ink = faces.pick(rng).row("MOTORS" if rng.random() < 0.5 else "AUTOPLATE", max(5, height // 14))
+    ink = fonts.pick(rng).row("MOTORS" if rng.random() < 0.5 else "AUTOPLATE", max(5, height // 14))
     top, left = height - ink.shape[0] - 3, round((width - ink.shape[1]) * rng.uniform(0.1, 0.9))
     if left < 0:
         return

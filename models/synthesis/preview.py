@@ -1,4 +1,4 @@
-"""A contact sheet of what the generator draws, to look at before a training learns from it.
+"""Draw a contact sheet of what the generator draws, to look at before a training learns from it.
 
     python -m models.synthesis.preview [FILE] [--seed S] [--fonts FOLDER]
 
@@ -25,32 +25,32 @@ WIDTH, GAP = 1440, 8  # pixels
 SHEET_LEVEL = 235  # level of the sheet
 
 Draw = Callable[[np.random.Generator, FontLibrary, int], np.ndarray]
-"""A picture (height, width, 3) uint8 RGB; the number says the how manieth of its kind it is."""
+"""Draws a picture (height, width, 3) uint8 RGB; the number counts those of its kind from 0."""
 
 
-def draw_sheet(seed: int, faces: FontLibrary) -> np.ndarray:
-    """The sheet, (height, WIDTH, 3) uint8 RGB."""
+def draw_sheet(seed: int, fonts: FontLibrary) -> np.ndarray:
+    """Draws the sheet, (height, WIDTH, 3) uint8 RGB."""
     rng = np.random.default_rng(seed)
     bands: list[tuple[Draw, int, int, int]] = [
         (_flat, 24, 8, 92),
         (_in_perspective, 24, 8, 120),
         (_foreign, 16, 8, 92),
         (_board, 8, 8, 60),
-        (lambda _, faces, number: sample(number, seed, faces).pixels, 4, 4, 264),
+        (lambda _, fonts, number: sample(number, seed, fonts).pixels, 4, 4, 264),
     ]
-    rows = [_band(rng, faces, *band) for band in bands]
+    rows = [_band(rng, fonts, *band) for band in bands]
     return np.vstack([*rows, np.full((GAP, WIDTH, 3), SHEET_LEVEL, np.uint8)])
 
 
 def _band(
-    rng: np.random.Generator, faces: FontLibrary, draw: Draw, count: int, across: int, height: int
+    rng: np.random.Generator, fonts: FontLibrary, draw: Draw, count: int, across: int, height: int
 ) -> np.ndarray:
-    """`count` pictures, `across` of them in a row, each fitted into `height` pixels."""
+    """Draws `count` pictures, `across` of them in a row, each fitted into `height` pixels."""
     width = (WIDTH - GAP) // across - GAP
     rows = count // across
     sheet = np.full((rows * (height + GAP) + GAP, WIDTH, 3), SHEET_LEVEL, np.uint8)
     for number in range(count):
-        picture = _fitted(draw(rng, faces, number), width, height)
+        picture = _fitted(draw(rng, fonts, number), width, height)
         row, column = divmod(number, across)
         top = GAP + row * (height + GAP) + (height - picture.shape[0]) // 2
         left = GAP + column * (width + GAP) + (width - picture.shape[1]) // 2
@@ -61,24 +61,24 @@ def _band(
 def _fitted(picture: np.ndarray, width: int, height: int) -> np.ndarray:
     scale = min(width / picture.shape[1], height / picture.shape[0])
     size = (max(round(picture.shape[1] * scale), 1), max(round(picture.shape[0] * scale), 1))
-    way = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-    return cv2.resize(picture, size, interpolation=way)
+    interpolation = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+    return cv2.resize(picture, size, interpolation=interpolation)
 
 
-def _plate(rng: np.random.Generator, faces: FontLibrary, number: int) -> Plate:
+def _plate(rng: np.random.Generator, fonts: FontLibrary, number: int) -> Plate:
     colour = "yellow" if number % 3 == 2 else "white"
     if number % 12 == 11:
-        return draw_plate(rng, faces, rows=1, colour=colour, square=True)
-    return draw_plate(rng, faces, rows=1 + number % 2, colour=colour)
+        return draw_plate(rng, fonts, rows=1, colour=colour, square=True)
+    return draw_plate(rng, fonts, rows=1 + number % 2, colour=colour)
 
 
-def _flat(rng: np.random.Generator, faces: FontLibrary, number: int) -> np.ndarray:
-    return _plate(rng, faces, number).pixels
+def _flat(rng: np.random.Generator, fonts: FontLibrary, number: int) -> np.ndarray:
+    return _plate(rng, fonts, number).pixels
 
 
-def _in_perspective(rng: np.random.Generator, faces: FontLibrary, number: int) -> np.ndarray:
-    """A plate in perspective on a piece of car, with the faults of a camera."""
-    plate = _plate(rng, faces, number)
+def _in_perspective(rng: np.random.Generator, fonts: FontLibrary, number: int) -> np.ndarray:
+    """Draws a plate in perspective on a piece of car, with camera noise."""
+    plate = _plate(rng, fonts, number)
     picture = np.full((120, 164, 3), rng.uniform(20, 220, 3), np.uint8)
     height, width = plate.pixels.shape[:2]
     wide = min(140.0, 100.0 * width / height)
@@ -87,17 +87,17 @@ def _in_perspective(rng: np.random.Generator, faces: FontLibrary, number: int) -
     return degrade(picture, rng)
 
 
-def _foreign(rng: np.random.Generator, faces: FontLibrary, number: int) -> np.ndarray:
+def _foreign(rng: np.random.Generator, fonts: FontLibrary, number: int) -> np.ndarray:
     kinds = tuple(FOREIGN_PLATES)
-    return draw_foreign_plate(rng, faces, kinds[number % len(kinds)]).pixels
+    return draw_foreign_plate(rng, fonts, kinds[number % len(kinds)]).pixels
 
 
-def _board(rng: np.random.Generator, faces: FontLibrary, number: int) -> np.ndarray:
-    return draw_sign(rng, faces, yellow=number % 4 == 3)
+def _board(rng: np.random.Generator, fonts: FontLibrary, number: int) -> np.ndarray:
+    return draw_sign(rng, fonts, yellow=number % 4 == 3)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """The command line."""
+    """Parses the command line and writes the sheet."""
     cli = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     cli.add_argument("file", type=Path, nargs="?", default=FILE)
     cli.add_argument("--seed", type=int, default=1)

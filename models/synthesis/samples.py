@@ -21,19 +21,19 @@ from models.synthesis.scenes import Scene, ScenePlate, draw_scene, plan_scene
 QUALITY = 90
 
 
-def sample(number: int, seed: int, faces: FontLibrary) -> Scene:
-    """Scene `number` (from 0) of a seed: always the same, whatever the count."""
+def sample(number: int, seed: int, fonts: FontLibrary) -> Scene:
+    """Draws scene `number` (from 0) of a seed: always the same, whatever the count."""
     rng = np.random.default_rng([seed, number])
     cars, night = plan_scene(rng, number)
-    return draw_scene(rng, faces, cars, night=night)
+    return draw_scene(rng, fonts, cars, night=night)
 
 
-def write_samples(folder: Path, count: int, seed: int, faces: FontLibrary) -> None:
-    """Write `count` scenes and labels.jsonl into `folder`, which is made if need be."""
+def write_samples(folder: Path, count: int, seed: int, fonts: FontLibrary) -> None:
+    """Writes `count` scenes and labels.jsonl into `folder`, which is made if need be."""
     folder.mkdir(parents=True, exist_ok=True)
     lines = []
     for number in range(count):
-        scene = sample(number, seed, faces)
+        scene = sample(number, seed, fonts)
         name = f"street-{number + 1:03}.jpg"
         _, data = cv2.imencode(".jpg", scene.pixels[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
         (folder / name).write_bytes(data.tobytes())
@@ -42,7 +42,7 @@ def write_samples(folder: Path, count: int, seed: int, faces: FontLibrary) -> No
 
 
 def label(name: str, scene: Scene) -> dict[str, object]:
-    """One line of labels."""
+    """Returns the labels of a scene: one line of labels.jsonl."""
     height, width = scene.pixels.shape[:2]
     return {
         "file": name,
@@ -72,7 +72,7 @@ def _plate(placed: ScenePlate) -> dict[str, object]:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """The command line."""
+    """Parses the command line and writes samples."""
     cli = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     cli.add_argument("folder", type=Path)
     cli.add_argument("--count", type=int, default=24)

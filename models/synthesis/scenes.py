@@ -1,4 +1,4 @@
-"""Compose a street scene: houses, road, cars, and plates whose corners and text are known."""
+"""Composes street scenes: houses, road, cars, and plates whose corners and text are known."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -36,7 +36,7 @@ class Scene:
 
 @dataclass(frozen=True, slots=True)
 class CarPlan:
-    """What one car of a scene shall be."""
+    """The specification of one car of a scene."""
 
     kind: Kind = "saloon"
     rear: bool = False
@@ -48,28 +48,28 @@ class CarPlan:
 
 def draw_scene(
     rng: np.random.Generator,
-    faces: FontLibrary,
+    fonts: FontLibrary,
     cars: Sequence[CarPlan],
     *,
     night: bool = False,
     size: tuple[int, int] = (WIDTH, HEIGHT),
 ) -> Scene:
-    """A street with these cars on it, side by side."""
+    """Draws a street with these cars on it, side by side."""
     width, height = size
-    picture = draw_street(rng, faces, width, height, night=night)
+    picture = draw_street(rng, fonts, width, height, night=night)
     plates: list[ScenePlate] = []
     for number, plan in enumerate(cars):
         middle = width * (number + 0.5) / max(len(cars), 1) + rng.uniform(-0.05, 0.05) * width
         wide = width * (rng.uniform(0.42, 0.52) if len(cars) == 1 else rng.uniform(0.34, 0.42))
         foot = height * rng.uniform(0.86, 0.95)
-        plates += _add_car(rng, faces, picture, plan, (middle, foot, wide), night=night)
+        plates += _add_car(rng, fonts, picture, plan, (middle, foot, wide), night=night)
     picture = cv2.GaussianBlur(picture, (0, 0), rng.uniform(0.4, 0.8))
     picture = add_noise(picture, rng, 1, 5)
     return Scene(compress(picture, 88), tuple(plates))
 
 
 def plan_scene(rng: np.random.Generator, number: int) -> tuple[list[CarPlan], bool]:
-    """Cars of the scene with this number, and whether it is night.
+    """Plans the cars of the scene with this number, and whether it is night.
 
     Numbers walk through what streets show: one row and two, fronts and rears, taxis and vans,
     mainland plates, two cars; each twelfth has a car without a plate or no car at all.
@@ -89,7 +89,7 @@ def plan_scene(rng: np.random.Generator, number: int) -> tuple[list[CarPlan], bo
 
 
 def _street_mark(rng: np.random.Generator) -> PrintedMark:
-    """Mostly two letters and a number; trade plates are left to the training."""
+    """Draws a mark, mostly two letters and a number; trade plates are left to the training."""
     while True:
         drawn = draw_mark(rng)
         if drawn.series == "usual" or (rng.random() < 0.5 and drawn.series != "trade"):
@@ -98,30 +98,30 @@ def _street_mark(rng: np.random.Generator) -> PrintedMark:
 
 def _add_car(
     rng: np.random.Generator,
-    faces: FontLibrary,
+    fonts: FontLibrary,
     picture: np.ndarray,
     plan: CarPlan,
     place: tuple[float, float, float],
     *,
     night: bool,
 ) -> list[ScenePlate]:
-    car = draw_car(rng, faces, plan.kind, rear=plan.rear)
-    onto = _projection(rng, car, place)
+    car = draw_car(rng, fonts, plan.kind, rear=plan.rear)
+    homography = _projection(rng, car, place)
     _shadow(picture, place)
     light = rng.uniform(0.4, 0.55) if night else rng.uniform(0.9, 1.05)
-    _blend(picture, car, onto, light)
+    _blend(picture, car, homography, light)
     if night and not plan.rear:
-        _beams(picture, car, onto)
+        _beams(picture, car, homography)
     if not plan.plate:
         return []
     colour = "yellow" if plan.rear else "white"
-    plate = draw_plate(rng, faces, mark=plan.mark, rows=plan.rows, colour=colour)
-    quad = _plate_quad(car, plate, onto)
+    plate = draw_plate(rng, fonts, mark=plan.mark, rows=plan.rows, colour=colour)
+    quad = _plate_quad(car, plate, homography)
     shown = 0.75 if night else light
     paste_plate(picture, plate, quad, shown)
     plates = [ScenePlate(plate, quad)]
     if plan.mainland:
-        second = draw_mainland(rng, faces)
+        second = draw_mainland(rng, fonts)
         width = 1.0 if plate.rows == 1 else 1.55
         low = quad_below(quad, 0.06, 0.95 if plate.rows == 1 else 0.5, width)
         paste_plate(picture, second, low, shown)
@@ -132,7 +132,7 @@ def _add_car(
 def _projection(
     rng: np.random.Generator, car: Car, place: tuple[float, float, float]
 ) -> np.ndarray:
-    """The homography from the car's sheet to the scene: turned a little, so that sides differ."""
+    """Draws a homography from the car's layer to the scene: turned a little, so sides differ."""
     middle, foot, wide = place
     height, width = car.layer.alpha.shape
     scale = wide / car.layer.unit
@@ -148,7 +148,7 @@ def _projection(
     return cv2.getPerspectiveTransform(np.array(flat, np.float32), np.array(seen, np.float32))
 
 
-def _plate_quad(car: Car, plate: Plate, onto: np.ndarray) -> np.ndarray:
+def _plate_quad(car: Car, plate: Plate, homography: np.ndarray) -> np.ndarray:
     width = PLATE_WIDTHS[plate.rows]
     corners = plate.corners
     aspect = (corners[1, 0] - corners[0, 0]) / (corners[3, 1] - corners[0, 1])
@@ -157,20 +157,20 @@ def _plate_quad(car: Car, plate: Plate, onto: np.ndarray) -> np.ndarray:
     flat = car.layer.at(
         [(x - half, y + rise), (x + half, y + rise), (x + half, y - rise), (x - half, y - rise)]
     )
-    return cv2.perspectiveTransform(flat[None].astype(np.float32), onto)[0]
+    return cv2.perspectiveTransform(flat[None].astype(np.float32), homography)[0]
 
 
-def _blend(picture: np.ndarray, car: Car, onto: np.ndarray, light: float) -> None:
-    # Blurred a little first: the sheet may be larger than the car will be.
+def _blend(picture: np.ndarray, car: Car, homography: np.ndarray, light: float) -> None:
+    # Blurred a little first: the layer may be larger than the car will be.
     sheet = cv2.GaussianBlur(np.dstack([car.layer.pixels, car.layer.alpha]), (3, 3), 0.6)
     height, width = car.layer.alpha.shape
     outline = np.array([[[0, 0], [width, 0], [width, height], [0, height]]], np.float32)
-    seen = cv2.perspectiveTransform(outline, onto)[0]
+    seen = cv2.perspectiveTransform(outline, homography)[0]
     left, top = np.maximum(np.floor(seen.min(0)).astype(int), 0)
     right, bottom = np.minimum(np.ceil(seen.max(0)).astype(int), picture.shape[1::-1])
     move = np.array([[1, 0, -left], [0, 1, -top], [0, 0, 1.0]])
     size = (int(right - left), int(bottom - top))
-    drawn = cv2.warpPerspective(sheet, move @ onto, size, flags=cv2.INTER_LINEAR)
+    drawn = cv2.warpPerspective(sheet, move @ homography, size, flags=cv2.INTER_LINEAR)
     area = picture[top:bottom, left:right]
     alpha = drawn[..., 3:].astype(np.float32) / 255
     mixed = area * (1 - alpha) + drawn[..., :3] * (light * alpha)
@@ -189,11 +189,11 @@ def _shadow(picture: np.ndarray, place: tuple[float, float, float]) -> None:
     area[:] = (area * (1 - mask)).astype(np.uint8)
 
 
-def _beams(picture: np.ndarray, car: Car, onto: np.ndarray) -> None:
-    """Headlamps that shine."""
+def _beams(picture: np.ndarray, car: Car, homography: np.ndarray) -> None:
+    """Adds light around the headlamps."""
     lamps = car.layer.at([(-0.335, 0.352), (0.335, 0.352)])
     glow = np.zeros(picture.shape[:2], np.float32)
-    for x, y in cv2.perspectiveTransform(lamps[None].astype(np.float32), onto)[0]:
+    for x, y in cv2.perspectiveTransform(lamps[None].astype(np.float32), homography)[0]:
         cv2.circle(glow, (round(x), round(y)), 26, 190.0, -1, cv2.LINE_AA)
     glow = cv2.GaussianBlur(glow, (0, 0), 22)[..., None] * np.array([1.0, 0.97, 0.88])
     picture[:] = np.clip(picture + glow, 0, 255).astype(np.uint8)

@@ -1,4 +1,4 @@
-"""A street to put cars on: sky, houses with windows and shop signs, a pavement and a road."""
+"""Draws a street to put cars on: sky, houses with windows, shop signs, pavement and road."""
 
 import cv2
 import numpy as np
@@ -27,15 +27,15 @@ WALLS = (
 
 
 def draw_street(
-    rng: np.random.Generator, faces: FontLibrary, width: int, height: int, *, night: bool
+    rng: np.random.Generator, fonts: FontLibrary, width: int, height: int, *, night: bool
 ) -> np.ndarray:
-    """(height, width, 3) uint8 RGB, seen from the road's middle at a person's height."""
+    """Draws a street (height, width, 3) uint8 RGB, seen from the road at a person's height."""
     picture = np.zeros((height, width, 3), np.uint8)
     sky = NIGHT if night else SKIES[rng.integers(len(SKIES))]
     picture[:] = shade(picture.shape, np.array([0, height * HORIZON]), *sky)
     _houses(rng, picture, night=night, far=True)
     _houses(rng, picture, night=night, far=False)
-    _shops(rng, faces, picture, night=night)
+    _shops(rng, fonts, picture, night=night)
     _road(rng, picture, night=night)
     return picture
 
@@ -88,9 +88,9 @@ def _glass(rng: np.random.Generator, wall: np.ndarray, *, night: bool) -> np.nda
 
 
 def _shops(
-    rng: np.random.Generator, faces: FontLibrary, picture: np.ndarray, *, night: bool
+    rng: np.random.Generator, fonts: FontLibrary, picture: np.ndarray, *, night: bool
 ) -> None:
-    """Shop fronts along the foot of the houses, with lettered boards, some hung out."""
+    """Draws shop fronts along the foot of the houses, with lettered boards, some hung out."""
     height, width = picture.shape[:2]
     top, foot, left = round(height * (HORIZON - 0.07)), round(height * (HORIZON + 0.07)), 0
     while left < width:
@@ -99,10 +99,10 @@ def _shops(
         cv2.rectangle(picture, (left + 3, top + 24), (left + wide - 4, foot), inside, -1)
         for x in range(left + 3, left + wide, 40):
             cv2.line(picture, (x, top + 24), (x, foot), (44, 46, 50), 3)
-        _board(rng, faces, picture, (left + 2, top - 8, left + wide - 3, top + 24))
+        _board(rng, fonts, picture, (left + 2, top - 8, left + wide - 3, top + 24))
         left += wide
     for _ in range(int(rng.integers(2, 5))):
-        sign = draw_sign(rng, faces)
+        sign = draw_sign(rng, fonts)
         wide = rng.uniform(50, 110)
         size = (wide, wide * sign.shape[0] / sign.shape[1])
         where = (rng.uniform(0, width), rng.uniform(0.08, 0.3) * height)
@@ -111,12 +111,12 @@ def _shops(
 
 def _board(
     rng: np.random.Generator,
-    faces: FontLibrary,
+    fonts: FontLibrary,
     picture: np.ndarray,
     place: tuple[int, int, int, int],
 ) -> None:
     left, top, right, bottom = place
-    sign = draw_sign(rng, faces)
+    sign = draw_sign(rng, fonts)
     cv2.rectangle(picture, (left, top), (right, bottom), sign[2, 2].tolist(), -1)
     wide = min((bottom - top) * sign.shape[1] / sign.shape[0], right - left)
     middle = (left + right) / 2
@@ -150,7 +150,7 @@ def _road(rng: np.random.Generator, picture: np.ndarray, *, night: bool) -> None
 
 
 def _lanes(rng: np.random.Generator, picture: np.ndarray, edge: int, colour: list[float]) -> None:
-    """Dashes that run towards a point on the horizon."""
+    """Draws dashes that run towards a point on the horizon."""
     height, width = picture.shape[:2]
     vanish = np.array([width * rng.uniform(0.4, 0.6), height * (HORIZON + 0.02)])
     for foot in (-0.35, 0.18, 0.82, 1.35):

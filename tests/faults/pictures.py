@@ -81,11 +81,11 @@ def draw_scenes(folder: Path, count: int, seed: int) -> list[np.ndarray]:
     from models.synthesis.samples import sample
 
     folder.mkdir(parents=True, exist_ok=True)
-    faces, scenes = FontLibrary(), []
+    fonts, scenes = FontLibrary(), []
     for number in range(count):
         file = folder / f"{number:04}.png"
         if not file.exists():
-            drawn = Image.fromarray(sample(number, seed, faces).pixels)
+            drawn = Image.fromarray(sample(number, seed, fonts).pixels)
             drawn = drawn.resize((SCENE_WIDTH, SCENE_HEIGHT), Image.Resampling.BOX)
             drawn.save(new := file.with_suffix(".new"), "PNG", compress_level=1)
             new.rename(file)

@@ -31,13 +31,13 @@ def run_module(module, *arguments):
 
 def write_labelled_photos(folder, count=6):
     """A folder as training wants it, of drawn plates."""
-    faces, rng = FontLibrary(system=False), np.random.default_rng(3)
+    fonts, rng = FontLibrary(system=False), np.random.default_rng(3)
     (folder / "train").mkdir(parents=True)
     (folder / "backgrounds").mkdir()
     cv2.imwrite(str(folder / "backgrounds" / "wall.jpg"), np.full((200, 300, 3), 90, np.uint8))
     rows = []
     for number in range(count):
-        plate = draw_plate(rng, faces)
+        plate = draw_plate(rng, fonts)
         name = f"drawn{number}.jpg"
         cv2.imwrite(str(folder / "train" / name), plate.pixels[..., ::-1])
         said = {"text": plate.text, "lines": plate.rows, "color": plate.colour, "hk": True}
