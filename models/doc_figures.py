@@ -45,7 +45,7 @@ def draw_figures(folder: Path) -> None:
     found = recogniser.find(photo)
     _save(draw_plates(photo, recogniser.read(found)), folder / "found.png")
     _save(_heatmap(detector, photo), folder / "heatmap.png")
-    rows = [_plate_inputs(detector, reader, photo, plate) for plate in found]
+    rows = [_plate_inputs(reader, photo, plate) for plate in found]
     widest = max(row.shape[1] for row in rows)
     _save(np.vstack([_padded(row, widest) for row in rows]), folder / "plate-inputs.png")
 
@@ -72,9 +72,7 @@ def _heatmap(detector: LiteRTDetector, photo: np.ndarray) -> np.ndarray:
     return np.maximum(gray, colours).clip(0, 255).astype(np.uint8)
 
 
-def _plate_inputs(
-    detector: LiteRTDetector, reader: NeuralReader, photo: np.ndarray, plate: Found
-) -> np.ndarray:
+def _plate_inputs(reader: NeuralReader, photo: np.ndarray, plate: Found) -> np.ndarray:
     """Draws a plate's refiner patch, its crop, its realigned crop, and inputs of the reader."""
     glimpse = look(photo, plate.detection.quad.to_array().astype(float))
     straight = realign(plate.crop)
