@@ -2,8 +2,8 @@
 
     python -m faults [--seed N] [--images N]
 
-The images are always the same; the seed draws when what is struck. Ends with a table, and with the
-exit status 1 on any difference.
+The images are always the same; the seed draws the schedule of faults. Ends with a table, and with
+the exit status 1 on any difference.
 """
 
 import argparse
@@ -31,7 +31,7 @@ SETTINGS = {
 
 
 def main() -> int:
-    """Prove it for one seed; the exit status."""
+    """Runs the experiment of one seed; returns the exit status."""
     parser = argparse.ArgumentParser(prog="make faults", description=__doc__.split("\n")[0])
     parser.add_argument("--seed", type=int, default=1, help="of the schedule of faults")
     parser.add_argument("--images", type=int, default=IMAGES)
@@ -40,7 +40,7 @@ def main() -> int:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     console = Console(highlight=False, width=None if sys.stdout.isatty() else 120)
     folder = read_settings().data_folder / "faults"
-    task = Experiment(
+    experiment = Experiment(
         images=options.images,
         scenes=max(8, round(SCENES * options.images / IMAGES)),
         images_seed=IMAGES_SEED,
@@ -49,11 +49,11 @@ def main() -> int:
         folder=folder,
     )
     try:
-        verdict = run_experiment(task, lambda words: console.print(words, markup=False))
+        verdict = run_experiment(experiment, lambda line: console.print(line, markup=False))
     except KeyboardInterrupt:
         console.print("Interrupted; what was started is stopped.")
         return INTERRUPTED
-    table.print_verdict(verdict, task, console)
+    table.print_verdict(verdict, experiment, console)
     return 1 if verdict.wrong else 0
 
 

@@ -1,5 +1,8 @@
-"""The fault-free run: what every good image must be read as. Kept under the data folder, so that
-other schedules over the same images need not read them all once more."""
+"""Runs without faults: the baseline of what every good image must be read as.
+
+It is cached under the data folder, so that other schedules over the same images need not read them
+all once more.
+"""
 
 import hashlib
 import json
@@ -15,7 +18,7 @@ from faults.services import Services
 from hkplates.settings import PROJECT
 
 READING_SOURCES = ("hkplates/recognition", "models/detector/bundle", "models/reader/bundle")
-"""What a reading depends on."""
+"""Folders of code and weights that a reading depends on."""
 
 
 def read_baseline(
@@ -26,16 +29,20 @@ def read_baseline(
     cache: Path | None,
     log: Callable[[str], None],
 ) -> tuple[dict[ObjectId, Plates], bool]:
-    """The plates of every image that could be read; whether they were known from before."""
-    file = None if cache is None else cache / f"calm-{_digest(archive)}.json"
+    """Returns the plates of every image that could be read, and whether they were cached.
+
+    Raises:
+        RuntimeError: The run went wrong, or did not read every good image.
+    """
+    file = None if cache is None else cache / f"baseline-{_digest(archive)}.json"
     if file is not None and file.exists():
-        log(f"The fault-free run of these images is known from {file}")
+        log(f"The baseline of these images is known from {file}")
         return _read_cache(file), True
-    run = FaultRun(services, archive, plan, logs, "calm")
+    run = FaultRun(services, archive, plan, logs, "baseline")
     try:
-        ran = run.run(log)
-        if ran.wrong:
-            raise RuntimeError(f"the fault-free run went wrong: {ran.wrong}")
+        result = run.run(log)
+        if result.wrong:
+            raise RuntimeError(f"the baseline run went wrong: {result.wrong}")
         found = {name: end.plates for name, end in run.poller.outcomes() if end.state == "done"}
     finally:
         run.poller.close()
@@ -48,15 +55,15 @@ def read_baseline(
 def _check_complete(archive: Archive, found: dict[ObjectId, Plates]) -> None:
     good = {one.object_id for one in archive.images if one.kind in ("good", "missing", "changed")}
     if good != set(found):
-        raise RuntimeError(f"the fault-free run read {len(found)} images of {len(good)}")
+        raise RuntimeError(f"the baseline run read {len(found)} images of {len(good)}")
 
 
 def _digest(archive: Archive) -> str:
-    """Of the images and of all that reads them."""
+    """Hashes the images and all that reads them."""
     digest = hashlib.sha256()
-    for picture in archive.images:
-        if picture.kind not in POISON:
-            digest.update("\0".join(picture.object_id).encode())
+    for image in archive.images:
+        if image.kind not in POISON:
+            digest.update("\0".join(image.object_id).encode())
     for folder in READING_SOURCES:
         for file in sorted((PROJECT / folder).rglob("*")):
             if file.suffix in {".py", ".json"}:  # a bundle's config.json holds its weights' hashes
@@ -71,7 +78,7 @@ def _write_cache(file: Path, found: dict[ObjectId, Plates]) -> None:
 
 
 def _read_cache(file: Path) -> dict[ObjectId, Plates]:
-    """As `Watch.ends` has them."""
+    """Reads them as `DatabasePoller.outcomes` has them."""
     return {
         (key, etag): tuple(tuple((column, value) for column, value in plate) for plate in plates)
         for key, etag, plates in json.loads(file.read_text())

@@ -1,6 +1,6 @@
-"""Small files that would cost a trusting reader minutes or gigabytes, made by hand.
+"""Makes decompression bombs by hand: small files that would cost a decoder minutes or gigabytes.
 
-JPEG, WebP and BMP here; PNG and TIFF beside it.
+JPEG, WebP and BMP are made here; PNG and TIFF in files beside it.
 """
 
 import io
@@ -16,7 +16,7 @@ LIMIT = 120_000_000
 
 
 def bombs() -> Iterator[tuple[str, bytes]]:
-    """Names and bytes."""
+    """Yields names and bytes."""
     for name, data in _jpeg():
         yield f"{name}.jpg", data
     for name, data in bombs_png.bombs():
@@ -30,7 +30,7 @@ def bombs() -> Iterator[tuple[str, bytes]]:
 
 
 def segment(marker: int, body: bytes) -> bytes:
-    """A part of a JPEG header."""
+    """Makes a segment of a JPEG header."""
     return bytes([0xFF, marker]) + struct.pack(">H", len(body) + 2) + body
 
 
@@ -43,13 +43,13 @@ def frame(
     bits: int = 8,
     sampling: int = 0x11,
 ) -> bytes:
-    """SOF: how large the picture is, and how it is coded."""
+    """Makes a frame header (SOF): the size of the picture and its coding."""
     parts = b"".join(bytes([number + 1, sampling, 0]) for number in range(channels))
     return segment(kind, struct.pack(">BHHB", bits, high, wide, channels) + parts)
 
 
 def scan(channels: int = 1, band: bytes = b"\0\x3f\0", data: bytes = b"\0") -> bytes:
-    """SOS and what follows it."""
+    """Makes a scan: its header (SOS) and data."""
     parts = b"".join(bytes([number + 1, 0]) for number in range(channels))
     return segment(0xDA, bytes([channels]) + parts + band) + data
 
@@ -60,7 +60,7 @@ _CODES = segment(0xC4, b"\0\1" + bytes(15) + b"\0") + segment(0xC4, b"\x10\1" + 
 
 
 def jpeg(*parts: bytes) -> bytes:
-    """A JPEG of tables and these parts."""
+    """Makes a JPEG of tables and these parts."""
     return b"\xff\xd8" + _QUANTA + _CODES + b"".join(parts) + b"\xff\xd9"
 
 
@@ -69,12 +69,12 @@ def _blocks(wide: int, high: int) -> int:
 
 
 def _bits(count: int) -> bytes:
-    """Zeros, to the bit: each is a code, and one byte more would be called damage."""
+    """Makes zeros, to the bit: each is a code, and one byte more would be called damage."""
     return bytes(-(-count // 8))
 
 
 def scans(wide: int, high: int, count: int, *, kind: int = 0xC2) -> bytes:
-    """Progressive, without damage: averages, then the same empty details again and again."""
+    """Makes a valid progressive JPEG: averages, then the same empty details again and again."""
     blocks = _blocks(wide, high)
     averages = scan(1, bytes(3), _bits(blocks))
     details = scan(1, b"\1\x3f\0", _bits(15 * -(-blocks // 16_384)))
@@ -82,7 +82,7 @@ def scans(wide: int, high: int, count: int, *, kind: int = 0xC2) -> bytes:
 
 
 def refinements(wide: int, high: int, count: int, *, kind: int = 0xC2, channels: int = 3) -> bytes:
-    """Progressive: one more bit for every block of every channel, again and again."""
+    """Makes a progressive JPEG: one more bit for every block of every channel, again and again."""
     data = _bits(_blocks(wide, high) * channels) if kind == 0xC2 else b"\0"
     bit, first = scan(channels, b"\0\0\x10", data), scan(channels, b"\0\0\1", data)
     return jpeg(frame(wide, high, kind=kind, channels=channels), first, bit * count)
@@ -110,7 +110,7 @@ def _jpeg_sizes() -> Iterator[tuple[str, bytes]]:
 
 
 def _jpeg_parts() -> Iterator[tuple[str, bytes]]:
-    """More of a part than any camera writes."""
+    """Yields JPEGs with more of a part than any camera writes."""
     yield "scans-20000", scans(4000, 3000, 20_000)
     yield "scans-15-huge", scans(12_000, 10_000, 14)
     yield "scans-99-large", scans(4_000, 3_000, 98)

@@ -1,4 +1,4 @@
-"""PNG files that would cost a trusting reader minutes or gigabytes."""
+"""Makes decompression bombs as PNG files."""
 
 import struct
 import zlib
@@ -8,22 +8,22 @@ SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 
 def chunk(name: bytes, data: bytes = b"") -> bytes:
-    """One part, with a right checksum."""
+    """Makes a chunk, with a right checksum."""
     return struct.pack(">L", len(data)) + name + data + struct.pack(">L", zlib.crc32(name + data))
 
 
 def header(wide: int, high: int, bits: int = 8, colours: int = 2, woven: int = 0) -> bytes:
-    """IHDR."""
+    """Makes the header chunk (IHDR)."""
     return chunk(b"IHDR", struct.pack(">LLBBBBB", wide, high, bits, colours, 0, 0, woven))
 
 
 def png(*chunks: bytes, head: bytes = b"") -> bytes:
-    """A PNG of 64 x 48 unless `head` says otherwise, of these chunks and an end."""
+    """Makes a PNG of 64 x 48 unless `head` says otherwise, of these chunks and an end."""
     return SIGNATURE + (head or header(64, 48)) + b"".join(chunks) + chunk(b"IEND")
 
 
 def zeros(megabytes: int) -> bytes:
-    """So many millions of zeros, deflated: a thousandth of that."""
+    """Deflates so many millions of zeros, to a thousandth of that."""
     squeeze = zlib.compressobj(9)
     million = bytes(1_000_000)
     return b"".join(squeeze.compress(million) for _ in range(megabytes)) + squeeze.flush()
@@ -33,7 +33,7 @@ PICTURE = chunk(b"IDAT", zlib.compress(bytes(48 * (1 + 64 * 3))))
 
 
 def bombs() -> Iterator[tuple[str, bytes]]:
-    """Names, without their ending, and bytes."""
+    """Yields names, without their ending, and bytes."""
     yield from _sizes()
     much = zeros(300)
     yield "picture-of-300-megabytes", png(chunk(b"IDAT", much))
@@ -95,7 +95,7 @@ def _sizes() -> Iterator[tuple[str, bytes]]:
 
 
 def _films() -> Iterator[tuple[str, bytes]]:
-    """Moving pictures."""
+    """Yields animated PNGs."""
     for count in (0, 1, 100_000, 2**32 - 1):
         yield f"film-of-{count}", png(chunk(b"acTL", struct.pack(">LL", count, 0)), PICTURE)
     shown = struct.pack(">LLLLLHHBB", 0, 64, 48, 0, 0, 1, 10, 0, 0)

@@ -1,4 +1,4 @@
-"""TIFF files that would cost a trusting reader minutes or gigabytes."""
+"""Makes decompression bombs as TIFF files."""
 
 import struct
 import zlib
@@ -12,7 +12,7 @@ Tag = tuple[int, int, int]  # type, how many, value or place
 
 
 def directory(tags: Mapping[int, Tag], *, following: int = 0, order: str = "<") -> bytes:
-    """One list of tags, and where the next one is."""
+    """Makes a directory: a list of tags, and the offset of the next one."""
     entries = b"".join(
         struct.pack(order + "HHL", tag, kind, count)
         + (
@@ -26,7 +26,7 @@ def directory(tags: Mapping[int, Tag], *, following: int = 0, order: str = "<") 
 
 
 def plain(**change: Tag) -> dict[int, Tag]:
-    """The tags of a gray picture of 64 x 48 whose data begins at 8; change them by name."""
+    """Returns the tags of a gray picture of 64 x 48 whose data begins at 8, changed by name."""
     tags = {
         WIDE: (LONG, 1, 64),
         HIGH: (LONG, 1, 48),
@@ -45,7 +45,7 @@ def plain(**change: Tag) -> dict[int, Tag]:
 def tiff(
     tags: Mapping[int, Tag], data: bytes = bytes(3072), *, following: int = 0, order: str = "<"
 ) -> bytes:
-    """Data at 8, then the one directory."""
+    """Makes a TIFF with data at 8, then the one directory."""
     start = struct.pack(order + "L", 8 + len(data))
     return (
         (b"II*\0" if order == "<" else b"MM\0*")
@@ -56,7 +56,7 @@ def tiff(
 
 
 def bombs() -> Iterator[tuple[str, bytes]]:
-    """Names, without their ending, and bytes."""
+    """Yields names, without their ending, and bytes."""
     yield "good", tiff(plain())
     yield "good-big-endian", tiff(plain(), order=">")
     for wide, high in (
@@ -125,7 +125,7 @@ def _pages(count: int) -> bytes:
 
 
 def _organised() -> Iterator[tuple[str, bytes]]:
-    """Strips and tiles, and how they are packed."""
+    """Yields TIFFs with odd strips, tiles and compression."""
     places = struct.pack("<L", 8) * 1_000_000
     yield "strips-1000000", tiff(plain(places=(LONG, 1_000_000, 8), rows=(LONG, 1, 1)), places)
     yield "strips-60000", tiff(plain(places=(LONG, 60_000, 8), rows=(LONG, 1, 1)), places[:240_000])
@@ -156,7 +156,7 @@ def _organised() -> Iterator[tuple[str, bytes]]:
 
 
 def _big() -> Iterator[tuple[str, bytes]]:
-    """BigTIFF, where all is counted in 64 bits."""
+    """Yields BigTIFFs, where all is counted in 64 bits."""
     head = b"II+\0\x08\0\0\0" + struct.pack("<Q", 16)
     yield "big-tags-endless", head + struct.pack("<Q", 2**63) + bytes(9000)
     yield (

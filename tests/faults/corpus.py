@@ -1,4 +1,4 @@
-"""Files that mean harm, or were harmed: some 600, the same ones for the same seed.
+"""Makes hostile and damaged files: some 800, the same ones for the same seed.
 
     python -m tests.faults.corpus write FOLDER       # the files
     python -m tests.faults.corpus table [FOLDER]     # what becomes of each, counted by reason
@@ -32,13 +32,13 @@ KINDS = (
     "renamed",
     "magic",
     "bomb",
-    "stranger",
+    "unsupported",
 )
 
 
 @dataclass(frozen=True, slots=True)
 class HostileFile:
-    """One file: where it comes from, how it is called, and its bytes."""
+    """A hostile or damaged file: its kind, its name and its bytes."""
 
     kind: str
     name: str
@@ -46,7 +46,7 @@ class HostileFile:
 
 
 def corpus(seed: int = SEED, kinds: Iterable[str] = KINDS) -> Iterator[HostileFile]:
-    """The files of these kinds, in the order of KINDS; the same whatever other kinds are asked."""
+    """Yields the files of these kinds, in the order of KINDS, the same whatever the other kinds."""
     wanted = set(kinds)
     originals = dict(_originals(np.random.default_rng(seed)))
     for number, (kind, make) in enumerate(_MAKERS.items()):
@@ -56,7 +56,7 @@ def corpus(seed: int = SEED, kinds: Iterable[str] = KINDS) -> Iterator[HostileFi
 
 
 def write_to(folder: Path, seed: int = SEED, kinds: Iterable[str] = KINDS) -> int:
-    """Write the files of these kinds below a folder, one folder for each kind; how many."""
+    """Writes the files of these kinds below a folder, one folder for each; returns their number."""
     count = 0
     for one in corpus(seed, kinds):
         path = folder / one.kind / one.name
@@ -67,7 +67,7 @@ def write_to(folder: Path, seed: int = SEED, kinds: Iterable[str] = KINDS) -> in
 
 
 def _originals(random: np.random.Generator) -> Iterator[tuple[str, bytes]]:
-    """Small pictures of every kind that is read; noise on a slope, so that every byte matters."""
+    """Yields small pictures of every format read; noise on a slope, so that every byte matters."""
     slope = np.linspace(40, 200, 72)[None, :, None] + random.integers(-40, 40, (54, 72, 3))
     picture = Image.fromarray(slope.astype(np.uint8))
     turned = Image.Exif()
@@ -102,13 +102,13 @@ def _saved(picture: Image.Image, name: str, **options: object) -> bytes:
 
 
 def _cut(data: bytes, number: int, random: np.random.Generator) -> bytes:
-    """Within the magic, the header, the picture; just before the end."""
+    """Cuts a file off within the magic, the header or the picture, or just before the end."""
     places = (3, 11, 27, len(data) // 9, len(data) // 2, len(data) - 24, len(data) - 1)
     return data[: places[number] if number < len(places) else int(random.integers(1, len(data)))]
 
 
 def _flipped(data: bytes, number: int, random: np.random.Generator) -> bytes:
-    """One bit to a few hundred, in the header as often as behind it."""
+    """Flips one bit to a few hundred, in the header as often as behind it."""
     damaged = np.frombuffer(data, np.uint8).copy()
     places = random.integers(0, len(data), 1 << number)
     places[::2] %= 120
@@ -117,14 +117,14 @@ def _flipped(data: bytes, number: int, random: np.random.Generator) -> bytes:
 
 
 def _overwritten(data: bytes, number: int, random: np.random.Generator) -> bytes:
-    """A block of zeros, of 0xFF, or of noise."""
+    """Overwrites a block with zeros, 0xFF, or noise."""
     start, size = int(random.integers(2, len(data))), int(random.integers(4, 600))
     block = (bytes(size), b"\xff" * size, random.bytes(size))[number % 3]
     return (data[:start] + block + data[start + size :])[: len(data)]
 
 
 def _spliced(data: bytes, number: int, random: np.random.Generator) -> bytes:
-    """A part left out, a part given twice, or another beginning within."""
+    """Leaves a part out, repeats a part, or starts the file anew within."""
     start, end = sorted(int(place) for place in random.integers(2, len(data), 2))
     return (
         data[:start] + data[end:],
@@ -136,18 +136,18 @@ def _spliced(data: bytes, number: int, random: np.random.Generator) -> bytes:
 Damage = Callable[[bytes, int, np.random.Generator], bytes]
 
 
-def _damaged_by(harm: Damage, times: int) -> Maker:
+def _damaged_by(damage: Damage, times: int) -> Maker:
     def make(originals: Files, random: np.random.Generator) -> Iterator[tuple[str, bytes]]:
         for name, data in originals.items():
             stem, _, suffix = name.rpartition(".")
             for number in range(times):
-                yield f"{stem}-{number}.{suffix}", harm(data, number, random)
+                yield f"{stem}-{number}.{suffix}", damage(data, number, random)
 
     return make
 
 
 def _renamed(originals: Files, _: np.random.Generator) -> Iterator[tuple[str, bytes]]:
-    """Pictures whose name says another format."""
+    """Yields pictures whose name says another format."""
     suffixes = ("png", "jpg", "webp", "tif", "bmp", "heic", "gif")
     for number, (name, data) in enumerate(originals.items()):
         yield f"{name}.{suffixes[number % len(suffixes)]}", data
@@ -181,25 +181,25 @@ _MAKERS: dict[str, Maker] = {
     "renamed": _renamed,
     "magic": _behind_magic,
     "bomb": lambda *_: bombs.bombs(),
-    "stranger": lambda originals, _: unsupported_files.unsupported_files(originals["plain.jpg"]),
+    "unsupported": lambda originals, _: unsupported_files.unsupported_files(originals["plain.jpg"]),
 }
 
 
 def main() -> None:
-    """What the command line asks for."""
+    """Parses the command line, and writes the files or prints the table of outcomes."""
     from . import survival
 
     parser = argparse.ArgumentParser(prog="python -m tests.faults.corpus", description=__doc__)
     parser.add_argument("action", choices=("write", "table"))
     parser.add_argument("folder", nargs="?", type=Path)
     parser.add_argument("--seed", type=int, default=SEED)
-    asked = parser.parse_args()
-    if asked.action == "write":
-        if asked.folder is None:
+    options = parser.parse_args()
+    if options.action == "write":
+        if options.folder is None:
             parser.error("name the folder to write to")
-        print(f"{write_to(asked.folder, asked.seed)} files")  # noqa: T201
+        print(f"{write_to(options.folder, options.seed)} files")  # noqa: T201
     else:
-        survival.main(asked.folder, asked.seed)
+        survival.main(options.folder, options.seed)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""From a seed to a verdict: images made, read without faults, read under faults, and compared."""
+"""Runs an experiment from a seed to a verdict: images read without and under faults, compared."""
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -20,7 +20,7 @@ from faults.services import Services, services
 
 @dataclass(frozen=True, slots=True)
 class Experiment:
-    """What to prove on: how many images, from how many scenes, struck by what, noted where."""
+    """The size, seeds, faults and  "baseline"/folder / "baseline"of an experiment."""
 
     images: int
     scenes: int
@@ -28,13 +28,13 @@ class Experiment:
     seed: int
     plan: Plan
     folder: Path
-    """For scenes, logs and, with `keep`, the fault-free run's plates."""
+    """For scenes, logs and, with `cache_baseline`, the baseline run's plates."""
     cache_baseline: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What the table shows. Nothing may stand in `wrong`."""
+    """The results that the table shows. Nothing may stand in `wrong`."""
 
     outcomes: Counter[str]
     plates: int
@@ -49,91 +49,95 @@ class Verdict:
     wrong: Sequence[str]
 
 
-def run_experiment(task: Experiment, log: Callable[[str], None]) -> Verdict:
-    """Do it all; servers and programs are gone afterwards, logs stay."""
-    log(f"{task.images:,} images of {task.scenes} scenes ...")
-    scenes = draw_scenes(task.folder / "scenes", task.scenes, task.images_seed)
-    images = list(make_images(scenes, task.images, task.images_seed))
-    with services(task.seed) as running:
-        archive = make_archive(running.s3, images)
+def run_experiment(experiment: Experiment, log: Callable[[str], None]) -> Verdict:
+    """Runs the experiment; servers and programs are gone afterwards, logs stay."""
+    log(f"{experiment.images:,} images of {experiment.scenes} scenes ...")
+    scenes = draw_scenes(experiment.folder / "scenes", experiment.scenes, experiment.images_seed)
+    images = list(make_images(scenes, experiment.images, experiment.images_seed))
+    with services(experiment.seed) as servers:
+        archive = make_archive(servers.s3, images)
         archive.put_harmless()
-        calm_plan = replace(task.plan, schedule=(), app="workers.app")
-        kept = task.folder if task.cache_baseline else None
-        calm, known = read_baseline(running, archive, calm_plan, task.folder / "calm", kept, log)
+        baseline_plan = replace(experiment.plan, schedule=(), app="workers.app")
+        cache = experiment.folder if experiment.cache_baseline else None
+        baseline, cached = read_baseline(
+            servers, archive, baseline_plan, experiment.folder / "baseline", cache, log
+        )
         archive.put_poison()
-        logs = task.folder / f"seed-{task.seed}"
-        log(f"{len(task.plan.schedule)} faults; logs in {logs} ...")
+        logs = experiment.folder / f"seed-{experiment.seed}"
+        log(f"{len(experiment.plan.schedule)} faults; logs in {logs} ...")
         for old in logs.glob("*.log"):
             old.unlink()
-        run = FaultRun(running, archive, task.plan, logs, "struck")
+        run = FaultRun(servers, archive, experiment.plan, logs, "faulty")
         with closing(run.poller):
-            ran = run.run(log)
-            expected = archive.expected_outcomes(calm, listed_again=ran.listed_again)
-            return _evaluate(run, ran, running, expected, known, logs)
+            result = run.run(log)
+            expected = archive.expected_outcomes(baseline, listed_again=result.listed_again)
+            return _evaluate(run, result, servers, expected, cached, logs)
 
 
 def _evaluate(
     run: FaultRun,
-    ran: RunResult,
-    running: Services,
+    result: RunResult,
+    servers: Services,
     expected: Mapping[ObjectId, Outcome],
-    known: bool,
+    cached: bool,
     logs: Path,
 ) -> Verdict:
     found = list(run.poller.outcomes())
     workers = [program.log for program in run.programs if program.name.startswith("worker")]
     ended = dict(run.poller.query(PROCESSED_TIMES))
     wrong = [
-        *ran.wrong,
+        *result.wrong,
         *differences(expected, found),
         *_check_sightings(run, found),
-        *_check_held_messages(running),
-        *leaks(running.secrets(), _written_texts(run, ran, running, logs)),
+        *_check_held_messages(servers),
+        *leaks(servers.secrets(), _written_texts(run, result, servers, logs)),
     ]
     return Verdict(
         Counter(
             end.state if end.reason is None else f"{end.state}: {end.reason}" for _, end in found
         ),
         sum(len(end.plates) for _, end in found),
-        known,
+        cached,
         deliveries(workers),
         int(run.poller.query(COUNT_EXTRA_ATTEMPTS)[0][0]),
-        [(strike, recovery(strike, ended)) for strike in ran.injections],
+        [(injection, recovery(injection, ended)) for injection in result.injections],
         {
             program.name: program.unexpected_exits
             for program in run.programs
             if program.unexpected_exits
         },
-        running.proxy.done,
-        ran.seconds,
+        servers.proxy.done,
+        result.seconds,
         longest_gap(list(ended.values())),
         wrong,
     )
 
 
 def _check_sightings(run: FaultRun, found: Sequence[tuple[ObjectId, Outcome]]) -> list[str]:
-    """The view shows each plate of each image that is not superseded once."""
+    """Checks that the view shows each plate of each image that is not superseded once."""
     plates = sum(len(end.plates) for _, end in found if not end.superseded)
     shown = run.poller.query(COUNT_SIGHTINGS)[0][0]
     return [] if shown == plates else [f"{plates} plates were saved, and sightings shows {shown}"]
 
 
-def _check_held_messages(running: Services) -> list[str]:
-    """Every image has ended and every worker has stopped in order: no message is held."""
-    with running.redis() as client:
+def _check_held_messages(servers: Services) -> list[str]:
+    """Checks that no message is held, every image having ended and every worker stopped."""
+    with servers.redis() as client:
         held = messages.count_messages(client)["held"]
     return [f"{held} messages are still held"] if held else []
 
 
-def _written_texts(run: FaultRun, ran: RunResult, running: Services, logs: Path) -> dict[str, str]:
-    """All that was written: logs, rows, and messages as they stood at each strike."""
+def _written_texts(
+    run: FaultRun, result: RunResult, servers: Services, logs: Path
+) -> dict[str, str]:
+    """Returns all that was written: logs, rows, and messages as they stood at each fault."""
     files = [
         *logs.glob("*.log"),
-        running.cluster / "server.log",
-        running.broker.folder / "server.log",
+        servers.cluster / "server.log",
+        servers.broker.folder / "server.log",
     ]
     return {
         **{f"the log {file.name}": file.read_text(errors="replace") for file in files},
         **dict(run.poller.texts()),
-        "a message": "\n".join(ran.messages),
+        "a message": "\n".join(result.messages),
     }

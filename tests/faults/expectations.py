@@ -1,4 +1,4 @@
-"""What must have become of every image, against what the tables say: a list of differences."""
+"""Compares how every image must outcome with what the tables say, as a list of differences."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -6,16 +6,16 @@ from dataclasses import dataclass
 from typing import Any
 
 ObjectId = tuple[str, str]
-"""An image: its key and its ETag."""
+"""Names an image: its key and its ETag."""
 Plates = tuple[tuple[Any, ...], ...]
 """The plates of an image in their order, each with every column that a reading has."""
 
-MAX_DIFFERENCES = 40  # differences that are told one by one
+MAX_DIFFERENCES = 40  # differences that are listed one by one
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How an image ended, or must."""
+    """The state in which an image ended, or must, with its reason and its plates."""
 
     state: str
     reason: str | None = None
@@ -29,35 +29,38 @@ class Outcome:
 def differences(
     expected: Mapping[ObjectId, Outcome], found: Iterable[tuple[ObjectId, Outcome]]
 ) -> list[str]:
-    """Every way in which what was found is not exactly what was expected."""
+    """Lists every way in which what was found is not exactly what was expected."""
     rows: dict[ObjectId, list[Outcome]] = defaultdict(list)
-    for name, end in found:
-        rows[name].append(end)
-    told = [f"{_label(name)}: no row" for name in expected if name not in rows]
-    for name, ends in rows.items():
+    for name, outcome in found:
+        rows[name].append(outcome)
+    found_differences = [f"{_label(name)}: no row" for name in expected if name not in rows]
+    for name, outcomes in rows.items():
         if name not in expected:
-            told.append(f"{_label(name)}: a row that nobody submitted")
-        elif len(ends) > 1:
-            told.append(f"{_label(name)}: {len(ends)} rows")
+            found_differences.append(f"{_label(name)}: a row that nobody submitted")
+        elif len(outcomes) > 1:
+            found_differences.append(f"{_label(name)}: {len(outcomes)} rows")
         else:
-            told += [f"{_label(name)}: {what}" for what in _compare(expected[name], ends[0])]
-    return told
+            found_differences += [
+                f"{_label(name)}: {difference}"
+                for difference in _compare(expected[name], outcomes[0])
+            ]
+    return found_differences
 
 
 def leaks(secrets: Mapping[str, str], texts: Mapping[str, str]) -> list[str]:
-    """Which credentials stand in which texts (logs, rows, messages); never the credential."""
+    """Lists which credentials stand in which texts (logs, rows, messages); never the credential."""
     return [
-        f"{place} holds {whose}"
+        f"{place} holds {credential}"
         for place, text in texts.items()
-        for whose, secret in secrets.items()
+        for credential, secret in secrets.items()
         if secret in text
     ]
 
 
-def truncated(told: Sequence[str]) -> list[str]:
-    """The first of many differences, and how many more there are."""
-    rest = len(told) - MAX_DIFFERENCES
-    return [*told[:MAX_DIFFERENCES], *([f"... and {rest:,} more"] if rest > 0 else [])]
+def truncated(found_differences: Sequence[str]) -> list[str]:
+    """Returns the first of many differences, and how many more there are."""
+    rest = len(found_differences) - MAX_DIFFERENCES
+    return [*found_differences[:MAX_DIFFERENCES], *([f"... and {rest:,} more"] if rest > 0 else [])]
 
 
 def _compare(expected: Outcome, found: Outcome) -> Iterable[str]:

@@ -1,4 +1,4 @@
-"""One small function for each kind of fault."""
+"""Injects faults: one small function for each kind."""
 
 import random
 import signal
@@ -15,7 +15,7 @@ from faults.services import Services
 
 @dataclass(frozen=True)
 class FaultTargets:
-    """What can be struck: servers, programs, and a bystander's view of the tables."""
+    """The targets of faults: servers and programs, and a poller of the tables."""
 
     services: Services
     poller: DatabasePoller
@@ -23,111 +23,111 @@ class FaultTargets:
     producer: Program
     dispatcher: Program
     outage_seconds: tuple[float, float]
-    """For how long a server that is taken away stays away, at least and at most."""
+    """Least and greatest seconds for which a stopped server stays away."""
     s3_fault_seconds: float
-    """For how long S3 is busy, cut off or slow."""
+    """Seconds for which S3 is busy, cut off or slow."""
 
 
 class Injector(Protocol):
-    """Strikes; returns what it did, in words."""
+    """Injects a fault; returns a description of it."""
 
-    def __call__(self, stage: FaultTargets, dice: random.Random) -> str: ...
+    def __call__(self, targets: FaultTargets, rng: random.Random) -> str: ...
 
 
-def kill_child(stage: FaultTargets, dice: random.Random) -> str:
-    """As the kernel does to a process that takes too much memory."""
-    worker = _busy_worker(stage, dice)
+def kill_child(targets: FaultTargets, rng: random.Random) -> str:
+    """Kills a child, as the kernel does to a process that takes too much memory."""
+    worker = _busy_worker(targets, rng)
     children = worker.children()
     if not children:
         return "no child was there"
-    dice.choice(children).kill()
+    rng.choice(children).kill()
     return f"a child of {worker.name}, kill -9"
 
 
-def kill_worker(stage: FaultTargets, dice: random.Random) -> str:
-    """As when a machine dies."""
-    worker = dice.choice(stage.workers)
+def kill_worker(targets: FaultTargets, rng: random.Random) -> str:
+    """Kills a worker with its children, as when a machine dies."""
+    worker = rng.choice(targets.workers)
     worker.kill()
     return f"{worker.name} with its children, kill -9; started again"
 
 
-def kill_parent(stage: FaultTargets, dice: random.Random) -> str:
-    """The children find themselves alone in the middle of their work."""
-    worker = dice.choice(stage.workers)
+def kill_parent(targets: FaultTargets, rng: random.Random) -> str:
+    """Kills a worker's first process: its children are alone in the middle of their work."""
+    worker = rng.choice(targets.workers)
     worker.kill(children=False)
     return f"{worker.name} without its children, kill -9; started again"
 
 
-def kill_producer(stage: FaultTargets, dice: random.Random) -> str:
-    return _kill(stage.producer)
+def kill_producer(targets: FaultTargets, rng: random.Random) -> str:
+    return _kill(targets.producer)
 
 
-def kill_dispatcher(stage: FaultTargets, dice: random.Random) -> str:
-    return _kill(stage.dispatcher)
+def kill_dispatcher(targets: FaultTargets, rng: random.Random) -> str:
+    return _kill(targets.dispatcher)
 
 
-def flush_redis(stage: FaultTargets, dice: random.Random) -> str:
-    with stage.services.redis() as client:
+def flush_redis(targets: FaultTargets, rng: random.Random) -> str:
+    with targets.services.redis() as client:
         waiting = messages.count_messages(client)["waiting"]
         client.flushall()
     return f"FLUSHALL with {waiting} messages waiting"
 
 
-def empty_redis(stage: FaultTargets, dice: random.Random) -> str:
-    stage.services.kill_redis(forget=True)
-    away = _wait_out_outage(stage, dice)
-    stage.services.start_redis()
-    return f"kill -9, started again without data after {away:.1f} s"
+def empty_redis(targets: FaultTargets, rng: random.Random) -> str:
+    targets.services.kill_redis(forget=True)
+    seconds = _wait_out_outage(targets, rng)
+    targets.services.start_redis()
+    return f"kill -9, started again without data after {seconds:.1f} s"
 
 
-def restart_redis(stage: FaultTargets, dice: random.Random) -> str:
-    stage.services.kill_redis(signal.SIGTERM)
-    away = _wait_out_outage(stage, dice)
-    stage.services.start_redis()
-    return f"stopped, started again with its data after {away:.1f} s"
+def restart_redis(targets: FaultTargets, rng: random.Random) -> str:
+    targets.services.kill_redis(signal.SIGTERM)
+    seconds = _wait_out_outage(targets, rng)
+    targets.services.start_redis()
+    return f"stopped, started again with its data after {seconds:.1f} s"
 
 
-def restart_postgres(stage: FaultTargets, dice: random.Random) -> str:
-    return _restart_postgres(stage, dice, signal.SIGINT, "fast stop")
+def restart_postgres(targets: FaultTargets, rng: random.Random) -> str:
+    return _restart_postgres(targets, rng, signal.SIGINT, "fast stop")
 
 
-def crash_postgres(stage: FaultTargets, dice: random.Random) -> str:
-    """Without a checkpoint: it has to find out from its log what was committed."""
-    how = dice.choice([signal.SIGQUIT, signal.SIGKILL])
-    words = {signal.SIGQUIT: "immediate stop", signal.SIGKILL: "kill -9"}
-    return _restart_postgres(stage, dice, how, words[how])
+def crash_postgres(targets: FaultTargets, rng: random.Random) -> str:
+    """Crashes PostgreSQL without a checkpoint: it must recover what was committed from its log."""
+    how = rng.choice([signal.SIGQUIT, signal.SIGKILL])
+    descriptions = {signal.SIGQUIT: "immediate stop", signal.SIGKILL: "kill -9"}
+    return _restart_postgres(targets, rng, how, descriptions[how])
 
 
-def busy_s3(stage: FaultTargets, dice: random.Random) -> str:
-    stage.services.proxy.worsen("busy", stage.s3_fault_seconds, share=0.8)
-    return f"503 to 80% of the requests for {stage.s3_fault_seconds:.0f} s"
+def busy_s3(targets: FaultTargets, rng: random.Random) -> str:
+    targets.services.proxy.worsen("busy", targets.s3_fault_seconds, share=0.8)
+    return f"503 to 80% of the requests for {targets.s3_fault_seconds:.0f} s"
 
 
-def reset_s3(stage: FaultTargets, dice: random.Random) -> str:
-    stage.services.proxy.worsen("reset", stage.s3_fault_seconds, share=0.8)
-    return f"80% of the answers cut off in the middle for {stage.s3_fault_seconds:.0f} s"
+def reset_s3(targets: FaultTargets, rng: random.Random) -> str:
+    targets.services.proxy.worsen("reset", targets.s3_fault_seconds, share=0.8)
+    return f"80% of the answers cut off in the middle for {targets.s3_fault_seconds:.0f} s"
 
 
-def slow_s3(stage: FaultTargets, dice: random.Random) -> str:
-    stage.services.proxy.worsen("slow", stage.s3_fault_seconds)
-    return f"answers trickle for {stage.s3_fault_seconds:.0f} s"
+def slow_s3(targets: FaultTargets, rng: random.Random) -> str:
+    targets.services.proxy.worsen("slow", targets.s3_fault_seconds)
+    return f"answers trickle for {targets.s3_fault_seconds:.0f} s"
 
 
-def duplicate(stage: FaultTargets, dice: random.Random) -> str:
-    with stage.services.redis() as client:
-        return f"{messages.duplicate(client, dice)} messages sent again"
+def duplicate(targets: FaultTargets, rng: random.Random) -> str:
+    with targets.services.redis() as client:
+        return f"{messages.duplicate(client, rng)} messages sent again"
 
 
-def reorder(stage: FaultTargets, dice: random.Random) -> str:
-    with stage.services.redis() as client:
-        return f"{messages.shuffle(client, dice)} waiting messages shuffled"
+def reorder(targets: FaultTargets, rng: random.Random) -> str:
+    with targets.services.redis() as client:
+        return f"{messages.shuffle(client, rng)} waiting messages shuffled"
 
 
-def malform(stage: FaultTargets, dice: random.Random) -> str:
-    victims = sorted(stage.poller.ids(QUEUED_IMAGES))
-    chosen = dice.sample(victims, min(3, len(victims)))
-    with stage.services.redis() as client:
-        number = messages.forge(client, stage.services.broker.url, chosen)
+def malform(targets: FaultTargets, rng: random.Random) -> str:
+    victims = sorted(targets.poller.ids(QUEUED_IMAGES))
+    chosen = rng.sample(victims, min(3, len(victims)))
+    with targets.services.redis() as client:
+        number = messages.forge(client, targets.services.broker.url, chosen)
     return f"{number} malformed and forged messages pushed"
 
 
@@ -154,7 +154,7 @@ QUEUE_LOSSES: frozenset[Kind] = frozenset({"redis flushed", "redis emptied", "re
 
 
 def affected_images(targets: FaultTargets, fault: Fault) -> frozenset[int]:
-    """The images that a fault may harm: those in work, or all that were sent."""
+    """Returns the images that a fault may harm: those in work, or all that were sent."""
     return targets.poller.ids(QUEUED_IMAGES if fault.kind in QUEUE_LOSSES else CLAIMED_IMAGES)
 
 
@@ -165,22 +165,22 @@ def _kill(program: Program) -> str:
     return "kill -9; the same command started again"
 
 
-def _busy_worker(stage: FaultTargets, dice: random.Random) -> Program:
-    """Rather one that has children: another may be starting."""
-    ready = [worker for worker in stage.workers if worker.children()]
-    return dice.choice(ready or stage.workers)
+def _busy_worker(targets: FaultTargets, rng: random.Random) -> Program:
+    """Picks a worker, rather one that has children: another may be starting."""
+    ready = [worker for worker in targets.workers if worker.children()]
+    return rng.choice(ready or targets.workers)
 
 
 def _restart_postgres(
-    stage: FaultTargets, dice: random.Random, how: signal.Signals, words: str
+    targets: FaultTargets, rng: random.Random, how: signal.Signals, description: str
 ) -> str:
-    stage.services.stop_postgres(how)
-    away = _wait_out_outage(stage, dice)
-    stage.services.start_postgres()
-    return f"{words}, started again after {away:.1f} s"
+    targets.services.stop_postgres(how)
+    seconds = _wait_out_outage(targets, rng)
+    targets.services.start_postgres()
+    return f"{description}, started again after {seconds:.1f} s"
 
 
-def _wait_out_outage(stage: FaultTargets, dice: random.Random) -> float:
-    seconds = dice.uniform(*stage.outage_seconds)
+def _wait_out_outage(targets: FaultTargets, rng: random.Random) -> float:
+    seconds = rng.uniform(*targets.outage_seconds)
     time.sleep(seconds)
     return seconds

@@ -1,4 +1,4 @@
-"""What the workers' logs tell of deliveries."""
+"""Counts deliveries of messages in the workers' logs."""
 
 import json
 import re
@@ -13,12 +13,12 @@ RECEIVED = re.compile(r"Task \S+\[(?P<task>[^\]]+)\] received")
 
 @dataclass(frozen=True, slots=True)
 class Deliveries:
-    """Messages as workers received them, and what became of their images."""
+    """Counts of messages as workers received them, and of what became of their images."""
 
     messages: int
     """Chunks received, duplicates included."""
     duplicates: int
-    """Of those, ones that had been received before: sent again, doubled, or given back."""
+    """Those among them that had been received before: sent again, duplicated, or given back."""
     skipped: int
     """Images in them that were another's, or had ended before: not read again."""
     handed_back: int
@@ -28,7 +28,7 @@ class Deliveries:
 
 
 def deliveries(logs: Iterable[Path]) -> Deliveries:
-    """Count them in the logs of all workers."""
+    """Counts deliveries in the logs of all workers."""
     tasks: Counter[str] = Counter()
     sums: Counter[str] = Counter()
     for entry in _entries(logs):
@@ -50,7 +50,7 @@ def deliveries(logs: Iterable[Path]) -> Deliveries:
 
 
 def _entries(logs: Iterable[Path]) -> Iterator[dict[str, Any]]:
-    """Lines that are events; a killed process leaves half a line."""
+    """Yields lines that are events; a killed process leaves half a line."""
     for log in logs:
         for line in log.read_text(errors="replace").splitlines():
             try:

@@ -1,4 +1,4 @@
-"""Messages in Redis: read, doubled, shuffled and forged, as whoever may write there could do."""
+"""Dumps, duplicates, shuffles and forges messages in Redis, as whoever may write there could."""
 
 import base64
 import json
@@ -15,24 +15,24 @@ NOT_MESSAGES = (b"[]", b"{}", b"17", b'{"properties": {"body": 1}}', b'{"body": 
 FOREIGN = {"id": 1, "store": "folder", "bucket": "/etc", "key": "passwd", "etag": "1"}
 
 
-def duplicate(client: redis.Redis, dice: random.Random) -> int:
-    """Send some of the waiting messages again, and all that workers hold at this moment."""
+def duplicate(client: redis.Redis, rng: random.Random) -> int:
+    """Sends some of the waiting messages again, and all that workers hold at this moment."""
     waiting = client.lrange(QUEUE, 0, -1)
-    copies = [message for message in waiting if dice.random() < 0.5]
+    copies = [message for message in waiting if rng.random() < 0.5]
     copies += [json.dumps(held[0]).encode() for held in _held(client)]
     if copies:
         client.lpush(QUEUE, *copies)
     return len(copies)
 
 
-def shuffle(client: redis.Redis, dice: random.Random) -> int:
-    """Put the waiting messages into another order, all at once."""
+def shuffle(client: redis.Redis, rng: random.Random) -> int:
+    """Puts the waiting messages into another order, all at once."""
 
     def reorder(pipe: Any) -> int:
         waiting = pipe.lrange(QUEUE, 0, -1)
         pipe.multi()
         if waiting:
-            dice.shuffle(waiting)
+            rng.shuffle(waiting)
             pipe.delete(QUEUE)
             pipe.rpush(QUEUE, *waiting)
         return len(waiting)
@@ -41,9 +41,9 @@ def shuffle(client: redis.Redis, dice: random.Random) -> int:
 
 
 def forge(client: redis.Redis, broker_url: str, victims: list[int]) -> int:
-    """Push what is no message, messages that are none of ours, and ones that name others' images.
+    """Pushes malformed messages, foreign ones, and ones that name others' images.
 
-    `victims`: numbers of images that wait; the forged messages name them with another key.
+    `victims` are ids of images that wait; the forged messages name them with another key.
     """
     client.lpush(QUEUE, *NOT_JSON, *NOT_MESSAGES)
     images = [{**FOREIGN, "id": victim} for victim in victims] or [FOREIGN]
@@ -66,14 +66,14 @@ def forge(client: redis.Redis, broker_url: str, victims: list[int]) -> int:
 
 
 def dump(client: redis.Redis) -> str:
-    """All that stands in the queue and in workers' hands, bodies decoded."""
+    """Returns all messages in the queue and held by workers as text, bodies decoded."""
     held = [json.dumps(one) for one in _held(client)]
     messages = [message.decode(errors="replace") for message in client.lrange(QUEUE, 0, -1)]
     return "\n".join(text + _body(text) for text in [*messages, *held])
 
 
 def count_messages(client: redis.Redis) -> dict[str, int]:
-    """How many messages wait, and how many are in workers' hands."""
+    """Counts the messages that wait, and those that workers hold."""
     return {"waiting": int(client.llen(QUEUE)), "held": int(client.hlen("unacked"))}
 
 

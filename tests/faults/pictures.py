@@ -1,8 +1,8 @@
-"""The images of a run, good and bad ones, and how each must end. All of them from a seed.
+"""Makes the images of a run, good and bad ones, from a seed, with the state each must end in.
 
 Some scenes are drawn, and cut and compressed in many ways: every image has bytes, pixels and plates
 of its own, so that plates which end at another image are seen. Bad images are 3% of all, of every
-sort; poison is rare.
+kind; poison is rare.
 """
 
 import hashlib
@@ -44,20 +44,20 @@ EXPECTED_STATES: dict[ImageKind, tuple[str, str | None]] = {
     "memory": ("quarantined", "out_of_memory"),
     "broken": ("failed", "unavailable"),
 }
-"""State and reason in which an image of each sort must end."""
+"""State and reason in which an image of each kind must end."""
 
 WIDTHS = {"segfault": SEGFAULT, "hang": HANG, "memory": MEMORY, "broken": 60}
 SCENE_WIDTH, SCENE_HEIGHT = 640, 426
-OFFSETS = 8  # pixels: copies of a scene are cut at these distances from its left and top
+OFFSETS = 8  # pixels: copies of a scene are cropped at these distances from its left and top
 BAD_SHARE = 0.03
-POISON_SHARE = 0.001  # of each sort, and one of each at least
+POISON_SHARE = 0.001  # of each kind, and one of each at least
 NAMES = ("gate 1", "gate+2", "門口 3", "gâte%204", "line\nbreak 5", "a/b//c")
 HEIC = b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(400)
 
 
 @dataclass(frozen=True, slots=True)
 class SampleImage:
-    """An object to store. `data` of "missing" and "changed" ones is what is listed."""
+    """An object to store. `data` of "missing" and "changed" ones is that at the listing."""
 
     key: str
     kind: ImageKind
@@ -65,17 +65,17 @@ class SampleImage:
 
     @property
     def object_id(self) -> tuple[str, str]:
-        """Key and ETag: S3's for an object that was put in one piece."""
+        """Returns key and ETag: S3's for an object that was put in one piece."""
         return self.key, hashlib.md5(self.data, usedforsecurity=False).hexdigest()
 
     @property
     def expected_state(self) -> tuple[str, str | None]:
-        """State and reason in which it must end."""
+        """Returns state and reason in which it must end."""
         return EXPECTED_STATES[self.kind]
 
 
 def draw_scenes(folder: Path, count: int, seed: int) -> list[np.ndarray]:
-    """Small street scenes, drawn once and kept in a folder."""
+    """Draws small street scenes, once, and caches them in a folder."""
     # Here, so that those who only plan need not wait for what draws.
     from models.synthesis.fonts import FontLibrary
     from models.synthesis.samples import sample
@@ -94,66 +94,74 @@ def draw_scenes(folder: Path, count: int, seed: int) -> list[np.ndarray]:
 
 
 def make_images(scenes: Sequence[np.ndarray], count: int, seed: int) -> Iterator[SampleImage]:
-    """`count` images in the order of their numbers, always the same for a seed."""
+    """Yields `count` images in the order of their numbers, always the same for a seed.
+
+    Raises:
+        ValueError: There are too few scenes for so many different images.
+    """
     if count > len(scenes) * OFFSETS**2:
         raise ValueError(f"{len(scenes)} scenes are too few for {count} different images")
-    dice = random.Random(seed)
-    sorts = draw_kinds(count, seed)
-    for number, sort in enumerate(sorts):
+    rng = random.Random(seed)
+    kinds = draw_kinds(count, seed)
+    for number, kind in enumerate(kinds):
         scene, copy = scenes[number % len(scenes)], number // len(scenes)
-        kind = _format(number) if sort == "good" else "jpg"
-        data = _encoded(_cut(scene, copy), kind, 80 + copy % 10)
-        word = f" {sort}" if sort in REFUSALS else ""
-        ending = "heic" if sort == "heic" else "png" if sort in (*POISON, "huge") else kind
+        file_format = _format(number) if kind == "good" else "jpg"
+        data = _encoded(_crop(scene, copy), file_format, 80 + copy % 10)
+        word = f" {kind}" if kind in REFUSALS else ""
+        ending = "heic" if kind == "heic" else "png" if kind in (*POISON, "huge") else file_format
         # The number first: images are listed, and so read, in the order of their keys.
-        key = f"2026/{number:05} {dice.choice(NAMES)}{word}.{ending}"
-        yield SampleImage(key, sort, _damage(data, sort, number))
+        key = f"2026/{number:05} {rng.choice(NAMES)}{word}.{ending}"
+        yield SampleImage(key, kind, _damage(data, kind, number))
 
 
 def draw_kinds(count: int, seed: int) -> list[ImageKind]:
-    """Which image is of which sort. Those that change after they were listed come late, so that no
-    worker has seen them before."""
-    dice = random.Random(seed + 1)
-    sorts: list[ImageKind] = ["good"] * count
+    """Draws the kind of each image; those that change after the listing come late.
+
+    So no worker has seen them before.
+    """
+    rng = random.Random(seed + 1)
+    kinds: list[ImageKind] = ["good"] * count
     bad = max(1, round(count * BAD_SHARE / len(BAD)))
     poison = max(1, round(count * POISON_SHARE))
     wanted: list[ImageKind] = [*BAD * bad, *POISON * poison]
     free = list(range(count // 10, count))
-    for sort in sorted(wanted):
-        late = sort in ("missing", "changed")
-        place = dice.choice([n for n in free if late is (n >= count * 3 // 4)])
+    for kind in sorted(wanted):
+        late = kind in ("missing", "changed")
+        place = rng.choice([n for n in free if late is (n >= count * 3 // 4)])
         free.remove(place)
-        sorts[place] = sort
-    return sorts
+        kinds[place] = kind
+    return kinds
 
 
-def replacement(picture: SampleImage) -> SampleImage:
-    """What lies in place of a "changed" image after it was listed: the same photograph, with a
-    comment behind its first marker."""
-    jpeg = picture.data
-    return SampleImage(picture.key, "good", jpeg[:2] + b"\xff\xfe\x00\x07again" + jpeg[2:])
+def replacement(image: SampleImage) -> SampleImage:
+    """Returns the object in place of a "changed" image after the listing.
+
+    It is the same photograph, with a comment behind its first marker.
+    """
+    jpeg = image.data
+    return SampleImage(image.key, "good", jpeg[:2] + b"\xff\xfe\x00\x07again" + jpeg[2:])
 
 
 def _format(number: int) -> str:
     return {7: "png", 17: "webp", 27: "bmp"}.get(number % 40, "jpg")
 
 
-def _cut(scene: np.ndarray, copy: int) -> np.ndarray:
+def _crop(scene: np.ndarray, copy: int) -> np.ndarray:
     down, right = divmod(copy, OFFSETS)
     height, width = scene.shape[:2]
     return scene[down : height - OFFSETS + down, right : width - OFFSETS + right]
 
 
-def _encoded(pixels: np.ndarray, kind: str, quality: int) -> bytes:
+def _encoded(pixels: np.ndarray, file_format: str, quality: int) -> bytes:
     out = io.BytesIO()
-    name = {"jpg": "JPEG"}.get(kind, kind.upper())
+    name = {"jpg": "JPEG"}.get(file_format, file_format.upper())
     Image.fromarray(pixels).save(out, name, quality=quality, compress_level=1)
     return out.getvalue()
 
 
-def _damage(data: bytes, sort: ImageKind, number: int) -> bytes:
-    """The bytes of a bad image; the number keeps two of a sort apart."""
-    match sort:
+def _damage(data: bytes, kind: ImageKind, number: int) -> bytes:
+    """Returns the bytes of a bad image; the number keeps two of a kind apart."""
+    match kind:
         case "empty":
             return b""
         case "truncated":
@@ -165,12 +173,12 @@ def _damage(data: bytes, sort: ImageKind, number: int) -> bytes:
         case "huge":
             return _huge(number)
         case "segfault" | "hang" | "memory" | "broken":
-            return _encoded(np.full((60, WIDTHS[sort], 3), number % 256, np.uint8), "png", 90)
+            return _encoded(np.full((60, WIDTHS[kind], 3), number % 256, np.uint8), "png", 90)
     return data
 
 
 def _huge(number: int) -> bytes:
-    """A PNG whose header promises 60,000 by 60,000 pixels."""
+    """Makes a PNG whose header promises 60,000 by 60,000 pixels."""
     small = _encoded(np.full((8, 8, 3), number % 256, np.uint8), "png", 90)
     head = b"IHDR" + (60_000).to_bytes(4, "big") * 2 + small[24:29]
     return small[:12] + head + zlib.crc32(head).to_bytes(4, "big") + small[33:]

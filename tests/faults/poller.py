@@ -1,4 +1,4 @@
-"""What the tables say, asked by a bystander who may find the database away."""
+"""Polls the tables of a run, whose database may be away."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -9,33 +9,10 @@ from typing import Any
 import psycopg
 from faults.expectations import ObjectId, Outcome
 
-COUNT_STATES = "SELECT state, count(*) FROM images GROUP BY state"
-COUNT_LISTED = "SELECT count(*) FROM submissions WHERE listed_at IS NOT NULL"
-CLAIMED_IMAGES = "SELECT id FROM images WHERE state = 'queued' AND attempts > 0"
-QUEUED_IMAGES = "SELECT id FROM images WHERE state = 'queued'"
-SUBMISSION_STATES = "SELECT state FROM submissions"
-TABLE_NAMES = "SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY 1"
-# Of good images alone: bad ones are tried again by each producer that is started again, and poison
-# takes its three attempts.
-PROCESSED_TIMES = """
-    SELECT id, extract(epoch FROM processed_at)::float8 FROM images WHERE state = 'done'
-"""
-IMAGE_OUTCOMES = """
-    SELECT key, etag, state, reason, superseded,
-           (SELECT coalesce(jsonb_agg(to_jsonb(p) - 'id' - 'image_id' - 'model_version_id'
-                                      ORDER BY p.position, p.id), '[]')
-              FROM plates p WHERE p.image_id = images.id) AS plates
-      FROM images
-"""
-COUNT_SIGHTINGS = "SELECT count(*) FROM sightings"
-COUNT_EXTRA_ATTEMPTS = (
-    "SELECT coalesce(sum(attempts - 1) FILTER (WHERE attempts > 1), 0) FROM images"
-)
-
 
 @dataclass(frozen=True, slots=True)
 class StateCounts:
-    """How many images are in which state."""
+    """Counts of images by state."""
 
     counts: Counter[str]
 
@@ -49,14 +26,14 @@ class StateCounts:
 
 
 class DatabasePoller:
-    """Asks a database. What is asked while it is away gets no answer (None)."""
+    """Polls a database; a query while it is away returns None."""
 
     def __init__(self, url: str) -> None:
         self._url = url
         self._connection: psycopg.Connection[Any] | None = None
 
     def try_query(self, query: str) -> list[tuple[Any, ...]] | None:
-        """The rows, or None while the database is away."""
+        """Returns the rows, or None while the database is away."""
         try:
             if self._connection is None or self._connection.closed:
                 self._connection = psycopg.connect(self._url, autocommit=True, connect_timeout=3)
@@ -66,7 +43,7 @@ class DatabasePoller:
             return None
 
     def query(self, query: str) -> list[tuple[Any, ...]]:
-        """The rows; the database must be there."""
+        """Returns the rows; the database must be there."""
         rows = self.try_query(query)
         if rows is None:
             rows = self.try_query(query)  # the connection had died since it was last asked
@@ -78,17 +55,17 @@ class DatabasePoller:
         return None if rows is None else StateCounts(Counter(dict(rows)))
 
     def ids(self, query: str) -> frozenset[int]:
-        """Numbers of images; none while the database is away."""
+        """Returns ids of images; none while the database is away."""
         return frozenset(row[0] for row in self.try_query(query) or ())
 
     def outcomes(self) -> Iterator[tuple[ObjectId, Outcome]]:
-        """How each image ended, with the plates of all model versions."""
+        """Yields the outcome of each image, with the plates of all model versions."""
         for key, etag, state, reason, superseded, plates in self.query(IMAGE_OUTCOMES):
-            told = tuple(tuple(sorted(plate.items())) for plate in plates)
-            yield (key, etag), Outcome(state, reason, superseded, told)
+            sorted_plates = tuple(tuple(sorted(plate.items())) for plate in plates)
+            yield (key, etag), Outcome(state, reason, superseded, sorted_plates)
 
     def texts(self) -> Iterator[tuple[str, str]]:
-        """Every table's rows as text."""
+        """Yields every table's rows as text."""
         for (table,) in self.query(TABLE_NAMES):
             rows = self.query(f'SELECT t::text FROM "{table}" AS t')  # noqa: S608  (our own names)
             yield f"table {table}", "\n".join(row[0] for row in rows)
@@ -98,3 +75,36 @@ class DatabasePoller:
             with suppress(psycopg.Error):
                 self._connection.close()
         self._connection = None
+
+
+# Counts images by state.
+COUNT_STATES = "SELECT state, count(*) FROM images GROUP BY state"
+# Counts submissions that are listed to the end.
+COUNT_LISTED = "SELECT count(*) FROM submissions WHERE listed_at IS NOT NULL"
+# Selects images that a worker has claimed.
+CLAIMED_IMAGES = "SELECT id FROM images WHERE state = 'queued' AND attempts > 0"
+# Selects images that were sent.
+QUEUED_IMAGES = "SELECT id FROM images WHERE state = 'queued'"
+# Selects the states of submissions.
+SUBMISSION_STATES = "SELECT state FROM submissions"
+# Selects the names of all tables.
+TABLE_NAMES = "SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY 1"
+# Selects the times at which good images were processed, in seconds. Not those of others: bad ones
+# are tried again by each producer that is started again, and poison takes its three attempts.
+PROCESSED_TIMES = """
+    SELECT id, extract(epoch FROM processed_at)::float8 FROM images WHERE state = 'done'
+"""
+# Selects every image's outcome with its plates as JSON.
+IMAGE_OUTCOMES = """
+    SELECT key, etag, state, reason, superseded,
+           (SELECT coalesce(jsonb_agg(to_jsonb(p) - 'id' - 'image_id' - 'model_version_id'
+                                      ORDER BY p.position, p.id), '[]')
+              FROM plates p WHERE p.image_id = images.id) AS plates
+      FROM images
+"""
+# Counts the rows of the view.
+COUNT_SIGHTINGS = "SELECT count(*) FROM sightings"
+# Counts attempts beyond the first of each image.
+COUNT_EXTRA_ATTEMPTS = (
+    "SELECT coalesce(sum(attempts - 1) FILTER (WHERE attempts > 1), 0) FROM images"
+)

@@ -1,4 +1,4 @@
-"""The programs of a run, each kept alive as a supervisor would: started again when it dies."""
+"""Supervises the programs of a run: each is started again when it dies."""
 
 import os
 import signal
@@ -13,13 +13,15 @@ from servers.processes import PROGRAMS
 
 STOP_SECONDS = 60.0
 MAX_UNEXPECTED_EXITS = 20
-"""A program that ends by itself this often will not do."""
+"""Unexpected exits of a program from which the run is given up."""
 
 
 @dataclass
 class Program:
-    """One of them. It runs in a process group and session of its own, so that whatever it leaves
-    behind can be found. `ends` are the statuses with which it has done its work."""
+    """A supervised program, in a process group and session of its own, so that orphans are found.
+
+    `success_statuses` are those with which it has done its work.
+    """
 
     name: str
     command: Sequence[str]
@@ -28,7 +30,7 @@ class Program:
     success_statuses: frozenset[int] = frozenset()
     done: bool = False
     unexpected_exits: list[int] = field(default_factory=list)
-    """Statuses with which it ended although nobody had killed or asked it."""
+    """Exit statuses although nobody had killed it or asked it to end."""
     _process: "subprocess.Popen[bytes] | None" = None
     _sessions: set[int] = field(default_factory=set)
 
@@ -46,18 +48,22 @@ class Program:
 
     @property
     def pid(self) -> int | None:
-        """While it runs."""
+        """Returns its process id while it runs."""
         running = self._process is not None and self._process.poll() is None
         return self._process.pid if self._process and running else None
 
     def children(self) -> list[psutil.Process]:
-        """Its child processes; none where it does not run."""
+        """Returns its child processes; none where it does not run."""
         with suppress(psutil.NoSuchProcess):
             return psutil.Process(self.pid).children() if self.pid else []
         return []
 
     def restart_if_dead(self) -> None:
-        """Start it again where it died."""
+        """Starts it again where it died.
+
+        Raises:
+            RuntimeError: It ends again and again.
+        """
         if self._process is None or (status := self._process.poll()) is None:
             return
         self._process = None
@@ -70,7 +76,7 @@ class Program:
         self.start()
 
     def kill(self, *, children: bool = True) -> None:
-        """kill -9, of all of it at once or of its first process alone; and start it again."""
+        """Kills (-9) all of it at once, or its first process alone, and starts it again."""
         if self._process is None:
             return
         with suppress(ProcessLookupError):
@@ -82,7 +88,7 @@ class Program:
         self.start()
 
     def stop(self) -> bool:
-        """Ask it to end; whether it did so within its grace, by itself."""
+        """Asks it to end; returns whether it did so by itself within STOP_SECONDS."""
         if self._process is None:
             return True
         self._process.terminate()
@@ -94,7 +100,7 @@ class Program:
             return True
 
     def orphans(self) -> list[psutil.Process]:
-        """Processes that it or one of those before it started, and that are still there."""
+        """Returns processes that it or one of those before it started and that are still there."""
         found = []
         for process in psutil.process_iter():
             with suppress(psutil.Error, ProcessLookupError):

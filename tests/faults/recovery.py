@@ -1,4 +1,4 @@
-"""How long it took to recover from a fault, told from when images ended."""
+"""Measures the time to recover from a fault, by when images ended."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,37 +9,39 @@ from faults.schedule import Fault
 
 @dataclass(frozen=True, slots=True)
 class Injection:
-    """A fault that has struck: times in seconds of one clock."""
+    """An injected fault: times in seconds of one clock."""
 
     fault: Fault
     began: float
     ended: float
-    """When what was taken away was there again: a server, a program; else when it was done."""
+    """The time at which a stopped server or program was there again; else the injection's end."""
     description: str
     affected: frozenset[int]
-    """Images that it could harm: claimed by a worker, or in a queue that was lost."""
+    """Ids of images that it could harm: claimed by a worker, or in a queue that was lost."""
 
 
 @dataclass(frozen=True, slots=True)
 class Recovery:
-    """Seconds from a strike to the next image that ended, and to the last of those it had hit;
-    None where there was none."""
+    """Seconds from an injection to the next image that ended, and to the last of those affected.
+
+    None where there was none.
+    """
 
     to_next: float | None
     to_all: float | None
 
 
-def recovery(strike: Injection, ended: Mapping[int, float]) -> Recovery:
-    """`ended`: when each image ended."""
-    later = [at for at in ended.values() if at > strike.began]
-    hit = [ended[image] for image in strike.affected if image in ended]
+def recovery(injection: Injection, ended: Mapping[int, float]) -> Recovery:
+    """Computes the recovery; `ended` are the times at which images ended, by id."""
+    later = [at for at in ended.values() if at > injection.began]
+    affected = [ended[image] for image in injection.affected if image in ended]
     return Recovery(
-        min(later) - strike.began if later else None,
-        max(0.0, max(hit) - strike.began) if hit else None,
+        min(later) - injection.began if later else None,
+        max(0.0, max(affected) - injection.began) if affected else None,
     )
 
 
 def longest_gap(ended: Sequence[float]) -> float:
-    """The longest time in which no image ended, from the first to the last."""
+    """Returns the longest time in which no image ended, from the first to the last."""
     times = sorted(ended)
     return max((after - before for before, after in pairwise(times)), default=0)

@@ -1,4 +1,4 @@
-"""One run: programs started, struck by a schedule while they work, and stopped at the end."""
+"""Runs programs, injects a schedule of faults while they work, and stops them at the end."""
 
 import random
 import time
@@ -24,7 +24,7 @@ Log = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How to run: what to strike with, with how many workers, for how long at the most."""
+    """The schedule of faults, settings, number of workers and limits of a run."""
 
     schedule: Sequence[Fault]
     settings: Mapping[str, str]
@@ -37,7 +37,7 @@ class Plan:
 
 @dataclass
 class RunResult:
-    """What happened: strikes, and what was not as it must be."""
+    """The result of a run: injected faults, and what was not as it must be."""
 
     injections: list[Injection] = field(default_factory=list)
     wrong: list[str] = field(default_factory=list)
@@ -46,13 +46,13 @@ class RunResult:
 
     @property
     def listed_again(self) -> bool:
-        """Whether a producer began anew after the source had been listed and tampered with."""
-        faults = [strike.fault for strike in self.injections]
+        """Returns whether a producer began anew after the source was listed and tampered with."""
+        faults = [injection.fault for injection in self.injections]
         return any(one.kind == "producer killed" and one != IN_MID_LISTING for one in faults)
 
 
 class FaultRun:
-    """One of them, in a database of its own."""
+    """A run of programs in a database of its own."""
 
     def __init__(
         self, services: Services, archive: Archive, plan: Plan, logs: Path, database: str
@@ -76,7 +76,7 @@ class FaultRun:
         self.result = RunResult()
 
     def run(self, log: Log) -> RunResult:
-        """From the first listing to the last image, and everything stopped."""
+        """Runs from the first listing to the last image, and stops everything."""
         began = time.time()
         try:
             self._list(log)
@@ -90,20 +90,20 @@ class FaultRun:
         return self.result
 
     def _list(self, log: Log) -> None:
-        """Before any worker runs, so that what is taken away afterwards has been seen by none.
+        """Lists the source before any worker runs, so that none has seen what is removed later.
 
         Where the source has more than one page, the producer is killed once between two of them.
         """
-        stage, killed = self._targets, not self._plan.schedule
+        targets, killed = self._targets, not self._plan.schedule
         if not killed:
-            stage.services.proxy.worsen("slow", self._plan.s3_fault_seconds)
-        stage.producer.start()
-        stage.dispatcher.start()
+            targets.services.proxy.worsen("slow", self._plan.s3_fault_seconds)
+        targets.producer.start()
+        targets.dispatcher.start()
         while not self._scalar(COUNT_LISTED):
-            standing = self.poller.state_counts()
-            if not killed and standing is not None and standing.counts.total() >= BATCH_IMAGES:
+            counts = self.poller.state_counts()
+            if not killed and counts is not None and counts.counts.total() >= BATCH_IMAGES:
                 killed = True
-                self._inject(IN_MID_LISTING, standing, log)
+                self._inject(IN_MID_LISTING, counts, log)
             self._restart_dead()
             time.sleep(POLL_SECONDS)
         if self._plan.schedule:
@@ -121,19 +121,19 @@ class FaultRun:
                 self.result.wrong.append(f"not at its end after {self._plan.seconds:.0f} seconds")
                 return
             self._restart_dead()
-            standing = self.poller.state_counts()
-            while left and standing is not None and standing.finished >= left[0].at * total:
-                self._inject(left.pop(0), standing, log)
+            counts = self.poller.state_counts()
+            while left and counts is not None and counts.finished >= left[0].at * total:
+                self._inject(left.pop(0), counts, log)
             time.sleep(POLL_SECONDS)
         self.result.wrong += [f"there was no time for: {fault.kind}" for fault in left]
 
     def _inject(self, fault: Fault, counts: StateCounts, log: Log) -> None:
-        hit = affected_images(self._targets, fault)
+        affected = affected_images(self._targets, fault)
         self._record_messages()
         began = time.time()
-        what = INJECTORS[fault.kind](self._targets, random.Random(fault.seed))
-        self.result.injections.append(Injection(fault, began, time.time(), what, hit))
-        log(f"{counts.finished:,} images ended: {fault.kind} ({what})")
+        description = INJECTORS[fault.kind](self._targets, random.Random(fault.seed))
+        self.result.injections.append(Injection(fault, began, time.time(), description, affected))
+        log(f"{counts.finished:,} images ended: {fault.kind} ({description})")
 
     def _record_messages(self) -> None:
         with self._targets.services.redis() as client:
@@ -144,7 +144,7 @@ class FaultRun:
             program.restart_if_dead()
 
     def _check_queue(self) -> None:
-        """With every image ended, nobody may still hold or wait for a message of ours."""
+        """Checks that every submission is finished, every image having ended."""
         states = {state for (state,) in self.poller.query(SUBMISSION_STATES)}
         if states != {"finished"}:
             self.result.wrong.append(f"expected finished submissions, found {sorted(states)}")
@@ -162,7 +162,7 @@ class FaultRun:
 def _programs(
     environment: Mapping[str, str], archive: Archive, plan: Plan, logs: Path
 ) -> list[Program]:
-    """The workers, then the producer and the dispatcher."""
+    """Returns the workers, then the producer and the dispatcher."""
     work = ("celery", "-A", plan.app, "worker", "--concurrency", "1")
     names = [f"worker {number + 1}" for number in range(plan.workers)]
     submit = ("hkplates", "submit", archive.source, "--json")

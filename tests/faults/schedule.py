@@ -1,7 +1,7 @@
-"""Which fault strikes when: drawn from a seed, in shares of the images that have ended.
+"""Draws schedules of faults from a seed, in shares of the images that have ended.
 
-In progress and not in time, so that a schedule strikes the same work on a quick machine and on a
-slow one, and work that stands still is not struck again before it has gone on.
+Faults are due by progress and not by time, so that a schedule hits the same work on a quick machine
+and on a slow one, and work that stands still is not hit again before it has gone on.
 """
 
 import random
@@ -38,17 +38,17 @@ REPEATS: dict[Kind, int] = {
     "redis restarted": 1,
     "parent killed": 1,
 }
-"""How often each kind strikes in a long run; those not named, twice."""
+"""Numbers of faults of each kind in a long run; of those not named, two."""
 
 FIRST, LAST = 0.02, 0.92
-"""Between which shares of the images faults strike; what comes after must end by itself."""
+"""Shares of the images between which faults are injected; what comes after must end by itself."""
 SIMULTANEOUS_CHANCE = 0.2
-"""How probably a fault strikes at the same moment as the one before it."""
+"""Probability that a fault is injected at the same moment as the one before it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One fault: at which share of the images ended, of which kind, and what it chooses by."""
+    """A fault due at a share of the images ended; `seed` is that of its random choices."""
 
     at: float
     kind: Kind
@@ -56,21 +56,21 @@ class Fault:
 
 
 def draw(seed: int) -> tuple[Fault, ...]:
-    """The schedule of a seed, in the order of strikes: every kind, most of them several times."""
-    dice = random.Random(seed)
+    """Draws the schedule of a seed, in order: every kind, most of them several times."""
+    rng = random.Random(seed)
     kinds = [kind for kind in KINDS for _ in range(REPEATS.get(kind, 2))]
-    dice.shuffle(kinds)
+    rng.shuffle(kinds)
     step = (LAST - FIRST) / len(kinds)
     faults: list[Fault] = []
     for number, kind in enumerate(kinds):
-        at = FIRST + step * (number + dice.random())
-        if faults and dice.random() < SIMULTANEOUS_CHANCE:
+        at = FIRST + step * (number + rng.random())
+        if faults and rng.random() < SIMULTANEOUS_CHANCE:
             at = faults[-1].at
-        faults.append(Fault(round(at, 4), kind, dice.randrange(2**32)))
+        faults.append(Fault(round(at, 4), kind, rng.randrange(2**32)))
     return tuple(faults)
 
 
 def fixed(kinds: Sequence[Kind] = KINDS) -> tuple[Fault, ...]:
-    """One fault of each kind, evenly spread: the short run's."""
+    """Returns one fault of each kind, evenly spread: the short run's."""
     step = (LAST - FIRST) / len(kinds)
     return tuple(Fault(round(FIRST + step * n, 4), kind, n) for n, kind in enumerate(kinds))

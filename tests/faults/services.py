@@ -1,4 +1,4 @@
-"""PostgreSQL, Valkey, S3 and the fault proxy before it, of a run alone, and how to break them."""
+"""Starts and breaks PostgreSQL, Valkey, S3 and the fault proxy before it, of one run alone."""
 
 import os
 import secrets
@@ -31,8 +31,11 @@ TESTS = Path(__file__).parents[1]
 
 @dataclass(frozen=True)
 class Services:
-    """Where they are. `database_password` opens nothing (the servers ask for none on a socket of
-    their owner's); it is there to be looked for in logs, where no password may stand."""
+    """The servers of a run.
+
+    `database_password` opens nothing (the servers ask for none on a socket of their owner's); it is
+    there to be looked for in logs, where no password may stand.
+    """
 
     folder: Path
     cluster: Path
@@ -42,7 +45,7 @@ class Services:
     database_password: str = field(default_factory=lambda: secrets.token_hex(12), repr=False)
 
     def secrets(self) -> dict[str, str]:
-        """What may stand in no log, row or message."""
+        """Returns credentials, which may stand in no log, row or message, by description."""
         return {
             "the password of the database": self.database_password,
             "the password of Redis": self.broker.password,
@@ -50,7 +53,7 @@ class Services:
         }
 
     def make_database(self, name: str) -> str:
-        """A migrated database for one run; its URL for the owner."""
+        """Makes a migrated database for one run; returns its URL for the owner."""
         with psycopg.connect(postgres.url(self.cluster), autocommit=True) as connection:
             connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
         url = postgres.url(self.cluster, name)
@@ -60,8 +63,10 @@ class Services:
         return url
 
     def environment(self, database: str, settings: dict[str, str]) -> dict[str, str]:
-        """What programs are told: S3 through the proxy, and the database as a role that may not
-        change its tables."""
+        """Returns the programs' environment: S3 through the proxy, the database as the writer role.
+
+        That role may not change tables.
+        """
         url = sa.make_url(postgres.url(self.cluster, database)).set(password=self.database_password)
         url = url.update_query_dict({"options": "-c role=hkplates_writer"})
         s3 = replace(self.s3, endpoint=self.proxy.endpoint).environment()
@@ -72,11 +77,11 @@ class Services:
         }
 
     def redis(self) -> redis.Redis:
-        """A client that waits for nothing."""
+        """Returns a client of Redis with a timeout of five seconds."""
         return redis.Redis.from_url(self.broker.url, socket_timeout=5)
 
     def stop_postgres(self, how: signal.Signals) -> None:
-        """SIGINT ends its connections in order; SIGQUIT and SIGKILL are crashes."""
+        """Stops PostgreSQL: SIGINT ends its connections in order; SIGQUIT and SIGKILL crash it."""
         pid = int((self.cluster / "postmaster.pid").read_text().split("\n", 1)[0])
         _end(pid, how)
 
@@ -84,7 +89,7 @@ class Services:
         postgres.start(self.cluster)
 
     def kill_redis(self, how: signal.Signals = signal.SIGKILL, *, forget: bool = False) -> None:
-        """End it, and with `forget` all it held as well."""
+        """Kills Redis, and with `forget` removes its data as well."""
         _end(int((self.broker.folder / "server.pid").read_text()), how)
         if forget:
             shutil.rmtree(self.broker.folder / "appendonlydir")
@@ -95,7 +100,7 @@ class Services:
 
 @contextmanager
 def services(seed: int) -> Iterator[Services]:
-    """All of them, in a temporary folder; stopped and removed at the end."""
+    """Yields running servers in a temporary folder; they are stopped and removed at the end."""
     # Where root's PostgreSQL, which runs as another user, may enter.
     folder = Path(tempfile.mkdtemp(prefix="hkplates-faults-"))
     folder.chmod(0o755)
@@ -113,7 +118,11 @@ def services(seed: int) -> Iterator[Services]:
 
 
 def _end(pid: int, how: signal.Signals) -> None:
-    """Signal a server and wait until it is gone."""
+    """Signals a server and waits until it is gone.
+
+    Raises:
+        RuntimeError: It is still there after END_SECONDS.
+    """
     process = psutil.Process(pid)
     process.send_signal(how)
     deadline = time.monotonic() + END_SECONDS

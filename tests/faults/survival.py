@@ -1,4 +1,4 @@
-"""What becomes of each file of the corpus when it is decoded: its end, its memory, its time.
+"""Decodes each file of the corpus, and measures outcome, memory and time.
 
 Each is decoded in a process of its own, forked from one that has loaded the decoders, under the
 limits of a worker's child. Run by itself it prints one line of JSON for each file.
@@ -15,17 +15,17 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 MEMORY = 1280 * 2**20
-"""Bytes that decoding one file may take beyond what the process had before."""
+"""Bytes of memory that decoding one file may take beyond what the process had before."""
 
 SECONDS = 10
-"""Of a processor's time for one file."""
+"""Seconds of processor time that decoding one file may take."""
 
 MAX_PIXELS = 120_000_000
 
 
 @dataclass(frozen=True, slots=True)
 class DecodeOutcome:
-    """What became of one file. `reason` is empty where it was read; `fault` where all is well."""
+    """The outcome of one file. `reason` is empty where it was read; `fault` where all is well."""
 
     name: str
     reason: str
@@ -36,7 +36,7 @@ class DecodeOutcome:
 
 
 def decode_all(folder: Path) -> list[DecodeOutcome]:
-    """Decode every file below a folder, each on its own; in the order of names."""
+    """Decodes every file below a folder, each in a process of its own; in the order of names."""
     here = Path(__file__).parents[2]
     quiet = {**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
     done = subprocess.run(
@@ -52,11 +52,12 @@ def decode_all(folder: Path) -> list[DecodeOutcome]:
 
 
 def format_table(found: list[DecodeOutcome]) -> str:
-    """Ends by the kind of file and by reason, as a person reads it."""
-    reasons = sorted({end.fault or end.reason or "read" for end in found})
-    kinds = list(dict.fromkeys(end.name.partition("/")[0] for end in found))
+    """Formats a table of outcomes by the kind of file and by reason."""
+    reasons = sorted({outcome.fault or outcome.reason or "read" for outcome in found})
+    kinds = list(dict.fromkeys(outcome.name.partition("/")[0] for outcome in found))
     counts = Counter(
-        (end.name.partition("/")[0], end.fault or end.reason or "read") for end in found
+        (outcome.name.partition("/")[0], outcome.fault or outcome.reason or "read")
+        for outcome in found
     )
     rows = [["", *reasons, "all"]]
     for kind in kinds:
@@ -69,8 +70,8 @@ def format_table(found: list[DecodeOutcome]) -> str:
         "  ".join(cell.rjust(wide) for cell, wide in zip(row, widths, strict=True)) for row in rows
     ]
     greedy, slow = (
-        max(found, key=lambda end: end.mebibytes),
-        max(found, key=lambda end: end.seconds),
+        max(found, key=lambda outcome: outcome.mebibytes),
+        max(found, key=lambda outcome: outcome.seconds),
     )
     return "\n".join(
         [
@@ -82,7 +83,7 @@ def format_table(found: list[DecodeOutcome]) -> str:
 
 
 def main(folder: Path | None, seed: int) -> None:
-    """Decode a folder, else the whole corpus, and print the table."""
+    """Decodes a folder, else the whole corpus, and prints the table."""
     from .corpus import write_to
 
     if folder is not None:
@@ -94,15 +95,16 @@ def main(folder: Path | None, seed: int) -> None:
 
 
 def _decode_each(folder: Path) -> None:
+    """Decodes every file in a forked child under limits; prints one line of JSON for each."""
     from hkplates.errors import ImageRejected
     from hkplates.recognition.images.decode import decode
 
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     for path in sorted(path for path in folder.rglob("*") if path.is_file()):
-        told, tell = os.pipe()
+        read_end, write_end = os.pipe()
         child = os.fork()
         if child == 0:
-            os.close(told)
+            os.close(read_end)
             _limit_resources()
             reason = detail = fault = ""
             try:
@@ -111,14 +113,14 @@ def _decode_each(folder: Path) -> None:
                 reason, detail = error.reason, str(error)
             except BaseException as error:  # noqa: BLE001  (whatever it is, it is what is looked for)
                 fault = f"{type(error).__name__}: {error!s:.200}"
-            os.write(tell, json.dumps([reason, detail[:500], fault]).encode())
+            os.write(write_end, json.dumps([reason, detail[:500], fault]).encode())
             os._exit(0)
-        os.close(tell)
-        with os.fdopen(told, "rb") as answer:
-            said = answer.read()
+        os.close(write_end)
+        with os.fdopen(read_end, "rb") as pipe:
+            written = pipe.read()
         _, status, used = os.wait4(child, 0)
         ended = f"ended with {os.waitstatus_to_exitcode(status)}"
-        reason, detail, fault = json.loads(said) if said else ("", "", ended)
+        reason, detail, fault = json.loads(written) if written else ("", "", ended)
         mebibytes = max(0, used.ru_maxrss - before) // 1024
         seconds = round(used.ru_utime + used.ru_stime, 2)
         name = str(path.relative_to(folder))
@@ -126,7 +128,7 @@ def _decode_each(folder: Path) -> None:
 
 
 def _limit_resources() -> None:
-    """Far beyond what is allowed, so that too much is seen and not refused."""
+    """Limits memory and time far beyond what is allowed, so that too much is seen, not refused."""
     most = 3 * 2**30
     resource.setrlimit(resource.RLIMIT_DATA, (most, most))
     resource.setrlimit(resource.RLIMIT_CPU, (2 * SECONDS, 2 * SECONDS))

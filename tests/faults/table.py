@@ -1,4 +1,4 @@
-"""The verdict as a person reads it."""
+"""Prints a verdict as tables."""
 
 from collections.abc import Iterator
 
@@ -8,31 +8,31 @@ from rich.console import Console, RenderableType
 from rich.table import Table
 
 
-def print_verdict(verdict: Verdict, task: Experiment, console: Console) -> None:
-    """Print everything, the differences last."""
-    console.print(_numbers(verdict, task), _strikes(verdict), sep="\n")
+def print_verdict(verdict: Verdict, experiment: Experiment, console: Console) -> None:
+    """Prints everything, the differences last."""
+    console.print(_numbers(verdict, experiment), _injections(verdict), sep="\n")
     for line in _remarks(verdict):
         console.print(line)
     for line in truncated(verdict.wrong):
         console.print(f"[red]wrong[/red]: {line}", highlight=False)
 
 
-def _numbers(verdict: Verdict, task: Experiment) -> RenderableType:
-    table = Table(title=f"Seed {task.seed}: what became of the images", title_justify="left")
+def _numbers(verdict: Verdict, experiment: Experiment) -> RenderableType:
+    table = Table(title=f"Seed {experiment.seed}: outcomes of the images", title_justify="left")
     table.add_column("")
     table.add_column("", justify="right")
-    told = verdict.deliveries
-    calm = "known from an earlier run" if verdict.baseline_was_cached else "read in this run"
+    deliveries = verdict.deliveries
+    baseline = "known from an earlier run" if verdict.baseline_was_cached else "read in this run"
     rows = {
         "images": sum(verdict.outcomes.values()),
-        **{f"  {end}": number for end, number in sorted(verdict.outcomes.items())},
-        f"plates, compared with the fault-free run ({calm})": verdict.plates,
-        "messages delivered": told.messages,
-        "  of them again": told.duplicates,
-        "  malformed or forged, dropped": told.dropped,
-        "images delivered again and left alone": told.skipped,
-        "images handed back, a service being away": told.handed_back,
-        "images begun more than once, times": verdict.extra_attempts,
+        **{f"  {outcome}": number for outcome, number in sorted(verdict.outcomes.items())},
+        f"plates, compared with the baseline run ({baseline})": verdict.plates,
+        "messages delivered": deliveries.messages,
+        "  of them again": deliveries.duplicates,
+        "  malformed or forged, dropped": deliveries.dropped,
+        "images delivered again and left alone": deliveries.skipped,
+        "images handed back, a service being away": deliveries.handed_back,
+        "attempts beyond the first of an image": verdict.extra_attempts,
         "answers of S3 spoilt": sum(n for mode, n in verdict.proxied.items() if mode != "well"),
         "seconds in all": round(verdict.seconds),
         "longest time without an image ended, seconds": round(verdict.longest_gap, 1),
@@ -43,19 +43,19 @@ def _numbers(verdict: Verdict, task: Experiment) -> RenderableType:
     return table
 
 
-def _strikes(verdict: Verdict) -> RenderableType:
-    title = "Faults, and seconds from each to the next image and to the last of those it hit"
+def _injections(verdict: Verdict) -> RenderableType:
+    title = "Faults, and seconds from each to the next image and to the last of those affected"
     table = Table(title=title, title_justify="left")
-    for name in ("at", "fault", "what was done", "next", "hit", "all of them"):
+    for name in ("at", "fault", "what was done", "next", "affected", "all of them"):
         table.add_column(name, justify="left" if name in ("fault", "what was done") else "right")
-    first = min((strike.began for strike, _ in verdict.injections), default=0.0)
-    for strike, seconds in verdict.injections:
+    first = min((injection.began for injection, _ in verdict.injections), default=0.0)
+    for injection, seconds in verdict.injections:
         table.add_row(
-            f"{strike.began - first:.0f}",
-            strike.fault.kind,
-            strike.description,
+            f"{injection.began - first:.0f}",
+            injection.fault.kind,
+            injection.description,
             _seconds(seconds.to_next),
-            str(len(strike.affected)),
+            str(len(injection.affected)),
             _seconds(seconds.to_all),
         )
     return table

@@ -1,4 +1,4 @@
-"""Files that mean harm end with a reason, cost little, and take no worker with them."""
+"""Hostile files end with a reason, cost little, and take no worker with them."""
 
 import json
 import os
@@ -37,13 +37,13 @@ def test_every_file_is_read_or_rejected_with_a_reason_at_little_cost(folder: Pat
     found = decode_all(folder)
     print(f"\n{format_table(found)}")  # noqa: T201  (shown by -s)
     assert len(found) >= 500
-    assert {end.name.partition("/")[0] for end in found} == set(KINDS)
-    assert [end for end in found if end.fault] == []
-    assert {end.reason for end in found} - {""} <= REASONS
-    assert [end for end in found if end.mebibytes > MEMORY >> 20] == []
-    assert [end for end in found if end.seconds > SECONDS] == []
-    whole = [end for end in found if end.name.startswith("whole/")]
-    assert [end for end in whole if end.reason] == []
+    assert {outcome.name.partition("/")[0] for outcome in found} == set(KINDS)
+    assert [outcome for outcome in found if outcome.fault] == []
+    assert {outcome.reason for outcome in found} - {""} <= REASONS
+    assert [outcome for outcome in found if outcome.mebibytes > MEMORY >> 20] == []
+    assert [outcome for outcome in found if outcome.seconds > SECONDS] == []
+    whole = [outcome for outcome in found if outcome.name.startswith("whole/")]
+    assert [outcome for outcome in whole if outcome.reason] == []
 
 
 @pytest.mark.timeout(600)
@@ -74,7 +74,7 @@ def test_a_worker_outlives_them_all(
 
 
 def _not_files(folder: Path) -> dict[str, str]:
-    """What lies in a folder beside files, and the reason of each."""
+    """Makes what can lie in a folder beside files; returns the failure reason of each key."""
     (folder / "odd").mkdir()
     os.mkfifo(folder / "odd" / "pipe.jpg")
     (folder / "odd" / "device.jpg").symlink_to("/dev/zero")

@@ -23,10 +23,10 @@ SETTINGS = {
 @pytest.mark.timeout(900)
 def test_whatever_is_broken_every_image_ends_once_as_it_must(tmp_path: Path) -> None:
     plan = Plan(schedule.fixed(), SETTINGS, seconds=600, s3_fault_seconds=4)
-    task = Experiment(
+    experiment = Experiment(
         IMAGES, SCENES, images_seed=1, seed=1, plan=plan, folder=tmp_path, cache_baseline=False
     )
     console = Console(file=sys.stdout, width=120, highlight=False)
-    verdict = run_experiment(task, lambda words: console.print(words, markup=False))
-    table.print_verdict(verdict, task, console)  # pytest shows it where something is wrong
+    verdict = run_experiment(experiment, lambda line: console.print(line, markup=False))
+    table.print_verdict(verdict, experiment, console)  # pytest shows it where something is wrong
     assert not verdict.wrong

@@ -1,4 +1,4 @@
-"""Files that are no photograph of a kind that is read, under names that say they are."""
+"""Makes files of unsupported formats under names of photographs."""
 
 import io
 import zipfile
@@ -8,7 +8,7 @@ from PIL import Image
 
 
 def unsupported_files(photo: bytes) -> Iterator[tuple[str, bytes]]:
-    """Names and bytes; `photo` is a whole JPEG, for what is two things at once."""
+    """Yields names and bytes; `photo` is a whole JPEG, for files of two formats at once."""
     yield from _texts()
     yield from _other_formats()
     yield from _two_at_once(photo)

@@ -1,4 +1,4 @@
-"""Somebody who goes through the page without JavaScript: reads, follows links, presses buttons."""
+"""Goes through the pages without JavaScript: reads, follows links, presses buttons."""
 
 import threading
 import time
@@ -21,7 +21,7 @@ BASE_URL = "http://127.0.0.1:8000"
 
 @dataclass
 class BrowserlessClient:
-    """A browser and what it shows."""
+    """A browser without JavaScript, and the page it shows."""
 
     http: TestClient
     status: int = 0
@@ -32,13 +32,13 @@ class BrowserlessClient:
         return self._show(self.http.get(address))
 
     def follow(self, words: str) -> Self:
-        """The first link of these words."""
+        """Follows the first link of these words."""
         links = [one for one in self.page.find(".//main").iter("a") if words in _words(one)]
         assert links, f"no link {words!r} in {self.text}"
         return self.open(links[0].get("href"))
 
     def press(self, words: str, **typed: str) -> Self:
-        """The first button of these words, with what was typed into its form's fields."""
+        """Presses the first button of these words, with `typed` in its form's fields."""
         buttons = [one for one in self.page.iter("button") if words in _words(one)]
         assert buttons, f"no button {words!r} in {self.text}"
         button = buttons[0]
@@ -54,7 +54,7 @@ class BrowserlessClient:
 
     @property
     def text(self) -> str:
-        """What is read, on one line."""
+        """Returns the page's text, on one line."""
         return _words(self.page.find(".//main"))
 
     @property
@@ -74,7 +74,7 @@ class BrowserlessClient:
 def browserless_client(
     engine: sa.Engine, data: Path, **settings: Any
 ) -> Iterator[BrowserlessClient]:
-    """Somebody on this machine, who may review, and the page over a database."""
+    """Yields a client on this machine, who may review, of the pages over a database."""
     services = build_services(engine, Settings(data=data, **settings))
     with TestClient(create_app(services), base_url=BASE_URL) as http:
         yield BrowserlessClient(http)
@@ -85,7 +85,7 @@ def browserless_client(
 
 
 def open_when_counted(browser: BrowserlessClient, address: str) -> BrowserlessClient:
-    """The page when its photographs are counted, as the browser's script waits for it."""
+    """Opens the page once its photographs are counted, as the browser's script waits for it."""
     deadline = time.monotonic() + 20
     while "Counting its photographs" in browser.open(address).text:
         assert time.monotonic() < deadline

@@ -1,6 +1,7 @@
-"""Small pictures that tests of decoding draw, and how they look at what came back."""
+"""Draws small pictures for tests of decoding, and compares decoded pixels with them."""
 
 import io
+from typing import Any
 
 import numpy as np
 from PIL import Image, ImageDraw
@@ -10,21 +11,14 @@ from hkplates.recognition.types import Photo
 
 RED, GREEN, BLUE, WHITE = (200, 30, 30), (30, 180, 40), (40, 60, 210), (240, 240, 240)
 
-
 NO_PIXEL_LIMIT = 10**9
-
-
 IN_COLOUR = [RED, GREEN, WHITE, BLUE]
-
-
 JPEG = {"quality": 95, "subsampling": 0}
-
-
 ADOBE = b"\xff\xee\0\x0eAdobe"
 
 
 def four_colours() -> Image.Image:
-    """48 x 32; red, green, white, blue quarters, clockwise from the top left."""
+    """Draws 48 x 32 pixels; red, green, white, blue quadrants, clockwise from the top left."""
     picture = Image.new("RGB", (48, 32), RED)
     draw = ImageDraw.Draw(picture)
     draw.rectangle((24, 0, 47, 15), GREEN)
@@ -33,26 +27,27 @@ def four_colours() -> Image.Image:
     return picture
 
 
-def encoded(picture: Image.Image, kind: str, **options: object) -> bytes:
+def encoded(picture: Image.Image, kind: str, **options: Any) -> bytes:
+    """Encodes a picture in a format of Pillow's."""
     file = io.BytesIO()
-    picture.save(file, kind, **options)  # type: ignore[arg-type]
+    picture.save(file, kind, **options)
     return file.getvalue()
 
 
-def cmyk_jpeg(**options: object) -> bytes:
-    """As Photoshop has it: inverted, with Adobe's marker."""
+def cmyk_jpeg(**options: Any) -> bytes:
+    """Encodes a CMYK JPEG as Photoshop does: inverted, with Adobe's marker."""
     data = encoded(four_colours().convert("CMYK"), "JPEG", **JPEG, **options)
     assert ADOBE in data
     return data
 
 
 def noise() -> Image.Image:
-    """120 x 90 that does not compress: every part of its file is needed."""
+    """Draws 120 x 90 pixels that do not compress: every part of its file is needed."""
     return Image.fromarray(np.random.default_rng(7).integers(0, 256, (90, 120, 3), np.uint8))
 
 
 def quadrant_colours(pixels: Photo) -> list[tuple[int, ...]]:
-    """The middle of each quarter, clockwise from the top left."""
+    """Returns the colour of each quadrant's middle, clockwise from the top left."""
     high, wide = pixels.shape[:2]
     top, bottom, left, right = high // 4, 3 * high // 4, wide // 4, 3 * wide // 4
     places = ((top, left), (top, right), (bottom, right), (bottom, left))
@@ -60,6 +55,7 @@ def quadrant_colours(pixels: Photo) -> list[tuple[int, ...]]:
 
 
 def assert_upright(data: bytes, expected: list[tuple[int, ...]], tolerance: int = 12) -> None:
+    """Asserts that a file decodes to 48 x 32 pixels whose quadrants have these colours."""
     pixels = decode(data, max_pixels=NO_PIXEL_LIMIT).pixels
     assert pixels.dtype == np.uint8
     assert pixels.shape == (32, 48, 3)

@@ -1,4 +1,4 @@
-"""Labelled photographs for trainings of some seconds, and their commands."""
+"""Writes labelled photographs for trainings of some seconds, and runs commands."""
 
 import json
 import os
@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def run_module(module, *arguments):
-    """Run a command of the project on the CPU; what it printed."""
+    """Runs a module of the project on the CPU; returns what it printed."""
     done = subprocess.run(
         [sys.executable, "-m", module, *map(str, arguments)],
         cwd=ROOT,
@@ -30,7 +30,7 @@ def run_module(module, *arguments):
 
 
 def write_labelled_photos(folder, count=6):
-    """A folder as training wants it, of drawn plates."""
+    """Writes a folder of drawn plates as training expects it."""
     fonts, rng = FontLibrary(system=False), np.random.default_rng(3)
     (folder / "train").mkdir(parents=True)
     (folder / "backgrounds").mkdir()
@@ -40,7 +40,7 @@ def write_labelled_photos(folder, count=6):
         plate = draw_plate(rng, fonts)
         name = f"drawn{number}.jpg"
         cv2.imwrite(str(folder / "train" / name), plate.pixels[..., ::-1])
-        said = {"text": plate.text, "lines": plate.rows, "color": plate.colour, "hk": True}
-        rows.append({"file": name, "plates": [{**said, "quad": plate.corners.tolist()}]})
+        fields = {"text": plate.text, "lines": plate.rows, "color": plate.colour, "hk": True}
+        rows.append({"file": name, "plates": [{**fields, "quad": plate.corners.tolist()}]})
     lines = "".join(json.dumps(row) + "\n" for row in rows)
     (folder / "train" / "train.jsonl").write_text(lines, encoding="utf-8")

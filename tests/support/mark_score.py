@@ -1,4 +1,4 @@
-"""The score of docs/sql.md once more, in Python, for one asked mark and one reading."""
+"""Computes the score of docs/sql.md in Python, for one asked mark and one reading."""
 
 import math
 from collections.abc import Mapping
@@ -13,25 +13,25 @@ Confusions = Mapping[tuple[str, str], float]
 
 
 def score(asked: str, reading: Reading, confusions: Confusions) -> float:
-    """How probable it is that the reading stands for the asked mark; 0 where it is too far off."""
+    """Returns the probability that the reading is of the asked mark; 0 where it is too far off."""
     if reading.mark == asked:
         return reading.confidence
     if not reading.mark:
         return 0.0
-    shapes = [
+    substitutions_and_indels = [
         substitution_score(asked, reading, confusions),
         *indel_scores(asked, reading, confusions),
     ]
-    if not any(shapes):
+    if not any(substitutions_and_indels):
         return 0.0  # not in the neighbourhood: never looked at
     candidates = [confidence for text, confidence in reading.candidates if text == asked]
     wrong = DETECTOR_SCORE - reading.confidence
-    ways = [*shapes, DETECTOR_SCORE * max(candidates, default=0.0)]
+    ways = [*substitutions_and_indels, DETECTOR_SCORE * max(candidates, default=0.0)]
     return min(reading.confidence, wrong, max(ways))
 
 
 def substitution_score(asked: str, reading: Reading, confusions: Confusions) -> float:
-    """One character taken for any other, or two for ones of their like."""
+    """Scores one character read as any other, or two as confusable ones."""
     if len(asked) != len(reading.mark):
         return 0.0
     wrong = [
@@ -46,7 +46,7 @@ def substitution_score(asked: str, reading: Reading, confusions: Confusions) -> 
 
 
 def indel_scores(asked: str, reading: Reading, confusions: Confusions) -> list[float]:
-    """One character more or less in the reading, wherever that may have been."""
+    """Scores one character more or less in the reading, wherever it was added or lost."""
     found = []
     for at in range(len(reading.mark)):
         if reading.mark[:at] + reading.mark[at + 1 :] == asked:
@@ -62,7 +62,7 @@ def indel_scores(asked: str, reading: Reading, confusions: Confusions) -> list[f
 
 
 def probability(reading: Reading, wrong: list[int]) -> float:
-    """The detector sees a plate, these characters are wrong and all others right."""
+    """Returns P(a plate is there, the characters at `wrong` are wrong and all others right)."""
     shares = reading.character_probabilities
     return DETECTOR_SCORE * math.prod(
         max(1e-6, 1 - share if at in wrong else share) for at, share in enumerate(shares)

@@ -1,4 +1,4 @@
-"""Plates as a reader may have read them, planted for the tests of the search."""
+"""Seeds plates as a reader may have read them, for the tests of the search."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,9 +16,9 @@ OLD, NEW = 1, 2  # model versions
 
 @dataclass(frozen=True)
 class Reading:
-    """One plate on a photograph of its own; `sure` is the reader's confidence.
+    """One plate on a photograph of its own.
 
-    `characters` are filled evenly where none are given.
+    `characters` are the probabilities of its characters, filled evenly where none are given.
     """
 
     mark: str
@@ -43,7 +43,7 @@ class Reading:
 
 
 def seed_readings(engine: sa.Engine, readings: Sequence[Reading]) -> list[int]:
-    """Rows for them all; the plates' ids, in order."""
+    """Inserts rows for them all; returns the plates' ids, in order."""
     with engine.begin() as connection:
         if not connection.execute(sa.select(sa.func.count(Submission.id))).scalar_one():
             connection.execute(sa.insert(Submission).values(source="s3://car-park/"))

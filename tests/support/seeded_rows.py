@@ -1,4 +1,4 @@
-"""Two days at a car park, for which every question of docs/sql.md has an answer.
+"""Seeds two days at a car park, for which every question of docs/sql.md has an answer.
 
 Photographs of two gates and a tunnel, read by two model versions, with failures, a replaced object
 and a submission that is not through. Moments are written in Hong Kong time.
@@ -23,7 +23,7 @@ QUAD = [[100.0, 200.0], [220.0, 201.5], [219.0, 230.5], [100.5, 229.0]]
 
 
 def at(text: str) -> datetime:
-    """A moment of July 2026 in Hong Kong: "15 08:02:11"."""
+    """Parses a moment of July 2026 in Hong Kong: "15 08:02:11"."""
     return datetime.strptime(f"2026-07-{text}", "%Y-%m-%d %H:%M:%S").replace(tzinfo=HONG_KONG)
 
 
@@ -66,6 +66,7 @@ class SeededPhoto:
 AB1234 = SeededPlate("AB1234", "AB 1234", 0.98)
 REAR = {"colour": "yellow"}
 FAILED: dict[str, Any] = {"state": "failed", "version": None}
+UNDECODABLE = {**FAILED, "reason": "undecodable", "detail": "the bytes are no image"}
 LORRY: dict[str, Any] = {"submission": LORRIES, "version": None, "attempts": 0}
 
 PHOTOS = (
@@ -130,20 +131,8 @@ PHOTOS = (
         detail="tunnel/16/091000.jpg in the bucket car-park is not there any more",
         **FAILED,
     ),
-    SeededPhoto(
-        "tunnel/16/091100.jpg",
-        minute="09:04",
-        reason="undecodable",
-        detail="the bytes are no image",
-        **FAILED,
-    ),
-    SeededPhoto(
-        "tunnel/16/091200.jpg",
-        minute="09:04",
-        reason="undecodable",
-        detail="the bytes are no image",
-        **FAILED,
-    ),
+    SeededPhoto("tunnel/16/091100.jpg", minute="09:04", **UNDECODABLE),
+    SeededPhoto("tunnel/16/091200.jpg", minute="09:04", **UNDECODABLE),
     SeededPhoto(
         "tunnel/16/091300.jpg",
         minute="09:05",
@@ -167,7 +156,7 @@ PHOTOS = (
     SeededPhoto("lorries/16/100100.jpg", state="pending", returns=1, **LORRY),
     SeededPhoto("lorries/16/100200.jpg", state="pending", **LORRY),
 )
-# What the first version had looked at before the second: nothing was found where it has no plate.
+# Photographs that the first version had read before the second; None where it found nothing.
 EARLIER_READINGS = {
     "gate-north/15/080211.jpg": AB1234,
     "tunnel/15/083000.jpg": None,
@@ -182,14 +171,14 @@ REVIEWS: dict[str, dict[str, Any]] = {
 
 
 def seed_rows(engine: sa.Engine) -> None:
-    """Write it all into an empty, migrated database."""
+    """Inserts it all into an empty, migrated database."""
     with engine.begin() as connection:
         connection.execute(sa.insert(ModelVersionRow), _versions())
         connection.execute(sa.insert(Submission), _submissions())
         for number, photo in enumerate(PHOTOS, 1):
             connection.execute(sa.insert(Image), _image(photo))
-            for position, seen in enumerate(photo.plates):
-                connection.execute(sa.insert(Plate), plate_row(number, position, seen))
+            for position, plate in enumerate(photo.plates):
+                connection.execute(sa.insert(Plate), plate_row(number, position, plate))
             if photo.key in EARLIER_READINGS:
                 connection.execute(sa.insert(EarlierVersion), _earlier(number))
                 if before := EARLIER_READINGS[photo.key]:
@@ -199,13 +188,13 @@ def seed_rows(engine: sa.Engine) -> None:
 
 
 def seed_reviews(engine: sa.Engine) -> None:
-    """What people said of some plates, a quarter of an hour after the other."""
+    """Records reviews of some plates, a quarter of an hour after the other."""
     dated = sa.text("UPDATE reviews SET reviewed_at = :at WHERE id = :id")
-    for number, (mark, said) in enumerate(REVIEWS.items()):
+    for number, (mark, review) in enumerate(REVIEWS.items()):
         with engine.connect() as connection:
             query = sa.select(Plate.id).where(Plate.mark == mark, Plate.model_version_id == SECOND)
             plate_id = connection.execute(query.where(Plate.region != "CN")).scalar_one()
-        entered = record(engine, plate_id, **said)
+        entered = record(engine, plate_id, **review)
         moment = at("16 14:00:00") + timedelta(minutes=15 * number)
         with engine.begin() as connection:
             connection.execute(dated, {"at": moment, "id": entered.id})
@@ -276,23 +265,23 @@ def _image(photo: SeededPhoto) -> dict[str, Any]:
     }
 
 
-def plate_row(image_id: int, position: int, seen: SeededPlate) -> dict[str, Any]:
-    """A row of plates."""
+def plate_row(image_id: int, position: int, plate: SeededPlate) -> dict[str, Any]:
+    """Returns a row of plates."""
     return {
         "image_id": image_id,
-        "model_version_id": seen.version,
+        "model_version_id": plate.version,
         "position": position,
-        "mark": seen.mark,
-        "text": seen.text,
-        "series": seen.series,
-        "region": seen.region,
-        "rows": seen.rows,
-        "colour": seen.colour,
-        "confidence": seen.confidence,
+        "mark": plate.mark,
+        "text": plate.text,
+        "series": plate.series,
+        "region": plate.region,
+        "rows": plate.rows,
+        "colour": plate.colour,
+        "confidence": plate.confidence,
         "character_confidences": list(
-            seen.character_confidences or [0.99] * len(seen.text.replace(" ", ""))
+            plate.character_confidences or [0.99] * len(plate.text.replace(" ", ""))
         ),
-        "candidates": [{"text": text, "confidence": sure} for text, sure in seen.candidates],
+        "candidates": [{"text": text, "confidence": sure} for text, sure in plate.candidates],
         "box": BOX,
         "quad": QUAD,
         "detector_score": 0.875,

@@ -23,7 +23,7 @@ SMALL |= {"held_back": 0.0, "report_steps": 10}
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
-    """What two runs of the command left and printed: 40 steps, and 10 more of the same training."""
+    """Trains 40 steps, and 10 more in a second run; the folder and what both printed."""
     folder = tmp_path_factory.mktemp("training")
     write_samples(folder / "data" / "train", 3, 11, FontLibrary(system=False))
     config = yaml.safe_load(CONFIG.read_text(encoding="utf-8")) | SMALL

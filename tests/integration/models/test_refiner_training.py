@@ -29,7 +29,7 @@ SMALL |= {"batch": 16, "fill": 10, "pool": 60}
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
-    """What two runs of the command left and printed: 30 steps, and 10 more of the same training."""
+    """Trains 30 steps, and 10 more in a second run; the folder and what both printed."""
     folder = tmp_path_factory.mktemp("refiner")
     write_samples(folder / "data" / "train", 3, 11, FontLibrary(system=False))
     config = yaml.safe_load(CONFIG.read_text(encoding="utf-8")) | SMALL
@@ -54,7 +54,7 @@ def losses(printed, name):
 
 
 @pytest.mark.timeout(300)
-def test_corners_come_nearer_and_kinds_are_told_apart(trained):
+def test_the_losses_of_corners_and_classes_fall(trained):
     _, first, second = trained
 
     assert losses(second, "corners")[-1] < losses(first, "corners")[0]
@@ -89,7 +89,7 @@ def test_the_export_goes_into_the_detectors_bundle(trained, tmp_path):
 
 
 @pytest.mark.timeout(300)
-def test_what_finds_and_readings_are_worth_is_settled_in_the_bundle(trained, tmp_path):
+def test_score_fusion_is_fitted_into_the_bundle(trained, tmp_path):
     folder, _, _ = trained
     bundle = tmp_path / "bundle"
     shutil.copytree(DETECTOR, bundle)

@@ -1,4 +1,4 @@
-"""Whole street scenes: each takes a third of a second to draw."""
+"""Whole street scenes, each of which takes a third of a second to draw."""
 
 import json
 

@@ -25,9 +25,9 @@ def test_a_detector_started_with_a_bundle_answers_as_the_bundle():
     load_bundle(network, bundle)
     photo = np.random.default_rng(0).integers(0, 255, (224, 224, 3), dtype=np.uint8)
 
-    told = ServingDetector(network).forward(tf.constant(photo[None])).numpy()[0]
+    answered = ServingDetector(network).forward(tf.constant(photo[None])).numpy()[0]
     expected = TensorFlowDetector(open_bundle(bundle, "tensorflow"))._run(photo)
-    np.testing.assert_allclose(told, expected, atol=2e-3)
+    np.testing.assert_allclose(answered, expected, atol=2e-3)
 
 
 # Of Keras, where it reads weights under NumPy 2.
@@ -47,7 +47,7 @@ def test_a_bundle_averaged_with_itself_is_itself(tmp_path):
         np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-6)
 
 
-def test_a_detector_of_another_size_is_told_from_the_bundles():
+def test_a_detector_of_another_size_is_refused():
     from models.detector.network import build_network
     from models.detector.warm_start import load_bundle
 

@@ -1,4 +1,4 @@
-"""What a run under faults is judged by (tests/faults)."""
+"""A run under faults is compared with what is expected (tests/faults)."""
 
 import json
 from pathlib import Path
@@ -14,35 +14,39 @@ def test_what_ended_as_expected_makes_no_difference() -> None:
     assert differences({NAME: READ}, [(NAME, READ)]) == []
 
 
-def test_a_missing_row_a_row_too_many_and_a_foreign_row_are_told() -> None:
+def test_a_missing_row_a_row_too_many_and_a_foreign_row_are_reported() -> None:
     other = ("b.jpg", "1")
     assert differences({NAME: READ}, []) == ["'2026/a b.jpg' (01234567): no row"]
     assert differences({NAME: READ}, [(NAME, READ)] * 2) == ["'2026/a b.jpg' (01234567): 2 rows"]
     assert "nobody submitted" in differences({}, [(other, READ)])[0]
 
 
-def test_another_state_or_reason_is_told() -> None:
-    told = differences({NAME: Outcome("failed", "missing")}, [(NAME, Outcome("failed", "empty"))])
-    assert told == ["'2026/a b.jpg' (01234567): expected failed: missing, found failed: empty"]
+def test_another_state_or_reason_is_reported() -> None:
+    reported = differences(
+        {NAME: Outcome("failed", "missing")}, [(NAME, Outcome("failed", "empty"))]
+    )
+    assert reported == ["'2026/a b.jpg' (01234567): expected failed: missing, found failed: empty"]
     assert (
         "superseded"
         in differences({NAME: READ}, [(NAME, Outcome("done", None, True, READ.plates))])[0]
     )
 
 
-def test_a_plate_that_differs_in_one_column_is_told_with_the_column() -> None:
+def test_a_plate_that_differs_in_one_column_is_reported_with_the_column() -> None:
     found = Outcome("done", plates=((("confidence", 0.5000001), ("mark", "AB1234")),))
     assert "('confidence', 0.5)" in differences({NAME: READ}, [(NAME, found)])[0]
 
 
-def test_a_plate_that_is_missing_or_there_twice_is_told() -> None:
+def test_a_plate_that_is_missing_or_there_twice_is_reported() -> None:
     for found, number in ((Outcome("done"), 0), (Outcome("done", plates=READ.plates * 2), 2)):
         assert differences({NAME: READ}, [(NAME, found)])[0].endswith(f"1 plates, found {number}")
 
 
-def test_a_credential_in_a_log_is_told_without_the_credential() -> None:
-    told = leaks({"the password of Redis": "hunter2"}, {"the log a": "hunter2", "the log b": "-"})
-    assert told == ["the log a holds the password of Redis"]
+def test_a_credential_in_a_log_is_reported_without_the_credential() -> None:
+    reported = leaks(
+        {"the password of Redis": "hunter2"}, {"the log a": "hunter2", "the log b": "-"}
+    )
+    assert reported == ["the log a holds the password of Redis"]
 
 
 def test_many_differences_are_cut_short() -> None:

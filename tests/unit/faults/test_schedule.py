@@ -1,4 +1,4 @@
-"""The schedule of faults and the images it strikes (tests/faults)."""
+"""The schedule of faults, the images of a run, and recovery (tests/faults)."""
 
 from collections import Counter
 
@@ -11,8 +11,8 @@ from faults.recovery import Injection, longest_gap, recovery
 from hkplates.errors import ImageRejected
 from hkplates.recognition.images.decode import decode
 
-DICE = np.random.default_rng(1)
-SCENES = [DICE.integers(0, 255, (48, 80, 3), np.uint8) for _ in range(4)]
+RNG = np.random.default_rng(1)
+SCENES = [RNG.integers(0, 255, (48, 80, 3), np.uint8) for _ in range(4)]
 
 
 def test_a_seed_draws_the_same_schedule_every_time_and_another_seed_another() -> None:
@@ -21,7 +21,7 @@ def test_a_seed_draws_the_same_schedule_every_time_and_another_seed_another() ->
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_every_kind_strikes_while_there_is_still_work(seed: int) -> None:
+def test_every_kind_is_injected_while_there_is_still_work(seed: int) -> None:
     faults = schedule.draw(seed)
     assert {fault.kind for fault in faults} == set(schedule.KINDS)
     assert [fault.at for fault in faults] == sorted(fault.at for fault in faults)
@@ -29,14 +29,14 @@ def test_every_kind_strikes_while_there_is_still_work(seed: int) -> None:
     assert faults[-1].at <= schedule.LAST
 
 
-def test_the_short_schedule_strikes_once_with_each_kind() -> None:
+def test_the_short_schedule_holds_each_kind_once() -> None:
     assert [fault.kind for fault in schedule.fixed()] == list(schedule.KINDS)
 
 
 def test_three_in_a_hundred_images_are_bad_in_every_way() -> None:
-    sorts = Counter(draw_kinds(3000, seed=1))
-    assert sum(sorts[sort] for sort in BAD) == 90
-    assert all(sorts[sort] >= 3 for sort in (*BAD, *POISON))
+    kinds = Counter(draw_kinds(3000, seed=1))
+    assert sum(kinds[kind] for kind in BAD) == 90
+    assert all(kinds[kind] >= 3 for kind in (*BAD, *POISON))
 
 
 def test_images_are_distinct_and_those_that_change_later_are_listed_late() -> None:
@@ -48,10 +48,10 @@ def test_images_are_distinct_and_those_that_change_later_are_listed_late() -> No
     assert all(image.key in late for image in changing)
 
 
-@pytest.mark.parametrize("sort", ["empty", "truncated", "text", "heic", "huge"])
-def test_a_bad_image_is_refused_for_the_reason_it_was_made_for(sort: str) -> None:
-    image = next(one for one in make_images(SCENES, 200, seed=1) if one.kind == sort)
-    if sort == "empty":
+@pytest.mark.parametrize("kind", ["empty", "truncated", "text", "heic", "huge"])
+def test_a_bad_image_is_refused_for_the_reason_it_was_made_for(kind: str) -> None:
+    image = next(one for one in make_images(SCENES, 200, seed=1) if one.kind == kind)
+    if kind == "empty":
         assert image.data == b""  # the store says it, before anything is decoded
         return
     with pytest.raises(ImageRejected) as refused:
@@ -67,12 +67,12 @@ def test_a_replaced_image_shows_the_same_photograph_in_other_bytes() -> None:
     assert np.array_equal(*pixels)
 
 
-def test_recovery_is_told_by_the_next_image_and_by_the_last_of_those_that_were_hit() -> None:
+def test_recovery_is_measured_by_the_next_image_and_by_the_last_of_those_affected() -> None:
     fault = schedule.Fault(0.5, "child killed", 0)
-    strike = Injection(fault, 100.0, 100.0, "", frozenset({1, 2, 9}))
-    told = recovery(strike, {1: 99.0, 2: 130.0, 3: 101.5})
-    assert (told.to_next, told.to_all) == (1.5, 30.0)
-    assert recovery(strike, {}) == recovery(strike, {7: 50.0})
+    injection = Injection(fault, 100.0, 100.0, "", frozenset({1, 2, 9}))
+    measured = recovery(injection, {1: 99.0, 2: 130.0, 3: 101.5})
+    assert (measured.to_next, measured.to_all) == (1.5, 30.0)
+    assert recovery(injection, {}) == recovery(injection, {7: 50.0})
 
 
 def test_the_longest_silence_lies_between_two_images() -> None:

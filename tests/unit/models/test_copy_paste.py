@@ -1,4 +1,4 @@
-"""Plates of photographs on other cars, and white plates made yellow."""
+"""Plates of photographs are pasted onto other cars, and white plates recoloured yellow."""
 
 import numpy as np
 import pytest
@@ -23,7 +23,7 @@ def picture_of(plate, label, file="a.jpg", ground=90):
 
 
 @pytest.fixture
-def album():
+def photos():
     rng = np.random.default_rng(0)
     ours = draw_plate(rng, BUILT_IN, rows=1, colour="white")
     theirs = draw_foreign_plate(rng, BUILT_IN, "british")
@@ -31,7 +31,7 @@ def album():
 
 
 def is_yellow(pixels):
-    """Whether light pixels have far less blue than red."""
+    """Checks that light pixels have far less blue than red."""
     light = pixels.reshape(-1, 3)[pixels.max(axis=2).ravel() > 130].astype(int)
     return bool(np.median(light[:, 0] - light[:, 2]) > 60)
 
@@ -58,31 +58,31 @@ def test_a_plate_beyond_the_edge_of_a_picture_is_left_alone():
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_what_makes_white_yellow_takes_blue_most_and_green_less(seed):
+def test_yellow_gains_take_blue_most_and_green_less(seed):
     red, green, blue = yellow_gains(np.random.default_rng(seed))
 
     assert red > green > blue * 1.5
 
 
-def test_donors_are_of_the_label_and_of_about_the_proportions_asked_for(album):
-    donors, rng = DonorPlates(album), np.random.default_rng(0)
+def test_donors_are_of_the_label_and_of_about_the_proportions_asked_for(photos):
+    donors, rng = DonorPlates(photos), np.random.default_rng(0)
 
     ours = donors.pick(rng, HONG_KONG, 4.5, yellow=0.0)
     assert ours is not None
-    assert (ours.region, ours.text) == ("HK", album[0].plates[0].text)
+    assert (ours.region, ours.text) == ("HK", photos[0].plates[0].text)
     assert donors.pick(rng, OTHER, 4.5, yellow=0.0).region == "other"
     assert donors.pick(rng, HONG_KONG, 1.5, yellow=0.0) is None
 
 
-def test_a_donor_is_made_yellow_when_asked_for(album):
-    donors, rng = DonorPlates(album), np.random.default_rng(0)
+def test_a_donor_is_recoloured_yellow_when_asked_for(photos):
+    donors, rng = DonorPlates(photos), np.random.default_rng(0)
 
     assert is_yellow(donors.pick(rng, HONG_KONG, 4.5, yellow=1.0).pixels)
     assert not is_yellow(donors.pick(rng, HONG_KONG, 4.5, yellow=0.0).pixels)
 
 
-def test_moved_plates_hang_where_the_old_ones_did(album):
-    maker = ViewMaker(album)
+def test_moved_plates_hang_where_the_old_ones_did(photos):
+    maker = ViewMaker(photos)
     views = [maker._moved(np.random.default_rng(seed)) for seed in range(8)]
 
     plates = [plate for view in views for plate in view.plates]

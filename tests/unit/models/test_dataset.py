@@ -10,7 +10,7 @@ from models.detector.dataset import HONG_KONG, OTHER, UNCERTAIN, read_dataset
 
 
 @pytest.mark.parametrize(
-    ("said", "label"),
+    ("fields", "label"),
     [
         pytest.param({"hk": True, "text": "TZ9335", "color": "white"}, HONG_KONG, id="ours"),
         pytest.param({"hk": False, "raw_text": "B90MYU", "color": "white"}, OTHER, id="others"),
@@ -19,9 +19,9 @@ from models.detector.dataset import HONG_KONG, OTHER, UNCERTAIN, read_dataset
         pytest.param({"hk": False, "raw_text": "TZ9335", "color": "other"}, OTHER, id="dark"),
     ],
 )
-def test_a_label_that_contradicts_itself_is_left_open(tmp_path, said, label):
+def test_a_label_that_contradicts_itself_is_left_open(tmp_path, fields, label):
     cv2.imwrite(str(tmp_path / "a.jpg"), np.zeros((40, 60, 3), np.uint8))
-    line = {"file": "a.jpg", "plates": [{"box": [5, 5, 30, 10], **said}]}
+    line = {"file": "a.jpg", "plates": [{"box": [5, 5, 30, 10], **fields}]}
     (tmp_path / "labels.jsonl").write_text(json.dumps(line) + "\n", encoding="utf-8")
-    ((plate,),) = [picture.plates for picture in read_dataset(tmp_path)]
+    ((plate,),) = [photo.plates for photo in read_dataset(tmp_path)]
     assert plate.label == label

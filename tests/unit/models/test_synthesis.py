@@ -1,4 +1,4 @@
-"""The generator: the same seed draws the same, and what it draws is what it says."""
+"""The generator draws the same for the same seed, and draws what its labels say."""
 
 import re
 
@@ -90,7 +90,7 @@ def test_characters_are_printed_dark_on_light():
 
 
 @pytest.mark.parametrize("kind", FOREIGN_PLATES)
-def test_neighbours_are_never_hong_kong_plates(kind):
+def test_distractors_are_never_hong_kong_plates(kind):
     plate = draw_foreign_plate(np.random.default_rng(1), BUILT_IN, kind)
 
     assert plate.region != "HK"
@@ -172,7 +172,7 @@ def test_a_quad_below_shares_the_upper_ones_lower_edge():
     np.testing.assert_allclose(quad_below(quad, 0.0, 1.0)[:2], quad[[3, 2]])
 
 
-def test_painting_over_removes_a_plate():
+def test_inpainting_removes_a_plate():
     picture = np.full((120, 200, 3), 90, np.uint8)
     quad = np.array([[60, 50], [140, 50], [140, 70], [60, 70]], np.float32)
     plate = draw_plate(np.random.default_rng(0), BUILT_IN, colour="white")
