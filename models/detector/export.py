@@ -86,15 +86,15 @@ def _write_models(out: Path, bundle: Path) -> None:
     (bundle / "model.tflite").write_bytes(convert(serving.forward, (1, 480, 640, 3)))
     # A SavedModel of the inference graph alone: constants inside, any size, no training state.
     frozen = freeze(serving.forward, (None, None, None, 3))
-    module = tf.Module()
     signature = [tf.TensorSpec((None, None, None, 3), tf.uint8, name="photos")]
 
-    @tf.function(input_signature=signature)
-    def forward(photos: Any) -> Any:
-        return frozen(photos)[0]
+    class Exported(tf.Module):
+        @tf.function(input_signature=signature)
+        def forward(self, photos: Any) -> Any:
+            return frozen(photos)[0]
 
-    module.forward = forward
-    tf.saved_model.save(module, str(bundle / "saved_model"), signatures=forward)
+    exported = Exported()
+    tf.saved_model.save(exported, str(bundle / "saved_model"), signatures=exported.forward)
 
 
 def main() -> None:
