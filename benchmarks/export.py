@@ -1,4 +1,4 @@
-"""`make bench-export`: how quick `hkplates export` is, and that its memory does not grow.
+"""Benchmark `hkplates export`, its rate and that its memory does not grow: `make bench-export`.
 
 Starts a PostgreSQL of its own, makes sightings, exports a tenth of them and all of them in each
 format by the real command, and prints the rate and the peak memory of its process, side by side.
@@ -24,49 +24,10 @@ from hkplates.embedded import servers as embedded
 FORMATS = ("csv", "jsonl", "parquet")
 TENTH, REST = 1, 2  # submissions
 
-# One photograph and one plate for each number, all different, a tenth of them of submission 1.
-FILL = (
-    """
-    INSERT INTO model_versions (detector, reader, config, digest)
-    VALUES ('bench', 'bench', '{}', sha256('bench'))
-    """,
-    """
-    INSERT INTO submissions (source, state)
-    VALUES ('s3://bench/tenth/', 'finished'), ('s3://bench/rest/', 'finished')
-    """,
-    """
-    INSERT INTO images (submission_id, store, bucket, key, etag, size, digest, state, attempts,
-                        width, height, taken_at, model_version_id, processed_at, milliseconds)
-    SELECT CASE WHEN n % 10 = 0 THEN 1 ELSE 2 END, 's3', 'bench',
-           format('gate-%s/2026/%s.jpg', n % 40, n), md5(n::text), 250000,
-           sha256(int8send(n)), 'done', 1, 1920, 1080,
-           '2026-07-01 00:00+08'::timestamptz + n * interval '3 seconds', 1,
-           '2026-08-01 00:00+08'::timestamptz + n * interval '10 milliseconds', 90
-      FROM generate_series(1, CAST(:sightings AS bigint)) AS n
-    """,
-    """
-    INSERT INTO plates (image_id, model_version_id, position, mark, text, series, region, rows,
-                        colour, confidence, character_confidences, candidates, box, quad,
-                        detector_score, reader)
-    SELECT id, 1, 0, letters || numbers, letters || ' ' || numbers, 'usual', 'HK', 1 + id % 2,
-           CASE WHEN id % 2 = 0 THEN 'white' ELSE 'yellow' END, 0.5 + (id % 50) / 100.0,
-           '{0.99,0.98,0.97,0.96,0.95,0.94}',
-           jsonb_build_array(jsonb_build_object(
-               'text', letters || ' ' || reverse(numbers), 'confidence', 0.015625)),
-           ARRAY[100.5, 200.25, 120.75, 30.5],
-           ARRAY[[100.5, 200.25], [220.5, 201.5], [219.25, 230.5], [100.5, 229.75]],
-           0.875, 'bench'
-      FROM (SELECT id, chr((65 + id / 9000 % 8)::int) || chr((74 + id / 72000 % 5)::int) AS letters,
-                   (1000 + id % 9000)::text AS numbers
-              FROM images) AS numbered
-    """,
-    "ANALYZE",
-)
-
 
 @dataclass(frozen=True, slots=True)
 class ExportRun:
-    """One export by the real command."""
+    """Measurements of one export by the real command."""
 
     sightings: int
     seconds: float
@@ -76,17 +37,17 @@ class ExportRun:
 
 
 def fill(engine: sa.Engine, sightings: int) -> None:
-    """Make that many sightings in an empty, migrated database."""
+    """Inserts that many sightings into an empty, migrated database."""
     with engine.begin() as connection:
         for statement in FILL:
             connection.execute(sa.text(statement), {"sightings": sightings})
 
 
 def measure_export(database_url: str, path: Path, sightings: int, *arguments: str) -> ExportRun:
-    """Export to a file, and the peak memory that the process had.
+    """Exports to a file and measures time, size and the peak memory of the process.
 
     Raises:
-        RuntimeError: it did not end well.
+        RuntimeError: The command ended with another status than 0.
     """
     began = time.monotonic()
     program = [sys.executable, "-m", "cli.main", "export", "--output", str(path), *arguments]
@@ -136,7 +97,7 @@ def _row(name: str, tenth: ExportRun, whole: ExportRun) -> str:
 
 
 def main() -> None:
-    """Run it and print a table."""
+    """Fills a database, exports in each format and prints a table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--sightings", type=int, default=1_000_000)
     sightings = parser.parse_args().sightings
@@ -154,6 +115,46 @@ def main() -> None:
             path = Path(tempfile.gettempdir()) / f"hkplates-bench-{os.getpid()}.{name}"
             tenth = measure_export(url, path, sightings // 10, "--submission", str(TENTH))
             print(_row(name, tenth, measure_export(url, path, sightings)), flush=True)
+
+
+# Inserts one photograph and one plate for each number, all different, a tenth of submission 1.
+FILL = (
+    """
+    INSERT INTO model_versions (detector, reader, config, digest)
+    VALUES ('bench', 'bench', '{}', sha256('bench'))
+    """,
+    """
+    INSERT INTO submissions (source, state)
+    VALUES ('s3://bench/tenth/', 'finished'), ('s3://bench/rest/', 'finished')
+    """,
+    """
+    INSERT INTO images (submission_id, store, bucket, key, etag, size, digest, state, attempts,
+                        width, height, taken_at, model_version_id, processed_at, milliseconds)
+    SELECT CASE WHEN n % 10 = 0 THEN 1 ELSE 2 END, 's3', 'bench',
+           format('gate-%s/2026/%s.jpg', n % 40, n), md5(n::text), 250000,
+           sha256(int8send(n)), 'done', 1, 1920, 1080,
+           '2026-07-01 00:00+08'::timestamptz + n * interval '3 seconds', 1,
+           '2026-08-01 00:00+08'::timestamptz + n * interval '10 milliseconds', 90
+      FROM generate_series(1, CAST(:sightings AS bigint)) AS n
+    """,
+    """
+    INSERT INTO plates (image_id, model_version_id, position, mark, text, series, region, rows,
+                        colour, confidence, character_confidences, candidates, box, quad,
+                        detector_score, reader)
+    SELECT id, 1, 0, letters || numbers, letters || ' ' || numbers, 'usual', 'HK', 1 + id % 2,
+           CASE WHEN id % 2 = 0 THEN 'white' ELSE 'yellow' END, 0.5 + (id % 50) / 100.0,
+           '{0.99,0.98,0.97,0.96,0.95,0.94}',
+           jsonb_build_array(jsonb_build_object(
+               'text', letters || ' ' || reverse(numbers), 'confidence', 0.015625)),
+           ARRAY[100.5, 200.25, 120.75, 30.5],
+           ARRAY[[100.5, 200.25], [220.5, 201.5], [219.25, 230.5], [100.5, 229.75]],
+           0.875, 'bench'
+      FROM (SELECT id, chr((65 + id / 9000 % 8)::int) || chr((74 + id / 72000 % 5)::int) AS letters,
+                   (1000 + id % 9000)::text AS numbers
+              FROM images) AS numbered
+    """,
+    "ANALYZE",
+)
 
 
 if __name__ == "__main__":

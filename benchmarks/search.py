@@ -1,13 +1,13 @@
-"""`make bench-search`: how quick search_marks() is among many plates, and what it finds.
+"""Benchmark search_marks() among many plates, its speed and its recall: `make bench-search`.
 
     python -m benchmarks.search --rows 10000000 [--database URL [--filled]]
 
 Starts a PostgreSQL of its own (or takes an empty, or already filled, database by its URL), fills it
-with plates spread like Hong Kong's, some of them misread, and prints Markdown: how long random
-questions of each kind take, beside a sequential scan; how many of the planted misreadings are
-found when their true mark is asked, and at which rank; sizes of the indexes, what they cost an
-insert, and the plans. Milliseconds are what the client waits; CPU is what the server's process
-worked, which other programs on the machine disturb less.
+with plates spread like Hong Kong's, some of them misread, and prints Markdown: the time of random
+questions of each kind, beside a sequential scan; how many of the planted misreadings are found when
+their true mark is asked, and at which rank; sizes of the indexes, their cost at an insert, and the
+plans. Milliseconds are the client's waiting time; CPU is the time of the server's process, which
+other programs on the machine disturb less.
 """
 
 import argparse
@@ -39,7 +39,7 @@ NO_FILTER: dict[str, Any] = {}
 
 @dataclass(frozen=True)
 class Question:
-    """A kind of question: its pattern for a mark like AB1234, and what narrows it."""
+    """A kind of question: its pattern for a mark like AB1234, and its filters."""
 
     name: str
     target: float  # milliseconds at p95
@@ -69,31 +69,31 @@ QUESTIONS = (
     Question("exact: AB1234", 5, lambda mark: mark, {"look_alikes": False}),
     Question("exact: AB1234, a month", 5, lambda mark: mark, {"look_alikes": False, **MONTH}),
     *(
-        Question(name + words, 100, pattern, narrowed)
-        for words, narrowed in FILTERS
+        Question(name + words, 100, pattern, filters)
+        for words, filters in FILTERS
         for name, pattern in KINDS
     ),
 )
 
 
 class TimedConnection:
-    """One connection, and what its process on the server's side has worked."""
+    """A connection that times queries, with the CPU time of its process on the server."""
 
     def __init__(self, connection: psycopg.Connection) -> None:
         self.connection = connection
         self._schedule = Path(f"/proc/{connection.info.backend_pid}/schedstat")
 
     def timed(self, query: str, values: dict[str, Any]) -> tuple[float, float, list[Any]]:
-        """Milliseconds waited, milliseconds of CPU (0 where that is not told), and the rows."""
+        """Returns milliseconds waited, milliseconds of CPU (0 where unknown), and the rows."""
         worked, began = self._cpu(), time.perf_counter()
         rows = self.connection.execute(query.encode(), values).fetchall()
         return (time.perf_counter() - began) * 1e3, self._cpu() - worked, rows
 
-    def ask(self, pattern: str, narrowed: dict[str, Any]) -> tuple[float, float, list[Any]]:
-        """The same of search_marks."""
-        named = "".join(f", {name} => %({name})s" for name in narrowed)
+    def ask(self, pattern: str, filters: dict[str, Any]) -> tuple[float, float, list[Any]]:
+        """Times search_marks with a pattern and filters."""
+        named = "".join(f", {name} => %({name})s" for name in filters)
         query = f"SELECT * FROM search_marks(%(pattern)s{named})"  # noqa: S608 - our own names
-        return self.timed(query, {"pattern": pattern, **narrowed})
+        return self.timed(query, {"pattern": pattern, **filters})
 
     def _cpu(self) -> float:
         try:
@@ -103,30 +103,23 @@ class TimedConnection:
 
 
 def marks(server: TimedConnection, rows: int, count: int) -> list[str]:
-    """Usual marks of six characters, those seen often more often."""
-    chance = random.Random(11)  # noqa: S311
+    """Samples usual marks of six characters, frequent ones more often."""
+    rng = random.Random(11)  # noqa: S311
     found: list[str] = []
-    query = "SELECT mark FROM plates WHERE id = ANY (%(ids)s) AND mark ~ '^[A-Z]{2}[0-9]{4}$'"
     while len(found) < count:
-        ids = {"ids": [chance.randint(1, rows) for _ in range(count)]}
-        found += [row[0] for row in server.timed(query, ids)[2]]
+        ids = {"ids": [rng.randint(1, rows) for _ in range(count)]}
+        found += [row[0] for row in server.timed(USUAL_MARKS, ids)[2]]
     return found[:count]
 
 
 def prewarm(server: TimedConnection) -> None:
-    """Read the tables and their indexes once, as those of a server that runs for a while are in the
-    system's memory."""
+    """Reads tables and indexes once: those of a long-running server are in the system's memory."""
     server.connection.execute("CREATE EXTENSION IF NOT EXISTS pg_prewarm")
-    server.connection.execute("""
-        SELECT pg_prewarm(pg_class.oid, 'read') FROM pg_class
-          LEFT JOIN pg_index ON indexrelid = pg_class.oid
-         WHERE coalesce(indrelid, pg_class.oid) IN ('plates'::regclass, 'images'::regclass)
-         ORDER BY relkind DESC -- what is read last is the last to be forgotten: the indexes
-    """)
+    server.connection.execute(PREWARM)
 
 
 def latencies(server: TimedConnection, asked: Sequence[str]) -> Iterator[str]:
-    """A table of all kinds of questions."""
+    """Tabulates the times of all kinds of questions."""
     yield "| question | rows | p50 ms | p95 ms | max ms | CPU p50 ms | CPU p95 ms | target |"
     yield f"|---|{'---:|' * 7}"
     for question in QUESTIONS:
@@ -148,7 +141,7 @@ def _at(ordered: Sequence[float], share: float) -> float:
 
 
 def sequential(server: TimedConnection, mark: str) -> Iterator[str]:
-    """The same questions where every row is read, without images, filters or scores."""
+    """Tabulates the same questions by sequential scans, without images, filters or scores."""
     yield "| reading all of `plates` | ms | CPU ms of one of its processes |"
     yield "|---|---:|---:|"
     off = ("indexscan", "indexonlyscan", "bitmapscan")
@@ -167,29 +160,10 @@ def sequential(server: TimedConnection, mark: str) -> Iterator[str]:
         server.connection.execute(f"RESET enable_{name}".encode())
 
 
-PLANTED = """
-    SELECT plate_id, true_mark, planted.mark,
-           CASE WHEN EXISTS (SELECT FROM generate_series(1, length(true_mark)) AS at
-                              WHERE overlay(true_mark PLACING '' FROM at FOR 1) = planted.mark)
-                THEN 'one character lost'
-                WHEN EXISTS (SELECT FROM generate_series(1, length(planted.mark)) AS at
-                              WHERE overlay(planted.mark PLACING '' FROM at FOR 1) = true_mark)
-                THEN 'one character added'
-                WHEN length(true_mark) <> length(planted.mark) THEN 'something else'
-                ELSE (SELECT CASE count(*) WHEN 1 THEN 'one character' WHEN 2 THEN 'two characters'
-                                           ELSE 'something else' END
-                        FROM generate_series(1, length(true_mark)) AS at
-                       WHERE substr(true_mark, at, 1) <> substr(planted.mark, at, 1)) END AS kind
-      FROM planted JOIN sightings USING (plate_id)
-     WHERE true_mark <> planted.mark AND review IS NULL AND hashint8(plate_id) %% 100 < %(share)s
-     ORDER BY hashint8(plate_id) LIMIT %(count)s
-"""
-
-
 def recall(server: TimedConnection, count: int) -> Iterator[str]:
-    """Of the misread rows that were planted, how many the true mark finds, and where they stand."""
+    """Tabulates the share of planted misreadings that their true mark finds, and their ranks."""
     places: dict[str, list[int | None]] = {}
-    for plate, true, _, kind in server.timed(PLANTED, {"share": 100, "count": count})[2]:
+    for plate, true, _, kind in server.timed(MISREAD_PLATES, {"share": 100, "count": count})[2]:
         rows = server.ask(true, {"most_rows": 10_000})[2]
         others = [row[0] for row in rows if row[4] != "read as asked"]
         place = others.index(plate) + 1 if plate in others else None
@@ -233,7 +207,7 @@ def temporary_database(url: str | None) -> Iterator[str]:
 
 
 def main() -> None:
-    """The command line."""
+    """Parses the command line, fills a database and prints the report."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--rows", type=int, default=10_000_000)
     parser.add_argument("--questions", type=int, default=300, help="random ones of each kind")
@@ -254,7 +228,7 @@ def main() -> None:
 
 
 def report(server: TimedConnection, rows: int, questions: int) -> Iterator[str]:
-    """Everything, as Markdown."""
+    """Yields the whole report, as Markdown."""
     asked = marks(server, rows, questions)
     prewarm(server)
     yield f"{rows:,} plates; {questions} random questions of each kind, one after the other."
@@ -268,6 +242,37 @@ def report(server: TimedConnection, rows: int, questions: int) -> Iterator[str]:
     ):
         yield f"\n## {title}\n"
         yield from lines
+
+
+# Selects usual marks of six characters of these plates.
+USUAL_MARKS = "SELECT mark FROM plates WHERE id = ANY (%(ids)s) AND mark ~ '^[A-Z]{2}[0-9]{4}$'"
+
+# Reads tables and indexes into memory; what is read last is forgotten last: the indexes.
+PREWARM = """
+SELECT pg_prewarm(pg_class.oid, 'read') FROM pg_class
+  LEFT JOIN pg_index ON indexrelid = pg_class.oid
+ WHERE coalesce(indrelid, pg_class.oid) IN ('plates'::regclass, 'images'::regclass)
+ ORDER BY relkind DESC
+"""
+
+# Selects misread plates of sightings, and the kind of misreading.
+MISREAD_PLATES = """
+SELECT plate_id, true_mark, planted.mark,
+       CASE WHEN EXISTS (SELECT FROM generate_series(1, length(true_mark)) AS at
+                          WHERE overlay(true_mark PLACING '' FROM at FOR 1) = planted.mark)
+            THEN 'one character lost'
+            WHEN EXISTS (SELECT FROM generate_series(1, length(planted.mark)) AS at
+                          WHERE overlay(planted.mark PLACING '' FROM at FOR 1) = true_mark)
+            THEN 'one character added'
+            WHEN length(true_mark) <> length(planted.mark) THEN 'something else'
+            ELSE (SELECT CASE count(*) WHEN 1 THEN 'one character' WHEN 2 THEN 'two characters'
+                                       ELSE 'something else' END
+                    FROM generate_series(1, length(true_mark)) AS at
+                   WHERE substr(true_mark, at, 1) <> substr(planted.mark, at, 1)) END AS kind
+  FROM planted JOIN sightings USING (plate_id)
+ WHERE true_mark <> planted.mark AND review IS NULL AND hashint8(plate_id) %% 100 < %(share)s
+ ORDER BY hashint8(plate_id) LIMIT %(count)s
+"""
 
 
 if __name__ == "__main__":

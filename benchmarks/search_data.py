@@ -1,4 +1,4 @@
-"""Plates for the benchmark of the search, made in SQL: spread like Hong Kong's, some misread."""
+"""Fills a database for the search benchmark: plates spread like Hong Kong's, some misread."""
 
 from collections.abc import Callable
 from typing import LiteralString
@@ -9,7 +9,7 @@ from psycopg import sql
 SEED = 0.5
 BATCH = 500_000
 MISREAD = 0.04
-"""Share of the plates whose mark is not what stands on them; table `planted` knows both."""
+"""Share of the plates that are misread; table `planted` holds the true and the read mark."""
 
 REVIEWED = 0.01
 """Share of the plates that people reviewed: 4 in 10 a correction of what was misread, the others
@@ -20,7 +20,52 @@ INDEXES = (
     "ix_images_taken_at", "ix_images_key", "ix_images_key_beginning",
 )  # fmt: skip
 
-# A usual mark for each number, all different: 48,611 has no factor in common with 23 * 23 * 9999.
+
+def fill(connection: psycopg.Connection, rows: int, log: Callable[[str], None]) -> None:
+    """Fills an empty, migrated database with `rows` plates, in autocommit; `log` takes progress.
+
+    Indexes are created again after the rows, which is quicker.
+    """
+    connection.execute("SELECT setseed(%s)", [SEED])
+    # Foreign keys are not checked: every image and version named is there.
+    connection.execute("SET session_replication_role = replica")
+    for statement in (MARK_OF, MISREADING, VERSIONS, SUBMISSION):
+        connection.execute(statement)
+    indexes = _drop_indexes(connection)
+    values = {"rows": rows, "images": rows // 5 * 4, "vehicles": rows // 8, "misread": MISREAD}
+    connection.execute(IMAGES, values)
+    log("images are made")
+    connection.execute(PLANTED, values)
+    connection.execute("CREATE UNIQUE INDEX ON planted (plate_id)")
+    for first in range(1, rows + 1, BATCH):
+        last = min(first + BATCH - 1, rows)
+        connection.execute(PLATES, {**values, "first": first, "last": last})
+        log(f"{last:,} plates are made")
+    seed_reviews(connection, rows)
+    log("reviews are made")
+    for definition in indexes:
+        connection.execute(definition)
+    connection.execute("VACUUM ANALYZE")
+    log("indexes are made")
+
+
+def seed_reviews(connection: psycopg.Connection, rows: int) -> None:
+    """Reviews some of `rows` plates, in rows as hkplates.database.reviews writes them."""
+    connection.execute(REVIEWS, {"rows": rows, "reviews": int(REVIEWED * rows)})
+    connection.execute(COPY_REVIEWS)
+
+
+def _drop_indexes(connection: psycopg.Connection) -> list[LiteralString]:
+    """Drops the indexes; returns their definitions."""
+    query = "SELECT indexdef FROM pg_indexes WHERE indexname = ANY (%s)"
+    found = [row[0] for row in connection.execute(query, [list(INDEXES)])]
+    for name in INDEXES:
+        connection.execute(sql.SQL("DROP INDEX {}").format(sql.Identifier(name)))
+    return found
+
+
+# Makes a usual mark for each number, all different: 48,611 has no factor in common with
+# 23 * 23 * 9999.
 MARK_OF = """
 CREATE FUNCTION mark_of(vehicle bigint) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
 SELECT substr('ABCDEFGHJKLMNPRSTUVWXYZ', (place / 229977 + 1)::int, 1)
@@ -30,8 +75,8 @@ SELECT substr('ABCDEFGHJKLMNPRSTUVWXYZ', (place / 229977 + 1)::int, 1)
 $$
 """
 
-# One that was written there, read as something else: by the shapes that are confused, or with a
-# character lost or added, or quite otherwise, about as often as measured.
+# Misreads a mark: by confusable characters, with a character lost or added, or quite otherwise,
+# about as often as measured.
 MISREADING = """
 CREATE FUNCTION misreading(mark text, n bigint) RETURNS text LANGUAGE plpgsql VOLATILE AS $$
 DECLARE
@@ -62,14 +107,16 @@ BEGIN
 END $$
 """
 
+# Inserts two model versions.
 VERSIONS = """
 INSERT INTO model_versions (detector, reader, config, digest)
 SELECT 'bench', 'bench ' || n, '{}', sha256(int8send(n)) FROM generate_series(1, 2) AS n
 """
+# Inserts the submission of all images.
 SUBMISSION = "INSERT INTO submissions (source, state) VALUES ('s3://bench/', 'finished')"
 
-# Four images for five plates, over a year, in folders of a day and a gate; one in fifty replaced
-# since, and one in fifty read anew with nothing found.
+# Inserts four images for five plates, over a year, in folders of a day and a gate; one in fifty
+# replaced since, and one in fifty read anew with nothing found.
 IMAGES = """
 INSERT INTO images (submission_id, store, bucket, key, etag, size, digest, state, attempts, width,
                     height, taken_at, model_version_id, processed_at, milliseconds, superseded)
@@ -83,7 +130,8 @@ SELECT 1, 's3', 'bench',
                        + n / %(images)s::float8 * interval '365 days' AS taken) AS at
 """
 
-# Vehicles come back with a skew: the one seen most often some thousand times.
+# Plants the misread marks. Vehicles come back with a skew: the one seen most often some thousand
+# times.
 PLANTED = """
 CREATE UNLOGGED TABLE planted AS
 SELECT plate_id, true_mark, misreading(true_mark, plate_id) AS mark,
@@ -92,8 +140,8 @@ SELECT plate_id, true_mark, misreading(true_mark, plate_id) AS mark,
           FROM generate_series(1, %(rows)s::bigint) AS n WHERE random() < %(misread)s) AS drawn
 """
 
-# Three in five of the readers' own doubts name the truth. Where a character is wrong, it has most
-# of the doubt.
+# Inserts plates. Three in five of the readers' candidates hold the true mark. Where a character is
+# wrong, it has the lowest confidence.
 PLATES = """
 INSERT INTO plates (image_id, model_version_id, position, mark, text, series, region, rows,
                     colour, confidence, character_confidences, candidates, box, quad,
@@ -132,7 +180,7 @@ SELECT 1 + (n - 1) / 5 * 4 + least((n - 1) %% 5, 3), 1, (n - 1) %% 5 / 4, mark,
  ORDER BY n -- so that the plate's id is its number in `planted`
 """
 
-# None by chance, so that the plates are the same with them and without.
+# Inserts reviews, none of them by chance, so that the plates are the same with and without.
 REVIEWS = """
 INSERT INTO reviews (plate_id, verdict, mark, text, series, reviewer)
 SELECT plate_id, verdict,
@@ -151,7 +199,9 @@ SELECT plate_id, verdict,
       ORDER BY hashint8(n) LIMIT %(reviews)s * 6 / 10)
   ) AS said JOIN plates ON plates.id = plate_id
 """
-SHOW = """
+
+# Copies current reviews to their plates.
+COPY_REVIEWS = """
 UPDATE plates
    SET review = verdict,
        corrected_mark = CASE verdict WHEN 'corrected' THEN reviews.mark END,
@@ -160,46 +210,3 @@ UPDATE plates
   FROM reviews
  WHERE reviews.plate_id = plates.id AND reviews.current
 """
-
-
-def fill(connection: psycopg.Connection, rows: int, log: Callable[[str], None]) -> None:
-    """Make `rows` plates in an empty, migrated database, in autocommit; `say` hears how far it is.
-
-    Indexes are made anew after the rows, which is quicker.
-    """
-    connection.execute("SELECT setseed(%s)", [SEED])
-    # Foreign keys are not looked up: every image and version named is there.
-    connection.execute("SET session_replication_role = replica")
-    for statement in (MARK_OF, MISREADING, VERSIONS, SUBMISSION):
-        connection.execute(statement)
-    indexes = _drop_indexes(connection)
-    values = {"rows": rows, "images": rows // 5 * 4, "vehicles": rows // 8, "misread": MISREAD}
-    connection.execute(IMAGES, values)
-    log("images are made")
-    connection.execute(PLANTED, values)
-    connection.execute("CREATE UNIQUE INDEX ON planted (plate_id)")
-    for first in range(1, rows + 1, BATCH):
-        last = min(first + BATCH - 1, rows)
-        connection.execute(PLATES, {**values, "first": first, "last": last})
-        log(f"{last:,} plates are made")
-    seed_reviews(connection, rows)
-    log("reviews are made")
-    for definition in indexes:
-        connection.execute(definition)
-    connection.execute("VACUUM ANALYZE")
-    log("indexes are made")
-
-
-def seed_reviews(connection: psycopg.Connection, rows: int) -> None:
-    """Have people review some of `rows` plates, in rows as hkplates.database.reviews has them."""
-    connection.execute(REVIEWS, {"rows": rows, "reviews": int(REVIEWED * rows)})
-    connection.execute(SHOW)
-
-
-def _drop_indexes(connection: psycopg.Connection) -> list[LiteralString]:
-    """Definitions of the indexes that were dropped."""
-    query = "SELECT indexdef FROM pg_indexes WHERE indexname = ANY (%s)"
-    found = [row[0] for row in connection.execute(query, [list(INDEXES)])]
-    for name in INDEXES:
-        connection.execute(sql.SQL("DROP INDEX {}").format(sql.Identifier(name)))
-    return found
