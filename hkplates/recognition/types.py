@@ -98,6 +98,10 @@ class Candidate:
     confidence: float
 
 
+MAX_CANDIDATES = 5
+"""Candidates of a reading at most, its own text included."""
+
+
 @dataclass(frozen=True, slots=True)
 class TextReading:
     """What a reader saw on one crop.

@@ -1,7 +1,7 @@
-"""Two readers together: the neural one reads all, Tesseract is asked where that one doubts.
+"""Combines two readers: the neural one reads every plate, Tesseract those it is unsure of.
 
 They fail differently, so that a plate on which they agree is hardly misread. Where they differ the
-neural reading stays, less believed, and Tesseract's stands among the candidates: on plates that
+neural reading stays, with a lower confidence, and Tesseract's becomes a candidate: on plates that
 neither was trained on Tesseract was right too seldom there to be followed.
 """
 
@@ -12,38 +12,39 @@ from dataclasses import replace
 from hkplates.recognition.calibration import Agreement
 from hkplates.recognition.marks import canonical
 from hkplates.recognition.reading.versions import ensemble_version
-from hkplates.recognition.types import Candidate, Crop, Reader, TextReading
+from hkplates.recognition.types import MAX_CANDIDATES, Candidate, Crop, Reader, TextReading
 
 SECOND_READER_BELOW = 0.95
-"""Under this confidence of the first reader the second one is asked."""
-
-MAX_CANDIDATES = 5
+"""Confidence of the first reader below which the second one is asked."""
 
 
 class EnsembleReader:
-    """A reader that asks another one where it doubts."""
+    """A reader that asks a second one where the first one's confidence is low."""
 
     name = "both"
 
     def __init__(self, first: Reader, second: Reader, agreement: Agreement) -> None:
-        """`first` reads all plates, `second` those that `first` is less sure of than DOUBT."""
+        """Takes the reader of all plates, and that of those below SECOND_READER_BELOW.
+
+        `agreement` is fitted on their confidences (models/ensemble.py).
+        """
         self._first, self._second, self._agreement = first, second, agreement
         self.version = ensemble_version(first.version, second.version)
 
     def read(self, crops: Sequence[Crop]) -> list[TextReading]:
-        """One reading for each crop, in order; one call of each reader."""
+        """Returns one reading for each crop, in order; calls each reader once."""
         readings = self._first.read(crops)
-        # Where the first one sees no text there is none: most are plates of other places.
-        doubtful = [
+        # Where the first one reads no text there is none: most are plates of other places.
+        unsure = [
             i for i, r in enumerate(readings) if r.text and r.confidence < SECOND_READER_BELOW
         ]
-        for i, other in zip(doubtful, self._second.read([crops[i] for i in doubtful]), strict=True):
+        for i, other in zip(unsure, self._second.read([crops[i] for i in unsure]), strict=True):
             readings[i] = combine(readings[i], other, self._agreement)
         return readings
 
 
 def combine(first: TextReading, second: TextReading, agreement: Agreement) -> TextReading:
-    """One reading of two of the same plate, whose confidences are probabilities."""
+    """Combines two readings of one plate, whose confidences are probabilities."""
     if not second.text:
         return first
     agree = canonical(first.text) == canonical(second.text)
@@ -52,9 +53,10 @@ def combine(first: TextReading, second: TextReading, agreement: Agreement) -> Te
 
 
 def _with_confidence(first: TextReading, second: TextReading, confidence: float) -> TextReading:
-    """The first reading with this confidence, and behind it what else either saw."""
+    """Returns the first reading with this confidence, and the candidates of both behind it."""
     known = {canonical(first.text)}
     behind = []
+    # Of candidates that are one mark the surest stays.
     for one in sorted((*first.candidates[1:], *second.candidates), key=lambda c: -c.confidence):
         if canonical(one.text) not in known:
             known.add(canonical(one.text))
@@ -73,7 +75,10 @@ def _with_confidence(first: TextReading, second: TextReading, confidence: float)
 
 
 def _scale_to_product(characters: Sequence[float], confidence: float) -> tuple[float, ...]:
-    """Probabilities whose product is the confidence, the doubtful ones still the doubtful ones."""
+    """Raises all probabilities to the one power that makes `confidence` their product.
+
+    The least sure characters stay the least sure.
+    """
     logs = [math.log(min(max(one, 1e-6), 1 - 1e-6)) for one in characters]
     power = math.log(max(confidence, 1e-6)) / sum(logs) if logs else 1.0
     return tuple(math.exp(one * power) for one in logs)

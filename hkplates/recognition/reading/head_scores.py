@@ -1,7 +1,8 @@
-"""What the reader network's two heads say of one view of a plate, in probabilities.
+"""Turns the logits of the reader network's two heads into probabilities, and scores texts by each.
 
-The network looks at a plate in two ways (models/reader/network.py): slots, one for each character,
-and steps along the rows. Both are asked how likely any text is, and which are worth asking about.
+The slot head gives one distribution for each character, the CTC head one for each frame along the
+rows (models/reader/network.py). Both propose candidate texts and give every candidate a log
+probability.
 """
 
 import itertools
@@ -18,7 +19,7 @@ from hkplates.recognition import marks
 Floats = npt.NDArray[np.float64]
 
 PROBABILITY_FLOOR = 1e-6
-"""No symbol is less likely than this: one blind look must not veto the other head."""
+"""Least probability of a symbol, so that one head that misses a character cannot veto the other."""
 
 BEAM_WIDTH = 8
 LETTER_OF_DIGIT = {"1": "I", "0": "O"}
@@ -26,11 +27,12 @@ LETTER_OF_DIGIT = {"1": "I", "0": "O"}
 
 @dataclass(frozen=True, slots=True, eq=False)
 class HeadLogits:
-    """What the network says of one crop, as logits; the last class of each is "nothing".
+    """The network's output for one crop, as logits; the last class of each symbol axis is blank.
 
-    `slots` (slots, symbols + 1), one row per character from the left, the upper row first.
-    `lower` (slots,), whether that character stands in the lower row. `rows` (), whether there
-    are two. `steps` (steps, symbols + 1), for connectionist temporal classification.
+    `slots` (slots, symbols + 1) has a row for each character from the left, the upper row first;
+    `lower_row` (slots,) the logit that the character stands in the lower row; `two_rows` () the
+    logit that the plate has two rows. `ctc_frames` (frames, symbols + 1) is for connectionist
+    temporal classification.
     """
 
     slots: Floats
@@ -41,8 +43,12 @@ class HeadLogits:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class HeadProbabilities:
-    """A view in probabilities. `slots` and `steps` are over marks.ALPHABET and nothing: I is
-    counted as 1 and O as 0. `letters` (slots,) tells for I and O whether it is the letter."""
+    """The probabilities of both heads for one view of a plate.
+
+    `slots` (slots, marks.ALPHABET + 1) and `ctc_frames` (frames, marks.ALPHABET + 1) count I as 1
+    and O as 0; the last class is blank. `is_letter` has for I and O whether the letter is likelier
+    than its digit in each slot, (slots,).
+    """
 
     slots: Floats
     ctc_frames: Floats
@@ -50,39 +56,47 @@ class HeadProbabilities:
 
     @classmethod
     def from_logits(cls, logits: HeadLogits, symbols: str) -> "HeadProbabilities":
-        slots, steps = _softmax(logits.slots), _softmax(logits.ctc_frames)
-        letters = {
+        """Normalises the logits over `symbols` (those printed on plates) and folds I and O."""
+        slots, frames = _softmax(logits.slots), _softmax(logits.ctc_frames)
+        # Compared before folding, which adds the letter's probability to the digit's.
+        is_letter = {
             letter: slots[:, symbols.index(letter)] > slots[:, symbols.index(digit)]
             for digit, letter in LETTER_OF_DIGIT.items()
         }
-        return cls(_fold_symbols(slots, symbols), _fold_symbols(steps, symbols), letters)
+        return cls(_fold_symbols(slots, symbols), _fold_symbols(frames, symbols), is_letter)
 
     def candidates(self) -> Iterator[str]:
-        """What either head may have seen."""
+        """Yields the texts that either head finds likely, some of them twice."""
         yield from self._slot_candidates()
         yield from self._ctc_candidates()
 
     def _slot_candidates(self) -> list[str]:
-        """The likeliest texts of the slots: a beam over them, each text ending at a nothing."""
+        """Returns the likeliest texts of the slots, by a beam search over characters.
+
+        A text of n characters scores the log probabilities of its symbols in the first n slots and
+        of blank in all slots after them.
+        """
         logs = np.log(self.slots)
-        tails = np.append(np.cumsum(logs[::-1, -1])[::-1], 0.0)
-        growing: list[tuple[str, float]] = [("", 0.0)]
+        # blank_tails[i] is the log probability that slots i and all after it are blank.
+        blank_tails = np.append(np.cumsum(logs[::-1, -1])[::-1], 0.0)
+        beam: list[tuple[str, float]] = [("", 0.0)]
         ended: list[tuple[str, float]] = []
         likeliest = np.argsort(logs[:, :-1], axis=1)[:, -3:].tolist()
         # Plain numbers: NumPy's cost several times as much to add one by one.
-        for row, top, tail in zip(logs.tolist(), likeliest, tails.tolist(), strict=False):
-            ended += [(text, score + tail) for text, score in growing]
+        for row, top, tail in zip(logs.tolist(), likeliest, blank_tails.tolist(), strict=False):
+            # Each text of the beam may end before this slot, or take one of its top symbols.
+            ended += [(text, score + tail) for text, score in beam]
             longer = [
                 (text + marks.ALPHABET[symbol], score + row[symbol])
-                for text, score in growing
+                for text, score in beam
                 for symbol in top
             ]
-            growing = sorted(longer, key=_by_score, reverse=True)[:BEAM_WIDTH]
-        ended += growing
+            beam = sorted(longer, key=_by_score, reverse=True)[:BEAM_WIDTH]
+        ended += beam
         return [text for text, _ in sorted(ended, key=_by_score, reverse=True)[:BEAM_WIDTH]]
 
     def _ctc_candidates(self) -> list[str]:
-        """The greedy text of the steps, and it with one character changed or left out."""
+        """Returns the greedy CTC text, and that text with one character replaced or left out."""
         options = [_run_alternatives(run) for run in _symbol_runs(self.ctc_frames)]
         greedy = [choice[0] for choice in options]
         texts = ["".join(greedy)]
@@ -92,30 +106,39 @@ class HeadProbabilities:
         return [text for text in texts if len(text) <= len(self.slots)]
 
     def slot_scores(self, texts: Sequence[str]) -> Floats:
-        """The logarithm of the probability of each mark by the slots."""
-        symbols = np.array([_symbol_indices(mark, len(self.slots)) for mark in texts])
+        """Returns the log probability of each text by the slots, (texts,)."""
+        symbols = np.array([_symbol_indices(text, len(self.slots)) for text in texts])
         return np.asarray(np.log(self.slots)[np.arange(len(self.slots)), symbols].sum(axis=1))
 
     def ctc_scores(self, texts: Sequence[str]) -> Floats:
-        """The same by the steps, over all alignments: the forward algorithm of CTC.
+        """Returns the log probability of each text by the CTC head, (texts,), over all alignments.
+
+        The forward algorithm of CTC, for all texts at once.
 
         Source: Graves et al., "Connectionist Temporal Classification", ICML 2006, section 4.1.
         """
-        nothing = len(marks.ALPHABET)
-        places = 2 * max(map(len, texts)) + 1
-        path = np.full((len(texts), places), nothing)
-        longest = places // 2
-        path[:, 1::2] = [_symbol_indices(mark, longest) for mark in texts]
-        skip = np.zeros(path.shape)  # a symbol may follow another at once, but not itself
-        skip[:, 2:] = (path[:, 2:] != nothing) & (path[:, 2:] != path[:, :-2])
-        alpha = np.zeros((len(texts), places + 2))
+        blank = len(marks.ALPHABET)
+        # A path is a text with a blank before, between and after its symbols: _A_B_ for AB. Shorter
+        # texts are filled up with blanks, whose columns are never asked for.
+        states = 2 * max(map(len, texts)) + 1
+        path = np.full((len(texts), states), blank)
+        longest = states // 2
+        path[:, 1::2] = [_symbol_indices(text, longest) for text in texts]
+        # The blank between two symbols may be skipped, but not that between a symbol and itself.
+        skip = np.zeros(path.shape)
+        skip[:, 2:] = (path[:, 2:] != blank) & (path[:, 2:] != path[:, :-2])
+        # alpha[t, 2 + s]: probability of all alignments that are in state s after this frame. Two
+        # columns of zeros in front stand for the states before the first.
+        alpha = np.zeros((len(texts), states + 2))
         alpha[:, 2] = 1.0
-        alpha[:, 3 : 2 + min(2, places)] = 1.0
-        steps = drop_blank_frames(self.ctc_frames)
-        alpha[:, 2:] *= steps[0][path]
-        for step in steps[1:]:
-            alpha[:, 2:] = (alpha[:, 2:] + alpha[:, 1:-1] + skip * alpha[:, :-2]) * step[path]
-        ends = 2 + 2 * np.array([len(mark) for mark in texts])
+        alpha[:, 3 : 2 + min(2, states)] = 1.0  # alignments begin with the blank or a symbol
+        frames = _drop_blank_frames(self.ctc_frames)
+        alpha[:, 2:] *= frames[0][path]
+        for frame in frames[1:]:
+            # A state is reached from itself, from the one before, or past a blank.
+            alpha[:, 2:] = (alpha[:, 2:] + alpha[:, 1:-1] + skip * alpha[:, :-2]) * frame[path]
+        # Alignments end in the last blank, or in the last symbol where the text has one.
+        ends = 2 + 2 * np.array([len(text) for text in texts])
         rows = np.arange(len(texts))
         last_symbol = np.where(ends > 2, alpha[rows, ends - 1], 0.0)
         return np.asarray(np.log(np.maximum(alpha[rows, ends] + last_symbol, 1e-200)))
@@ -126,9 +149,9 @@ _by_score = itemgetter(1)
 
 @lru_cache(maxsize=4096)
 def _symbol_indices(text: str, length: int) -> tuple[int, ...]:
-    """Where each character of a mark stands in the alphabet, then nothing up to so many places."""
-    known = [marks.ALPHABET.index(character) for character in text]
-    return (*known, *[len(marks.ALPHABET)] * (length - len(text)))
+    """Returns each character's index in marks.ALPHABET, filled up with blanks to `length`."""
+    indices = [marks.ALPHABET.index(character) for character in text]
+    return (*indices, *[len(marks.ALPHABET)] * (length - len(text)))
 
 
 def _softmax(logits: Floats) -> Floats:
@@ -137,13 +160,13 @@ def _softmax(logits: Floats) -> Floats:
 
 
 def _fold_symbols(probabilities: Floats, symbols: str) -> Floats:
-    """From the printed symbols and nothing to those of marks and nothing."""
+    """Sums the probabilities of printed symbols into those of marks, at least PROBABILITY_FLOOR."""
     return np.asarray(np.maximum(probabilities @ _folding_matrix(symbols), PROBABILITY_FLOOR))
 
 
 @lru_cache(maxsize=4)
 def _folding_matrix(symbols: str) -> Floats:
-    """(symbols + 1, marks' symbols + 1), 1 where a printed symbol counts as that of a mark."""
+    """Returns (symbols + 1, marks.ALPHABET + 1): 1 where a printed symbol counts as a mark's."""
     folding = np.zeros((len(symbols) + 1, len(marks.ALPHABET) + 1))
     for row, symbol in enumerate(symbols):
         folding[row, marks.ALPHABET.index(marks.canonical(symbol))] = 1
@@ -151,25 +174,33 @@ def _folding_matrix(symbols: str) -> Floats:
     return folding
 
 
-def drop_blank_frames(frames: Floats) -> Floats:
-    """Long runs of nothing cut to three steps: enough for a character more, with its pauses."""
-    nothing = frames[:, -1] > 0.9995
-    long = np.zeros(len(frames), bool)
-    long[3:] = nothing[3:] & nothing[2:-1] & nothing[1:-2] & nothing[:-3]
-    return np.asarray(frames[~long])
+def _drop_blank_frames(frames: Floats) -> Floats:
+    """Cuts long runs of blank to three frames: room for one more character with blanks around it.
+
+    Most of the frames are such runs, and each frame costs ctc_scores a step.
+    """
+    blank = frames[:, -1] > 0.9995
+    # A frame is dropped where it and the three before it are all blank.
+    dropped = np.zeros(len(frames), bool)
+    dropped[3:] = blank[3:] & blank[2:-1] & blank[1:-2] & blank[:-3]
+    return np.asarray(frames[~dropped])
 
 
 def _symbol_runs(frames: Floats) -> list[Floats]:
-    """For each run of steps with one likeliest symbol, their mean: (symbols + 1,)."""
-    nothing = frames.shape[1] - 1
+    """Returns the mean of each run of frames with one likeliest symbol, (symbols + 1,) each.
+
+    Runs of blank are left out.
+    """
+    blank = frames.shape[1] - 1
     best = frames.argmax(axis=1)
-    runs = itertools.groupby(range(len(best)), key=lambda step: int(best[step]))
-    return [frames[list(places)].mean(axis=0) for symbol, places in runs if symbol != nothing]
+    runs = itertools.groupby(range(len(best)), key=lambda frame: int(best[frame]))
+    return [frames[list(places)].mean(axis=0) for symbol, places in runs if symbol != blank]
 
 
 def _run_alternatives(run: Floats) -> list[str]:
-    """The likeliest symbol of a run and those after it that are likely at all; "" is nothing."""
+    """Returns a run's likeliest symbol and up to two more over 2%; "" stands for blank."""
     order = run.argsort()[::-1][:3]
     kept = [int(symbol) for i, symbol in enumerate(order) if i == 0 or run[symbol] > 0.02]
     texts = [marks.ALPHABET[s] if s < len(marks.ALPHABET) else "" for s in kept]
+    # Blank comes first in a tie alone: in each frame of the run its symbol was likeliest.
     return texts if texts[0] else [*texts[1:], ""]

@@ -1,4 +1,4 @@
-"""The neural reader: rectified plates to text with LiteRT, without TensorFlow."""
+"""Reads rectified plates with the reader network in LiteRT, without TensorFlow."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,14 +18,15 @@ from hkplates.recognition.reading.versions import neural_version
 from hkplates.recognition.types import Crop, TextReading
 
 BLANK_CUTOFF = 0.5
-"""Over this probability of nothing, as most plates of other places have, one look will do."""
+"""Blank probability above which a crop gets no test-time augmentation: most plates of other places
+have a higher one."""
 
 TTA_SHIFTS = ((0.04, 0.04), (-0.04, -0.04), (0.04, -0.04), (-0.04, 0.04))
-"""How a doubtful plate is moved to be looked at again, across and down, in heights of the plate.
+"""Shifts of the crop for test-time augmentation: across and down, in heights of the plate.
 
-Of 224 plates that three detectors without a refiner found, 184 were read at one look, 200 with the
-plate's own edges, 205 with these moves too; with all four moves from the given corners 197, from
-the edges 198.
+Of 224 plates that three detectors without a refiner found, 184 were read from one view, 200 with
+the realigned crop too, 205 with these shifts as well; with all four shifts of the given crop 197,
+of the realigned one 198.
 """
 
 
@@ -38,7 +39,7 @@ class NeuralReader:
     name = "neural"
 
     def __init__(self, bundle: Bundle) -> None:
-        """Load the weights of an opened bundle, to run on one thread.
+        """Loads the weights of an opened bundle, to run on one thread.
 
         Raises:
             BundleInvalid: its files are what their hashes say, and yet no reader.
@@ -66,86 +67,86 @@ class NeuralReader:
         )
         self._tta_below = float(config["decoder"]["sure"])
         self._interpreter = open_interpreter(bundle.folder / "model.tflite")
-        given, answer = (
-            self._interpreter.get_input_details(),
-            self._interpreter.get_output_details(),
-        )
-        self._input, self._output = given[0]["index"], answer[0]["index"]
-        self._check_shapes(tuple(given[0]["shape"]), tuple(answer[0]["shape"]))
+        inputs = self._interpreter.get_input_details()
+        outputs = self._interpreter.get_output_details()
+        self._input, self._output = inputs[0]["index"], outputs[0]["index"]
+        self._check_shapes(tuple(inputs[0]["shape"]), tuple(outputs[0]["shape"]))
 
-    def _check_shapes(self, given: tuple[int, ...], answer: tuple[int, ...]) -> None:
-        """Weights of another network would be read as nonsense, without a word."""
-        numbers = self._split_points(len(self._symbols) + 1)[-1] + self._ctc_frames * (
-            len(self._symbols) + 1
-        )
+    def _check_shapes(self, input_shape: tuple[int, ...], output_shape: tuple[int, ...]) -> None:
+        """Raises ValueError for the weights of another network, whose output would be nonsense."""
+        classes = len(self._symbols) + 1
+        numbers = self._split_points(classes)[-1] + self._ctc_frames * classes
         expected = (1, self._height, self._width, 1), (1, numbers)
-        if (given, answer) != expected:
-            raise ValueError(f"expected a network of {expected}, got {(given, answer)}")
+        if (input_shape, output_shape) != expected:
+            raise ValueError(f"expected a network of {expected}, got {(input_shape, output_shape)}")
 
     def read(self, crops: Sequence[Crop]) -> list[TextReading]:
-        """One reading for each crop, in order; the text is empty where nothing is printed."""
+        """Returns one reading for each crop, in order; its text is empty where none is printed."""
         return [self._read(crop) for crop in crops]
 
     def _read(self, crop: Crop) -> TextReading:
         first = self.forward_crop(crop)
         reading = self._decoder.decode([first])
-        if (
-            reading.confidence >= self._tta_below
-            or self._decoder.blank_probability(first) > BLANK_CUTOFF
-        ):
+        if reading.confidence >= self._tta_below:
             return reading
-        # Further looks cost as much as the first one each: only where they may change something.
-        straight = realign(crop)
-        views = [first] if straight is None else [first, self.forward_crop(straight)]
+        if self._decoder.blank_probability(first) > BLANK_CUTOFF:
+            return reading
+        # Each further view costs as much as the first: only where it may change something.
+        realigned = realign(crop)
+        views = [first] if realigned is None else [first, self.forward_crop(realigned)]
         if not reading.text and not self._decoder.decode(views).text:
-            return reading  # as of most plates of other places: no vote finds a text there
-        return self._decoder.decode([*views, *self._shifted_views(crop, straight)])
+            return reading  # most plates of other places: no shifted view finds a text there
+        return self._decoder.decode([*views, *self._shifted_views(crop, realigned)])
 
     def tta_views(self, crop: Crop) -> list[HeadLogits]:
-        """What the network says of the plate cut out otherwise, for a vote.
+        """Returns the network's output for the crop's test-time augmentation, without the crop's.
 
-        Along the plate's own edges, where they are seen; and moved a little, from the corners that
-        were given as well as from those edges: either may be wrong.
+        That is the realigned crop, where the plate's own edges are found, and shifts both of the
+        given crop and of the realigned one: the corners of either may be wrong.
         """
-        straight = realign(crop)
-        along = [] if straight is None else [self.forward_crop(straight)]
-        return along + self._shifted_views(crop, straight)
+        realigned = realign(crop)
+        along_edges = [] if realigned is None else [self.forward_crop(realigned)]
+        return along_edges + self._shifted_views(crop, realigned)
 
-    def _shifted_views(self, crop: Crop, straight: Crop | None) -> list[HeadLogits]:
-        moved = [self.forward_crop(crop, *move) for move in TTA_SHIFTS[:2]]
-        return moved + [
-            self.forward_crop(crop if straight is None else straight, *m) for m in TTA_SHIFTS[2:]
-        ]
+    def _shifted_views(self, crop: Crop, realigned: Crop | None) -> list[HeadLogits]:
+        """Returns the outputs for two shifts of the crop and two of the realigned one, if any."""
+        other = crop if realigned is None else realigned
+        of_crop = [self.forward_crop(crop, *shift) for shift in TTA_SHIFTS[:2]]
+        return of_crop + [self.forward_crop(other, *shift) for shift in TTA_SHIFTS[2:]]
 
     def forward_crop(self, crop: Crop, across: float = 0.0, down: float = 0.0) -> HeadLogits:
-        """What the network says of one crop, undecoded, moved by shares of the plate's height."""
+        """Runs the network on one crop, shifted by shares of the plate's height."""
         return self.forward(self.preprocess(crop, across, down))
 
     def forward(self, pixels: npt.NDArray[np.uint8]) -> HeadLogits:
-        """What the network says of its very input, (height, width) gray uint8."""
+        """Runs the network on its very input, (height, width) gray uint8."""
         # One at a time: a batch costs as much per crop on a CPU, and its last one comes latest.
         self._interpreter.set_tensor(self._input, pixels[None, :, :, None])
         self._interpreter.invoke()
         flat = self._interpreter.get_tensor(self._output)[0].astype(np.float64)
         classes = len(self._symbols) + 1
-        slots, lower, rows, steps = np.split(flat, self._split_points(classes))
+        slots, lower_row, two_rows, frames = np.split(flat, self._split_points(classes))
         return HeadLogits(
             slots.reshape(self._slots, classes),
-            lower,
-            float(rows[0]),
-            steps.reshape(self._ctc_frames, classes),
+            lower_row,
+            float(two_rows[0]),
+            frames.reshape(self._ctc_frames, classes),
         )
 
     def _split_points(self, classes: int) -> list[int]:
+        """Returns where the flat output changes from slots to lower row, two rows, CTC frames."""
         slots = self._slots * classes
         return [slots, slots + self._slots, slots + self._slots + 1]
 
     def preprocess(
         self, crop: Crop, across: float = 0.0, down: float = 0.0
     ) -> npt.NDArray[np.uint8]:
-        """The plate with the margin that the network knows, gray, in the network's size."""
+        """Cuts the crop to the network's margin and stretches it to its size, gray.
+
+        `across` and `down` shift the cut by shares of the plate's height.
+        """
         height, width = crop.shape[:2]
-        unit = height / (1 + 2 * CROP_MARGIN)
+        unit = height / (1 + 2 * CROP_MARGIN)  # the plate's height, of which margins are shares
         cut = round((CROP_MARGIN - self._margin) * unit)
         left, top = cut + round(across * unit), cut + round(down * unit)
         part = crop[top : top + height - 2 * cut, left : left + width - 2 * cut]
@@ -159,7 +160,7 @@ def _floats(values: Sequence[float]) -> tuple[float, ...]:
 
 
 def open_reader(folder: Path) -> NeuralReader:
-    """The reader of a bundle's folder.
+    """Opens the neural reader of a bundle's folder.
 
     Raises:
         BundleInvalid: the folder is incomplete or altered, or holds no reader.

@@ -1,11 +1,10 @@
-"""Tesseract's data for plates: a folder with the network, and config.json, which names it.
+"""Opens Tesseract's bundle: a folder with the network, and config.json, which names it.
 
 ::
 
     bundle/
-      config.json           weights of the decision, what it is worth where the neural reader doubts
-                            ("agreement"), how it was trained, and "files": the SHA-256 of every
-                            file beside it
+      config.json           weights of the vote, calibration of the ensemble ("agreement"), how the
+                            network was trained, and "files": the SHA-256 of every file beside it
       hkplates.traineddata  Tesseract's network and its characters
       configs/hocr          tells Tesseract to write hOCR
 """
@@ -25,18 +24,17 @@ LANGUAGE = "hkplates"
 FORMAT = 1
 FILES = (f"{LANGUAGE}.traineddata", "configs/hocr")
 
-
 FEATURE_COUNT = 6
-"""How many numbers a confidence follows from."""
+"""Features that a confidence is fitted on (`voting.voting_features`)."""
 
 
 @dataclass(frozen=True, slots=True)
 class VotingWeights:
     """Factors of votes, and the weights of `voting.voting_features` in a logistic regression.
 
-    `clean` for views that show whole components alone, `one_row` for one row seen on a plate of
-    the form for two, `personalised` for marks of no other series, `exchanged` for a usual mark in
-    place of what was read. A vote is a reading's probability to the power of `sharpness`.
+    `clean` is the factor of views with clean preprocessing, `one_row` of one row on a plate of the
+    form for two, `personalised` of marks of no other series, `exchanged` of a usual mark in place
+    of the one that was read. A vote is a reading's probability to the power of `sharpness`.
     """
 
     sharpness: float
@@ -49,7 +47,7 @@ class VotingWeights:
 
 @dataclass(frozen=True, slots=True)
 class TesseractData:
-    """An opened folder, whose files are what its config says; `sha256` is config.json's."""
+    """An opened bundle, whose files are what its config says; `sha256` is config.json's."""
 
     folder: Path
     weights: VotingWeights
@@ -58,7 +56,7 @@ class TesseractData:
 
 
 def open_data(folder: Path) -> TesseractData:
-    """Open the folder and check every file against its hash.
+    """Opens the folder and checks every file against its hash.
 
     Raises:
         BundleInvalid: naming the file that is missing, unreadable or not what it should be.
@@ -96,7 +94,7 @@ def _parse_weights(values: Mapping[str, Any]) -> VotingWeights:
 
 
 def _parse_numbers(values: Sequence[Any], count: int) -> tuple[float, ...]:
-    """So many finite numbers."""
+    """Returns the values as floats; raises ValueError unless they are `count` finite numbers."""
     numbers = tuple(float(value) for value in values)
     if len(numbers) != count or not all(math.isfinite(number) for number in numbers):
         raise ValueError(f"expected {count} numbers, got {values}")

@@ -1,6 +1,6 @@
-"""Tesseract as a reader: many plates in one process call, with a network of our own.
+"""Reads plates with the `tesseract` program and a network of our own, many in one process call.
 
-Starting the program and loading its data costs more than reading a plate: so the rows of all
+Starting the program and loading its data costs more than reading a plate: so the lines of all
 plates go through one call, named in a list file.
 """
 
@@ -33,10 +33,10 @@ _CONFIG = (
 )
 
 CERTAINTY_SCALE = 35.0
-"""What Tesseract multiplies the logarithm of a probability by, and adds to 100.
+"""Tesseract's x_conf is 100 + CERTAINTY_SCALE * log(probability).
 
-Products of the probabilities told so are right on average: of 481 views of plates that it was not
-trained on 68% were read exactly, and the mean product was 0.69.
+Products of the probabilities recovered so are calibrated on average: of 481 views of plates that it
+was not trained on 68% were read exactly, and the mean product was 0.69.
 """
 
 _TOKENS = re.compile(r"ppageno (?P<page>\d+)|x_conf (?P<confidence>[\d.]+)'>(?P<character>[^<]+)<")
@@ -45,14 +45,14 @@ _TOKENS = re.compile(r"ppageno (?P<page>\d+)|x_conf (?P<confidence>[\d.]+)'>(?P<
 class TesseractReader:
     """Reads plates with the `tesseract` program, version 5; see models/tesseract/CARD.md.
 
-    Plates with light characters on dark paper (mainland, Macau) are not read: what comes back for
-    them means nothing.
+    Plates with light characters on dark paper (mainland, Macau) are not read: readings of them mean
+    nothing.
     """
 
     name = "tesseract"
 
     def __init__(self, folder: Path, *, seconds: float = SECONDS) -> None:
-        """`folder` holds Tesseract's data; one call of the program may take `seconds`.
+        """Opens Tesseract's data in `folder`; one call of the program may take `seconds`.
 
         Raises:
             TesseractMissing: the program is not on PATH.
@@ -65,24 +65,24 @@ class TesseractReader:
         self.agreement = self._data.agreement
 
     def read(self, crops: Sequence[Crop]) -> list[TextReading]:
-        """One reading for each crop, in order; all of them in one process call.
+        """Returns one reading for each crop, in order; all of them in one process call.
 
         Raises:
             TesseractMissing: the program is gone.
             BundleInvalid: its data is gone, or it cannot load them.
             ReaderFailed: the program crashed, or did not finish in time.
         """
-        return [vote(sights, self._data.weights) for sights in self.read_views(crops)]
+        return [vote(views, self._data.weights) for views in self.read_views(crops)]
 
     def read_views(self, crops: Sequence[Crop]) -> list[list[ViewReading]]:
-        """What is read in each view of each crop, not yet weighed."""
-        seen = [line_views(crop) for crop in crops]
-        lines = [line for found in seen for view in found for line in view.lines]
+        """Reads each view of each crop, without a vote over the views."""
+        views_of_crops = [line_views(crop) for crop in crops]
+        lines = [line for views in views_of_crops for view in views for line in view.lines]
         rows = iter(self._recognise_lines(lines))
-        return [[_view_reading(view, rows) for view in found] for found in seen]
+        return [[_view_reading(view, rows) for view in views] for views in views_of_crops]
 
     def _recognise_lines(self, lines: Sequence[Gray]) -> list[tuple[Symbol, ...]]:
-        """What Tesseract saw in each line."""
+        """Returns the characters that Tesseract reads in each line, in order."""
         if not lines:
             return []
         with tempfile.TemporaryDirectory(prefix="hkplates-") as folder:
@@ -94,9 +94,9 @@ class TesseractReader:
             return _parse_hocr(self._run_tesseract(str(listing)), len(lines))
 
     def _run_tesseract(self, listing: str) -> str:
-        """One call of the program; its hOCR."""
-        # What pytesseract gives the processes it starts. More threads than one only wait for each
-        # other on pictures this small.
+        """Calls the program once on the images named in a list file, and returns its hOCR."""
+        # The environment of the processes that pytesseract starts. More threads than one only wait
+        # for each other on pictures this small.
         engine.environ = {**os.environ, "OMP_THREAD_LIMIT": "1"}
         config = _CONFIG.format(shlex.quote(str(self._data.folder.resolve())))
         try:
@@ -117,7 +117,7 @@ class TesseractReader:
             raise BundleInvalid(
                 f"tesseract wrote no hOCR; {self._data.folder / 'configs' / 'hocr'} tells it to"
             ) from None
-        except RuntimeError:  # pytesseract's word for a timeout
+        except RuntimeError:  # pytesseract raises it bare for a timeout
             raise ReaderFailed(
                 f"tesseract did not finish within {self._seconds:g} seconds and was stopped"
             ) from None
@@ -125,7 +125,7 @@ class TesseractReader:
 
 
 def _parse_hocr(hocr: str, count: int) -> list[tuple[Symbol, ...]]:
-    """The characters of each page; a page without text is empty."""
+    """Returns the characters of each of `count` pages, one a line; () for a page without text."""
     pages: list[list[Symbol]] = [[] for _ in range(count)]
     page: list[Symbol] = []
     for token in _TOKENS.finditer(hocr):
@@ -138,4 +138,5 @@ def _parse_hocr(hocr: str, count: int) -> list[tuple[Symbol, ...]]:
 
 
 def _view_reading(view: LineView, rows: Iterator[tuple[Symbol, ...]]) -> ViewReading:
+    """Takes as many rows as the view has lines."""
     return ViewReading(tuple(next(rows) for _ in view.lines), view.preprocessing, view.squarish)
