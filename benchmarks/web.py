@@ -164,6 +164,7 @@ def _serve(url: str, folder: str, told: "multiprocessing.connection.Connection")
 
     import uvicorn
 
+    from cli.submissions.next_steps import format_step
     from hkplates.settings import read_settings
     from web.app import create_app
     from web.auth.config import local_access
@@ -175,7 +176,7 @@ def _serve(url: str, folder: str, told: "multiprocessing.connection.Connection")
     access = local_access()
     unhurried = RateLimits(searches=SlidingWindow(10**9, 60))  # nobody asks as often as we do
     security = Security(access, Sessions(access.secret), unhurried)
-    with opened_services(read_settings()) as services, socket.socket() as listener:
+    with opened_services(read_settings(), format_step) as services, socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen(16)
         told.send(listener.getsockname()[1])

@@ -8,10 +8,11 @@ from markupsafe import Markup, escape
 from hkplates.database.queries.submissions import RECENT_SECONDS
 from hkplates.formatting import printable
 from hkplates.recognition.marks import canonical
-from hkplates.reporting.next_steps import WORKER
 from hkplates.reporting.status import Status
 from hkplates.time_ranges import HONG_KONG
 
+WORKER = "celery -A workers.app worker"
+"""The command that starts a worker."""
 SUBMISSION_STATES = {
     "listing": "Listing",
     "running": "Running",

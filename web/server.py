@@ -7,6 +7,7 @@ import uvicorn
 
 from hkplates.database.audit import ended_sessions
 from hkplates.errors import SetupError
+from hkplates.reporting.next_steps import FormatStep
 from hkplates.settings import Settings
 from web.app import create_app
 from web.auth.config import Access, read_access
@@ -29,6 +30,7 @@ PLAIN_HTTP_WARNING = (
 def serve(
     settings: Settings,
     address: ListenAddress,
+    format_step: FormatStep,
     print_message: Callable[[str], None],
     stop_requested: Callable[[], bool] = lambda: False,
 ) -> None:
@@ -43,7 +45,7 @@ def serve(
     access = read_access(
         settings, host=address.host, trusted_hosts=address.trusted_hosts, proxies=address.proxies
     )
-    with opened_services(settings) as services, _open_listener(address) as listener:
+    with opened_services(settings, format_step) as services, _open_listener(address) as listener:
         ended = ended_sessions(services.engine, MAX_AGE_SECONDS)
         security = Security(access, Sessions(access.secret, ended))
         config = uvicorn.Config(

@@ -14,6 +14,7 @@ from hkplates.database.engine import open_engine
 from hkplates.database.schema.revision import require_current_schema
 from hkplates.embedded import servers as embedded
 from hkplates.jobs import StoreKind
+from hkplates.reporting.next_steps import FormatStep
 from hkplates.settings import Settings
 from hkplates.storage.base import Store
 from hkplates.storage.stores import open_stores
@@ -43,10 +44,11 @@ class Services:
     stores: Mapping[StoreKind, Store]
     statuses: StatusCache
     pictures: PictureRenderer
+    format_step: FormatStep
 
 
 @contextmanager
-def opened_services(settings: Settings) -> Iterator[Services]:
+def opened_services(settings: Settings, format_step: FormatStep) -> Iterator[Services]:
     """Everything that a page needs, closed at the end.
 
     Raises:
@@ -60,19 +62,23 @@ def opened_services(settings: Settings) -> Iterator[Services]:
     )
     try:
         require_current_schema(engine)
-        yield build_services(engine, settings, patient)
+        yield build_services(engine, settings, format_step, patient)
     finally:
         engine.dispose()
         patient.dispose()
 
 
 def build_services(
-    engine: sa.Engine, settings: Settings, slow_engine: sa.Engine | None = None
+    engine: sa.Engine,
+    settings: Settings,
+    format_step: FormatStep,
+    slow_engine: sa.Engine | None = None,
 ) -> Services:
     """The same, over a database that is open and stays so; `patient`, if it is another engine."""
     stores, slow_engine = open_stores(), slow_engine or engine
     pictures = PictureRenderer(engine, stores, settings)
-    return Services(settings, engine, slow_engine, stores, StatusCache(slow_engine), pictures)
+    statuses = StatusCache(slow_engine)
+    return Services(settings, engine, slow_engine, stores, statuses, pictures, format_step)
 
 
 def _open_engine(url: str, seconds: float) -> sa.Engine:

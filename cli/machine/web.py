@@ -31,12 +31,19 @@ def run_web(settings: Settings, place: "ListenAddress") -> int:
         RuntimeMissing: the extra `web` is not installed.
     """
     require_web()
+    from cli.submissions.next_steps import format_step
     from web.server import serve
 
     logs.configure(settings.log_level)
     stop = StopSignal()
     stop.install_handlers()  # the server ends by itself, and then asks as it was asked
-    serve(settings, place, lambda line: typer.echo(line, err=True), lambda: stop.requested)
+    serve(
+        settings,
+        place,
+        format_step,
+        lambda line: typer.echo(line, err=True),
+        lambda: stop.requested,
+    )
     return INTERRUPTED if stop.signal == signal.SIGINT else 0
 
 

@@ -10,6 +10,7 @@ import typer
 
 from cli.context import opened_engine
 from cli.submissions.failures import require_reason
+from cli.submissions.next_steps import how_to_send, resubmit_command
 from cli.submissions.status import require_submission
 from cli.submissions.submit import format_reasons
 from hkplates.database.ledger.control import Change, Control, Retried
@@ -18,7 +19,6 @@ from hkplates.database.queries.submissions import SubmissionRow
 from hkplates.database.schema.revision import require_current_schema
 from hkplates.embedded import servers as embedded
 from hkplates.formatting import pluralise, source_title
-from hkplates.reporting.next_steps import how_to_send, resubmit_command
 from hkplates.settings import Settings
 
 Verb = Literal["pause", "resume", "cancel"]

@@ -9,13 +9,14 @@ import sqlalchemy as sa
 import typer
 
 from cli.context import opened_engine
+from cli.submissions.next_steps import format_step
 from cli.submissions.submit import format_reasons
 from hkplates.database.queries import submissions as queries
 from hkplates.database.queries.submissions import SubmissionRow
 from hkplates.database.schema.revision import require_current_schema
 from hkplates.embedded import servers as embedded
 from hkplates.formatting import source_title
-from hkplates.reporting.next_steps import NextStep
+from hkplates.reporting.next_steps import CommandLine
 from hkplates.reporting.status import Status, statuses
 from hkplates.settings import Settings
 
@@ -52,7 +53,7 @@ def require_submission(engine: sa.Engine, submission_id: int) -> SubmissionRow:
 def _show_all(engine: sa.Engine, as_json: bool) -> int:
     found = statuses(engine, queries.latest_submissions(engine, LATEST_SUBMISSIONS))
     if as_json:
-        typer.echo(json.dumps({"submissions": [status.as_json() for status in found]}))
+        typer.echo(json.dumps({"submissions": [status.as_json(format_step) for status in found]}))
     elif found:
         typer.echo(format_table(found, shutil.get_terminal_size().columns))
         typer.echo("More of one, and what to do next: hkplates status NUMBER")
@@ -63,7 +64,7 @@ def _show_all(engine: sa.Engine, as_json: bool) -> int:
 
 def _show_one(engine: sa.Engine, submission_id: int, as_json: bool) -> int:
     [status] = statuses(engine, [require_submission(engine, submission_id)])
-    typer.echo(json.dumps(status.as_json()) if as_json else format_status(status))
+    typer.echo(json.dumps(status.as_json(format_step)) if as_json else format_status(status))
     return 0
 
 
@@ -136,7 +137,7 @@ def format_status(status: Status) -> str:
         lines.append(f"Not read: {format_reasons(status.reasons)}")
     about = "" if status.plates.exact else "about "
     lines += [f"Plates: {about}{status.plates.number:,}", f"Rate: {_format_rate(status)}"]
-    return "\n".join([*lines, *_format_next_steps(status.next)])
+    return "\n".join([*lines, *_format_next_steps(status.next_steps(format_step))])
 
 
 _STATES = {"quarantined": "set aside"}
@@ -150,6 +151,6 @@ def _format_rate(status: Status) -> str:
     return f"{recent}, {status.rate:,.1f} over all{eta}"
 
 
-def _format_next_steps(advice: list[NextStep]) -> list[str]:
+def _format_next_steps(steps: list[CommandLine]) -> list[str]:
     """Commands below each other, with what each is for."""
-    return ["Next:", *(f"  {one.command}\n      {one.why}" for one in advice)] if advice else []
+    return ["Next:", *(f"  {one.command}\n      {one.why}" for one in steps)] if steps else []

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from fastapi.testclient import TestClient
 from lxml import html
 
+from cli.submissions.next_steps import format_step
 from hkplates.settings import Settings
 from web.app import create_app
 from web.services import build_services
@@ -75,7 +76,7 @@ def browserless_client(
     engine: sa.Engine, data: Path, **settings: Any
 ) -> Iterator[BrowserlessClient]:
     """Yields a client on this machine, who may review, of the pages over a database."""
-    services = build_services(engine, Settings(data=data, **settings))
+    services = build_services(engine, Settings(data=data, **settings), format_step)
     with TestClient(create_app(services), base_url=BASE_URL) as http:
         yield BrowserlessClient(http)
     # What the pages count beside themselves still uses connections of the test's engine.

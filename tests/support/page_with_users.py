@@ -15,6 +15,7 @@ from fastapi.testclient import TestClient
 from httpx2 import Response
 from servers.processes import eventually
 
+from cli.submissions.next_steps import format_step
 from hkplates.settings import Settings
 from web.app import create_app
 from web.auth.config import Access
@@ -49,7 +50,7 @@ def security_with_users(*, is_https: bool = False, limits: RateLimits | None = N
 @contextmanager
 def app_over(engine: sa.Engine, folder: Path, security: Security | None) -> Iterator[FastAPI]:
     """The page over a database, without a server; None: only this machine may ask."""
-    yield create_app(build_services(engine, Settings(data=folder)), security)
+    yield create_app(build_services(engine, Settings(data=folder), format_step), security)
 
 
 def anonymous_client(app: FastAPI, base: str = f"http://{HOST}") -> TestClient:

@@ -45,7 +45,7 @@ def one(services: ServicesDep, number: Number) -> models.Submission:
     [status] = services.statuses.get([_require_submission(services, number)], MAX_WAIT_SECONDS)
     if status is None:
         raise StillCounting(f"The images of submission {number} are being counted; ask again")
-    return models.Submission.model_validate(status.as_json())
+    return models.Submission.model_validate(status.as_json(services.format_step))
 
 
 @router.get("/{number}/failures", responses=problem_responses(401, 404, 422, 503))

@@ -65,6 +65,7 @@ def show_submission(
         "submission.html",
         row=row,
         progress=status,
+        next_steps=[] if status is None else status.next_steps(services.format_step),
         said=said,
         images=images,
         every=every,

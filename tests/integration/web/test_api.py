@@ -10,6 +10,7 @@ from support.api_client import get, get_all_pages, plate_of
 from support.page_with_users import anonymous_client
 from support.seeded_rows import JULY
 
+from cli.submissions.next_steps import format_step
 from hkplates.database.queries import submissions as queries
 from hkplates.database.queries.mark_search import MarkQuery, search
 from hkplates.reporting.status import statuses
@@ -33,7 +34,7 @@ def test_one_submission_is_told_as_on_the_command_line(api: TestClient, seeded: 
     assert row is not None
     [status] = statuses(seeded, [row])
     told = get(api, f"/submissions/{JULY}")
-    expected = status.as_json()
+    expected = status.as_json(format_step)
     moments = {"created_at", "listed_at", "finished_at", "opened_at", "seconds"}
     assert told.keys() == expected.keys()
     for name in told.keys() - moments:

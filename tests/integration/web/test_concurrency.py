@@ -11,6 +11,7 @@ from pydantic import SecretStr
 from servers.processes import eventually
 from support.page_with_users import served
 
+from cli.submissions.next_steps import format_step
 from hkplates.settings import Settings
 from web import services
 from web.app import create_app
@@ -27,7 +28,7 @@ ASKED = 60
 def address(database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     monkeypatch.setattr(services, "STATEMENT_SECONDS", SECONDS)
     settings = Settings(DATABASE_URL=SecretStr(database_url), data=tmp_path)
-    with opened_services(settings) as held, served(create_app(held)) as one:
+    with opened_services(settings, format_step) as held, served(create_app(held)) as one:
         yield one
 
 
@@ -60,7 +61,7 @@ def test_what_takes_long_beside_the_pages_has_a_limit_of_its_own(
 ) -> None:
     settings = Settings(DATABASE_URL=SecretStr(database_url), data=tmp_path)
     query = sa.text("SHOW statement_timeout")
-    with opened_services(settings) as held:
+    with opened_services(settings, format_step) as held:
         for engine, limit in ((held.engine, "12s"), (held.slow_engine, "10min")):
             with engine.connect() as connection:
                 assert connection.execute(query).scalar_one() == limit

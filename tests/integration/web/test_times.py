@@ -10,6 +10,7 @@ from pydantic import SecretStr
 from support.browserless_client import BrowserlessClient, browserless_client, open_when_counted
 from support.seeded_readings import Reading, seed_readings
 
+from cli.submissions.next_steps import format_step
 from hkplates.settings import Settings
 from web.services import opened_services
 
@@ -64,7 +65,9 @@ def test_the_zone_of_the_server_does_not_matter(
 ) -> None:
     monkeypatch.setenv("PGTZ", "Asia/Hong_Kong")
     url = engine.url.render_as_string(hide_password=False)
-    with opened_services(Settings(data=tmp_path, DATABASE_URL=SecretStr(url))) as services:
+    with opened_services(
+        Settings(data=tmp_path, DATABASE_URL=SecretStr(url)), format_step
+    ) as services:
         with services.engine.connect() as connection:
             found = connection.execute(sa.text("SELECT timestamptz '9999-12-31 23:59:59+00'"))
             assert found.scalar_one() == LAST

@@ -5,10 +5,11 @@ from datetime import UTC, datetime
 
 import pytest
 
+from cli.submissions.next_steps import format_step, how_to_send
 from cli.submissions.status import format_status, format_table
 from hkplates.database.queries.submissions import Counts, Pace, PlateCount, SubmissionRow
 from hkplates.formatting import printable, shell_command
-from hkplates.reporting.next_steps import how_to_send, suggest
+from hkplates.reporting.next_steps import suggest
 from hkplates.reporting.status import Status
 
 WHEN = datetime(2026, 7, 1, 8, 30, tzinfo=UTC)
@@ -18,7 +19,8 @@ ROW = SubmissionRow(
 
 
 def commands(row: SubmissionRow, counts: Counts, *, moving: bool = False) -> list[str]:
-    return [one.command for one in suggest(row, counts, moving=moving)]
+    steps = suggest(row, counts, moving=moving)
+    return [format_step(step, row, counts).command for step in steps]
 
 
 @pytest.mark.parametrize(
@@ -145,8 +147,11 @@ def test_what_was_not_counted_one_by_one_is_told_as_about() -> None:
     large = statuses()[2]
     assert "Plates: about 9,990,000" in format_status(large)
     assert "  ~9,990,000  " in format_table([large], 80)
-    assert (large.as_json()["plates"], large.as_json()["plates_is_exact"]) == (9_990_000, False)
-    assert statuses()[0].as_json()["plates_is_exact"]
+    assert (
+        large.as_json(format_step)["plates"],
+        large.as_json(format_step)["plates_is_exact"],
+    ) == (9_990_000, False)
+    assert statuses()[0].as_json(format_step)["plates_is_exact"]
 
 
 def test_no_time_is_promised_while_the_source_is_listed_or_nothing_moves() -> None:
@@ -155,7 +160,7 @@ def test_no_time_is_promised_while_the_source_is_listed_or_nothing_moves() -> No
     standing = Status(replace(ROW, state="running"), counts, {}, PlateCount(), Pace(0.0))
     for status in (listing, standing):
         assert status.eta_seconds is None
-        assert status.as_json()["eta_seconds"] is None
+        assert status.as_json(format_step)["eta_seconds"] is None
         assert "ETA" not in format_status(status)
 
 
