@@ -78,7 +78,11 @@ def test_programs_are_told_to_send_a_token(app: FastAPI) -> None:
     assert "Authorization: Bearer" in answer.json()["detail"]
 
 
-@pytest.mark.parametrize("token", ["", "wrong", READER_TOKEN[:-1], READER_TOKEN + "x"])
+@pytest.mark.parametrize(
+    "token",
+    ["", "wrong", READER_TOKEN[:-1], READER_TOKEN + "x"],
+    ids=["empty", "wrong", "cut", "longer"],  # the token is another one in each process
+)
 def test_an_unknown_token_is_nobodys(app: FastAPI, token: str) -> None:
     client = logged_in_client(app)  # nor does the cookie help it
     answer = client.get("/api/v1/submissions", headers=bearer(token))
