@@ -1,0 +1,31 @@
+"""The wheel and the container image hold every package that the program is made of."""
+
+import tomllib
+from pathlib import Path
+
+PROJECT = Path(__file__).parents[2]
+PACKAGES = tomllib.loads((PROJECT / "pyproject.toml").read_text())["tool"]["hatch"]["build"][
+    "targets"
+]["wheel"]["packages"]
+
+
+def test_every_package_of_the_wheel_travels_to_the_image_and_into_it() -> None:
+    copied = {
+        line.split()[1]
+        for line in (PROJECT / "Dockerfile").read_text().splitlines()
+        if line.startswith("COPY ") and "--from" not in line
+    }
+    let_in = {
+        line[1:]
+        for line in (PROJECT / ".dockerignore").read_text().splitlines()
+        if line.startswith("!")
+    }
+    assert set(PACKAGES) <= copied
+    assert set(PACKAGES) <= let_in
+
+
+def test_every_package_that_the_command_and_the_workers_import_is_in_the_wheel() -> None:
+    entry = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]["scripts"]
+    assert {target.partition(".")[0] for target in entry.values()} <= set(PACKAGES)
+    rooms = {path.parent.name for path in PROJECT.glob("*/__init__.py")} - {"demo"}
+    assert rooms <= set(PACKAGES)
