@@ -10,6 +10,8 @@ ROWS ?= 10000000
 IMAGES ?= 3000
 DATABASE ?=
 ARGS ?=
+# Processes that run the tests, each with servers of its own. Tests mostly wait: twice the cores.
+TEST_PROCESSES ?= $(shell expr 2 \* $$(nproc 2>/dev/null || echo 2))
 # Debian's packages of typefaces that plates are drawn with for training.
 FONTS := fonts-opendin fonts-routed-gothic fonts-national-park fonts-liberation fonts-texgyre \
   fonts-urw-base35 fonts-roboto-unhinted fonts-play fonts-inter fonts-lato fonts-open-sans fonts-b612 \
@@ -44,8 +46,8 @@ sql: install ## psql on the results: QUERY="select ..." for one answer, nothing 
 # --- Prove it -------------------------------------------------------------------------------------
 
 .PHONY: test
-test: install-dev ## Unit, integration and acceptance tests: ARGS="-k name"
-	@$(BIN)/pytest $(ARGS)
+test: install-dev ## Unit, integration and acceptance tests: ARGS="-k name -n 0"
+	@$(BIN)/pytest -n $(TEST_PROCESSES) --dist loadgroup $(ARGS)
 
 .PHONY: faults
 faults: install-dev ## Break everything while 3,000 images are read; nothing may be lost: SEED=1 IMAGES=3000 (long)

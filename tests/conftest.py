@@ -41,6 +41,10 @@ def pytest_configure(config: pytest.Config) -> None:
         config.addinivalue_line("markers", f"{kind}: the tests of tests/{kind}")
     # Asked to end from outside (a CI's time limit), stop what was started, as after Ctrl-C.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    if "HKPLATES_TEST_BROKER_URL" in os.environ and getattr(config.option, "numprocesses", None):
+        raise pytest.UsageError(
+            "HKPLATES_TEST_BROKER_URL names one database, which each test flushes: add -n 0"
+        )
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
