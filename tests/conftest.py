@@ -15,11 +15,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import psutil
 import psycopg
 import pytest
 import redis
 import sqlalchemy as sa
 from psycopg import sql
+from servers.reaper import stop_at_exit
 
 from hkplates.database.engine import open_engine
 from hkplates.embedded import servers as embedded
@@ -41,10 +43,24 @@ def pytest_configure(config: pytest.Config) -> None:
         config.addinivalue_line("markers", f"{kind}: the tests of tests/{kind}")
     # Asked to end from outside (a CI's time limit), stop what was started, as after Ctrl-C.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    if "HKPLATES_TEST_BROKER_URL" in os.environ and getattr(config.option, "numprocesses", None):
+    if getattr(config.option, "numprocesses", None):
+        config.pluginmanager.register(InterruptedWithAll())
+        _require_brokers_of_their_own()
+
+
+def _require_brokers_of_their_own() -> None:
+    if "HKPLATES_TEST_BROKER_URL" in os.environ:
         raise pytest.UsageError(
             "HKPLATES_TEST_BROKER_URL names one database, which each test flushes: add -n 0"
         )
+
+
+class InterruptedWithAll:
+    """Passes an interruption on, at once, to the processes that run the tests: they clean up."""
+
+    def pytest_keyboard_interrupt(self) -> None:
+        for child in psutil.Process().children():
+            child.send_signal(signal.SIGINT)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -73,6 +89,7 @@ def embedded_servers() -> Iterator[embedded.Servers]:
     # Not pytest's own folder: root's PostgreSQL runs as a user who may not enter that one.
     folder = Path(tempfile.mkdtemp(prefix="hkplates-tests-"))
     folder.chmod(0o755)
+    stop_at_exit(data=folder / "data")
     try:
         servers = embedded.start(folder / "data")
         _forget_durability(servers.database_url)

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 from servers.processes import PROGRAMS, STOP_SECONDS, eventually
+from servers.reaper import stop_at_exit
 
 # The last six: a test's browser asks nobody but the page.
 ARGUMENTS = (
@@ -32,6 +33,7 @@ def page(environment: Mapping[str, str], log: Path) -> Iterator[str]:
             stdout=output,
             stderr=output,
         )
+    stop_at_exit(pid=process.pid)
     try:
         eventually(
             lambda: _address(log) or process.poll() is not None, "the page says where it is", 60

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
+from servers.reaper import stop_at_exit
 
 PROGRAMS = Path(sys.executable).parent
 START_SECONDS = 120
@@ -64,6 +65,7 @@ def worker(
             stdout=output,
             stderr=output,
         )
+    stop_at_exit(pid=process.pid)
     running = Worker(process, log)
     try:
         eventually(
@@ -92,7 +94,7 @@ def _end(running: Worker) -> None:
 
 def hkplates(environment: Mapping[str, str], *arguments: str) -> subprocess.Popen[str]:
     """The command line, started and not waited for."""
-    return subprocess.Popen(
+    process = subprocess.Popen(
         [str(PROGRAMS / "hkplates"), *arguments],
         env=dict(environment),
         stdin=subprocess.DEVNULL,
@@ -100,6 +102,8 @@ def hkplates(environment: Mapping[str, str], *arguments: str) -> subprocess.Pope
         stderr=subprocess.PIPE,
         text=True,
     )
+    stop_at_exit(pid=process.pid)
+    return process
 
 
 def variables(database_url: str = "", broker_url: str = "", **more: str) -> dict[str, str]:

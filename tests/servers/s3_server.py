@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from servers.reaper import stop_at_exit
 from servers.s3 import S3
 
 PROGRAM = Path(__file__).with_name("swift_process.py")
@@ -28,6 +29,7 @@ def serve() -> Iterator[S3]:
             stdout=log,
             stderr=log,
         )
+    stop_at_exit(pid=process.pid)
     try:
         port = _port(folder, process)
         yield S3(f"http://127.0.0.1:{port}", *users)
