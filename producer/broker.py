@@ -1,4 +1,4 @@
-"""Redis as the producer sees it: how long the queue is, what it names, and one more message."""
+"""The broker as the producer sees it: the queue's length, the images it names, one more message."""
 
 from typing import Protocol
 
@@ -14,24 +14,28 @@ class Broker(Protocol):
     """A queue of chunks."""
 
     def queue_length(self) -> int:
-        """Messages that no worker has taken yet."""
+        """Returns the number of messages that no worker has taken yet."""
         ...
 
     def image_ids(self) -> set[int] | None:
-        """Numbers of the images that some message names; None where nobody could say."""
+        """Returns the ids of the images that some message names, or None where that is unknown."""
         ...
 
     def count_workers(self) -> int | None:
-        """Workers that are connected; None where nobody could say."""
+        """Returns the number of connected workers, or None where that is unknown."""
         ...
 
     def send(self, chunk: Chunk) -> None:
-        """Queue a chunk. Raises BrokerUnreachable within a bounded time."""
+        """Queues a chunk.
+
+        Raises:
+            BrokerUnreachable: within a bounded time.
+        """
         ...
 
 
 class RedisBroker(RedisQueue):
-    """The queue in Redis or Valkey, written to as Celery does."""
+    """The queue in Redis or Valkey, written to through Celery."""
 
     faults = (redis.RedisError, KombuError, OSError)
 
@@ -40,20 +44,20 @@ class RedisBroker(RedisQueue):
         self._celery = _sending_app(url)
 
     def send(self, chunk: Chunk) -> None:
-        """Queue a chunk."""
+        """Queues a chunk."""
         with self._translated_errors():
             self._celery.send_task(
                 TASK_RECOGNISE_CHUNK, args=[chunk.to_message()], queue=QUEUE, retry=False
             )
 
     def close(self) -> None:
-        """Give both connections back."""
+        """Closes both connections."""
         super().close()
         self._celery.close()
 
 
 def _sending_app(url: str) -> Celery:
-    """A Celery app that only sends: JSON, no results, never waiting for ever."""
+    """Builds a Celery app that only sends: JSON, no results, bounded waits."""
     app = Celery("hkplates", broker=url, set_as_current=False)
     app.conf.update(
         task_serializer="json",

@@ -1,4 +1,4 @@
-"""`hkplates dispatch`: keep the queue filled for all submissions, for as long as it runs."""
+"""Keeps the queue filled for all submissions, cycle by cycle (`hkplates dispatch`)."""
 
 import math
 import time
@@ -26,7 +26,7 @@ SENT_LOG_SECONDS = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Cycle:
-    """What one round did: the window filled, submissions finished."""
+    """The outcome of one cycle: what was dispatched, and the ids of the submissions finished."""
 
     dispatched: DispatchResult
     finished: tuple[int, ...]
@@ -34,7 +34,7 @@ class Cycle:
 
 @dataclass
 class DispatchService:
-    """Rounds without end. `work` tells how the whole of the work stands."""
+    """Fills the queue, finishes submissions and watches for stalls until a stop is requested."""
 
     fill_queue: Callable[[], DispatchResult]
     finish_submissions: Callable[[], list[int]]
@@ -66,12 +66,12 @@ class DispatchService:
         return cycle
 
     def run_cycle(self) -> Cycle:
-        """Do once what is to be done.
+        """Finishes the submissions that are through and fills the queue, once.
 
         Raises:
             DatabaseUnreachable, BrokerUnreachable: nothing is lost by it.
         """
-        # What needs Postgres alone first: workers end images also while Redis is away.
+        # First the part that needs Postgres alone: workers end images also while Redis is away.
         finished = tuple(self.finish_submissions())
         return Cycle(self.fill_queue(), finished)
 
@@ -79,21 +79,21 @@ class DispatchService:
         if self.clock() - self._stall_checked_at < STALL_CHECK_SECONDS:
             return
         self._stall_checked_at = self.clock()
-        news = self.stalls.update(self.read_backlog())
-        if isinstance(news, Stall):
-            log.error("stalled", seconds=round(news.seconds), likely=list(news.causes))
-        elif news is not None:
-            log.info("stall_over", seconds=round(news.seconds))
+        change = self.stalls.update(self.read_backlog())
+        if isinstance(change, Stall):
+            log.error("stalled", seconds=round(change.seconds), likely=list(change.causes))
+        elif change is not None:
+            log.info("stall_over", seconds=round(change.seconds))
 
-    def _log(self, done: Cycle) -> None:
-        """What is rare at once, and what is sent in sums."""
-        for number in done.finished:
-            log.info("submission_finished", submission=number)
-        if done.dispatched.expired:
-            log.warning("leases_expired", images=done.dispatched.expired)
-        if done.dispatched.lost:
-            log.warning("messages_lost", images=done.dispatched.lost)
-        self._sent += done.dispatched.images
+    def _log(self, cycle: Cycle) -> None:
+        """Logs rare events at once, and the images sent as a sum now and then."""
+        for submission_id in cycle.finished:
+            log.info("submission_finished", submission=submission_id)
+        if cycle.dispatched.expired:
+            log.warning("leases_expired", images=cycle.dispatched.expired)
+        if cycle.dispatched.lost:
+            log.warning("messages_lost", images=cycle.dispatched.lost)
+        self._sent += cycle.dispatched.images
         if self._sent and self.clock() - self._logged_at >= SENT_LOG_SECONDS:
             log.info("images_sent", images=self._sent)
             self._sent, self._logged_at = 0, self.clock()

@@ -1,4 +1,4 @@
-"""From a source to batches of images, in constant memory."""
+"""Lists a source in batches of images, in constant memory."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -8,15 +8,15 @@ from hkplates.recognition.images.formats import SUFFIXES, looks_like_image
 from hkplates.storage.base import Entry, Store
 from producer.sources import Source
 
-BATCH_IMAGES = 1000  # images; what one page of S3 holds
+BATCH_IMAGES = 1000  # as many as one page of S3 holds
 BATCH_KEYS = 20_000
-"""Keys after which a batch is given however few images are among them: what is recorded with it is
-from where an interrupted listing goes on, and the queue is filled between two batches."""
+"""Keys after which a batch ends however few images are among them: an interrupted listing resumes
+from the last batch recorded, and the queue is filled between two batches."""
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Images of a source, maybe none, and the last key that was looked at for them."""
+    """Images of a source, possibly none, and the last key listed for them."""
 
     entries: list[Entry]
     listed_to: str
@@ -24,9 +24,9 @@ class Batch:
 
 @dataclass
 class Batches:
-    """The images of a source past the key `after`, some at a time.
+    """Iterates over the images of a source past the key `after`, a batch at a time.
 
-    Asked again after StoreUnreachable, it goes on past the last key it saw.
+    Iterated again after StoreUnreachable, it resumes past the last key listed.
 
     Raises:
         SourceEmpty: nothing there looks like an image.
@@ -55,12 +55,12 @@ class Batches:
         except StoreUnreachable:
             self._listing = None  # a listing that failed is over; what it gave is kept
             raise
-        entries, looked = self._entries, self._keys_listed
+        entries, keys_listed = self._entries, self._keys_listed
         self._entries, self._keys_listed = [], 0
         self._no_image_yet = self._no_image_yet and not entries
-        if self._no_image_yet and looked < self.max_keys:  # that was all
+        if self._no_image_yet and keys_listed < self.max_keys:  # that was all
             raise SourceEmpty(_no_images_message(self.source))
-        if not looked or self.after is None:
+        if not keys_listed or self.after is None:
             raise StopIteration
         return Batch(entries, self.after)
 
@@ -78,11 +78,11 @@ class Batches:
 
 
 def _no_images_message(source: Source) -> str:
-    """What was looked for, and what to check; a folder has no prefix."""
-    looked_for = f"looked for {', '.join(sorted(SUFFIXES))}"
+    """Says what was looked for and what to check; a folder has no prefix."""
+    suffixes = f"looked for {', '.join(sorted(SUFFIXES))}"
     if source.store == "folder":
-        return f"No images lie in the folder {source} or below it; {looked_for}. Check the path"
+        return f"No images lie in the folder {source} or below it; {suffixes}. Check the path"
     return (
-        f"No images lie under {source}; {looked_for}. "
+        f"No images lie under {source}; {suffixes}. "
         "Check the prefix: it must match the beginning of the keys"
     )

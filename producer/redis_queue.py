@@ -1,4 +1,4 @@
-"""The queue in Redis, looked at and not written to: what waits there, and which images it names."""
+"""Reads the queue in Redis without writing: its length, the images it names, its workers."""
 
 import base64
 import binascii
@@ -15,16 +15,16 @@ from hkplates.jobs import QUEUE, WORKER, Chunk, MessageInvalid
 
 EXAMPLE_URL = "redis://:password@host:6379/0"
 CONNECT_SECONDS = 5
-ANSWER_SECONDS = 5
-TIMEOUTS = {"socket_connect_timeout": CONNECT_SECONDS, "socket_timeout": ANSWER_SECONDS}
+RESPONSE_SECONDS = 5
+TIMEOUTS = {"socket_connect_timeout": CONNECT_SECONDS, "socket_timeout": RESPONSE_SECONDS}
 UNACKED = "unacked"
-"""Where kombu keeps what a worker has taken and not ended: a hash, [message, exchange, key]."""
+"""The hash in which kombu keeps messages taken and not acknowledged: [message, exchange, key]."""
 MAX_SCANNED_MESSAGES = 5000
-"""A queue of more is not looked through: that would take longer than a lease is worth."""
+"""A longer queue is not scanned: that would take longer than a lease is worth."""
 
 
 class RedisQueue:
-    """The queue that workers take from.
+    """The queue that workers consume.
 
     All methods raise BrokerUnreachable, within a bounded time, where Redis does not answer.
     """
@@ -36,26 +36,31 @@ class RedisQueue:
         self._redis = redis.Redis.from_url(url, **TIMEOUTS)
 
     def queue_length(self) -> int:
-        """Messages that no worker has taken yet."""
+        """Returns the number of messages that no worker has taken yet."""
         with self._translated_errors():
             return int(self._redis.llen(QUEUE))
 
     def image_ids(self) -> set[int] | None:
-        """Numbers of the images that some message names, waiting or in a worker's hands; None where
-        there are too many messages to look through."""
+        """Returns the ids of the images that some message names, waiting or unacknowledged.
+
+        None where there are more messages than MAX_SCANNED_MESSAGES.
+        """
         with self._translated_errors():
             if self._redis.llen(QUEUE) + self._redis.hlen(UNACKED) > MAX_SCANNED_MESSAGES:
                 return None
-            # At one moment: what goes from the one to the other between two looks would be missed.
+            # In one transaction: a message moved from one to the other between would be missed.
             with self._redis.pipeline(transaction=True) as pipe:
                 pipe.lrange(QUEUE, 0, -1)
                 pipe.hvals(UNACKED)
-                waiting, taken = pipe.execute()
-        return {number for message in _messages(waiting, taken) for number in _image_ids(message)}
+                waiting, unacked = pipe.execute()
+        return {image for message in _messages(waiting, unacked) for image in _image_ids(message)}
 
     def count_workers(self) -> int | None:
-        """Workers that are connected, whether they take messages or not: each gives its connections
-        a name of its own. None where this user may not list connections."""
+        """Returns the number of connected workers, whether they take messages or not.
+
+        Each worker gives its connections a name of its own. None where this user may not list
+        connections.
+        """
         with self._translated_errors():
             try:
                 clients = self._redis.client_list(_type="normal")
@@ -65,7 +70,7 @@ class RedisQueue:
         return sum(name.startswith(f"{WORKER}@") for name in names)
 
     def close(self) -> None:
-        """Give the connections back."""
+        """Closes the connections."""
         self._redis.close()
 
     @contextmanager
@@ -80,10 +85,10 @@ class RedisQueue:
 
 
 def parse_redis_url(url: str) -> Any:
-    """The parts of a Redis URL.
+    """Splits a Redis URL into its parts.
 
     Raises:
-        SettingInvalid: it is none.
+        SettingInvalid: it is not a Redis URL.
     """
     try:
         parts = urlsplit(url)
@@ -100,19 +105,21 @@ def parse_redis_url(url: str) -> Any:
     return parts
 
 
-def _messages(waiting: Iterable[bytes], taken: Iterable[bytes]) -> Iterator[object]:
-    """What was sent, as far as it can be read: anybody may have written to that Redis."""
+def _messages(waiting: Iterable[bytes], unacked: Iterable[bytes]) -> Iterator[object]:
+    """Parses messages, None for what is not JSON: anybody may have written to that Redis."""
     for raw in waiting:
         yield _parse_json(raw)
-    for raw in taken:
+    for raw in unacked:
         wrapped = _parse_json(raw)
         yield wrapped[0] if isinstance(wrapped, list) and wrapped else None
 
 
 def _image_ids(message: object) -> Iterator[int]:
-    """The images of one message as Celery writes it; none of what is not one of ours."""
+    """Yields the image ids of one message as Celery writes it; none where it is not one of ours."""
+    if not isinstance(message, dict):
+        return
     try:
-        arguments = json.loads(base64.b64decode(message["body"]))[0]  # type: ignore[index]
+        arguments = json.loads(base64.b64decode(message["body"]))[0]
         chunk = Chunk.from_message(arguments[0])
     except (*_PARSE_ERRORS, binascii.Error, MessageInvalid):
         return
@@ -130,7 +137,7 @@ _PARSE_ERRORS = (ValueError, TypeError, KeyError, IndexError, AttributeError, Re
 
 
 def _reason(error: BaseException) -> str:
-    """Why, in the server's words where it has any; never the URL, which holds the password."""
+    """Words the reason of an error; never with the URL, which holds the password."""
     text = str(error)
     for sign, words in _REASONS.items():
         if sign in text:

@@ -1,4 +1,4 @@
-"""`hkplates reprocess`: run images again under the current model version."""
+"""Reprocesses images under the current model version (`hkplates reprocess`)."""
 
 import shlex
 from collections.abc import Sequence
@@ -17,8 +17,11 @@ from producer.submission_run import SubmissionRun
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """How a reprocessing stands; `versions` are images that it had read, by the version that did,
-    `before` the version that had read most of them, and `seconds` those of this run."""
+    """The outcome of a reprocessing.
+
+    `versions` counts the images read by the model version that read them, `before` is the version
+    that had read most of them, and `seconds` are those of this run.
+    """
 
     submission: Submission
     target: int
@@ -35,7 +38,7 @@ class Report:
         return 1 if self.counts.rejected else 0
 
     def as_json(self) -> dict[str, Any]:
-        """What `--json` prints: a contract."""
+        """Returns the object that `--json` prints: a contract."""
         return {
             "submission": self.submission.id,
             "source": self.submission.source,
@@ -54,10 +57,10 @@ class Report:
 
 
 class Reprocess(SubmissionRun):
-    """One run of the command. Killed at any moment, the same command goes on from there."""
+    """One run of `hkplates reprocess`. Killed at any moment, the same command resumes."""
 
     def run(self, choice: Reprocessing, target: int, *, wait: bool = True) -> Report | None:
-        """Choose, dispatch and wait; None where there was nothing to choose.
+        """Chooses, dispatches and waits; returns None where there was nothing to choose.
 
         Raises:
             TemporaryFault: a service stayed away for longer than our patience.
@@ -88,7 +91,7 @@ class Reprocess(SubmissionRun):
         )
 
     def _choose(self, choice: Reprocessing, submission_id: int, added: Added) -> Added:
-        """Make the chosen images wait, batch by batch, sending some meanwhile."""
+        """Makes the chosen images pending batch by batch, dispatching between two batches."""
         batches = choice.batches(submission_id)
 
         def following() -> Sequence[int]:
@@ -96,7 +99,7 @@ class Reprocess(SubmissionRun):
             try:
                 return next(batches, [])
             except TemporaryFault:
-                # Its connection is gone. What was taken is left out of a new choice.
+                # Its connection is gone. A new choice leaves out the images taken before.
                 batches = choice.batches(submission_id)
                 raise
 

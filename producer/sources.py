@@ -1,4 +1,4 @@
-"""What a person may name to be read: a bucket's prefix or a folder."""
+"""Parses the source of photographs that a person names: a bucket's prefix or a folder."""
 
 import os
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ class Source:
 
 
 def parse_source(text: str) -> Source:
-    """Read what a person typed: s3://bucket/prefix, or the path of a folder.
+    """Parses s3://bucket/prefix or the path of a folder.
 
     Raises:
         SourceInvalid: it is neither.
@@ -47,8 +47,8 @@ def _bucket(text: str) -> Source:
 def _folder(text: str) -> Source:
     if not text.strip() or "\0" in text:
         raise SourceInvalid(f"No source was named; expected {EXAMPLES}")
-    # Resolved, so that a folder is the same one by whatever way it is named.
-    # Of a user that is unknown, ~name stays as it is.
+    # Resolved, so that a folder is the same source by whatever path it is named.
+    # ~name stays as it is where there is no such user.
     path = Path(os.path.expanduser(text)).resolve()
     if path.is_file():
         raise SourceInvalid(f"{text} is a file; name its folder, or try: hkplates read {text}")

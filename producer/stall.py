@@ -1,4 +1,4 @@
-"""Noticing a stall: work waits, and nothing has ended for too long."""
+"""Detects stalls: images wait, and none has ended for too long."""
 
 from dataclasses import dataclass
 
@@ -14,7 +14,7 @@ NOT_SENT = (
 
 @dataclass(frozen=True, slots=True)
 class Stall:
-    """For how long work has waited while nothing ended, and what most likely keeps it."""
+    """Seconds for which images have waited while none ended, and the likely causes."""
 
     seconds: float
     causes: tuple[str, ...]
@@ -26,35 +26,35 @@ class Stall:
         )
 
 
-def find_stall(work: Backlog, limit_minutes: float) -> Stall | None:
-    """The stall, where there is one."""
-    if not work.left or work.idle_seconds < 60 * limit_minutes:
+def find_stall(backlog: Backlog, limit_minutes: float) -> Stall | None:
+    """Returns the stall that the backlog shows, or None."""
+    if not backlog.left or backlog.idle_seconds < 60 * limit_minutes:
         return None
-    return Stall(work.idle_seconds, tuple(_likely_causes(work)))
+    return Stall(backlog.idle_seconds, tuple(_likely_causes(backlog)))
 
 
-def _likely_causes(work: Backlog) -> list[str]:
-    """What the ledger tells: whether images were sent, begun, given back."""
+def _likely_causes(backlog: Backlog) -> list[str]:
+    """Derives causes from the ledger: whether images were sent, begun or handed back."""
     causes = []
-    if work.returned:
+    if backlog.returned:
         causes.append(STORE_UNREACHABLE)
-    if work.begun:
+    if backlog.begun:
         causes.append(CANNOT_LOAD)
-    if work.queued and not causes:
+    if backlog.queued and not causes:
         causes.append(NO_WORKER)
     return causes or [NOT_SENT]
 
 
 @dataclass
 class StallWatch:
-    """Tells each stall once, and once that it is over."""
+    """Reports each stall once, and its end once."""
 
     limit_minutes: float
     _stall: Stall | None = None
 
-    def update(self, work: Backlog) -> "Stall | StallOver | None":
-        """What is new since the last look."""
-        before, self._stall = self._stall, find_stall(work, self.limit_minutes)
+    def update(self, backlog: Backlog) -> "Stall | StallOver | None":
+        """Returns the change since the last update: a stall, its end, or None."""
+        before, self._stall = self._stall, find_stall(backlog, self.limit_minutes)
         if before is None:
             return self._stall
         return StallOver(before.seconds) if self._stall is None else None
@@ -62,7 +62,7 @@ class StallWatch:
 
 @dataclass(frozen=True, slots=True)
 class StallOver:
-    """A stall has ended, which was this long when it was told."""
+    """The end of a stall, with its length in seconds when it was reported."""
 
     seconds: float
 

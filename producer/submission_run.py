@@ -1,4 +1,4 @@
-"""Seeing a submission to its end: fill the queue, tell how far it is, wait for what is away."""
+"""Runs a submission to its end: fills the queue, shows progress, waits for what is away."""
 
 import time
 from collections.abc import Callable
@@ -25,18 +25,18 @@ POLL = Backoff(POLL_SECONDS, POLL_SECONDS, jitter=(1.0, 1.0))
 """A person waits: the pauses neither grow nor vary."""
 IDLE_SECONDS = 20.0
 STALL_CHECK_SECONDS = 10.0
-"""How often the whole of the work is looked at: whether it goes on, and what else has ended."""
+"""Interval of the check of the whole backlog, which includes other submissions' images."""
 RECOUNT_FACTOR = 10
-"""Counting millions of images takes seconds: it is done again after so many times as long."""
+"""Counting millions of images takes seconds: the next count waits this many times as long."""
 WORKER_CONNECT_SECONDS = 5.0
-"""A worker that was started just before takes so long to connect."""
+"""A worker that was started just before takes this long to connect."""
 NO_WORKER = "No worker is taking work; start one with: celery -A workers.app worker"
 NOT_CONNECTED = "No worker is connected yet; start one with: celery -A workers.app worker"
 
 
 @dataclass
 class SubmissionRun:
-    """What commands share that make a submission and see it to its end (submit, reprocess)."""
+    """A submission on its way to its end; the base of submit and reprocess."""
 
     engine: sa.Engine
     dispatcher: Dispatcher
@@ -56,12 +56,12 @@ class SubmissionRun:
     _recount_at: float = float("-inf")
 
     def begin(self) -> float:
-        """The moment by our clock; until something else is seen, this is when it last stirred."""
+        """Starts the clock and returns its time, which also counts as the first progress."""
         self._began_at = self._last_progress_at = self.clock()
         return self._began_at
 
     def wait(self, submission_id: int, added: Added) -> Counts:
-        """Until nothing is left to do, or somebody paused or cancelled the submission."""
+        """Steps until no image is left, or somebody has paused or cancelled the submission."""
         while True:
             counts = self.step(submission_id, added, listing=False)
             if state := self.halted_state(submission_id):
@@ -75,19 +75,22 @@ class SubmissionRun:
             self.sleep(POLL_SECONDS)
 
     def halted_state(self, submission_id: int) -> str | None:
-        """What somebody has made of it meanwhile: paused, cancelled, or nothing of the kind."""
+        """Returns "paused" or "cancelled" where somebody has made it so meanwhile, else None."""
         row = self.retry(lambda: queries.find_submission(self.engine, submission_id))
         return row.state if row is not None and row.state in ("paused", "cancelled") else None
 
     def step(self, submission_id: int, added: Added, *, listing: bool) -> Counts:
-        """Fill the queue, and show how far it is where that is not too often to ask."""
+        """Fills the queue and, where a new count is due, counts images and shows progress.
+
+        Returns the last counts; while listing, empty ones where no progress was due.
+        """
         self.retry(self.dispatcher.fill)
         self._check_workers()
         self._check_stall()
         if listing and not self.progress.due():
             return Counts()
         began = self.clock()
-        # Not one taken while listing: nothing left of half a listing is no end.
+        # No count from the listing is reused: nothing left of half a listing is not the end.
         if not listing and self._last_counts is not None and began < self._recount_at:
             return self._last_counts
         counts = self.retry(lambda: queries.count_images(self.engine, submission_id))
@@ -100,7 +103,7 @@ class SubmissionRun:
         return counts
 
     def _check_workers(self) -> None:
-        """Once something waits to be taken: whether anybody could."""
+        """Prints once that no worker is connected, as soon as a message waits."""
         if self._workers_checked or self.clock() - self._began_at < WORKER_CONNECT_SECONDS:
             return
         broker = self.dispatcher.broker
@@ -111,9 +114,10 @@ class SubmissionRun:
             self.progress.print_message(NOT_CONNECTED)
 
     def _check_idle(self, counts: Counts) -> None:
-        seen = (counts.ended, self.dispatcher.consumed)
-        if seen != self._last_progress:
-            self._last_progress, self._last_progress_at = seen, self.clock()
+        """Prints once that images are queued and no worker has taken one for `idle_seconds`."""
+        progress = (counts.ended, self.dispatcher.consumed)
+        if progress != self._last_progress:
+            self._last_progress, self._last_progress_at = progress, self.clock()
         idle = self.clock() - self._last_progress_at >= self.idle_seconds
         if (
             idle
@@ -128,9 +132,9 @@ class SubmissionRun:
         if self.clock() - self._stall_checked_at < STALL_CHECK_SECONDS:
             return
         self._stall_checked_at = self.clock()
-        news = self.stalls.update(self.retry(lambda: read_backlog(self.engine)))
-        if news is not None:
-            self.progress.print_message(f"{news}.")
+        change = self.stalls.update(self.retry(lambda: read_backlog(self.engine)))
+        if change is not None:
+            self.progress.print_message(f"{change}.")
 
     def retry(self, operation: Callable[[], Result]) -> Result:
         """Returns the operation's result, waiting for a service that is away.

@@ -1,4 +1,4 @@
-"""`hkplates submit`: list a source into the ledger, keep the queue filled, see it to the end."""
+"""Lists a source into the ledger and runs its submission to the end (`hkplates submit`)."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
@@ -21,10 +21,10 @@ ListAfter = Callable[[str | None], Iterator[Batch]]
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """How a submission stands at its end; `seconds` are those of this run.
+    """The outcome of a submission; `seconds` are those of this run.
 
-    `added` is all that its listing found, also before it was interrupted and continued: what was
-    recorded then is `known`, and `skipped` goes on counting.
+    `added` counts all that its listing found, also before it was interrupted and continued: images
+    recorded then are `known`, and `skipped` goes on counting.
     """
 
     submission: int
@@ -41,7 +41,7 @@ class Report:
         return 1 if self.counts.rejected else 0
 
     def as_json(self) -> dict[str, Any]:
-        """What `--json` prints: a contract."""
+        """Returns the object that `--json` prints: a contract."""
         return {
             "submission": self.submission,
             "source": self.source,
@@ -56,10 +56,10 @@ class Report:
 
 
 class Submit(SubmissionRun):
-    """One run of the command. Killed at any moment, the same command goes on from there."""
+    """One run of `hkplates submit`. Killed at any moment, the same command resumes from there."""
 
     def run(self, source: Source, name: str | None, list_after: ListAfter) -> Report:
-        """List, dispatch and wait. After a TemporaryFault a listing may be asked again.
+        """Lists, dispatches and waits. After a TemporaryFault a listing may be iterated again.
 
         Raises:
             SourceError: the source cannot be listed.
@@ -86,7 +86,7 @@ class Submit(SubmissionRun):
     def _open(
         self, intake: Intake, source: Source, name: str | None, list_after: ListAfter
     ) -> tuple[Submission, Iterator[Batch]]:
-        """The submission, and what is still to be listed of its source.
+        """Opens the submission; returns it and the batches that are still to be listed.
 
         A new one is recorded once the source has shown an image: one that cannot be listed, or
         holds none, leaves no row.
@@ -101,7 +101,7 @@ class Submit(SubmissionRun):
             self.progress.print_message(f"Listing goes on after {opened.listing_after}")
             batches, first = list_after(opened.listing_after), []
         if not first:
-            first = list(islice(batches, 1))  # at once: what is away at the start is said, as above
+            first = list(islice(batches, 1))  # now: what is away at the start is an error, as above
         return opened, chain(first, batches)
 
     def _list(
@@ -112,7 +112,7 @@ class Submit(SubmissionRun):
         batches: Iterator[Batch],
         added: Added,
     ) -> Added:
-        """Record what is listed, batch by batch, sending some meanwhile."""
+        """Records images batch by batch, dispatching between two batches."""
         while batch := self.retry(lambda: next(batches, None)):
             add = partial(
                 intake.add_images,
@@ -131,7 +131,7 @@ class Submit(SubmissionRun):
 
 
 def _until_images(batches: Iterator[Batch]) -> list[Batch]:
-    """The first batches, up to one that holds an image."""
+    """Returns the first batches, up to one that holds an image."""
     first = []
     for batch in batches:
         first.append(batch)
