@@ -1,4 +1,4 @@
-"""Keeping a short queue: what waits, waits in Postgres, and Redis holds a rolling window."""
+"""Keeps a short queue: images wait in Postgres, and Redis holds a rolling window of messages."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -10,7 +10,7 @@ from producer.broker import Broker
 
 SWEEP_SECONDS = 5.0
 MAX_SWEPT_IMAGES = 100_000
-"""Queued images that are looked for."""
+"""Queued images that one sweep looks for in the messages."""
 
 
 class DispatchLedger(Protocol):
@@ -31,8 +31,11 @@ class DispatchLedger(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class DispatchResult:
-    """What one filling did. `expired` images' leases had run out; `lost` ones had been sent, and no
-    message named them any more. Both are pending again."""
+    """The images and messages sent, and the images made pending again.
+
+    The leases of the `expired` ones had run out; the `lost` ones had been sent, and no message
+    named them any more.
+    """
 
     images: int = 0
     messages: int = 0
@@ -44,9 +47,9 @@ class DispatchResult:
 class Dispatcher:
     """Moves pending images into the queue, as many as fit; several may run at once.
 
-    A row is queued before its message is sent: a message that gets lost is noticed by looking
-    through the queue now and then, and at the latest when its lease expires. What could not be sent
-    is handed back at once.
+    A row is queued before its message is sent: a lost message is detected by a sweep of the queue
+    every SWEEP_SECONDS, and at the latest when its lease expires. Images that could not be sent are
+    released at once.
     """
 
     ledger: DispatchLedger
@@ -55,19 +58,19 @@ class Dispatcher:
     window_chunks: int
     lease_seconds: float
     work_seconds: float
-    """No worker is at an image for longer."""
+    """The longest that a worker may be at an image."""
     clock: Callable[[], float] = time.monotonic
     should_stop: Callable[[], bool] = lambda: False
-    """Asked before each message: whether to send no more."""
+    """Asked before each message: returns True to send no more."""
     consumed: int = 0
-    """Messages of ours that workers have taken, as far as the queue's length tells."""
+    """Messages of ours that workers have taken, as derived from the queue's length."""
     _sent: int = 0
     _swept_at: float = field(default=float("-inf"))
     _missing_once: frozenset[int] = frozenset()
-    """Images that were queued when last looked, and that no message named."""
+    """Images that were queued at the last sweep, and that no message named."""
 
     def fill(self) -> DispatchResult:
-        """Fill the window.
+        """Fills the window, after a sweep where one is due.
 
         Raises:
             BrokerUnreachable, DatabaseUnreachable: what was not sent is pending again, or will be
@@ -84,7 +87,10 @@ class Dispatcher:
         return DispatchResult(images, messages, expired, lost)
 
     def _send(self, chunks: Sequence[tuple[ImageRef, ...]]) -> tuple[int, int]:
-        """Send them in turn; how many images and messages there were."""
+        """Sends chunks in turn and returns the numbers of images and of messages sent.
+
+        Releases the images of the chunks that were not sent.
+        """
         images = messages = 0
         try:
             for chunk in chunks:
@@ -99,7 +105,10 @@ class Dispatcher:
         return images, messages
 
     def _sweep_expired_and_lost(self) -> tuple[int, int]:
-        """Now and then: images that will not come back by themselves, made pending."""
+        """Makes images pending whose lease expired or whose message was lost; counts of both.
+
+        Returns (0, 0) within SWEEP_SECONDS of the last sweep.
+        """
         if self.clock() - self._swept_at < SWEEP_SECONDS:
             return 0, 0
         expired, lost = self.ledger.expire_leases(), self._requeue_lost()
@@ -107,17 +116,17 @@ class Dispatcher:
         return expired, lost
 
     def _requeue_lost(self) -> int:
-        """Redis was flushed, or a producer died between the ledger and its message.
+        """Makes images pending whose message was lost; returns how many.
 
-        An image is lost when no message names it at two looks: another producer may be about to
-        send it, or a worker have taken its message at this moment. Should it not be lost after all,
-        it is sent twice, which does no harm.
+        Redis was flushed, or a producer died between the ledger and its message. An image is lost
+        when no message names it at two sweeps: another producer may be about to send it, or a
+        worker have taken its message at this moment. Should it not be lost after all, it is sent
+        twice, which does no harm.
         """
-        queued = self.ledger.queued(
-            MAX_SWEPT_IMAGES
-        )  # before the messages: what is sent later is there
+        # Before the messages are read: those sent later are then among them.
+        queued = self.ledger.queued(MAX_SWEPT_IMAGES)
         named = self.broker.image_ids() if queued else set()
-        if named is None:  # too many to look through: their leases tell
+        if named is None:  # too many messages to scan: their leases expire
             self._missing_once = frozenset()
             return 0
         missing = frozenset(queued) - named

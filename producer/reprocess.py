@@ -63,7 +63,7 @@ class Reprocess(SubmissionRun):
         """Chooses, dispatches and waits; returns None where there was nothing to choose.
 
         Raises:
-            TemporaryFault: a service stayed away for longer than our patience.
+            TemporaryFault: a service stayed away for longer than `patience_seconds`.
         """
         began, source = self.begin(), as_command(choice.filter)
         resumed = self.retry(lambda: is_unfinished(self.engine, source, None))

@@ -63,7 +63,7 @@ class Submit(SubmissionRun):
 
         Raises:
             SourceError: the source cannot be listed.
-            TemporaryFault: a service stayed away for longer than our patience.
+            TemporaryFault: a service stayed away for longer than `patience_seconds`.
         """
         began = self.begin()
         intake = Intake(self.engine)

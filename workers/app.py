@@ -1,4 +1,4 @@
-"""The Celery application, every setting with its reason.
+"""Configures the Celery application, every setting with its reason.
 
 `celery -A workers.app worker` is all it takes: servers are those that DATABASE_URL and
 CELERY_BROKER_URL name, else the embedded ones that `hkplates up` started. A worker that could not
@@ -86,7 +86,7 @@ app = Celery("workers", include=["workers.tasks"])
 
 
 def configure(sender: Celery, **_: object) -> None:
-    """Settings are read when Celery first asks for them, not when this module is imported."""
+    """Reads the settings, when Celery first asks for them and not when this is imported."""
     try:
         settings = read_settings()
         broker_url = resolve_urls(settings)[1]
@@ -96,7 +96,7 @@ def configure(sender: Celery, **_: object) -> None:
 
 
 def time_limits(settings: Settings) -> dict[str, Any]:
-    """What follows from how long a chunk may take."""
+    """Returns the settings that follow from the longest time that a chunk may take."""
     return {
         # An image that hangs ends with an exception; where that cannot reach it, with its process.
         "task_soft_time_limit": settings.chunk_seconds,
@@ -114,20 +114,23 @@ app.on_configure.connect(configure, weak=False)
 
 
 def exit_with_error(error: HkplatesError) -> NoReturn:
-    """End with one line that says what to do, and the status of the error's kind."""
+    """Ends the process with one line that says what to do, and the error's exit status."""
     print(f"hkplates worker: {error}", file=sys.stderr)  # noqa: T201  (before there is a log)
     sys.exit(error.exit_code)
 
 
 def set_up_logging(**_: object) -> None:
-    """Our logs, in one form, in place of Celery's."""
+    """Configures our logs in place of Celery's."""
     logs.configure(read_settings().log_level)
-    # It tells where it found credentials, once for each client.
+    # It logs where it found credentials, once for each client.
     logging.getLogger("botocore").setLevel(logging.WARNING)
 
 
 def check_machine(**_: object) -> None:
-    """In the parent, before any child: a worker that cannot work must not take messages."""
+    """Checks the machine in the parent, before any child: else no message may be taken."""
+    # The first import of services, and with it of lifecycle/current_image.py, must be in the parent
+    # before it forks, as that of lifecycle/shutdown.py above: all three map the memory that parent
+    # and children share when they are imported.
     from workers import services
 
     try:
@@ -137,13 +140,16 @@ def check_machine(**_: object) -> None:
 
 
 def disable_gossip(sender: Any, **_: object) -> None:
-    """Workers need not know of each other: with a hundred of them, telling everyone every two
-    seconds is most of what Redis would hear, and asking everyone delays each start."""
+    """Disables gossip, mingle and heartbeat events between workers.
+
+    Workers need not know of each other: with a hundred of them, events every two seconds would be
+    most of Redis's traffic, and asking everyone delays each start.
+    """
     sender.options.update(without_gossip=True, without_mingle=True, without_heartbeat=True)
 
 
 def load_services(**_: object) -> None:
-    """In each child: TensorFlow hangs in a process forked after a model was loaded."""
+    """Loads the models in each child: TensorFlow hangs in a process forked after loading one."""
     from workers import services
 
     settings = read_settings()
@@ -158,7 +164,7 @@ def load_services(**_: object) -> None:
 
 
 def set_exit_status(sender: Any, **_: object) -> None:
-    """In the parent: a worker that gave up must not look like one that was asked to end."""
+    """Sets the parent's exit status where the worker shut itself down and was not asked to."""
     from workers import services
 
     if services.shutdown_requested():

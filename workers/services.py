@@ -1,8 +1,8 @@
-"""What a worker process needs, built once in each: model, readers, stores, database.
+"""Builds once in each worker process what it needs: model, readers, stores, database.
 
-The parent checks all of it before it starts children. What breaks later (a model folder replaced,
-a schema migrated) a child cannot mend, and it must not pass messages round for ever: it gives back
-what it was sent, rests, and after MOST_FAILURES ends its whole worker, which others outlive.
+The parent checks all of it before it starts children. A child cannot mend what breaks later (a
+model folder replaced, a schema migrated), and it must not pass messages round for ever: it rejects
+its message, pauses, and after MAX_LOAD_FAILURES shuts down its whole worker; others go on.
 """
 
 import mmap
@@ -28,18 +28,17 @@ from workers.lifecycle import current_image, shutdown
 
 log = structlog.get_logger()
 MAX_LOAD_FAILURES = 3
-"""A process may fail this often to load what it needs, not counting services that are away."""
+"""Failures to load after which a process shuts its worker down, not counting services away."""
 
 _pipelines: list[Pipeline] = []  # of this process: none or one
 _failures = 0  # of this process, to load
-_shutdown_flag = mmap.mmap(
-    -1, 1
-)  # not zero when a child has given up; children share it with the parent
-_parent = os.getpid()  # this module is imported by the parent, before it forks
+# Both are set when this is imported: by the parent, before it forks.
+_shutdown_flag = mmap.mmap(-1, 1)  # not zero once a child has requested the shutdown
+_parent = os.getpid()
 
 
 def pipeline() -> Pipeline:
-    """This process's pipeline; loaded now where `worker_process_init` could not.
+    """Returns this process's pipeline; loads it where `worker_process_init` could not.
 
     Raises:
         SetupError, TemporaryFault: it cannot be loaded now either.
@@ -50,7 +49,7 @@ def pipeline() -> Pipeline:
 
 
 def load_or_request_shutdown(settings: Settings) -> None:
-    """Load, and end the worker where that will never do.
+    """Loads everything, and shuts the worker down after MAX_LOAD_FAILURES.
 
     Raises:
         SetupError, TemporaryFault: as `load`.
@@ -69,26 +68,26 @@ def load_or_request_shutdown(settings: Settings) -> None:
 
 
 def request_shutdown() -> None:
-    """Ask the parent to end, as a deployment would: chunks at work in its other children end."""
+    """Asks the parent to end, as a deployment would: its other children finish their images."""
     if shutdown_requested():
-        return  # once: a second signal would break off what they do
+        return  # once: a second signal would interrupt the others
     log.error("worker_ends", why="it cannot load what it needs; correct that and start it again")
     _shutdown_flag[0] = 1
     os.kill(_parent, signal.SIGTERM)
 
 
 def shutdown_requested() -> bool:
-    """Whether a process of this worker had to give up."""
+    """Returns whether a process of this worker requested its shutdown."""
     return _shutdown_flag[0] != 0
 
 
 def load(settings: Settings) -> None:
-    """Build everything, in the process that uses it.
+    """Builds everything, in the process that uses it.
 
     Raises:
         SetupError, TemporaryFault: something is missing or away; the message says what to do.
     """
-    # Imported here, so that the parent, which only watches children, never loads a runtime.
+    # Imported here: the parent, which only watches children, never loads a runtime.
     import cv2
 
     from hkplates.recognition.recogniser import open_recogniser
@@ -117,7 +116,7 @@ def load(settings: Settings) -> None:
 
 
 def check_machine(settings: Settings) -> None:
-    """Whether a worker could work here; loads no runtime and keeps nothing open for a fork.
+    """Checks that a worker can work here; loads no runtime and keeps nothing open for a fork.
 
     Raises:
         SetupError, TemporaryFault: the message says what to do.
@@ -133,7 +132,7 @@ def check_machine(settings: Settings) -> None:
 
 
 def limit_memory(max_bytes: int) -> None:
-    """Bound the bytes that this process and each that it starts may take for itself.
+    """Bounds the private memory, in bytes, of this process and of each that it starts.
 
     RLIMIT_DATA counts private memory that may be written. RLIMIT_AS would count all addresses: the
     models, files and libraries mapped, and what runtimes reserve and never touch. Beyond the limit
@@ -146,10 +145,10 @@ def limit_memory(max_bytes: int) -> None:
 
 
 def limits(settings: Settings) -> Limits:
-    """What the settings allow a chunk to take.
+    """Derives a chunk's limits from the settings.
 
-    Begun by two thirds of the soft time limit, and the database waited for at its end, a group
-    leaves some seconds for what is in hand.
+    A group that begins by two thirds of the soft time limit, and retries the database at its end,
+    leaves some seconds for the image in hand.
     """
     return Limits(
         settings.lease_seconds,
@@ -162,7 +161,7 @@ def limits(settings: Settings) -> Limits:
 
 
 def retry_policy(settings: Settings) -> RetryPolicy:
-    """How long a process waits for services: well within the soft time limit."""
+    """Builds the retry policy of a process: it waits for services well within the time limit."""
     return RetryPolicy(
         settings.chunk_seconds / 4, sleep=shutdown.sleep, should_stop=shutdown.should_stop
     )

@@ -1,4 +1,4 @@
-"""The one task: unpack, call, and say what becomes of the message."""
+"""Defines the one task: unpacks a message, calls the pipeline, and accepts or rejects it."""
 
 import random
 import time
@@ -17,7 +17,7 @@ log = structlog.get_logger()
 
 @app.task(bind=True, name=TASK_RECOGNISE_CHUNK, Request=ChunkRequest)  # type: ignore[untyped-decorator]
 def recognise_chunk(task: Task, message: object = None, *_: object, **__: object) -> None:
-    """Recognise the images of one message. Whatever the message holds, the worker lives on."""
+    """Recognises the images of one message. Whatever the message holds, the worker survives."""
     with structlog.contextvars.bound_contextvars(task=task.request.id):
         try:
             chunk = Chunk.from_message(message)
@@ -30,16 +30,17 @@ def recognise_chunk(task: Task, message: object = None, *_: object, **__: object
 
 
 def pause_at_random() -> None:
-    """A process that cannot even load its model must not pass a message round without rest."""
+    """Sleeps for 0.5 to 2 seconds: a process that cannot load its model must not spin."""
     time.sleep(random.uniform(0.5, 2.0))  # noqa: S311  (no secret)
 
 
 def _process(chunk: Chunk, *, redelivered: bool) -> None:
+    """Processes a chunk; rejects its message back into the queue on any error."""
     try:
         pipeline().process(chunk, one_at_a_time=redelivered)
     except Exception as error:
-        # Back into the queue, to be worked one image at a time; workers/chunk/pipeline.py says why
-        # that ends. Also MemoryError, which Celery would take as a reason to end the whole worker.
+        # Processed one image at a time when it comes back; workers/chunk/pipeline.py says why that
+        # ends. Also for MemoryError, which Celery would take as a reason to end the whole worker.
         log.exception("chunk_broken", images=len(chunk.images), alone=redelivered)
         pause_at_random()
         raise Reject(type(error).__name__, requeue=True) from None

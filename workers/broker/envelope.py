@@ -1,10 +1,10 @@
-"""What surrounds a chunk on its way: taken apart on arrival, and made anew of what ours hold.
+"""Sanitises a message's envelope: takes it apart on arrival and rebuilds it of what ours hold.
 
 A Celery message can say far more than ours do: run other tasks afterwards (callbacks, errbacks,
 chain, chord), wait until next year (eta), allow itself any time (timelimit), go back into somebody
 else's queue (delivery_info), take another message's place (delivery_tag). Whoever may write to
-Redis could say all that. So nothing is passed on but the task's number, its arguments, and whether
-it was delivered before.
+Redis could say all that. So only the task's id, its arguments, and whether it was delivered before
+are passed on.
 """
 
 import base64
@@ -17,16 +17,16 @@ from typing import Any
 from hkplates.jobs import QUEUE, TASK_RECOGNISE_CHUNK, MessageInvalid
 
 MAX_MESSAGE_BYTES = 16 * 1024 * 1024
-"""Bytes as they come; a chunk of the largest size with the longest keys is far below."""
+"""Size as received; a chunk of the largest size with the longest keys is far below."""
 
 _IDENTIFIER = re.compile(r"[0-9A-Za-z_-]{1,64}\Z", re.ASCII)
 
 
 def sanitise(raw: object) -> dict[str, Any]:
-    """A message as kombu keeps it in Redis, with nothing in it but what one of ours says.
+    """Rebuilds a message as kombu keeps it in Redis, with only what one of ours holds.
 
     Raises:
-        MessageInvalid: it is not one of ours; in words that quote little of it.
+        MessageInvalid: it is not one of ours; the error quotes little of it.
     """
     headers, properties = _part(raw, "headers"), _part(raw, "properties")
     if headers.get("task") != TASK_RECOGNISE_CHUNK:
@@ -66,7 +66,7 @@ def _part(raw: object, name: str) -> dict[str, Any]:
 
 
 def _arguments(raw: Any, properties: dict[str, Any]) -> list[Any]:
-    """The positional arguments; what they hold is looked at in the task."""
+    """Extracts the positional arguments; the task validates their content."""
     kind, body = raw.get("content-type"), raw.get("body")
     if kind != "application/json":
         raise MessageInvalid("expected the content type application/json")

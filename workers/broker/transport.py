@@ -1,8 +1,8 @@
-"""kombu's Redis transport, which outlives what is not a message and passes on none but ours.
+"""Wraps kombu's Redis transport so that it survives invalid messages and passes on only ours.
 
-Whoever may write to Redis can push any bytes into our queue. As it comes, kombu raises on bytes
-that are not a message, and that ends the whole worker. Here they are logged and dropped: taking
-them has already removed them from the queue.
+Whoever may write to Redis can push any bytes into our queue. By default kombu raises on bytes that
+are not a message, and that ends the whole worker. Here they are logged and dropped: taking them has
+already removed them from the queue.
 """
 
 import json
@@ -23,7 +23,7 @@ log = structlog.get_logger()
 
 
 class Client(Redis):
-    """Takes nothing apart that is larger than any message of ours."""
+    """Drops replies that are larger than any message of ours, before they are parsed."""
 
     def parse_response(self, connection: Any, command_name: str, **options: Any) -> Any:
         answer = super().parse_response(  # type: ignore[no-untyped-call]
@@ -36,11 +36,11 @@ class Client(Redis):
 
 
 class QoS(redis.QoS):
-    """Keeps no place for a message whose end Redis could not be told.
+    """Frees the prefetch slot of a message whose acknowledgement did not reach Redis.
 
-    As it comes, kombu counts it as being worked for ever. With one message at a time, the worker
-    then listens no more, and so never notices that its connection is gone. The message comes back
-    when Redis does, or was lost with it; then there is nothing left to claim, or it is sent again.
+    By default kombu counts it as unacknowledged for ever. With one message at a time, the worker
+    then consumes no more, and so never notices that its connection is gone. The message comes back
+    when Redis does, or was lost with it; then nothing is left to claim, or it is sent again.
     """
 
     def ack(self, delivery_tag: str) -> None:
@@ -61,7 +61,7 @@ class QoS(redis.QoS):
 
 
 class Channel(redis.Channel):
-    """Drops what is not JSON."""
+    """Drops messages that are not JSON."""
 
     QoS = QoS
 
@@ -78,7 +78,7 @@ class Channel(redis.Channel):
 
 
 class Transport(redis.Transport):
-    """Drops JSON that is not a message, and of our queue's messages all that we do not send."""
+    """Drops JSON that is not a message and, from our queue, every message that is not ours."""
 
     Channel = Channel
 
@@ -100,6 +100,6 @@ def _log_dropped(why: str) -> None:
 
 
 def install() -> None:
-    """Make redis:// and rediss:// mean this transport, in this process."""
+    """Registers this transport for redis:// and rediss:// in this process."""
     for scheme in ("redis", "rediss"):
         TRANSPORT_ALIASES[scheme] = f"{__name__}:{Transport.__name__}"

@@ -1,4 +1,4 @@
-"""What breaks the work at an image off, in a word."""
+"""Classifies an exception that broke off the work at an image as a failure cause."""
 
 import cv2
 from celery.exceptions import SoftTimeLimitExceeded
@@ -7,12 +7,12 @@ from hkplates.database.schema.failure_reasons import FailureCause
 
 
 def is_soft_time_limit(error: BaseException) -> bool:
-    """Whether it is the soft time limit that has struck."""
+    """Returns whether the soft time limit raised this."""
     return isinstance(error, SoftTimeLimitExceeded)
 
 
 def classify_failure(error: Exception) -> FailureCause:
-    """The word for what an attempt ended with."""
+    """Returns the cause that the ledger records for an attempt that ended with this error."""
     if is_soft_time_limit(error):
         return "timed_out"
     if isinstance(error, MemoryError) or _is_opencv_without_memory(error):

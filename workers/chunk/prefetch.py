@@ -1,4 +1,4 @@
-"""Images from their stores, some ahead of the one at hand, none waited for too long."""
+"""Fetches images from their stores ahead of the one being processed, with a bounded wait."""
 
 import time
 from collections import deque
@@ -10,7 +10,7 @@ from hkplates.errors import StoreUnreachable
 from hkplates.jobs import ImageRef, StoreKind
 from hkplates.storage.base import Store
 
-POLL_SECONDS = 0.2  # seconds; how often a wait is broken off to see whether the worker ends
+POLL_SECONDS = 0.2  # between two checks, in a wait, of whether the worker shuts down
 TOO_SLOW = "the store is too slow: an image did not arrive in time"
 
 
@@ -19,7 +19,7 @@ class ShuttingDown(Exception):
 
 
 class Fetcher:
-    """Reads images in threads."""
+    """Reads images in threads, twice as many ahead as there are threads."""
 
     def __init__(
         self,
@@ -37,7 +37,10 @@ class Fetcher:
     def fetch(
         self, images: Sequence[ImageRef]
     ) -> Generator[tuple[ImageRef, Future[bytes]], None, None]:
-        """Each image with its bytes to come; only some are fetched ahead, to bound the memory."""
+        """Yields each image with the future of its bytes.
+
+        Only some are fetched ahead, to bound the memory.
+        """
         rest = iter(images)
         ahead = deque((image, self._submit(image)) for image in islice(rest, self._ahead))
         try:
@@ -45,27 +48,27 @@ class Fetcher:
                 yield ahead.popleft()
                 ahead.extend((image, self._submit(image)) for image in islice(rest, 1))
         finally:
-            # A chunk that is broken off must not keep the next one's images waiting.
+            # The fetches of a chunk that was broken off must not delay those of the next.
             for _, data in ahead:
                 data.cancel()
 
-    def await_bytes(self, data: Future[bytes], until: float) -> bytes:
-        """Bytes that were asked for; a store that only trickles must not look like a bad image.
+    def await_bytes(self, data: Future[bytes], deadline: float) -> bytes:
+        """Waits for an image's bytes; a store that only trickles must not look like a bad image.
 
         Raises:
-            StoreUnreachable: they are not there when `time.monotonic()` says `until`.
-            Ending: nor when the worker ends.
+            StoreUnreachable: they have not arrived at `deadline`, in seconds of time.monotonic.
+            ShuttingDown: the worker was asked to end before they arrived.
         """
         while True:
             try:
-                return data.result(min(POLL_SECONDS, max(0.0, until - time.monotonic())))
+                return data.result(min(POLL_SECONDS, max(0.0, deadline - time.monotonic())))
             except TimeoutError:
                 if data.done():
-                    continue  # it came this moment, or what it ended with is raised
+                    continue  # it arrived this moment, or its error is raised
                 if self._should_stop():
                     data.cancel()
                     raise ShuttingDown from None
-                if time.monotonic() >= until:
+                if time.monotonic() >= deadline:
                     data.cancel()
                     raise StoreUnreachable(TOO_SLOW) from None
 

@@ -1,4 +1,4 @@
-"""What the pipeline needs of the rooms beside it."""
+"""Interfaces that the pipeline needs of the recogniser and the ledger."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -9,7 +9,7 @@ from hkplates.recognition.types import Found, Photo, PlateReading
 
 
 class Recogniser(Protocol):
-    """Of hkplates.recognition.recogniser.Recogniser."""
+    """The part of hkplates.recognition.recogniser.Recogniser that a chunk needs."""
 
     def find(self, photo: Photo) -> list[Found]: ...
     def read(self, found: Sequence[Found]) -> list[PlateReading]: ...

@@ -1,8 +1,8 @@
-"""Noting in the ledger, from the parent, which image a killed process was at, and what killed it.
+"""Records in the ledger, from the parent, the image at which a child was killed, and the cause.
 
-A child that runs into the soft time limit, or out of memory, says so itself. One that is killed (by
-the hard time limit, by the kernel, by a fault in a C library) cannot: its parent does, before the
-message goes back to the queue, so that whoever claims the image next finds the note.
+A child that runs into the soft time limit, or out of memory, records that itself. One that is
+killed (by the hard time limit, by the kernel, by a fault in a C library) cannot: its parent does,
+before the message goes back to the queue, so that the next claim of the image finds the cause.
 """
 
 import threading
@@ -24,7 +24,7 @@ from workers.lifecycle import current_image, shutdown
 log = structlog.get_logger()
 
 RECORD_SECONDS = 5.0
-"""A parent that waits for its database takes no messages and answers for none."""
+"""Bound of the wait for the database, during which the parent neither takes nor acknowledges."""
 
 
 class ChunkRequest(Request):  # type: ignore[misc]
@@ -49,36 +49,38 @@ class ChunkRequest(Request):  # type: ignore[misc]
 
 
 def _rejection(error: Exception) -> Any:
+    """Builds the error information of a message rejected and requeued because of an error."""
     try:
         raise Reject(type(error).__name__, requeue=True)
     except Reject:
         return ExceptionInfo()
 
 
-def record_failure_cause(image_id: int, trouble: FailureCause) -> None:
-    """Blame an image; where Postgres hangs, its attempt counts all the same, as "crashed"."""
-    if not image_id or shutdown.should_stop():  # what is stopped is not to blame
+def record_failure_cause(image_id: int, cause: FailureCause) -> None:
+    """Records an image's failure cause, waiting RECORD_SECONDS at most.
+
+    Where Postgres hangs, the attempt counts all the same, as "crashed". Images of a worker that is
+    shutting down are not at fault, and image 0 is none.
+    """
+    if not image_id or shutdown.should_stop():
         return
-    log.error("image_broke_us", image=image_id, trouble=trouble)
+    log.error("image_broke_us", image=image_id, trouble=cause)
     # In a thread: a server that is stopped, or a network that is gone, answers no client's timeout.
-    noting = threading.Thread(
-        target=_record_in_ledger, args=(image_id, trouble), name="note", daemon=True
-    )
-    noting.start()
-    noting.join(RECORD_SECONDS)
-    if noting.is_alive():
-        log.error(
-            "image_not_blamed", image=image_id, why=f"no answer in {RECORD_SECONDS:g} seconds"
-        )
+    recording = threading.Thread(target=_record_in_ledger, args=(image_id, cause), daemon=True)
+    recording.start()
+    recording.join(RECORD_SECONDS)
+    if recording.is_alive():
+        why = f"no answer in {RECORD_SECONDS:g} seconds"
+        log.error("image_not_blamed", image=image_id, why=why)
 
 
-def _record_in_ledger(image_id: int, trouble: FailureCause) -> None:
-    """Through a connection of this moment alone: no child may inherit one."""
+def _record_in_ledger(image_id: int, cause: FailureCause) -> None:
+    """Records through a connection opened and closed here: no child may inherit one."""
     try:
         url = resolve_urls(read_settings())[0]
         engine = open_engine(url, statement_seconds=0.8 * RECORD_SECONDS)
         try:
-            Claims(engine).record_failure_cause(image_id, trouble)
+            Claims(engine).record_failure_cause(image_id, cause)
         finally:
             engine.dispose()
     except HkplatesError as error:

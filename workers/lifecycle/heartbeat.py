@@ -1,7 +1,7 @@
-"""A file that shows that a worker takes messages: touched every few seconds while it does.
+"""Touches a file every few seconds for as long as a worker takes messages.
 
 Cheaper than asking a worker over the broker, and truer: a parent that hangs, or that cannot reach
-Redis, touches nothing. What looks at the file decides how old it may be.
+Redis, touches nothing. Whoever checks the file decides how old it may be.
 """
 
 from pathlib import Path
@@ -17,7 +17,7 @@ HEARTBEAT_SECONDS = 10.0
 
 
 class Heartbeat(bootsteps.StartStopStep):  # type: ignore[misc]
-    """Started anew with each connection to the broker."""
+    """The heartbeat, started anew with each connection to the broker."""
 
     requires = ("celery.worker.consumer.tasks:Tasks",)
 
@@ -37,7 +37,7 @@ class Heartbeat(bootsteps.StartStopStep):  # type: ignore[misc]
             self._timer = None
 
     def beat(self) -> None:
-        """Say that the loop which takes messages goes round."""
+        """Touches the file, called from the loop that takes messages."""
         _touch(self._file)
 
 
@@ -51,5 +51,5 @@ def _touch(file: Path | None) -> None:
 
 
 def install(app: Celery) -> None:
-    """Add the step to the workers of an application."""
+    """Adds the heartbeat to the workers of an application."""
     app.steps["consumer"].add(Heartbeat)

@@ -1,4 +1,4 @@
-"""Which images their store will never serve, told by stores that are slow, hang or refuse."""
+"""Images that their store will never serve, probed in stores that are slow, hang or refuse."""
 
 import time
 from collections.abc import Iterator, Sequence
@@ -12,10 +12,9 @@ from hkplates.errors import StoreUnreachable
 from hkplates.jobs import ImageRef
 from hkplates.storage.base import Store
 from workers.chunk.availability import UnavailableObjectProbe
-from workers.chunk.protocols import ClaimsLedger
 from workers.chunk.state import DeferredImage, Limits
 
-SUSPECTS = [ImageRef(n, "s3", "b", f"{n}", "e") for n in range(1, 25)]
+CANDIDATES = [ImageRef(n, "s3", "b", f"{n}", "e") for n in range(1, 25)]
 CANARY = ImageRef(99, "s3", "b", "canary", "e")
 LIMITS = Limits(
     lease_seconds=900,
@@ -24,11 +23,6 @@ LIMITS = Limits(
     max_image_pixels=1,
     chunk_seconds=1,
 )
-
-
-class Canaries:
-    def canaries(self, image_ids: Sequence[int]) -> dict[int, ImageRef]:
-        return dict.fromkeys(image_ids, CANARY)
 
 
 @dataclass
@@ -57,15 +51,15 @@ def archive() -> Iterator[Archive]:
 
 
 def unavailable(archive: Archive, seconds: float) -> dict[str, str]:
-    """The keys of those that end so, and why."""
-    judge = UnavailableObjectProbe(
-        cast(ClaimsLedger, Canaries()),
+    """Probes all candidates and returns the keys of those at fault, with the detail."""
+    probe = UnavailableObjectProbe(
+        lambda image_ids: dict.fromkeys(image_ids, CANARY),
         {"s3": cast(Store, archive)},
         LIMITS,
         should_stop=lambda: False,
     )
-    waiting = [DeferredImage(one, StoreUnreachable("it is away")) for one in SUSPECTS]
-    failed = judge.find_unavailable(waiting, time.monotonic() + seconds)
+    deferred = [DeferredImage(one, StoreUnreachable("it is away")) for one in CANDIDATES]
+    failed = probe.find_unavailable(deferred, time.monotonic() + seconds)
     return {one.image.key: one.detail for one in failed}
 
 
@@ -85,6 +79,6 @@ def test_an_image_that_hangs_takes_nobodys_turn_and_counts(archive: Archive) -> 
     assert failed["20"].endswith("it is busy")
 
 
-def test_more_images_that_hang_than_threads_are_judged_in_turns(archive: Archive) -> None:
-    archive.hangs = [one.key for one in SUSPECTS]
-    assert list(unavailable(archive, 1.6)) == [one.key for one in SUSPECTS[:8]]
+def test_more_images_that_hang_than_threads_are_probed_in_turns(archive: Archive) -> None:
+    archive.hangs = [one.key for one in CANDIDATES]
+    assert list(unavailable(archive, 1.6)) == [one.key for one in CANDIDATES[:8]]
