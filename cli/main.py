@@ -1,15 +1,14 @@
-"""The `hkplates` command. What can be typed stands in command_line/, grouped by what it is for;
-what is done then is imported when it is typed.
+"""The `hkplates` command: gathers the commands and turns errors into exit statuses.
+
+`cli/commands/` declares what can be typed, grouped by purpose; each command imports what it runs
+when it is typed, so that `hkplates --help` starts at once.
 """
 
 import sys
 
 import typer
 
-from cli.commands import machine as setup
-from cli.commands import sightings as ask
-from cli.commands import submissions as run
-from cli.commands import web as page
+from cli.commands import machine, sightings, submissions, web
 from hkplates.errors import HkplatesError
 
 # Lines of up to 76 characters: a terminal of 80 columns shows them as they are.
@@ -37,14 +36,18 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for panel, group in (("Run", run), ("Ask", ask), ("Page", page), ("Set up", setup)):
+for panel, group in (("Run", submissions), ("Ask", sightings), ("Page", web), ("Set up", machine)):
     for command in group.app.registered_commands:
         command.rich_help_panel = panel
     app.add_typer(group.app)
 
 
 def main() -> None:
-    """Run the command line; every error of ours is one sentence and the status of its kind."""
+    """Runs the command line; prints each `HkplatesError` as one sentence and exits with its status.
+
+    Raises:
+        SystemExit: always, with one of `ExitStatus` or what psql returned.
+    """
     try:
         app(prog_name="hkplates")
     except HkplatesError as error:

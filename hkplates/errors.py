@@ -31,11 +31,13 @@ the exit status of the command line: 1 images rejected, 3 source, 4 temporary, 5
 wrong usage).
 """
 
+from hkplates.exit_status import ExitStatus
+
 
 class HkplatesError(Exception):
     """Anything hkplates raises on purpose."""
 
-    exit_code = 1
+    exit_code = ExitStatus.SOME_FAILED
 
 
 class ImageRejected(HkplatesError):
@@ -107,7 +109,7 @@ class ImageUnavailable(ImageRejected):
 class TemporaryFault(HkplatesError):
     """A service is away; the same work will succeed later."""
 
-    exit_code = 4
+    exit_code = ExitStatus.SERVICE_AWAY
 
 
 class StoreUnreachable(TemporaryFault):
@@ -129,7 +131,7 @@ class ReaderFailed(TemporaryFault):
 class SourceError(HkplatesError):
     """What was asked to be read cannot be; the person who named it must act."""
 
-    exit_code = 3
+    exit_code = ExitStatus.SOURCE_UNREADABLE
 
 
 class SourceInvalid(SourceError):
@@ -163,7 +165,7 @@ class SourceEmpty(SourceError):
 class SetupError(HkplatesError):
     """This installation is not ready; the person who runs it must act."""
 
-    exit_code = 5
+    exit_code = ExitStatus.NOT_SET_UP
 
 
 class SettingInvalid(SetupError):

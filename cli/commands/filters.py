@@ -1,5 +1,4 @@
-"""What narrows sightings on the command line: the same options, read the same way, by every command
-that asks (`search`, `export`, `reprocess`).
+"""Parses the options that filter sightings, in one way for `search`, `export` and `reprocess`.
 
 `--since` begins with a time, and `--until` includes the whole of it: `--since 2026-07 --until
 2026-07` is July.
@@ -28,27 +27,29 @@ Prefix = Annotated[
 
 
 def since(text: str | None) -> datetime | None:
-    """The first moment (UTC) that `--since` lets through."""
+    """Returns the first moment (UTC) that `--since` lets through."""
     return None if text is None else _parse_range(text, "--since")[0]
 
 
 def until(text: str | None) -> datetime | None:
-    """The first moment (UTC) that `--until` does not let through any more."""
+    """Returns the first moment (UTC) that `--until` no longer lets through."""
     return None if text is None else _parse_range(text, "--until")[1]
 
 
 def prefix(text: str | None) -> str | None:
-    """What `--prefix` means in SQL."""
+    """Returns the prefix of keys, or of URIs, that `--prefix` names."""
     return database_text.uri_or_key_prefix(text)
 
 
 def mark(text: str | None) -> str | None:
-    """A mark as it is stored, `?` for any one character and `*` for any number kept.
+    """Returns a mark in its stored form, with its wildcards kept.
+
+    `?` stands for any one character and `*` for any number of them.
 
     `mark("ab o?23") == "AB0?23"`
 
     Raises:
-        typer.BadParameter: no character of a mark is in it.
+        typer.BadParameter: the text holds no character of a mark.
     """
     if text is None:
         return None
@@ -59,10 +60,10 @@ def mark(text: str | None) -> str | None:
 
 
 def _parse_range(text: str, option: str) -> tuple[datetime, datetime]:
-    """The first moment of the time, and the first after it.
+    """Returns the first moment of a time and the first after it, in UTC.
 
     Raises:
-        typer.BadParameter: it is no time.
+        typer.BadParameter: the text is no time.
     """
     try:
         return parse_time_range(text)

@@ -1,4 +1,4 @@
-"""The commands that make a machine ready and tell whether it is."""
+"""The commands that set a machine up and check its health."""
 
 from typing import Annotated
 

@@ -1,4 +1,4 @@
-"""What several commands share: options, and the settings that they read once."""
+"""Options that several commands share, and the settings that a command reads when it runs."""
 
 from typing import TYPE_CHECKING, Annotated
 
@@ -17,7 +17,11 @@ Reason = Annotated[
 
 
 def settings() -> "Settings":
-    """The settings, read when a command runs."""
+    """Returns the settings, read from the environment now.
+
+    Raises:
+        SettingInvalid: a variable cannot be used as it stands.
+    """
     # Imported here: `hkplates --help` need not wait for it.
     from hkplates.settings import read_settings
 

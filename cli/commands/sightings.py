@@ -1,4 +1,4 @@
-"""The commands that ask for plates: in photographs, or in what was read before."""
+"""The commands that read photographs, and query, export and compare the results."""
 
 from pathlib import Path
 from typing import Annotated, Literal

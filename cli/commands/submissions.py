@@ -1,4 +1,4 @@
-"""The commands that make work, steer it and tell how it goes."""
+"""The commands that create submissions, control them and report their progress."""
 
 from typing import Annotated, Literal
 
@@ -107,7 +107,7 @@ def retry(
     `hkplates submit` sends them; those of a cancelled submission are left
     alone.
     """
-    from cli.submissions.control import retry as run_retry
+    from cli.submissions.control import run_retry
 
     raise typer.Exit(run_retry(submission, reason, settings(), as_json=as_json))
 

@@ -1,4 +1,4 @@
-"""The commands that serve the page, and say who may log in there."""
+"""The commands that serve the page and make its logins and tokens."""
 
 from typing import Annotated, Literal
 

@@ -1,4 +1,4 @@
-"""`hkplates compare`: what changes from one model version to another, before anyone switches."""
+"""`hkplates compare`: reports what changes from one model version to another."""
 
 import json
 import sys
@@ -14,18 +14,17 @@ from rich.console import Console
 
 from cli.compare.comparison import compare
 from cli.compare.report import show_csv, show_json, show_text, write_csv
-from cli.context import INTERRUPTED, opened_engine
+from cli.context import interruption_reported, opened_database
 from hkplates.database.queries import submissions as queries
 from hkplates.database.queries.version_pairs import VersionPair, image_pairs
 from hkplates.database.results import model_versions as versions
 from hkplates.database.results.model_versions import ModelVersionUsage
-from hkplates.database.schema.revision import require_current_schema
-from hkplates.embedded import servers as embedded
+from hkplates.exit_status import ExitStatus
 from hkplates.settings import Settings
 
 Form = Literal["text", "json", "csv"]
 DEFAULT_LIMITS: dict[Form, int] = {"text": 20, "json": 1000, "csv": 1000}
-"""Changes that are listed where nothing is said."""
+"""Changes that are listed without --limit."""
 
 
 def run_compare(
@@ -37,25 +36,26 @@ def run_compare(
     limit: int | None,
     form: Form,
 ) -> int:
-    """`hkplates compare`; the exit status."""
-    with opened_engine(embedded.resolve_database_url(settings)) as engine:
-        require_current_schema(engine)
+    """Runs `hkplates compare`; returns the exit status.
+
+    Raises:
+        typer.BadParameter: a version or the submission does not exist, or NEW is missing.
+        typer.Exit: interrupted.
+    """
+    with opened_database(settings) as engine:
         if old is None:
             show_versions(versions.versions(engine), form)
-            return 0
+            return ExitStatus.DONE
         if new is None:
             raise typer.BadParameter("compare takes two versions, OLD and NEW, or none to list all")
         _require_versions(engine, old, new, submission)
         images = image_pairs(engine, old, new, submission)
         most = DEFAULT_LIMITS[form] if limit is None else limit
-        try:
-            with _progress() as watched:
-                counted, surest = compare(watched(images), old, new, most)
-        except KeyboardInterrupt:
-            return INTERRUPTED
+        with interruption_reported(), _progress() as watched:
+            counted, surest = compare(watched(images), old, new, most)
     show = {"text": show_text, "json": show_json, "csv": show_csv}[form]
     show(counted, surest)
-    return 0
+    return ExitStatus.DONE
 
 
 def _require_versions(engine: sa.Engine, old: int, new: int, submission: int | None) -> None:
@@ -70,7 +70,7 @@ def _require_versions(engine: sa.Engine, old: int, new: int, submission: int | N
 
 @contextmanager
 def _progress() -> Iterator[Callable[[Iterator[VersionPair]], Iterator[VersionPair]]]:
-    """Counts the images that go by, in a line that is drawn anew while a person looks on."""
+    """Yields what counts the images that pass: in a line redrawn on a terminal, nowhere else."""
     if not sys.stderr.isatty():
         yield lambda images: images
         return
@@ -88,7 +88,7 @@ def _progress() -> Iterator[Callable[[Iterator[VersionPair]], Iterator[VersionPa
 
 
 def show_versions(found: list[ModelVersionUsage], form: Form) -> None:
-    """All model versions, and how to compare two."""
+    """Prints all model versions, and how to compare two."""
     rows = [_version_as_json(version) for version in found]
     if form == "json":
         typer.echo(json.dumps({"versions": rows}))
@@ -105,8 +105,10 @@ def show_versions(found: list[ModelVersionUsage], form: Form) -> None:
 
 
 def _version_as_json(version: ModelVersionUsage) -> dict[str, Any]:
-    """What `--json` prints: a contract. `images` were read by it to the end; sightings shows its
-    reading of `current` ones."""
+    """Returns the object that `--json` prints: a contract.
+
+    `images` were read by it to the end; sightings shows its reading of `current` ones.
+    """
     fields = asdict(version)
     for name in ("first_used", "last_used"):
         fields[name] = fields[name].isoformat() if fields[name] else None
@@ -114,7 +116,7 @@ def _version_as_json(version: ModelVersionUsage) -> dict[str, Any]:
 
 
 def _format_version(one: ModelVersionUsage) -> str:
-    """What it is, and what it has read."""
+    """Formats a version with its config, and below it what it has read."""
     known = {name: value for name, value in one.config.items() if value is not None}
     settings = "".join(f", {name} {value}" for name, value in known.items())
     reader, detector = shorten_hashes(one.reader), shorten_hashes(one.detector)
@@ -128,7 +130,7 @@ def _format_version(one: ModelVersionUsage) -> str:
 
 
 def shorten_hashes(name: str) -> str:
-    """A name whose hashes are cut to what a person compares: `neural 4a1f09c2`."""
+    """Cuts the SHA-256 hashes of a name to what a person compares: `neural 4a1f09c2`."""
     return " ".join(
         word[:8] if len(word) == 64 and set(word) <= set("0123456789abcdef") else word
         for word in name.split()

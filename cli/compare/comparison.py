@@ -1,4 +1,4 @@
-"""What changed between two model versions, counted plate by plate."""
+"""Counts what changed between two model versions, plate by plate."""
 
 import heapq
 from collections.abc import Iterable, Iterator
@@ -10,7 +10,7 @@ from hkplates.recognition.geometry import matches
 
 Kind = Literal["read_differently", "only_in_old", "only_in_new"]
 MIN_CONFIDENCE_CHANGE = 0.05
-"""A confidence that moved by less than this is called the same."""
+"""Confidences that differ by less count as equal."""
 GROUPS = ("region", "rows", "colour")
 
 
@@ -26,11 +26,11 @@ class Change:
 
     @property
     def total_confidence(self) -> float:
-        """Of both readings together: two sure ones that contradict each other come first."""
+        """Sum of both confidences: two sure readings that contradict each other rank first."""
         return sum(reading.confidence for reading in (self.old, self.new) if reading)
 
     def as_json(self) -> dict[str, Any]:
-        """What `--json` prints: a contract."""
+        """Returns the object that `--json` prints: a contract."""
         return {
             "change": self.kind,
             "image_id": self.image_id,
@@ -42,7 +42,7 @@ class Change:
 
 @dataclass
 class Tally:
-    """Plates: found by both versions (`same` mark or `read_differently`), or by one alone.
+    """Counts of plates found by both versions (`same` mark or `read_differently`), or by one alone.
 
     Of those read the same, the sums of confidences, and how many are surer or less sure by NOTICED.
     """
@@ -68,7 +68,10 @@ class Tally:
         self.less_sure += old.confidence - new.confidence >= MIN_CONFIDENCE_CHANGE
 
     def as_json(self) -> dict[str, Any]:
-        """What `--json` prints: a contract. Confidences are means over the same plates."""
+        """Returns the object that `--json` prints: a contract.
+
+        Confidences are means over the same plates.
+        """
         return {
             "same": self.same,
             "read_differently": self.read_differently,
@@ -85,10 +88,10 @@ class Tally:
 
 @dataclass
 class Comparison:
-    """Two versions on the images that both have read.
+    """Counts for two versions over the images that both have read.
 
     `groups` counts by region, rows and colour, as OLD saw them, or NEW where OLD saw nothing. Of
-    the plates read differently: `better_sure` is how many NEW is surer of, `unread_in_old` and
+    the plates read differently: `new_surer` is how many NEW is surer of, `unread_in_old` and
     `unread_in_new` how many have no mark in one. `other_region`: the same mark, and elsewhere.
     """
 
@@ -106,7 +109,7 @@ class Comparison:
     )
 
     def add(self, image: VersionPair) -> Iterator[Change]:
-        """Count an image; what changed on it."""
+        """Counts an image; yields what changed on it."""
         self.images += 1
         pairs = matches([r.corners for r in image.old], [r.corners for r in image.new])
         both = [(image.old[i], image.new[j]) for i, j in pairs]
@@ -147,7 +150,7 @@ class Comparison:
             yield group.setdefault(str(getattr(reading, name)), Tally())
 
     def as_json(self) -> dict[str, Any]:
-        """What `--json` prints: a contract."""
+        """Returns the object that `--json` prints: a contract."""
         return {
             "old": self.old,
             "new": self.new,
@@ -168,7 +171,7 @@ class Comparison:
 def compare(
     images: Iterable[VersionPair], old: int, new: int, most_changes: int
 ) -> tuple[Comparison, list[Change]]:
-    """Count all images; with it the surest changes, at most so many of them."""
+    """Counts all images; returns with the counts the `most_changes` surest changes."""
     counted = Comparison(old, new)
     changes = (change for image in images for change in counted.add(image))
     surest = heapq.nlargest(most_changes, changes, key=lambda change: change.total_confidence)

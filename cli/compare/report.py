@@ -1,4 +1,4 @@
-"""How a comparison is shown: a sentence and tables, one JSON object, or the changes as CSV."""
+"""Prints a comparison as sentences and tables, one JSON object, or the changes as CSV."""
 
 import csv
 import json
@@ -25,7 +25,7 @@ TITLES = {
 
 
 def format_summary(counted: Comparison) -> str:
-    """What helps to decide."""
+    """Formats the sentences that help to decide between the two versions."""
     old, new, total = counted.old, counted.new, counted.total
     if not counted.images:
         return (
@@ -53,7 +53,7 @@ def format_summary(counted: Comparison) -> str:
 
 
 def show_text(counted: Comparison, surest: list[Change]) -> None:
-    """The summary, the table of groups, and the surest changes."""
+    """Prints the summary, the table of groups, and the surest changes."""
     typer.echo(format_summary(counted))
     if not counted.images:
         return
@@ -66,7 +66,7 @@ def show_text(counted: Comparison, surest: list[Change]) -> None:
 
 
 def show_json(counted: Comparison, surest: list[Change]) -> None:
-    """One object, the surest changes within."""
+    """Prints one object that holds the surest changes."""
     typer.echo(
         json.dumps(
             {
@@ -79,7 +79,7 @@ def show_json(counted: Comparison, surest: list[Change]) -> None:
 
 
 def show_csv(counted: Comparison, surest: list[Change]) -> None:
-    """The changes alone, a line for each; the summary goes to standard error."""
+    """Prints the changes alone, a line for each; the summary goes to standard error."""
     names = [f"{side}_{column}" for side in ("old", "new") for column in COLUMNS]
     rows = [[c.kind, c.image_id, c.uri, *_cells(c.old), *_cells(c.new)] for c in surest]
     write_csv(["change", "image_id", "uri", *names], rows)
@@ -134,7 +134,7 @@ def _changes_table(counted: Comparison, surest: list[Change]) -> Table:
 
 
 def _format_reading(reading: Reading | None) -> str:
-    """AB 1234 0.98"""
+    """Formats a reading with its confidence: `AB 1234 0.98`."""
     if reading is None:
         return ""
     whose = "" if reading.region == "HK" else f" ({reading.region})"
@@ -146,7 +146,7 @@ def _cells(reading: Reading | None) -> list[object]:
 
 
 def write_csv(names: list[str], rows: list[list[object]]) -> None:
-    """A line of names, then RFC 4180, to standard output."""
+    """Writes a line of names, then RFC 4180, to standard output."""
     writer = csv.writer(sys.stdout)
     writer.writerow(names)
     writer.writerows([_harmless(value) for value in row] for row in rows)

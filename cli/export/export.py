@@ -1,7 +1,6 @@
-"""`hkplates export`: sightings to a file, standard output or S3, in constant memory."""
+"""`hkplates export`: writes sightings to a file, standard output or S3, in constant memory."""
 
 import json
-import os
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -13,13 +12,12 @@ import sqlalchemy as sa
 import typer
 from rich.console import Console
 
-from cli.context import INTERRUPTED, PIPE_BROKEN, opened_engine
+from cli.context import closed_pipe_accepted, interruption_reported, opened_database
 from cli.export.formats import FormatName, opened_format
 from cli.export.outputs import STANDARD_OUTPUT, Output, open_output
 from hkplates.database.queries.export import stream_sightings
-from hkplates.database.schema.revision import require_current_schema
 from hkplates.database.sighting_filter import SightingFilter
-from hkplates.embedded import servers as embedded
+from hkplates.exit_status import ExitStatus
 from hkplates.settings import Settings
 from hkplates.signals import interruptible
 
@@ -35,7 +33,7 @@ ShowCount = Callable[[int], None]
 
 @dataclass(frozen=True, slots=True)
 class ExportReport:
-    """What was written."""
+    """Counts of what an export wrote, and the seconds it took."""
 
     sightings: int
     bytes: int
@@ -51,41 +49,41 @@ def run_export(
     force: bool,
     as_json: bool,
 ) -> int:
-    """`hkplates export`; the exit status."""
+    """Runs `hkplates export`; returns the exit status.
+
+    Raises:
+        typer.BadParameter: the output, its format or --json cannot go together.
+        OutputUnwritable, SourceError, StoreUnreachable: the output cannot be written.
+        typer.Exit: interrupted, or nobody reads standard output any more.
+    """
     to_stdout = output == STANDARD_OUTPUT
     name = format_name or FORMAT_BY_SUFFIX.get(PurePath(output).suffix.lower(), "csv")
     if to_stdout and as_json:
         raise typer.BadParameter("--json reports where the sightings went; name it with --output")
     if to_stdout and name == "parquet" and sys.stdout.isatty():
         raise typer.BadParameter("Parquet is not for a terminal; name a file with --output")
-    try:
-        with (
-            interruptible(),
-            opened_engine(embedded.resolve_database_url(settings)) as engine,
-        ):
-            require_current_schema(engine)
-            with open_output(output, force=force) as opened, _progress(to_stdout) as show:
-                written = export(engine, where, name, opened, show)
-    except KeyboardInterrupt:
-        typer.echo("Interrupted. Nothing was written; begin again.", err=True)
-        return INTERRUPTED
-    except BrokenPipeError:
-        # Whoever read had enough; Python would complain of it once more at its end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return PIPE_BROKEN
+    with (
+        interruption_reported("Interrupted. Nothing was written; begin again."),
+        closed_pipe_accepted(),
+        interruptible(),
+        opened_database(settings) as engine,
+        open_output(output, force=force) as opened,
+        _progress(to_stdout) as show,
+    ):
+        report = export(engine, where, name, opened, show)
     if not to_stdout:
-        typer.echo(_format_report(written, name, output, as_json=as_json))
-    return 0
+        typer.echo(_format_report(report, name, output, as_json=as_json))
+    return ExitStatus.DONE
 
 
 def export(
     engine: sa.Engine, where: SightingFilter, name: FormatName, output: Output, show: ShowCount
 ) -> ExportReport:
-    """Write the sightings to the output, as they stand at this moment.
+    """Writes the sightings to the output, as they stand at this moment.
 
     Raises:
-        RuntimeMissing: what writes the format is not installed.
-        DatabaseUnreachable: Postgres went away.
+        RuntimeMissing: the library that writes the format is not installed.
+        DatabaseUnreachable: Postgres does not answer.
     """
     began = time.monotonic()
     counted = _CountedOutput(output)
@@ -99,7 +97,7 @@ def export(
 
 
 class _CountedOutput:
-    """An output that knows how much it took."""
+    """Counts the bytes that an output takes."""
 
     def __init__(self, output: Output) -> None:
         self._output = output
@@ -112,7 +110,7 @@ class _CountedOutput:
 
 @contextmanager
 def _progress(to_stdout: bool) -> Iterator[ShowCount]:
-    """A line that is drawn anew while a person looks on."""
+    """Yields what shows the count: a line redrawn on a terminal, nothing elsewhere."""
     if to_stdout or not sys.stderr.isatty():
         yield lambda _: None
         return
@@ -126,11 +124,11 @@ def _progress(to_stdout: bool) -> Iterator[ShowCount]:
         yield show
 
 
-def _format_report(written: ExportReport, name: FormatName, output: str, *, as_json: bool) -> str:
+def _format_report(report: ExportReport, name: FormatName, output: str, *, as_json: bool) -> str:
     if as_json:
-        fields = {**asdict(written), "seconds": round(written.seconds, 3)}
+        fields = {**asdict(report), "seconds": round(report.seconds, 3)}
         return json.dumps({"output": output, "format": name, **fields})
     return (
-        f"{written.sightings:,} sightings written to {output} "
-        f"({written.bytes:,} bytes, {written.seconds:,.1f} s)."
+        f"{report.sightings:,} sightings written to {output} "
+        f"({report.bytes:,} bytes, {report.seconds:,.1f} s)."
     )

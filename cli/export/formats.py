@@ -1,4 +1,4 @@
-"""Sightings as CSV, JSON lines or Parquet, written as they come."""
+"""Encodes sightings as CSV, JSON lines or Parquet, batch by batch."""
 
 import csv
 import io
@@ -14,13 +14,13 @@ from hkplates.errors import RuntimeMissing
 FormatName = Literal["csv", "jsonl", "parquet"]
 
 ROW_GROUP_ROWS = 50_000
-"""Rows that a Parquet file keeps together; as many are held in memory, packed."""
+"""Rows of one Parquet row group; as many are held in memory, packed."""
 
 Rows = Sequence[Sequence[Any]]
 
 
 class Sink(Protocol):
-    """What takes bytes."""
+    """A destination of bytes."""
 
     def write(self, data: bytes | memoryview) -> int: ...
 
@@ -31,20 +31,20 @@ class Format(Protocol):
     def write(self, rows: Rows) -> None: ...
 
     def close(self) -> None:
-        """Write what is still held and what ends the file."""
+        """Writes the rows still held and the end of the file."""
         ...
 
     def abandon(self) -> None:
-        """Write nothing more."""
+        """Closes without writing anything more."""
         ...
 
 
 @contextmanager
 def opened_format(name: FormatName, sink: Sink) -> Iterator[Format]:
-    """The writer of a format; the file is whole at the end, or abandoned after an error.
+    """Opens the writer of a format; the file is whole at the end, or abandoned after an error.
 
     Raises:
-        RuntimeMissing: what writes it is not installed.
+        RuntimeMissing: the library that writes it is not installed.
     """
     kinds: dict[FormatName, Callable[[Sink], Format]] = {
         "csv": Csv,
@@ -61,7 +61,7 @@ def opened_format(name: FormatName, sink: Sink) -> Iterator[Format]:
 
 
 class Csv:
-    """A line of names, then RFC 4180: UTF-8, nested values as JSON, no value where there is none.
+    """Writes RFC 4180 in UTF-8, after a line of names; nested values as JSON, nothing for NULL.
 
     A text that a spreadsheet would take for a formula is led by an apostrophe: keys are chosen by
     whoever puts objects into a bucket. `uri` begins with its scheme and holds each key as it is.
@@ -90,10 +90,10 @@ class Csv:
         self._flush()
 
     def close(self) -> None:
-        """Nothing is held."""
+        """Holds nothing."""
 
     def abandon(self) -> None:
-        """Nothing is held."""
+        """Holds nothing."""
 
     def _flush(self) -> None:
         self._sink.write(self._buffer.getvalue().encode())
@@ -105,7 +105,7 @@ class Csv:
 
 
 class JsonLines:
-    """One object a line, by the view's names."""
+    """Writes one object a line, its keys the names of the view's columns."""
 
     def __init__(self, sink: Sink) -> None:
         self._sink = sink
@@ -119,14 +119,14 @@ class JsonLines:
         self._sink.write("".join(f"{line}\n" for line in lines).encode())
 
     def close(self) -> None:
-        """Nothing is held."""
+        """Holds nothing."""
 
     def abandon(self) -> None:
-        """Nothing is held."""
+        """Holds nothing."""
 
 
 class Parquet:
-    """The types of the view: moments in UTC, 4-byte floats, lists and structures."""
+    """Writes the types of the view: moments in UTC, 4-byte floats, lists and structures."""
 
     def __init__(self, sink: Sink) -> None:
         try:
@@ -172,7 +172,7 @@ class Parquet:
 
 
 class _ArrowFile(io.RawIOBase):
-    """A sink as the file that Arrow asks for."""
+    """Adapts a sink to the file object that Arrow writes to."""
 
     def __init__(self, sink: Sink) -> None:
         self._sink = sink
@@ -192,7 +192,7 @@ class _ArrowFile(io.RawIOBase):
 
 
 def _schema(arrow: Any) -> Any:
-    """Types by column; what is not named here is text."""
+    """Returns the Arrow schema of COLUMNS; a column that is not named here is text."""
     real, moment = arrow.float32(), arrow.timestamp("us", tz="UTC")
     candidate = arrow.struct([("text", arrow.string()), ("confidence", real)])
     types = {

@@ -1,4 +1,4 @@
-"""Where an export goes: a file, standard output or an object in S3; whole, or not at all."""
+"""Opens outputs that appear whole or not at all: a file, standard output, an object in S3."""
 
 import os
 import secrets
@@ -21,7 +21,7 @@ EXAMPLES = "a file, - for standard output, or s3://bucket/key"
 
 
 class Output(Protocol):
-    """Takes the bytes of an export; after `commit` they are where they were sent.
+    """Takes the bytes of an export; `commit` makes them appear at their destination.
 
     Raises:
         OutputUnwritable, SourceError: it cannot be written.
@@ -33,16 +33,16 @@ class Output(Protocol):
     def commit(self) -> None: ...
 
     def abort(self) -> None:
-        """Leave nothing behind."""
+        """Removes what was written."""
         ...
 
 
 @contextmanager
 def open_output(text: str, *, force: bool) -> Iterator[Output]:
-    """The output that a person named; committed at the end, taken back after an error.
+    """Opens the output that a person named; commits it at the end, aborts it after an error.
 
     Raises:
-        typer.BadParameter: it cannot be named so, or is there already and may not be replaced.
+        typer.BadParameter: the name is none of an output, or exists and may not be replaced.
     """
     output = _open(text, force)
     try:
@@ -84,7 +84,7 @@ def _exists_already(text: str) -> str:
 
 
 class StandardOutput:
-    """What follows a pipe takes each piece as it comes."""
+    """Passes each piece on at once: what reads the pipe takes it as it comes."""
 
     def write(self, data: bytes | memoryview) -> int:
         sys.stdout.buffer.write(data)
@@ -94,11 +94,11 @@ class StandardOutput:
         sys.stdout.buffer.flush()
 
     def abort(self) -> None:
-        """What was sent is gone."""
+        """Takes nothing back: what was sent is gone."""
 
 
 class FileOutput:
-    """A file that is written beside its name and takes it when it is whole."""
+    """Writes a file beside its name and renames it when it is whole."""
 
     def __init__(self, path: Path, force: bool) -> None:
         self._path = path.resolve()  # where a link leads, so that the link stays

@@ -1,4 +1,4 @@
-"""`hkplates health`: whether the servers answer and work goes on, for people and for containers."""
+"""`hkplates health`: checks that the servers answer and work goes on, for people and containers."""
 
 import json
 from collections.abc import Callable
@@ -11,8 +11,9 @@ import typer
 from cli.context import opened_engine
 from hkplates.database.queries.backlog import Backlog, read_backlog
 from hkplates.database.schema.revision import REVISION, require_current_schema
-from hkplates.embedded import servers as embedded
+from hkplates.embedded.servers import resolve_urls
 from hkplates.errors import HkplatesError, SetupError, TemporaryFault
+from hkplates.exit_status import ExitStatus
 from hkplates.formatting import pluralise
 from hkplates.settings import Settings
 from producer.redis_queue import RedisQueue
@@ -23,8 +24,10 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class QueueHealth:
-    """Redis as it is now. `workers` are those that are connected, whether they take work or not;
-    None where Redis does not tell."""
+    """State of Redis: messages that wait, and connected `workers`, idle ones included.
+
+    `workers` is None where Redis does not tell.
+    """
 
     waiting: int
     workers: int | None
@@ -32,7 +35,7 @@ class QueueHealth:
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """What each server says, or what is wrong with it, and whether work goes on."""
+    """Answer of each server, or its fault, and the stall, if work stands still."""
 
     work: Backlog | HkplatesError
     queue: QueueHealth | HkplatesError
@@ -43,19 +46,19 @@ class Health:
         return [part for part in (self.work, self.queue) if isinstance(part, HkplatesError)]
 
     @property
-    def exit_code(self) -> int:
-        """0 in health, 5 where somebody must set something up, else 4."""
+    def exit_code(self) -> ExitStatus:
+        """Exit status: 0 in health, 5 where somebody must set something up, else 4."""
         if any(isinstance(fault, SetupError) for fault in self.faults):
             return SetupError.exit_code
-        return TemporaryFault.exit_code if self.faults or self.stall else 0
+        return TemporaryFault.exit_code if self.faults or self.stall else ExitStatus.DONE
 
     def as_json(self) -> dict[str, Any]:
-        """What `--json` prints: a contract. What is not known is null."""
+        """Returns the object that `--json` prints: a contract. What is not known is null."""
         work = self.work if isinstance(self.work, Backlog) else None
         queue = self.queue if isinstance(self.queue, QueueHealth) else None
         last = work.last_ended if work else None
         return {
-            "healthy": self.exit_code == 0,
+            "healthy": self.exit_code == ExitStatus.DONE,
             "postgres": work is not None,
             "redis": queue is not None,
             "messages_waiting": queue.waiting if queue else None,
@@ -71,7 +74,7 @@ class Health:
         }
 
     def as_text(self) -> str:
-        """One line for each."""
+        """Formats one line for each part."""
         lines = [_format_postgres(self.work), _format_redis(self.queue)]
         if isinstance(self.work, Backlog):
             lines += [_format_backlog(self.work), _format_last_ended(self.work)]
@@ -80,19 +83,23 @@ class Health:
 
 
 def show_health(settings: Settings, *, as_json: bool) -> int:
-    """`hkplates health`; the exit status."""
+    """Runs `hkplates health`; returns the exit status.
+
+    Raises:
+        SetupError: a server is not named, and the embedded ones do not run; or a setting is wrong.
+    """
     health = check_health(settings)
     typer.echo(json.dumps(health.as_json()) if as_json else health.as_text())
     return health.exit_code
 
 
 def check_health(settings: Settings) -> Health:
-    """Ask both servers once, waiting for none.
+    """Queries both servers once, waiting for none.
 
     Raises:
         SetupError: a server is not named, and the embedded ones do not run; or a setting is wrong.
     """
-    database_url, broker_url = embedded.resolve_urls(settings)
+    database_url, broker_url = resolve_urls(settings)
     work = _result_or_fault(lambda: _query_backlog(database_url))
     queue = _result_or_fault(lambda: _query_queue(broker_url))
     stall = find_stall(work, settings.stall_minutes) if isinstance(work, Backlog) else None
@@ -111,7 +118,7 @@ def _query_queue(url: str) -> QueueHealth:
 
 
 def _result_or_fault(query: Callable[[], T]) -> T | HkplatesError:
-    """What it found, or why it could not; the other server is asked all the same."""
+    """Returns the answer or the fault, so that the other server is queried all the same."""
     try:
         return query()
     except (TemporaryFault, SetupError) as fault:

@@ -1,4 +1,4 @@
-"""`hkplates web`, and who may log in there: `web-password` and `web-token`."""
+"""`hkplates web`, `web-password` and `web-token`: serve the page and make its logins."""
 
 import signal
 import sys
@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from cli.context import INTERRUPTED
 from hkplates import logs
 from hkplates.errors import RuntimeMissing
+from hkplates.exit_status import ExitStatus
 from hkplates.settings import Settings
 from hkplates.signals import StopSignal
 
@@ -25,7 +25,7 @@ ENTRY_HINT = (
 
 
 def run_web(settings: Settings, place: "ListenAddress") -> int:
-    """Serve the page until it is stopped; the exit status.
+    """Serves the page until it is stopped; returns the exit status.
 
     Raises:
         RuntimeMissing: the extra `web` is not installed.
@@ -44,11 +44,11 @@ def run_web(settings: Settings, place: "ListenAddress") -> int:
         lambda line: typer.echo(line, err=True),
         lambda: stop.requested,
     )
-    return INTERRUPTED if stop.signal == signal.SIGINT else 0
+    return ExitStatus.INTERRUPTED if stop.signal == signal.SIGINT else ExitStatus.DONE
 
 
 def make_password(name: str, role: "Role", *, from_stdin: bool) -> int:
-    """`hkplates web-password`; the exit status.
+    """Runs `hkplates web-password`; returns the exit status.
 
     Raises:
         typer.BadParameter: the name or the password cannot be used.
@@ -63,11 +63,11 @@ def make_password(name: str, role: "Role", *, from_stdin: bool) -> int:
         raise typer.BadParameter(str(error)) from None
     typer.echo(ENTRY_HINT.format(variable=USERS), err=True)
     typer.echo(entry)
-    return 0
+    return ExitStatus.DONE
 
 
 def make_token(name: str, role: "Role") -> int:
-    """`hkplates web-token`; the exit status.
+    """Runs `hkplates web-token`; returns the exit status.
 
     Raises:
         typer.BadParameter: the name cannot be used.
@@ -83,14 +83,14 @@ def make_token(name: str, role: "Role") -> int:
     typer.echo(f"  {token}")
     typer.echo(ENTRY_HINT.format(variable=TOKENS))
     typer.echo(f"  {entry}")
-    return 0
+    return ExitStatus.DONE
 
 
 def require_web() -> None:
-    """Make sure that what the page needs is installed.
+    """Checks that the packages of the extra `web` are installed.
 
     Raises:
-        RuntimeMissing: it is not.
+        RuntimeMissing: one is not.
     """
     for name in REQUIRED_PACKAGES:
         if find_spec(name) is None:
@@ -100,5 +100,5 @@ def require_web() -> None:
 
 
 def _prompt_password() -> str:
-    """A password typed twice, and not shown."""
+    """Prompts for a password twice, without showing it."""
     return str(typer.prompt("Password", hide_input=True, confirmation_prompt=True, err=True))

@@ -1,4 +1,4 @@
-"""The files that a person named: photographs, folders of them, patterns."""
+"""Expands the names that a person typed into files: photographs, folders of them, patterns."""
 
 import glob
 import os
@@ -23,11 +23,11 @@ def find_photographs(
     *,
     leave_out: Path | None = None,
 ) -> Iterator[str]:
-    """The paths to read, one by one: a folder gives its photographs at any depth, in order.
+    """Yields the paths to read: a folder gives its photographs at any depth, in order.
 
     Nothing below `leave_out` is taken from a folder. A name that is neither file, folder nor
-    pattern is given as it is, so that it is reported as missing. Of a folder or pattern that gives
-    nothing `told` is told, and the next name is looked at.
+    pattern is yielded as it is, so that it is reported as missing. `on_empty` is called for a
+    folder or pattern that yields nothing, and the next name follows.
     """
     for name in names:
         if os.path.isdir(name):
@@ -41,14 +41,14 @@ def find_photographs(
 
 
 def _reported_if_empty(
-    paths: Iterable[str], nothing: str, told: Callable[[SourceEmpty], object]
+    paths: Iterable[str], nothing: str, on_empty: Callable[[SourceEmpty], object]
 ) -> Iterator[str]:
     empty = True
     for path in paths:
         empty = False
         yield path
     if empty:
-        told(SourceEmpty(f"{nothing}; name photographs, a folder of them, or a pattern"))
+        on_empty(SourceEmpty(f"{nothing}; name photographs, a folder of them, or a pattern"))
 
 
 def _photographs_below(root: str, leave_out: Path | None) -> Iterator[str]:
@@ -67,7 +67,7 @@ def _photographs_below(root: str, leave_out: Path | None) -> Iterator[str]:
 
 
 def read_file(path: str, *, limit: int) -> bytes:
-    """The bytes of a regular file of at most `limit` bytes.
+    """Returns the bytes of a regular file of at most `limit` bytes.
 
     Raises:
         ImageMissing, ImageForbidden, ImageTooLarge, ImageUndecodable: the message says why.

@@ -1,6 +1,6 @@
-"""`hkplates read`: photographs of this machine, read at once, without queue or database.
+"""`hkplates read`: reads photographs of this machine at once, without queue or database.
 
-One JSON object a line and a photograph, in the order named::
+Prints one JSON object a line and a photograph, in the order named::
 
     {"image": "gate.jpg", "width": 1280, "height": 960, "error": null, "plates": [{
         "mark": "AG5555", "text": "AG 5555", "region": "HK", "series": "usual", "rows": 1,
@@ -13,7 +13,6 @@ null, and "error" holds {"reason", "detail"}.
 """
 
 import json
-import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -22,8 +21,10 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from cli.context import closed_pipe_accepted
 from cli.sightings.photo_files import find_photographs, read_file
-from hkplates.errors import ImageRejected, SettingInvalid, SourceEmpty
+from hkplates.errors import ImageMissing, ImageRejected, SettingInvalid, SourceEmpty
+from hkplates.exit_status import ExitStatus
 from hkplates.formatting import printable
 from hkplates.recognition.marks import printed_differently
 from hkplates.settings import Settings
@@ -38,7 +39,7 @@ BATCH = 16  # photographs whose plates are read in one call: more gains little a
 
 @dataclass(frozen=True, slots=True)
 class _DetectedPhoto:
-    """A photograph whose plates were found, or why it was not read."""
+    """A photograph with its detected plates, or the error for which it was not read."""
 
     path: str
     size: tuple[int, int] | None
@@ -47,16 +48,18 @@ class _DetectedPhoto:
 
 
 def read_photos(paths: Sequence[str], as_json: bool, draw: Path | None, settings: Settings) -> int:
-    """Read the photographs named and print what is on them; the exit status.
+    """Runs `hkplates read`: prints the plates of each photograph; returns the exit status.
 
     `paths` are files, folders and patterns. With `draw` a marked copy of each photograph is
     written into that folder.
 
     Returns:
-        0, or 1 where a photograph could not be read or drawn, or a folder or pattern had none.
+        0; 1 where a photograph could not be read or drawn, or a folder or pattern had none; 3
+        where nothing that was named is there.
 
     Raises:
-        SourceError, SetupError, TemporaryFault: nothing more can be read; the message says why.
+        SourceEmpty: no folder or pattern had a photograph, and nothing else was named.
+        SetupError, TemporaryFault: nothing more can be read; the message says why.
     """
     # Heavy, so loaded only by the command that needs it.
     from hkplates.recognition.recogniser import open_recogniser
@@ -66,19 +69,15 @@ def read_photos(paths: Sequence[str], as_json: bool, draw: Path | None, settings
     recogniser = open_recogniser(
         settings.models, settings.runtime, settings.detector_threshold, settings.reader
     )
-    nothing: list[SourceEmpty] = []
-    try:
-        named = find_photographs(paths, nothing.append, leave_out=draw)
-        status = _read_all(named, as_json, draw, settings, recogniser)
-    except BrokenPipeError:
-        # The reader of our output has seen enough, as `head` does. Python must not flush into it.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
-    if nothing and len(nothing) == len(paths):
-        raise nothing[0]
-    for error in nothing:
+    empty: list[SourceEmpty] = []
+    with closed_pipe_accepted(ExitStatus.DONE):
+        found = find_photographs(paths, empty.append, leave_out=draw)
+        status = _read_all(found, as_json, draw, settings, recogniser)
+    if empty and len(empty) == len(paths):
+        raise empty[0]
+    for error in empty:
         _warn(str(error))
-    return 1 if nothing else status
+    return ExitStatus.SOME_FAILED if empty and status == ExitStatus.DONE else status
 
 
 def _read_all(
@@ -87,18 +86,21 @@ def _read_all(
     draw: Path | None,
     settings: Settings,
     recogniser: "Recogniser",
-) -> int:
-    status = 0
+) -> ExitStatus:
+    status, is_anything_there = ExitStatus.DONE, False
     with _progress() as advance:
         for batch in _batches(paths):
-            seen = [_detect(path, recogniser, settings) for path in batch]
-            for photo, plates in _read(seen, recogniser):
+            detected = [_detect(path, recogniser, settings) for path in batch]
+            for photo, plates in _read(detected, recogniser):
                 _print(_format_json(photo, plates) if as_json else _format_photo(photo, plates))
-                status = status if photo.error is None else 1
-                if draw is not None and photo.error is None:
-                    status |= _draw(photo.path, plates, draw, settings)
+                is_anything_there |= not isinstance(photo.error, ImageMissing)
+                is_done = photo.error is None
+                if is_done and draw is not None:
+                    is_done = _draw(photo.path, plates, draw, settings)
+                if not is_done:
+                    status = ExitStatus.SOME_FAILED
             advance(len(batch))
-    return status
+    return status if is_anything_there else ExitStatus.SOURCE_UNREADABLE
 
 
 def _batches(paths: Iterable[str]) -> Iterator[list[str]]:
@@ -124,11 +126,11 @@ def _open(path: str, settings: Settings) -> "Photograph":
 
 
 def _read(
-    seen: Sequence[_DetectedPhoto], recogniser: "Recogniser"
+    photos: Sequence[_DetectedPhoto], recogniser: "Recogniser"
 ) -> Iterator[tuple[_DetectedPhoto, "list[PlateReading]"]]:
-    """Each photograph with its plates, all read in one call."""
-    readings = iter(recogniser.read([plate for photo in seen for plate in photo.found]))
-    for photo in seen:
+    """Yields each photograph with its plates, all read in one call."""
+    readings = iter(recogniser.read([plate for photo in photos for plate in photo.found]))
+    for photo in photos:
         yield photo, list(islice(readings, len(photo.found)))
 
 
@@ -140,7 +142,7 @@ def _format_json(photo: _DetectedPhoto, plates: "Sequence[PlateReading]") -> str
 
 
 def plate_fields(plate: "PlateReading") -> dict[str, Any]:
-    """A plate as `--json` prints it."""
+    """Returns a plate as `--json` prints it: a contract."""
     box = plate.box
     return {
         "mark": plate.mark,
@@ -165,15 +167,17 @@ def plate_fields(plate: "PlateReading") -> dict[str, Any]:
 def _format_photo(photo: _DetectedPhoto, plates: "Sequence[PlateReading]") -> str:
     if photo.error is not None:
         return f"{printable(photo.path)}: not read ({photo.error.reason}): {photo.error}"
-    told = ", ".join(_format_plate(plate) for plate in plates)
-    return f"{printable(photo.path)}: {told or 'no plate'}"
+    marks = ", ".join(_format_plate(plate) for plate in plates)
+    return f"{printable(photo.path)}: {marks or 'no plate'}"
 
 
 def _format_plate(plate: "PlateReading") -> str:
-    told = [plate.region, plate.colour, f"{plate.confidence:.0%}"]
-    # Blanks need no words: nobody takes them for part of the mark.
-    told += printed_differently(plate.text.replace(" ", ""))
-    return f"{plate.mark or 'a plate, not read'} ({', '.join(told)})"
+    details: list[str] = [plate.region, plate.colour]
+    if plate.confidence:  # 0 where HKPLATES_READER=none: nothing was read
+        details.append(f"{plate.confidence:.0%}")
+    # Blanks need no remark: nobody takes them for part of the mark.
+    details += printed_differently(plate.text.replace(" ", ""))
+    return f"{plate.mark or 'a plate, not read'} ({', '.join(details)})"
 
 
 def _print(line: str) -> None:
@@ -181,14 +185,17 @@ def _print(line: str) -> None:
     sys.stdout.flush()
 
 
-def _warn(words: str) -> None:
-    sys.stderr.write(f"hkplates: {printable(words)}\n")
+def _warn(message: str) -> None:
+    sys.stderr.write(f"hkplates: {printable(message)}\n")
 
 
-def _draw(path: str, plates: "Sequence[PlateReading]", folder: Path, settings: Settings) -> int:
-    """Decode once more: to keep a batch of large photographs would take a gigabyte.
+def _draw(path: str, plates: "Sequence[PlateReading]", folder: Path, settings: Settings) -> bool:
+    """Writes a marked copy; returns False where the file is not what it was a moment ago.
 
-    1 where the file is not what it was a moment ago, else 0.
+    Decodes once more: to keep a batch of large photographs would take a gigabyte.
+
+    Raises:
+        SettingInvalid: the folder cannot be written.
     """
     from hkplates.recognition.images.annotate import save_drawing
 
@@ -196,14 +203,14 @@ def _draw(path: str, plates: "Sequence[PlateReading]", folder: Path, settings: S
         pixels = _open(path, settings).pixels
     except ImageRejected as error:
         _warn(f"{path} changed while it was read and was not drawn: {error}")
-        return 1
+        return False
     try:
         save_drawing(pixels, plates, path, folder)
     except OSError as error:
         raise SettingInvalid(
             f"--draw {folder} cannot be written: {error.strerror}; make room or name another folder"
         ) from None
-    return 0
+    return True
 
 
 def _make_folder(folder: Path) -> None:
@@ -217,9 +224,9 @@ def _make_folder(folder: Path) -> None:
 
 @contextmanager
 def _progress() -> Iterator[Callable[[int], None]]:
-    """What to call when so many more photographs were read.
+    """Yields what advances the display by a number of photographs.
 
-    Shown on standard error where that is a terminal; not where the results go to it as well.
+    Displayed on standard error where that is a terminal; not where the results go to it as well.
     """
     if not sys.stderr.isatty() or sys.stdout.isatty():
         yield lambda photos: None
@@ -227,8 +234,8 @@ def _progress() -> Iterator[Callable[[int], None]]:
     from rich.console import Console
     from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-    told = TextColumn("{task.completed} photographs read, {task.fields[speed]:.1f} a second")
-    columns = (SpinnerColumn(), told, TimeElapsedColumn())
+    speed = TextColumn("{task.completed} photographs read, {task.fields[speed]:.1f} a second")
+    columns = (SpinnerColumn(), speed, TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("", total=None, speed=0.0)
 

@@ -1,4 +1,4 @@
-"""`hkplates search`: a mark, half a mark or a misread one, with the reason for each answer."""
+"""`hkplates search`: finds a mark, half a mark or a misread one, with the reason for each match."""
 
 import json
 from collections.abc import Sequence
@@ -7,7 +7,7 @@ from typing import Any
 
 import typer
 
-from cli.context import opened_engine
+from cli.context import opened_database
 from hkplates.database.queries.mark_search import (
     MarkQuery,
     Match,
@@ -16,9 +16,8 @@ from hkplates.database.queries.mark_search import (
     corrected_readings,
     search,
 )
-from hkplates.database.schema.revision import require_current_schema
 from hkplates.database.sighting_filter import SightingFilter
-from hkplates.embedded import servers as embedded
+from hkplates.exit_status import ExitStatus
 from hkplates.formatting import printable
 from hkplates.settings import Settings
 from hkplates.time_ranges import HONG_KONG
@@ -27,13 +26,12 @@ HEADER = f"{'mark':<9} {'score':>6} {'read':>5}  {'taken (Hong Kong)':<17} why"
 
 
 def run_search(query: MarkQuery, settings: Settings, *, as_json: bool) -> int:
-    """Print what was found; the exit status.
+    """Runs `hkplates search`; returns the exit status.
 
     Raises:
         typer.BadParameter: the pattern is no mark, or too loose.
     """
-    with opened_engine(embedded.resolve_database_url(settings)) as engine:
-        require_current_schema(engine)
+    with opened_database(settings) as engine:
         try:
             matches = search(engine, query)
         except PatternInvalid as error:
@@ -44,11 +42,11 @@ def run_search(query: MarkQuery, settings: Settings, *, as_json: bool) -> int:
         if as_json
         else format_matches(query, matches, corrected)
     )
-    return 0
+    return ExitStatus.DONE
 
 
 def matches_as_json(query: MarkQuery, matches: Matches) -> dict[str, Any]:
-    """What `--json` prints: a contract."""
+    """Returns the object that `--json` prints: a contract."""
     return {
         "pattern": query.pattern,
         "limit": query.limit,
@@ -66,9 +64,9 @@ def _match_as_json(match: Match) -> dict[str, Any]:
 def format_matches(
     query: MarkQuery, matches: Matches, corrected: Sequence[tuple[str, str]] = ()
 ) -> str:
-    """Two lines for each sighting, the likeliest first: what was read and why, and the photo.
+    """Formats two lines for each sighting, the likeliest first: the match with why, and the photo.
 
-    `corrected` is told where nothing was found: what was read so, and what it bears in truth.
+    `corrected` is used where nothing was found: pairs of what was read, and the correction.
     """
     lines = [HEADER, *(line for match in matches.found for line in _format_match(match))]
     if not matches.found:

@@ -1,4 +1,4 @@
-"""`hkplates sql`: psql on the results, with the address and the password handed over in silence."""
+"""`hkplates sql`: runs psql on the results, handing address and password over unseen."""
 
 import os
 import shutil
@@ -13,14 +13,14 @@ import redis
 import typer
 
 from hkplates.database.engine import connection_arguments
-from hkplates.embedded import postgres
-from hkplates.embedded import servers as embedded
+from hkplates.embedded import postgres, servers
+from hkplates.embedded.servers import Servers
 from hkplates.errors import ServersNotRunning, SetupError
 from hkplates.settings import Settings
 
 DISCONNECT_GRACE_SECONDS = 1.0
 STREAM_ROWS = ("--set", "FETCH_COUNT=2000")
-"""Has psql print millions of rows without holding them."""
+"""Arguments with which psql prints millions of rows without holding them."""
 
 # libpq's variables, by the names that connection strings use.
 _VARIABLES = {
@@ -49,13 +49,14 @@ _VARIABLES = {
 def run_psql(
     query: str | None, settings: Settings, *, as_csv: bool = False, as_json: bool = False
 ) -> int:
-    """Run one query, or give a prompt where there is none; psql's exit status.
+    """Runs one query, or a prompt where there is none; returns psql's exit status.
 
     The embedded servers are started for as long as it takes, where no other database is named;
     they run on where somebody else has come to use them meanwhile.
 
     Raises:
         SetupError: there is no psql.
+        typer.BadParameter: --csv and --json together, or without a query.
     """
     if (as_csv or as_json) and not query:
         raise typer.BadParameter("--csv and --json print the answer to a query; name one")
@@ -90,9 +91,9 @@ def _json_lines_query(query: str) -> str:
 @contextmanager
 def _database(settings: Settings) -> Iterator[str]:
     try:
-        url = embedded.resolve_database_url(settings)
+        url = servers.resolve_database_url(settings)
     except ServersNotRunning:
-        started = embedded.start(settings.data_folder)
+        started = servers.start(settings.data_folder)
     else:
         yield url
         return
@@ -100,14 +101,14 @@ def _database(settings: Settings) -> Iterator[str]:
         yield started.database_url
     finally:
         if not _used_by_others(started):
-            embedded.stop(settings.data_folder)
+            servers.stop(settings.data_folder)
 
 
-def _used_by_others(servers: embedded.Servers) -> bool:
-    """Whether anybody stays connected to either server: a worker is to both, all the time."""
+def _used_by_others(started: Servers) -> bool:
+    """Checks for clients that stay connected to either server, as a worker does to both."""
     until = time.monotonic() + DISCONNECT_GRACE_SECONDS
     try:
-        while used := _has_clients(servers):
+        while used := _has_clients(started):
             if time.monotonic() > until:
                 break
             time.sleep(0.1)  # our own psql's connection may still be closing
@@ -116,25 +117,25 @@ def _used_by_others(servers: embedded.Servers) -> bool:
     return used
 
 
-def _has_clients(servers: embedded.Servers) -> bool:
+def _has_clients(started: Servers) -> bool:
     query = (
         "SELECT EXISTS (SELECT FROM pg_stat_activity "
         "WHERE backend_type = 'client backend' AND pid <> pg_backend_pid())"
     )
-    with psycopg.connect(servers.database_url, connect_timeout=5) as connection:
+    with psycopg.connect(started.database_url, connect_timeout=5) as connection:
         [database] = connection.execute(query).fetchone() or [False]
-    with redis.Redis.from_url(servers.broker_url, socket_timeout=5) as client:
+    with redis.Redis.from_url(started.broker_url, socket_timeout=5) as client:
         return bool(database) or len(client.client_list()) > 1
 
 
 def _environment(url: str) -> dict[str, str]:
-    """In the environment and not among the arguments, which every user of the machine can read."""
+    """Returns libpq's variables; arguments could be read by every user of the machine."""
     parts = connection_arguments(url)
     return {variable: parts[name] for name, variable in _VARIABLES.items() if name in parts}
 
 
 def _program() -> str:
-    """The machine's own psql, else the one that comes with the embedded PostgreSQL."""
+    """Returns the machine's own psql, else that of the embedded PostgreSQL."""
     found = shutil.which("psql")
     if found:
         return found

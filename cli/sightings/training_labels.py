@@ -1,26 +1,21 @@
-"""`hkplates corrections`: what people said about plates, as labels to train on, and the photographs
-beside them."""
+"""`hkplates corrections`: writes reviews as labels to train on, and fetches their photographs."""
 
 import json
-import os
-import sys
 from collections.abc import Mapping
-from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import sqlalchemy as sa
 import typer
 
-from cli.context import INTERRUPTED, PIPE_BROKEN, opened_engine
+from cli.context import closed_pipe_accepted, interruption_reported, opened_database
 from cli.export.outputs import STANDARD_OUTPUT, Output, open_output
 from hkplates.database.reviews.corrections import (
     reviewed_photographs,
     stores_of_reviewed_photographs,
 )
-from hkplates.database.schema.revision import require_current_schema
-from hkplates.embedded import servers as embedded
 from hkplates.errors import ImageRejected, OutputUnwritable, StoreUnreachable
+from hkplates.exit_status import ExitStatus
 from hkplates.jobs import ImageRef, StoreKind
 from hkplates.reporting.training_labels import json_line, photo_file_name, training_label
 from hkplates.settings import Settings
@@ -32,7 +27,7 @@ from hkplates.storage.s3 import S3Store
 
 @dataclass(slots=True)
 class LabelReport:
-    """What was written; `missing` are the photographs that could not be fetched, and why."""
+    """Counts of what was written; `missing` says which photographs were not fetched."""
 
     photographs: int = 0
     plates: int = 0
@@ -40,8 +35,11 @@ class LabelReport:
 
 
 class PhotographFetcher:
-    """Fetches photographs into a folder. A bucket that serves none of some in a row is asked no
-    more, so that a store that is away costs minutes and not hours."""
+    """Fetches photographs into a folder.
+
+    A bucket that serves none of MAX_UNSERVED in a row is asked no more, so that a store that is
+    away costs minutes and not hours.
+    """
 
     MAX_UNSERVED = 5
     """Photographs of a bucket or folder in a row that its store did not serve."""
@@ -53,15 +51,14 @@ class PhotographFetcher:
 
     @property
     def unreachable(self) -> StoreUnreachable | None:
-        """Why some photograph was not served, if any was not."""
+        """The fault for which a photograph was not served, if any was not."""
         return next(iter(self._last.values()), None)
 
     def fetch(self, image: ImageRef) -> None:
-        """Bring a photograph into the folder, where it does not lie there already; it appears when
-        it is whole.
+        """Fetches a photograph that is not in the folder yet; it appears when it is whole.
 
         Raises:
-            ImageRejected: it cannot be had.
+            ImageRejected: it cannot be read.
             StoreUnreachable: its store does not serve it now.
         """
         path, place = self._photos / photo_file_name(image), (image.store, image.bucket)
@@ -86,35 +83,45 @@ class PhotographFetcher:
 def run_corrections(
     output: str | None, photos: Path | None, settings: Settings, *, force: bool, as_json: bool
 ) -> int:
-    """`hkplates corrections`; the exit status."""
+    """Runs `hkplates corrections`; returns the exit status.
+
+    Raises:
+        typer.BadParameter: the output or the folder cannot be used so.
+        StoreUnreachable: no photograph was served at all.
+        typer.Exit: interrupted, or nobody reads standard output any more.
+    """
     place = output or (STANDARD_OUTPUT if photos is None else str(labels_path(photos)))
     if place == STANDARD_OUTPUT and as_json:
         raise typer.BadParameter("--json reports where the labels went; name it with --output")
-    try:
-        with interruptible(), ExitStack() as opened:
-            engine = opened.enter_context(opened_engine(embedded.resolve_database_url(settings)))
-            require_current_schema(engine)
-            fetcher = None if photos is None else _open_fetcher(engine, photos, settings)
-            to = opened.enter_context(open_output(place, force=force))
-            written = write_labels(engine, to, fetcher)
-    except KeyboardInterrupt:
-        typer.echo("Interrupted. The same command goes on with the photographs.", err=True)
-        return INTERRUPTED
-    except BrokenPipeError:
-        # Whoever read had enough; Python would complain of it once more at its end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return PIPE_BROKEN
+    with (
+        interruption_reported("Interrupted. The same command goes on with the photographs."),
+        closed_pipe_accepted(),
+        interruptible(),
+        opened_database(settings) as engine,
+    ):
+        fetcher = None if photos is None else _open_fetcher(engine, photos, settings)
+        with open_output(place, force=force) as to:
+            report = write_labels(engine, to, fetcher)
     if place != STANDARD_OUTPUT:
-        typer.echo(json.dumps({"output": place, **asdict(written)}) if as_json else
-                   f"{written.photographs:,} photographs with {written.plates:,} plates written "
-                   f"to {place}.")  # fmt: skip
-    for one in written.missing:
+        typer.echo(_format_report(report, place, as_json=as_json))
+    for one in report.missing:
         typer.echo(f"hkplates: left out {one}", err=True)
-    return ImageRejected.exit_code if written.missing else 0
+    return ExitStatus.SOME_FAILED if report.missing else ExitStatus.DONE
+
+
+def _format_report(report: LabelReport, output: str, *, as_json: bool) -> str:
+    if as_json:
+        return json.dumps({"output": output, **asdict(report)})
+    return f"{report.photographs:,} photographs with {report.plates:,} plates written to {output}."
 
 
 def make_folder(photos: Path) -> None:
-    """Raises OutputUnwritable where there can be no such folder."""
+    """Makes the folder of the photographs where there is none.
+
+    Raises:
+        typer.BadParameter: it names no folder of this machine.
+        OutputUnwritable: it cannot be made.
+    """
     if "://" in str(photos) or str(photos).startswith("s3:"):
         raise typer.BadParameter(f"--photos expected a folder of this machine, got {photos}")
     try:
@@ -126,14 +133,14 @@ def make_folder(photos: Path) -> None:
 
 
 def labels_path(photos: Path) -> Path:
-    """Where training looks for the labels of a folder of photographs."""
+    """Returns where training looks for the labels of a folder of photographs."""
     return photos / f"{photos.resolve().name}.jsonl"
 
 
 def write_labels(
     engine: sa.Engine, output: Output, fetcher: PhotographFetcher | None
 ) -> LabelReport:
-    """Labels of each photograph on which people said something, a JSON object a line.
+    """Writes the labels of each reviewed photograph, a JSON object a line.
 
     With a fetcher the photographs are fetched, one at a time; one that cannot be is left out.
 
@@ -141,26 +148,26 @@ def write_labels(
         DatabaseUnreachable: the same call may succeed later.
         StoreUnreachable: no photograph was served at all; likewise.
     """
-    written = LabelReport()
+    report = LabelReport()
     for plates in reviewed_photographs(engine):
         image = plates[0].image
         try:
             if fetcher is not None:
                 fetcher.fetch(image)
         except (ImageRejected, StoreUnreachable) as error:
-            written.missing.append(f"image {image.id}: {error}")
+            report.missing.append(f"image {image.id}: {error}")
             continue
         row = training_label(plates)
         output.write(json_line(row))
-        written.photographs += 1
-        written.plates += len(row["plates"])
-    if fetcher is not None and fetcher.unreachable and not written.photographs:
+        report.photographs += 1
+        report.plates += len(row["plates"])
+    if fetcher is not None and fetcher.unreachable and not report.photographs:
         raise fetcher.unreachable
-    return written
+    return report
 
 
 def _open_fetcher(engine: sa.Engine, photos: Path, settings: Settings) -> PhotographFetcher:
-    """Asks for what is wrong with the folder or the credentials before anything is written."""
+    """Returns a fetcher, after a check of the folder and the credentials."""
     make_folder(photos)
     s3 = S3Store()
     if "s3" in stores_of_reviewed_photographs(engine):

@@ -1,4 +1,4 @@
-"""`hkplates pause`, `resume`, `cancel` and `retry`: steer submissions that others work on."""
+"""`hkplates pause`, `resume`, `cancel` and `retry`: change the state of submissions."""
 
 import json
 from collections import Counter
@@ -8,16 +8,14 @@ from typing import Literal
 import sqlalchemy as sa
 import typer
 
-from cli.context import opened_engine
+from cli.context import opened_database
 from cli.submissions.failures import require_reason
 from cli.submissions.next_steps import how_to_send, resubmit_command
-from cli.submissions.status import require_submission
-from cli.submissions.submit import format_reasons
+from cli.submissions.status import format_reasons, require_submission
 from hkplates.database.ledger.control import Change, Control, Retried
 from hkplates.database.queries import submissions as queries
 from hkplates.database.queries.submissions import SubmissionRow
-from hkplates.database.schema.revision import require_current_schema
-from hkplates.embedded import servers as embedded
+from hkplates.exit_status import ExitStatus
 from hkplates.formatting import pluralise, source_title
 from hkplates.settings import Settings
 
@@ -25,9 +23,12 @@ Verb = Literal["pause", "resume", "cancel"]
 
 
 def change_state(verb: Verb, submission_id: int, settings: Settings, *, as_json: bool) -> int:
-    """`hkplates pause`, `resume` or `cancel`; the exit status."""
-    with opened_engine(embedded.resolve_database_url(settings)) as engine:
-        require_current_schema(engine)
+    """Runs `hkplates pause`, `resume` or `cancel`; returns the exit status.
+
+    Raises:
+        typer.BadParameter: there is no such submission.
+    """
+    with opened_database(settings) as engine:
         require_submission(engine, submission_id)
         control = Control(engine)
         acts = {"pause": control.pause, "resume": control.resume, "cancel": control.cancel}
@@ -40,11 +41,14 @@ def change_state(verb: Verb, submission_id: int, settings: Settings, *, as_json:
             typer.echo(format_change(verb, change, row, cancelled))
     if change is not None and as_json:
         typer.echo(json.dumps(asdict(change)))
-    return 0
+    return ExitStatus.DONE
 
 
 def format_change(verb: Verb, change: Change, row: SubmissionRow, cancelled: int) -> str:
-    """What was done, or that it was so already, and what now. `cancelled`: its images that are."""
+    """Formats what changed, or that nothing had to, and the command that follows.
+
+    `cancelled` counts the images of the submission that are cancelled.
+    """
     subject = _format_submission(row)
     if verb == "cancel" and change.after == "cancelled":
         outcome = _format_cancellation(change, cancelled)
@@ -82,7 +86,7 @@ def _format_resubmission(row: SubmissionRow) -> str:
 
 
 def _format_unchanged(verb: Verb, state: str, row: SubmissionRow) -> str:
-    """Why nothing was done."""
+    """Formats why nothing was changed."""
     if state == "finished":
         return f"has finished; there is nothing to {verb}."
     if state == "cancelled":
@@ -92,29 +96,32 @@ def _format_unchanged(verb: Verb, state: str, row: SubmissionRow) -> str:
     return f"is not paused; it is {state} already."
 
 
-def retry(
+def run_retry(
     submission_id: int | None, reason: str | None, settings: Settings, *, as_json: bool
 ) -> int:
-    """`hkplates retry`; the exit status."""
+    """Runs `hkplates retry`; returns the exit status.
+
+    Raises:
+        typer.BadParameter: there is no such submission or reason.
+    """
     require_reason(reason)
-    with opened_engine(embedded.resolve_database_url(settings)) as engine:
-        require_current_schema(engine)
+    with opened_database(settings) as engine:
         if submission_id is not None:
             require_submission(engine, submission_id)
         retried = Control(engine).retry(submission_id, reason)
         if as_json:
             typer.echo(_as_json(retried))
-            return 0
+            return ExitStatus.DONE
         if not retried and submission_id is not None:
-            # Nothing has failed in it: that it was cancelled is told all the same.
+            # Nothing has failed in it; a cancelled one is reported as cancelled all the same.
             row = require_submission(engine, submission_id)
             retried = [Retried(row.id, row.source, row.state)]
         typer.echo(_format_retried(engine, retried))
-    return 0
+    return ExitStatus.DONE
 
 
 def _as_json(retried: list[Retried]) -> str:
-    """What `--json` prints: a contract."""
+    """Returns the object that `--json` prints: a contract."""
     reasons = _total_reasons(retried)
     submissions = [
         {"submission": one.submission, "state": one.state, "reasons": dict(one.reasons)}
@@ -139,23 +146,23 @@ def _format_retried(engine: sa.Engine, retried: list[Retried]) -> str:
 
 
 def _format_submission_retried(one: Retried, row: SubmissionRow) -> list[str]:
-    """What sends the images of one submission, or why they are left alone."""
-    told = _format_submission(row)
+    """Formats what will send the images of one submission, or why they are left alone."""
+    subject = _format_submission(row)
     if one.state == "cancelled":
         again = resubmit_command(row)
-        return [f"{told} was cancelled; to read its images: {again}"] if again else []
+        return [f"{subject} was cancelled; to read its images: {again}"] if again else []
     if not one.images:
         return []
     if one.state == "paused":
         return [
-            f"{told}: {pluralise(one.images, 'image')}; it is paused, to let it go on: "
+            f"{subject}: {pluralise(one.images, 'image')}; it is paused, to let it go on: "
             f"hkplates resume {one.submission}"
         ]
-    return [f"{told}: {pluralise(one.images, 'image')}; {how_to_send(row)}"]
+    return [f"{subject}: {pluralise(one.images, 'image')}; {how_to_send(row)}"]
 
 
 def _total_reasons(retried: list[Retried]) -> dict[str, int]:
-    """Over all submissions, the most frequent first."""
+    """Counts the reasons over all submissions, the most frequent first."""
     total: Counter[str] = Counter()
     for one in retried:
         total.update(one.reasons)

@@ -1,9 +1,8 @@
-"""`hkplates failures`: which images could not be read, and why, however many there are."""
+"""`hkplates failures`: lists the images that could not be read, and why, in constant memory."""
 
 import csv
 import io
 import json
-import os
 import shutil
 import sys
 import textwrap
@@ -13,12 +12,11 @@ from typing import Any, Literal
 
 import typer
 
-from cli.context import INTERRUPTED, PIPE_BROKEN, opened_engine
+from cli.context import closed_pipe_accepted, interruption_reported, opened_database
 from cli.submissions.status import require_submission
 from hkplates.database.queries.failures import Failure, count_failures, failures
 from hkplates.database.schema.failure_reasons import REASONS
-from hkplates.database.schema.revision import require_current_schema
-from hkplates.embedded import servers as embedded
+from hkplates.exit_status import ExitStatus
 from hkplates.formatting import pluralise, printable, shell_command
 from hkplates.settings import Settings
 
@@ -27,10 +25,10 @@ COLUMNS = ("submission", "image", "state", "reason", "attempts", "processed_at",
 
 
 def require_reason(reason: str | None) -> None:
-    """Refuse a reason that no image can have.
+    """Refuses a reason that no image can have.
 
     Raises:
-        typer.BadParameter: it says which there are.
+        typer.BadParameter: there is no such reason; the message lists those that exist.
     """
     if reason is not None and reason not in REASONS:
         raise typer.BadParameter(f"there is no reason {reason!r}; expected {', '.join(REASONS)}")
@@ -39,46 +37,41 @@ def require_reason(reason: str | None) -> None:
 def show_failures(
     submission_id: int | None, reason: str | None, limit: int | None, form: Form, settings: Settings
 ) -> int:
-    """`hkplates failures`; the exit status."""
+    """Runs `hkplates failures`; returns the exit status.
+
+    Raises:
+        typer.BadParameter: there is no such submission or reason.
+        typer.Exit: interrupted, or nobody reads the output any more.
+    """
     require_reason(reason)
-    try:
-        with opened_engine(embedded.resolve_database_url(settings)) as engine:
-            require_current_schema(engine)
-            if submission_id is not None:
-                require_submission(engine, submission_id)
-            with closing(failures(engine, submission_id, reason, limit)) as found:
-                if form == "text":
-                    # Listed in part, as many are tried again as there are.
-                    all_of_them = (
-                        None if limit is None else count_failures(engine, submission_id, reason)
-                    )
-                    _write(format_text(found, _retry_command(submission_id, reason), all_of_them))
-                else:
-                    _write(FORMS[form](found))
-    except KeyboardInterrupt:
-        return INTERRUPTED
-    except BrokenPipeError:
-        # Whoever read had enough; Python would complain of it once more at its end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return PIPE_BROKEN
-    return 0
+    with interruption_reported(), closed_pipe_accepted(), opened_database(settings) as engine:
+        if submission_id is not None:
+            require_submission(engine, submission_id)
+        with closing(failures(engine, submission_id, reason, limit)) as found:
+            if form == "text":
+                # `hkplates retry` takes all of them, also where only some are listed.
+                total = None if limit is None else count_failures(engine, submission_id, reason)
+                _write(format_text(found, _retry_command(submission_id, reason), total))
+            else:
+                _write(FORMS[form](found))
+    return ExitStatus.DONE
 
 
 def _write(pieces: Iterable[str]) -> None:
-    """In UTF-8, whatever the terminal's language: a key may hold any character."""
+    """Writes UTF-8, whatever the terminal's locale: a key may hold any character."""
     for piece in pieces:
         sys.stdout.buffer.write(piece.encode())
     sys.stdout.buffer.flush()
 
 
 def format_json(found: Iterable[Failure]) -> Iterator[str]:
-    """One JSON object a line: a contract."""
+    """Yields one JSON object a line: a contract."""
     for failure in found:
         yield json.dumps(dict(zip(COLUMNS, _fields(failure), strict=True))) + "\n"
 
 
 def format_csv(found: Iterable[Failure]) -> Iterator[str]:
-    """A line of names, then one for each image; a key's newline stands within its quotes."""
+    """Yields a line of names, then one for each image; a key's newline stands within quotes."""
     buffer = io.StringIO(newline="")
     writer = csv.writer(buffer)
     writer.writerow(COLUMNS)
@@ -91,7 +84,7 @@ def format_csv(found: Iterable[Failure]) -> Iterator[str]:
 
 
 def _retry_command(submission_id: int | None, reason: str | None) -> str:
-    """The command that tries again what was asked for, and nothing else."""
+    """Returns the command that retries just the failures that were asked for."""
     number = [] if submission_id is None else [str(submission_id)]
     return shell_command("hkplates", "retry", *number, *(["--reason", reason] if reason else []))
 
@@ -99,9 +92,9 @@ def _retry_command(submission_id: int | None, reason: str | None) -> str:
 def format_text(
     found: Iterable[Failure], retry: str = "hkplates retry", total: int | None = None
 ) -> Iterator[str]:
-    """Two lines or more for each image, under the number of its submission; then what to type.
+    """Yields two lines or more for each image under its submission's number, then a command.
 
-    `total`: how many there are, where `found` may not be all.
+    `total` is the number of failures, where `found` may not be all of them.
     """
     width = max(40, min(shutil.get_terminal_size().columns, 120))
     number, images = None, 0
@@ -126,7 +119,7 @@ FORMS: dict[Form, Callable[[Iterable[Failure]], Iterator[str]]] = {
 
 
 def _fields(failure: Failure) -> list[Any]:
-    """In the order of COLUMNS."""
+    """Returns the values in the order of COLUMNS."""
     return [
         failure.submission,
         failure.image,
@@ -140,7 +133,7 @@ def _fields(failure: Failure) -> list[Any]:
 
 
 def _format_failure(failure: Failure, width: int) -> str:
-    """The photograph on a line of its own, to be copied; then why."""
+    """Formats the photograph on a line of its own, to be copied, and the reason below it."""
     aside = "set aside, " if failure.state == "quarantined" else ""
     at = f", {failure.ended_at.astimezone():%Y-%m-%d %H:%M:%S}" if failure.ended_at else ""
     begun = f"begun {pluralise(failure.attempts, 'time')}"

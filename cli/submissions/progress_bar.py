@@ -1,4 +1,4 @@
-"""Shows how far a submission is, on standard error: a bar on a terminal, else lines."""
+"""Displays the progress of a submission on standard error: a bar on a terminal, else lines."""
 
 import sys
 import time
@@ -9,32 +9,30 @@ from typing import TextIO
 
 from rich.console import Console, Group
 from rich.live import Live
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 from rich.text import Text
 
-from hkplates.database.queries.submissions import Counts
-from producer.progress import Progress, ProgressSnapshot
+from producer.progress import Progress as SubmissionProgress
+from producer.progress import ProgressSnapshot
 
 LINE_EVERY_SECONDS = 5.0
-
-
 BAR_EVERY_SECONDS = 0.5
-
-
 RATE_OVER_SECONDS = 30.0
-
-
 BAR_WIDTH = 40
 
 
 class RecentRate:
-    """Images a second over the last half minute."""
+    """Measures images a second over the last half minute.
+
+    The rate of rich.progress is that between the last steps forward: it would not fall in a stall.
+    """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._seen: deque[tuple[float, int]] = deque()
 
     def per_second(self, ended: int) -> float:
-        """The rate, once told how many images have ended by now."""
+        """Records how many images have ended by now; returns the images a second."""
         now = self._clock()
         self._seen.append((now, ended))
         while now - self._seen[0][0] > RATE_OVER_SECONDS:
@@ -44,12 +42,15 @@ class RecentRate:
 
 
 def format_line(snapshot: ProgressSnapshot, rate: float) -> str:
-    """One line: listed, queued, done, failed, images/s and when it will end."""
+    """Formats one line: counts, images/s and ETA."""
     return ", ".join(filter(None, (format_counts(snapshot), format_rate(snapshot, rate))))
 
 
 def format_counts(snapshot: ProgressSnapshot) -> str:
-    """5,513 listed, 10 skipped, 4,000 pending, 500 queued, 1,000 done, 3 failed, 1 set aside"""
+    """Formats the counts.
+
+    `5,513 listed, 10 skipped, 4,000 pending, 500 queued, 1,000 done, 3 failed, 1 set aside`
+    """
     counts = snapshot.counts
     parts = [
         f"{snapshot.listed:,} listed{'...' if snapshot.listing else ''}",
@@ -66,7 +67,7 @@ def format_counts(snapshot: ProgressSnapshot) -> str:
 
 
 def format_rate(snapshot: ProgressSnapshot, rate: float) -> str:
-    """50.0 images/s, ETA 0:01:30"""
+    """Formats rate and ETA: `50.0 images/s, ETA 0:01:30`; empty where nothing moves."""
     if rate <= 0:
         return ""
     left = snapshot.counts.left
@@ -75,7 +76,7 @@ def format_rate(snapshot: ProgressSnapshot, rate: float) -> str:
 
 
 class LineProgress:
-    """Plain lines, seconds apart."""
+    """Prints plain lines, seconds apart."""
 
     def __init__(self, stream: TextIO, every_seconds: float = LINE_EVERY_SECONDS) -> None:
         self._stream = stream
@@ -103,14 +104,22 @@ class LineProgress:
         self._next = max(self._next, time.monotonic() + seconds)
 
     def close(self) -> None:
-        """Nothing to give back."""
+        """Holds nothing that must be closed."""
 
 
 class BarProgress:
-    """A bar that is drawn anew in place."""
+    """Redraws a bar with share, rate and ETA in place, and the counts below it."""
 
     def __init__(self, console: Console) -> None:
-        self._live = Live(console=console, auto_refresh=False, transient=False)
+        self._bar = Progress(
+            BarColumn(BAR_WIDTH, complete_style="green", finished_style="green"),
+            TaskProgressColumn(),
+            TextColumn("{task.fields[rate]}", markup=False),
+            console=console,
+        )
+        self._task = self._bar.add_task("", rate="")
+        # Refreshed by `show` alone: a thread of its own would compete with the dispatcher.
+        self._live = Live(console=console, auto_refresh=False)
         self._live.start()
         self._next = 0.0
         self._rate = RecentRate()
@@ -119,9 +128,11 @@ class BarProgress:
         return time.monotonic() >= self._next
 
     def show(self, snapshot: ProgressSnapshot) -> None:
-        rate = self._rate.per_second(snapshot.counts.processed)
-        bar = _bar(snapshot.counts).append(f"  {format_rate(snapshot, rate)}", style="default")
-        self._live.update(Group(bar, Text(format_counts(snapshot))), refresh=True)
+        counts = snapshot.counts
+        rate = format_rate(snapshot, self._rate.per_second(counts.processed))
+        # Without images the bar is empty, and not full as of a total of 0.
+        self._bar.update(self._task, completed=counts.ended, total=max(counts.total, 1), rate=rate)
+        self._live.update(Group(self._bar, Text(format_counts(snapshot))), refresh=True)
         self._next = time.monotonic() + BAR_EVERY_SECONDS
 
     def print_message(self, message: str) -> None:
@@ -134,15 +145,8 @@ class BarProgress:
         self._live.stop()
 
 
-def _bar(counts: Counts) -> Text:
-    share = counts.ended / counts.total if counts.total else 0.0
-    full = int(BAR_WIDTH * share)
-    bar = Text("━" * full, style="green")
-    return bar.append("━" * (BAR_WIDTH - full), style="bright_black").append(f" {share:4.0%}")
-
-
-def open_progress() -> Progress:
-    """A bar where a person looks on, else lines."""
+def open_progress() -> SubmissionProgress:
+    """Returns a bar where standard error is a terminal, else lines."""
     if sys.stderr.isatty():
-        return BarProgress(Console(stderr=True))
+        return BarProgress(Console(stderr=True, emoji=False))
     return LineProgress(sys.stderr)

@@ -1,19 +1,19 @@
-"""`hkplates reprocess`: check the choice, run it to its end, print the report."""
+"""`hkplates reprocess`: validates the filter, runs the submission and prints the report."""
 
 import json
 
 import sqlalchemy as sa
 import typer
 
-from cli.context import INTERRUPTED, opened_engine
+from cli.context import opened_database
 from cli.submissions.running import opened_run
-from cli.submissions.submit import format_reasons
+from cli.submissions.status import format_reasons
 from hkplates.database.ledger.reprocess import ReprocessFilter, Reprocessing
 from hkplates.database.queries import submissions as queries
 from hkplates.database.results import model_versions as versions
 from hkplates.database.results.save import Results
-from hkplates.database.schema.revision import require_current_schema
-from hkplates.embedded import servers as embedded
+from hkplates.embedded.servers import resolve_urls
+from hkplates.exit_status import ExitStatus
 from hkplates.formatting import pluralise
 from hkplates.recognition.model_version import ModelVersion, installed_version
 from hkplates.settings import Settings
@@ -34,19 +34,24 @@ def run_reprocess(
     wait: bool,
     as_json: bool,
 ) -> int:
-    """`hkplates reprocess`; the exit status."""
+    """Runs `hkplates reprocess`; returns the exit status.
+
+    Raises:
+        typer.BadParameter: nothing says which images, or a number names nothing.
+        BundleInvalid, TesseractMissing: this machine lacks what it would read with.
+        typer.Exit: the run was interrupted.
+    """
     if not wanted.narrows and wanted.limit is None and not all_images:
         raise typer.BadParameter(NO_FILTER)
     if wanted.narrows and all_images:
         raise typer.BadParameter("--all means every image; leave it out where something narrows")
     version = current_version(settings)
-    with opened_engine(embedded.resolve_database_url(settings)) as engine:
-        require_current_schema(engine)
+    with opened_database(settings) as engine:
         _check(engine, wanted)
         if dry_run:
             choice = Reprocessing(engine, wanted, versions.number_of(engine, version))
             _show_choice(choice, as_json=as_json)
-            return 0
+            return ExitStatus.DONE
         return _reprocess(engine, wanted, version, settings, wait=wait, as_json=as_json)
 
 
@@ -70,22 +75,16 @@ def _reprocess(
     wait: bool,
     as_json: bool,
 ) -> int:
-    """Run it to its end; the exit status."""
-    _, broker_url = embedded.resolve_urls(settings)
+    """Runs the submission to its end, or hands it over; returns the exit status."""
+    _, broker_url = resolve_urls(settings)
     with opened_run(Reprocess, engine, broker_url, settings) as run:
         target = Results(engine).register_model(version)
         if words := format_version_warning(engine, target):
             run.progress.print_message(words)
-        try:
-            report = run.run(Reprocessing(engine, wanted, target), target, wait=wait)
-        except KeyboardInterrupt:
-            run.progress.print_message(
-                "Interrupted. Nothing is lost: the same command goes on from here."
-            )
-            return INTERRUPTED
+        report = run.run(Reprocessing(engine, wanted, target), target, wait=wait)
     if report is None:
         _show_nothing(wanted, target, as_json=as_json)
-        return 0
+        return ExitStatus.DONE
     typer.echo(json.dumps(report.as_json()) if as_json else format_report(report))
     return report.exit_code
 
@@ -100,7 +99,7 @@ def _check(engine: sa.Engine, wanted: ReprocessFilter) -> None:
 
 
 def format_version_warning(engine: sa.Engine, target: int) -> str | None:
-    """What to say where workers do not read with this machine's version, as far as is known."""
+    """Formats a warning where the last image was read by another version than this machine's."""
     last = versions.last_used(engine)
     if last is None or last == target:
         return None
@@ -112,7 +111,7 @@ def format_version_warning(engine: sa.Engine, target: int) -> str | None:
 
 
 def _show_choice(choice: Reprocessing, *, as_json: bool) -> None:
-    """What would be read again, and nothing done."""
+    """Prints which images would be read again, for --dry-run."""
     found = choice.count()
     images = sum(found.values())
     if as_json:
@@ -135,7 +134,7 @@ def _show_nothing(wanted: ReprocessFilter, target: int, *, as_json: bool) -> Non
 
 
 def format_report(report: Report) -> str:
-    """How it stands, in words."""
+    """Formats the report of a reprocessing as sentences."""
     images, added, opened = report.counts, report.added, report.submission
     known = f", {added.known:,} chosen before" if added.known else ""
     taken = f", {added.taken_over:,} taken over" if added.taken_over else ""

@@ -1,13 +1,15 @@
-"""Open what a command needs that sees a submission to its end."""
+"""Opens what `submit` and `reprocess` share: broker, dispatcher and progress display."""
 
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from typing import TypeVar
 
 import sqlalchemy as sa
+import typer
 
 from cli.submissions.progress_bar import open_progress
 from hkplates.database.ledger.dispatch import Dispatch
+from hkplates.exit_status import ExitStatus
 from hkplates.settings import Settings
 from hkplates.signals import interruptible
 from producer.broker import RedisBroker
@@ -22,10 +24,11 @@ AnyRun = TypeVar("AnyRun", bound=SubmissionRun)
 def opened_run(
     kind: type[AnyRun], engine: sa.Engine, broker_url: str, settings: Settings
 ) -> Iterator[AnyRun]:
-    """A run with a queue to fill and a screen to show it on; `kill` ends it as Ctrl-C does.
+    """Opens a run with its dispatcher and progress display; SIGTERM interrupts it as Ctrl-C does.
 
     Raises:
         BrokerUnreachable: Redis does not answer.
+        typer.Exit: the run was interrupted.
     """
     with closing(RedisBroker(broker_url)) as broker:
         broker.queue_length()  # ask before anything is begun that could not go on
@@ -39,4 +42,10 @@ def opened_run(
         )
         stalls = StallWatch(settings.stall_minutes)
         with closing(open_progress()) as progress, interruptible():
-            yield kind(engine, dispatcher, progress, settings.patience_seconds, stalls)
+            try:
+                yield kind(engine, dispatcher, progress, settings.patience_seconds, stalls)
+            except KeyboardInterrupt:
+                progress.print_message(
+                    "Interrupted. Nothing is lost: the same command goes on from here."
+                )
+                raise typer.Exit(ExitStatus.INTERRUPTED) from None

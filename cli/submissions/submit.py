@@ -1,19 +1,21 @@
-"""`hkplates submit`: open what it needs, list a source, see it to its end, print the report."""
+"""`hkplates submit`: lists a source, runs its submission to its end and prints the report."""
 
 import json
 from typing import TYPE_CHECKING, Any
 
-import sqlalchemy as sa
 import typer
 
+from cli.context import opened_engine
+from cli.submissions.status import format_reasons
 from hkplates.database.schema.revision import require_current_schema
-from hkplates.embedded import servers as embedded
+from hkplates.embedded.servers import resolve_urls
 from hkplates.settings import Settings
 
 if TYPE_CHECKING:
+    import sqlalchemy as sa
+
     from producer.sources import Source
     from producer.submit import Report
-from cli.context import INTERRUPTED, opened_engine
 
 QUARANTINED_HINT = (
     "Those set aside were begun three times and never finished; submitting again leaves them "
@@ -22,25 +24,30 @@ QUARANTINED_HINT = (
 
 
 def run_submit(source_text: str, name: str | None, settings: Settings, *, as_json: bool) -> int:
-    """`hkplates submit`; the exit status."""
+    """Runs `hkplates submit`; returns the exit status.
+
+    Raises:
+        SourceError: the source cannot be listed.
+        SetupError: the servers or the schema are not set up.
+        TemporaryFault: a service stayed away for longer than our patience.
+        typer.Exit: the run was interrupted.
+    """
     from producer.sources import parse_source
 
     source = parse_source(source_text)
-    database_url, broker_url = embedded.resolve_urls(settings)
+    database_url, broker_url = resolve_urls(settings)
     with opened_engine(database_url) as engine:
-        # Ask everyone first, so that nothing is begun that could not go on.
+        # Checked first, so that nothing is begun that could not go on.
         require_current_schema(engine)
         report = _submit(source, name, engine, broker_url, settings)
-    if report is None:
-        return INTERRUPTED
     typer.echo(json.dumps(report.as_json()) if as_json else format_report(report.as_json()))
     return report.exit_code
 
 
 def _submit(
-    source: "Source", name: str | None, engine: sa.Engine, broker_url: str, settings: Settings
-) -> "Report | None":
-    """Run it to its end; None where it was interrupted."""
+    source: "Source", name: str | None, engine: "sa.Engine", broker_url: str, settings: Settings
+) -> "Report":
+    """Runs the submission to its end."""
     # Only here: Celery and boto3 take half a second to import, which no other command needs.
     from cli.submissions.running import opened_run
     from hkplates.storage.stores import open_stores
@@ -49,17 +56,11 @@ def _submit(
 
     with opened_run(Submit, engine, broker_url, settings) as run:
         store = open_stores()[source.store]
-        try:
-            return run.run(source, name, lambda after: Batches(store, source, after=after))
-        except KeyboardInterrupt:
-            run.progress.print_message(
-                "Interrupted. Nothing is lost: the same command goes on from here."
-            )
-            return None
+        return run.run(source, name, lambda after: Batches(store, source, after=after))
 
 
 def format_report(report: dict[str, Any]) -> str:
-    """The report of a submission in words."""
+    """Formats the report of a submission as sentences."""
     images = report["images"]
     known = f"{report['known']:,} listed before, " if report["known"] else ""
     taken = (
@@ -84,8 +85,3 @@ def format_report(report: dict[str, Any]) -> str:
     if images["quarantined"]:
         lines.append(QUARANTINED_HINT)
     return "\n".join(lines)
-
-
-def format_reasons(reasons: dict[str, int]) -> str:
-    """3 missing, 1 empty"""
-    return ", ".join(f"{count:,} {reason}" for reason, count in reasons.items())

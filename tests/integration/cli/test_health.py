@@ -10,7 +10,7 @@ from servers.ledgers import Ledger, execute, keys, submit
 
 from cli.machine.health import QueueHealth, check_health, show_health
 from cli.machine.servers import run_down, run_up
-from hkplates.embedded import servers as embedded
+from hkplates.embedded import servers
 from hkplates.jobs import QUEUE, WORKER, Chunk
 from hkplates.settings import Settings
 from producer.broker import RedisBroker
@@ -104,13 +104,13 @@ def test_a_schema_that_is_behind_is_a_matter_of_set_up(
 def test_down_tells_of_workers_that_still_run_and_up_of_servers_that_are_named(
     settings: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    servers = embedded.Servers(*embedded.resolve_urls(settings))
-    monkeypatch.setattr(embedded, "start", lambda data: servers)
-    monkeypatch.setattr(embedded, "running", lambda data: servers)
-    monkeypatch.setattr(embedded, "stop", lambda data: True)
+    found = servers.Servers(*servers.resolve_urls(settings))
+    monkeypatch.setattr(servers, "start", lambda data: found)
+    monkeypatch.setattr(servers, "running", lambda data: found)
+    monkeypatch.setattr(servers, "stop", lambda data: True)
     run_up(settings, as_json=False)
     assert "DATABASE_URL and CELERY_BROKER_URL" in capsys.readouterr().out
-    with redis.Redis.from_url(servers.broker_url, client_name=f"{WORKER}@here:7") as worker:
+    with redis.Redis.from_url(found.broker_url, client_name=f"{WORKER}@here:7") as worker:
         worker.ping()
         run_down(settings, as_json=False)
     assert "Workers that still run: 1." in capsys.readouterr().out
@@ -124,8 +124,8 @@ def test_up_names_what_comes_next(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    servers = embedded.Servers(*embedded.resolve_urls(settings))
-    monkeypatch.setattr(embedded, "start", lambda data: servers)
+    found = servers.Servers(*servers.resolve_urls(settings))
+    monkeypatch.setattr(servers, "start", lambda data: found)
     run_up(settings, as_json=False)
     assert "Next: celery -A workers.app worker" in capsys.readouterr().out
     execute(engine, "UPDATE alembic_version SET version_num = '0001'")

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from cli.main import app
 from cli.sightings import sql as psql
-from hkplates.embedded import servers as embedded
+from hkplates.embedded import servers
 from hkplates.settings import read_settings
 
 
@@ -24,7 +24,7 @@ def data(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     folder.chmod(0o755)
     monkeypatch.setenv("HKPLATES_DATA", str(folder / "data"))
     yield folder / "data"
-    embedded.stop(folder / "data")
+    servers.stop(folder / "data")
     shutil.rmtree(folder)
 
 
@@ -33,16 +33,16 @@ def test_servers_started_for_a_question_stop_unless_somebody_else_uses_them(
 ) -> None:
     assert psql.run_psql("select 6 * 7 as answer", read_settings()) == 0
     assert "42" in capfd.readouterr().out
-    assert embedded.running(data) is None
+    assert servers.running(data) is None
 
     monkeypatch.setattr(psql, "DISCONNECT_GRACE_SECONDS", 0.3)
     with psql._database(read_settings()) as url:
         other = psycopg.connect(url)
     with other:
-        assert embedded.running(data) is not None
+        assert servers.running(data) is not None
         assert other.execute("SELECT 1").fetchone() == (1,)
     assert psql.run_psql("select 1", read_settings()) == 0
-    assert embedded.running(data) is not None  # nor does it stop what it did not start
+    assert servers.running(data) is not None  # nor does it stop what it did not start
 
 
 DOUBTFUL = "select mark, key, box, candidates, processed_at from sightings where mark = 'DE5678'"

@@ -1,4 +1,4 @@
-"""The writers of exports alone: what they hold, and what they leave when they are given up."""
+"""Tests the writers of exports alone: what they hold, and what they leave when abandoned."""
 
 import gc
 import sys

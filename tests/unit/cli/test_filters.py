@@ -1,4 +1,4 @@
-"""What narrows sightings on the command line, in the words people type."""
+"""Tests the options that filter sightings, in the words people type."""
 
 from datetime import UTC, datetime
 

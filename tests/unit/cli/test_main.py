@@ -1,5 +1,6 @@
-"""The command line itself: quick to start, worth reading, light."""
+"""Tests the command line itself: its help, its usage errors and its documentation."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,7 @@ import typer
 from typer.testing import CliRunner
 
 from cli.main import app
+from hkplates.exit_status import ExitStatus
 
 
 def test_help_tells_the_exit_statuses_and_a_first_time() -> None:
@@ -43,8 +45,18 @@ def test_wrong_usage_ends_with_status_2(arguments: list[str]) -> None:
     assert CliRunner().invoke(app, arguments).exit_code == 2
 
 
+OPERATIONS = Path(__file__).parents[3] / "docs" / "operations.md"
+
+
 def test_operations_names_every_command() -> None:
-    text = (Path(__file__).parents[3] / "docs" / "operations.md").read_text(encoding="utf-8")
+    text = OPERATIONS.read_text(encoding="utf-8")
     commands = typer.main.get_command(app).commands  # type: ignore[attr-defined]
     assert len(commands) > 10
     assert [name for name in commands if f"`hkplates {name}`" not in text] == []
+
+
+def test_operations_explains_every_exit_status() -> None:
+    text = OPERATIONS.read_text(encoding="utf-8")
+    _, _, section = text.partition("## Exit statuses of `hkplates`")
+    explained = re.findall(r"^\| (\d+) \|", section.partition("\n## ")[0], flags=re.MULTILINE)
+    assert [int(status) for status in explained] == list(ExitStatus)

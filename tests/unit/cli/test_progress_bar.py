@@ -1,8 +1,10 @@
-"""What a person sees while a submission runs."""
+"""Tests what a person sees while a submission runs."""
 
 import io
 
-from cli.submissions.progress_bar import LineProgress, RecentRate, format_line
+from rich.console import Console
+
+from cli.submissions.progress_bar import BarProgress, LineProgress, RecentRate, format_line
 from hkplates.database.queries.submissions import Counts
 from producer.progress import ProgressSnapshot
 
@@ -44,3 +46,20 @@ def test_a_log_gets_a_line_now_and_then_and_the_last_one() -> None:
     shown = stream.getvalue().splitlines()
     assert len(shown) == 2
     assert "4 done" in shown[-1]
+
+
+def test_a_bar_on_a_terminal_shows_share_rate_and_counts() -> None:
+    stream = io.StringIO()
+    bar = BarProgress(Console(file=stream, width=80, force_terminal=True, color_system=None))
+    bar.show(ProgressSnapshot(0, 0, Counts(), listing=True))
+    assert "━" not in stream.getvalue()
+    assert "   0%" in stream.getvalue()
+    bar.print_message("No worker [is] taking work")
+    bar.show(ProgressSnapshot(4, 0, Counts(queued=1, done=2, failed=1), listing=False))
+    bar.close()
+    shown = stream.getvalue()
+    assert "No worker [is] taking work" in shown
+    assert "━" * 30 in shown
+    assert "━" * 31 not in shown
+    assert " 75% " in shown
+    assert "4 listed, 0 pending, 1 queued, 2 done, 1 failed" in shown

@@ -1,4 +1,4 @@
-"""`hkplates read` with a recogniser that knows what is on each photograph."""
+"""Tests `hkplates read` with a recogniser that knows what is on each photograph."""
 
 import json
 from collections.abc import Sequence
@@ -13,6 +13,7 @@ from PIL import Image
 from cli.sightings import read as reading
 from cli.sightings.read import read_photos
 from hkplates.errors import SettingInvalid, SourceEmpty
+from hkplates.exit_status import ExitStatus
 from hkplates.recognition.images.decode import decode
 from hkplates.recognition.types import (
     Candidate,
@@ -144,6 +145,28 @@ def test_a_letter_printed_for_a_digit_is_told_beside_the_mark(
     monkeypatch.setattr(OnePlateOnLightPhotos, "read", lambda self, found: [narita] * len(found))
     read_photos([photo(tmp_path / "gate.jpg")], False, None, Settings())
     assert "NAR1TA (HK, white, 88%, I is printed for 1)" in capsys.readouterr().out
+
+
+def test_nothing_of_what_was_named_is_there(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    missing = str(tmp_path / "no" / "such" / "folder")
+    (tmp_path / "empty").mkdir()
+    for names in ([missing], [missing, missing], [missing, str(tmp_path / "empty")]):
+        status, printed = read(capsys, *names)
+        assert status == ExitStatus.SOURCE_UNREADABLE
+        assert {line["error"]["reason"] for line in printed} == {"missing"}
+    status, _ = read(capsys, missing, photo(tmp_path / "gate.jpg"))
+    assert status == ExitStatus.SOME_FAILED
+
+
+def test_a_plate_that_no_reader_read_has_no_confidence_to_print(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unread = replace(PLATE, mark="", text="", confidence=0.0, reader="none")
+    monkeypatch.setattr(OnePlateOnLightPhotos, "read", lambda self, found: [unread] * len(found))
+    read_photos([photo(tmp_path / "gate.jpg")], False, None, Settings())
+    assert capsys.readouterr().out.endswith("gate.jpg: a plate, not read (HK, white)\n")
 
 
 def test_a_file_over_the_limit_is_not_read(

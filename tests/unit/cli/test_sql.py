@@ -1,4 +1,4 @@
-"""What `hkplates sql` hands to psql: the same address that SQLAlchemy understands, in silence."""
+"""Tests that `hkplates sql` hands psql the address that SQLAlchemy understands, in silence."""
 
 import traceback
 

@@ -1,12 +1,13 @@
-"""What is advised next, and the table of `hkplates status`."""
+"""Tests the next steps that are suggested, and the table of `hkplates status`."""
 
+import re
 from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 
 from cli.submissions.next_steps import format_step, how_to_send
-from cli.submissions.status import format_status, format_table
+from cli.submissions.status import _print_table, format_status, format_table
 from hkplates.database.queries.submissions import Counts, Pace, PlateCount, SubmissionRow
 from hkplates.formatting import printable, shell_command
 from hkplates.reporting.next_steps import suggest
@@ -170,3 +171,14 @@ def test_what_would_move_a_terminals_cursor_is_shown_as_text() -> None:
     assert "s3://b/\\x1b[2J\\n車 (a\\rb)" in words
     assert printable("\u202e") == "\\u202e"
     assert shell_command("hkplates", "submit", "it's") == """hkplates submit 'it'"'"'s'"""
+
+
+def test_a_wide_terminal_folds_a_long_source_within_its_column(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    _print_table(statuses(), 120)
+    lines = re.sub(r"\x1b\[\d*m", "", capsys.readouterr().out).splitlines()
+    assert max(map(len, lines)) <= 120
+    assert lines[0].split()[-1] == "source"
+    assert "".join(line[lines[0].index("source") :].strip() for line in lines[3:]).endswith("a/a/")
