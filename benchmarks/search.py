@@ -185,7 +185,7 @@ def recall(server: TimedConnection, count: int) -> Iterator[str]:
 
 @contextmanager
 def temporary_database(url: str | None) -> Iterator[str]:
-    """A database of the benchmark's own, unless one is named."""
+    """Yields the URL of a temporary database, or the one given."""
     if url is not None:
         yield url
         return

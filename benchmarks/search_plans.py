@@ -70,11 +70,11 @@ def plans(connection: psycopg.Connection, mark: str) -> Iterator[str]:
         yield f"Not shown: {error}"
         return
     connection.add_notice_handler(collect)
-    for name, form, narrowed in EXPLAINED_QUESTIONS:
+    for name, form, arguments in EXPLAINED_QUESTIONS:
         messages.clear()
         pattern = form.format(mark)
         ask: Any = (
-            f"SELECT count(*) FROM search_marks('{pattern}'{', ' * bool(narrowed)}{narrowed})"  # noqa: S608
+            f"SELECT count(*) FROM search_marks('{pattern}'{', ' * bool(arguments)}{arguments})"  # noqa: S608
         )
         connection.execute(ask.encode()).fetchone()
         yield f"<details><summary>{name}: {ask}</summary>\n\n```text"

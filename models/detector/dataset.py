@@ -21,7 +21,7 @@ HONG_KONG, OTHER, UNCERTAIN = 0, 1, -1
 
 @dataclass(frozen=True, slots=True)
 class LabelledPlate:
-    """One labelled plate. `quad` (4, 2) pixels; `exact` is false where it is an upright box."""
+    """A labelled plate. `quad` (4, 2) pixels; `exact` is false where it is an upright box."""
 
     quad: np.ndarray
     label: int
@@ -33,7 +33,7 @@ class LabelledPlate:
 
 @dataclass(frozen=True, slots=True)
 class LabelledPhoto:
-    """One labelled photograph, decoded: `pixels` (height, width, 3) uint8 RGB."""
+    """A labelled photograph, decoded: `pixels` (height, width, 3) uint8 RGB."""
 
     file: str
     country: str

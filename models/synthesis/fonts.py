@@ -23,7 +23,7 @@ Mask = np.ndarray
 
 
 class Font:
-    """One font; its glyphs are drawn once and cached."""
+    """A font; its glyphs are drawn once and cached."""
 
     def __init__(self, path: Path | None) -> None:
         """Takes the path of a font file; None for the font built into Pillow."""

@@ -12,6 +12,7 @@ import io
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -93,11 +94,11 @@ def _originals(random: np.random.Generator) -> Iterator[tuple[str, bytes]]:
     yield "deep.png", _saved(deep, "deep.png")
 
 
-def _saved(picture: Image.Image, name: str, **options: object) -> bytes:
+def _saved(picture: Image.Image, name: str, **options: Any) -> bytes:
     file = io.BytesIO()
     kinds = {"jpg": "JPEG", "jpeg": "JPEG", "tif": "TIFF", "tiff": "TIFF"}
     suffix = name.rpartition(".")[2]
-    picture.save(file, kinds.get(suffix, suffix), **options)  # type: ignore[arg-type]
+    picture.save(file, kinds.get(suffix, suffix), **options)
     return file.getvalue()
 
 

@@ -16,7 +16,7 @@ OLD, NEW = 1, 2  # model versions
 
 @dataclass(frozen=True)
 class Reading:
-    """One plate on a photograph of its own.
+    """A plate on a photograph of its own.
 
     `characters` are the probabilities of its characters, filled evenly where none are given.
     """

@@ -15,7 +15,7 @@ BUILT_IN = FontLibrary(system=False)  # the same on every machine
 
 @pytest.fixture(scope="module")
 def two_cars():
-    """A scene of two cars; drawing one takes a third of a second."""
+    """Draws a scene of two cars, once: it takes a third of a second."""
     return sample(3, 1, BUILT_IN)
 
 
