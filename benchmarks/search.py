@@ -4,10 +4,10 @@
 
 Starts a PostgreSQL of its own (or takes an empty, or already filled, database by its URL), fills it
 with plates spread like Hong Kong's, some of them misread, and prints Markdown: the time of random
-questions of each kind, beside a sequential scan; how many of the planted misreadings are found when
-their true mark is asked, and at which rank; sizes of the indexes, their cost at an insert, and the
-plans. Milliseconds are the client's waiting time; CPU is the time of the server's process, which
-other programs on the machine disturb less.
+questions of each kind, beside a sequential scan; how many of the planted misreadings their true mark
+finds, and at which rank; sizes of the indexes, their cost at an insert, and the plans. Milliseconds
+are the client's waiting time; CPU is the time of the server's process, which other programs on the
+machine disturb less.
 """
 
 import argparse
@@ -118,13 +118,13 @@ def prewarm(server: TimedConnection) -> None:
     server.connection.execute(PREWARM)
 
 
-def latencies(server: TimedConnection, asked: Sequence[str]) -> Iterator[str]:
+def latencies(server: TimedConnection, sample: Sequence[str]) -> Iterator[str]:
     """Tabulates the times of all kinds of questions."""
     yield "| question | rows | p50 ms | p95 ms | max ms | CPU p50 ms | CPU p95 ms | target |"
     yield f"|---|{'---:|' * 7}"
     for question in QUESTIONS:
-        server.ask(question.pattern(asked[0]), question.filters)
-        runs = [server.ask(question.pattern(mark), question.filters) for mark in asked]
+        server.ask(question.pattern(sample[0]), question.filters)
+        runs = [server.ask(question.pattern(mark), question.filters) for mark in sample]
         waited, worked = sorted(run[0] for run in runs), sorted(run[1] for run in runs)
         cells = (
             f"`{question.name}`",
@@ -229,16 +229,16 @@ def main() -> None:
 
 def report(server: TimedConnection, rows: int, questions: int) -> Iterator[str]:
     """Yields the whole report, as Markdown."""
-    asked = marks(server, rows, questions)
+    sample = marks(server, rows, questions)
     prewarm(server)
     yield f"{rows:,} plates; {questions} random questions of each kind, one after the other."
     for title, lines in (
-        ("Time", latencies(server, asked)),
-        ("A sequential scan", sequential(server, asked[0])),
+        ("Time", latencies(server, sample)),
+        ("A sequential scan", sequential(server, sample[0])),
         ("What is found", recall(server, 2 * questions)),
         ("Sizes", search_plans.sizes(server.connection)),
         ("What the indexes cost an insert", search_plans.inserts(server.connection, rows)),
-        ("Plans", search_plans.plans(server.connection, asked[0])),
+        ("Plans", search_plans.plans(server.connection, sample[0])),
     ):
         yield f"\n## {title}\n"
         yield from lines

@@ -22,11 +22,11 @@ def perspective_quad(
     width, height = size
     flat = np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]]) * np.array([width, height]) / 2
     depth = flat[:, 0] * np.sin(yaw) + flat[:, 1] * np.sin(pitch)
-    seen = flat * np.array([np.cos(yaw), np.cos(pitch)])
-    seen[:, 1] += flat[:, 0] * np.sin(yaw) * np.sin(pitch)
-    seen /= 1 + depth[:, None] / (width * rng.uniform(4, 12))
+    projected = flat * np.array([np.cos(yaw), np.cos(pitch)])
+    projected[:, 1] += flat[:, 0] * np.sin(yaw) * np.sin(pitch)
+    projected /= 1 + depth[:, None] / (width * rng.uniform(4, 12))
     turn = np.array([[np.cos(roll), np.sin(roll)], [-np.sin(roll), np.cos(roll)]])
-    return (seen @ turn + np.array(centre)).astype(np.float32)
+    return (projected @ turn + np.array(centre)).astype(np.float32)
 
 
 def quad_below(quad: np.ndarray, gap: float, height: float, width: float = 1.0) -> np.ndarray:

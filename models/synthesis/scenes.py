@@ -138,14 +138,14 @@ def _projection(
     scale = wide / car.layer.unit
     turn = rng.uniform(-0.05, 0.05)  # the nearer side is this much higher
     half, high = width * scale / 2 * rng.uniform(0.93, 1.0), height * scale
-    seen = [
+    projected = [
         (middle - half, foot - high * (1 + turn)),
         (middle + half, foot - high * (1 - turn)),
         (middle + half, foot - 14 * turn),
         (middle - half, foot + 14 * turn),
     ]
     flat = [(0, 0), (width, 0), (width, height), (0, height)]
-    return cv2.getPerspectiveTransform(np.array(flat, np.float32), np.array(seen, np.float32))
+    return cv2.getPerspectiveTransform(np.array(flat, np.float32), np.array(projected, np.float32))
 
 
 def _plate_quad(car: Car, plate: Plate, homography: np.ndarray) -> np.ndarray:
@@ -165,9 +165,9 @@ def _blend(picture: np.ndarray, car: Car, homography: np.ndarray, light: float) 
     sheet = cv2.GaussianBlur(np.dstack([car.layer.pixels, car.layer.alpha]), (3, 3), 0.6)
     height, width = car.layer.alpha.shape
     outline = np.array([[[0, 0], [width, 0], [width, height], [0, height]]], np.float32)
-    seen = cv2.perspectiveTransform(outline, homography)[0]
-    left, top = np.maximum(np.floor(seen.min(0)).astype(int), 0)
-    right, bottom = np.minimum(np.ceil(seen.max(0)).astype(int), picture.shape[1::-1])
+    projected = cv2.perspectiveTransform(outline, homography)[0]
+    left, top = np.maximum(np.floor(projected.min(0)).astype(int), 0)
+    right, bottom = np.minimum(np.ceil(projected.max(0)).astype(int), picture.shape[1::-1])
     move = np.array([[1, 0, -left], [0, 1, -top], [0, 0, 1.0]])
     size = (int(right - left), int(bottom - top))
     drawn = cv2.warpPerspective(sheet, move @ homography, size, flags=cv2.INTER_LINEAR)

@@ -65,9 +65,9 @@ class BrowserlessClient:
     def buttons(self) -> list[str]:
         return [_words(one) for one in self.page.find(".//main").iter("button")]
 
-    def _show(self, answer: Any) -> Self:
-        self.status, self.address = answer.status_code, str(answer.url).removeprefix(BASE_URL)
-        self.page = html.fromstring(answer.text.replace("<wbr>", ""))
+    def _show(self, response: Any) -> Self:
+        self.status, self.address = response.status_code, str(response.url).removeprefix(BASE_URL)
+        self.page = html.fromstring(response.text.replace("<wbr>", ""))
         return self
 
 

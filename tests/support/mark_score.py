@@ -1,4 +1,4 @@
-"""Computes the score of docs/sql.md in Python, for one asked mark and one reading."""
+"""Computes the score of docs/sql.md in Python, for one mark and one reading."""
 
 import math
 from collections.abc import Mapping
@@ -12,52 +12,50 @@ Confusions = Mapping[tuple[str, str], float]
 """Probabilities by (what was read, what it was)."""
 
 
-def score(asked: str, reading: Reading, confusions: Confusions) -> float:
-    """Returns the probability that the reading is of the asked mark; 0 where it is too far off."""
-    if reading.mark == asked:
+def score(mark: str, reading: Reading, confusions: Confusions) -> float:
+    """Returns the probability that the reading is of the mark; 0 where it is too far off."""
+    if reading.mark == mark:
         return reading.confidence
     if not reading.mark:
         return 0.0
     substitutions_and_indels = [
-        substitution_score(asked, reading, confusions),
-        *indel_scores(asked, reading, confusions),
+        substitution_score(mark, reading, confusions),
+        *indel_scores(mark, reading, confusions),
     ]
     if not any(substitutions_and_indels):
-        return 0.0  # not in the neighbourhood: never looked at
-    candidates = [confidence for text, confidence in reading.candidates if text == asked]
+        return 0.0  # not a candidate: never read by the search
+    candidates = [confidence for text, confidence in reading.candidates if text == mark]
     wrong = DETECTOR_SCORE - reading.confidence
     ways = [*substitutions_and_indels, DETECTOR_SCORE * max(candidates, default=0.0)]
     return min(reading.confidence, wrong, max(ways))
 
 
-def substitution_score(asked: str, reading: Reading, confusions: Confusions) -> float:
+def substitution_score(mark: str, reading: Reading, confusions: Confusions) -> float:
     """Scores one character read as any other, or two as confusable ones."""
-    if len(asked) != len(reading.mark):
+    if len(mark) != len(reading.mark):
         return 0.0
     wrong = [
-        place
-        for place, pair in enumerate(zip(asked, reading.mark, strict=True))
-        if len({*pair}) > 1
+        place for place, pair in enumerate(zip(mark, reading.mark, strict=True)) if len({*pair}) > 1
     ]
-    shares = [confusions.get((reading.mark[at], asked[at]), UNLISTED_SUBSTITUTION) for at in wrong]
+    shares = [confusions.get((reading.mark[at], mark[at]), UNLISTED_SUBSTITUTION) for at in wrong]
     if len(wrong) > 2 or (len(wrong) == 2 and min(shares) < MIN_PAIR_SUBSTITUTION):
         return 0.0
     return math.prod(shares) * probability(reading, wrong)
 
 
-def indel_scores(asked: str, reading: Reading, confusions: Confusions) -> list[float]:
+def indel_scores(mark: str, reading: Reading, confusions: Confusions) -> list[float]:
     """Scores one character more or less in the reading, wherever it was added or lost."""
     found = []
     for at in range(len(reading.mark)):
-        if reading.mark[:at] + reading.mark[at + 1 :] == asked:
+        if reading.mark[:at] + reading.mark[at + 1 :] == mark:
             share = confusions.get((reading.mark[at], ""), UNLISTED_SUBSTITUTION)
             found.append(share * probability(reading, [at]))
-    last = len(asked) - 1
-    for at in range(len(asked)):
-        if asked[:at] + asked[at + 1 :] == reading.mark:
+    last = len(mark) - 1
+    for at in range(len(mark)):
+        if mark[:at] + mark[at + 1 :] == reading.mark:
             place = 0.4 if at == last else 0.15 if at == 0 else 0.45 / (last - 1)
             wrong = DETECTOR_SCORE - reading.confidence
-            found.append(confusions.get(("", asked[at]), UNLISTED_LOSS) * place * wrong)
+            found.append(confusions.get(("", mark[at]), UNLISTED_LOSS) * place * wrong)
     return found
 
 

@@ -25,9 +25,9 @@ def picture_of(plate, label, file="a.jpg", ground=90):
 @pytest.fixture
 def photos():
     rng = np.random.default_rng(0)
-    ours = draw_plate(rng, BUILT_IN, rows=1, colour="white")
-    theirs = draw_foreign_plate(rng, BUILT_IN, "british")
-    return [picture_of(ours, HONG_KONG), picture_of(theirs, OTHER, "b.jpg")]
+    local = draw_plate(rng, BUILT_IN, rows=1, colour="white")
+    foreign = draw_foreign_plate(rng, BUILT_IN, "british")
+    return [picture_of(local, HONG_KONG), picture_of(foreign, OTHER, "b.jpg")]
 
 
 def is_yellow(pixels):
@@ -67,9 +67,9 @@ def test_yellow_gains_take_blue_most_and_green_less(seed):
 def test_donors_are_of_the_label_and_of_about_the_proportions_asked_for(photos):
     donors, rng = DonorPlates(photos), np.random.default_rng(0)
 
-    ours = donors.pick(rng, HONG_KONG, 4.5, yellow=0.0)
-    assert ours is not None
-    assert (ours.region, ours.text) == ("HK", photos[0].plates[0].text)
+    donor = donors.pick(rng, HONG_KONG, 4.5, yellow=0.0)
+    assert donor is not None
+    assert (donor.region, donor.text) == ("HK", photos[0].plates[0].text)
     assert donors.pick(rng, OTHER, 4.5, yellow=0.0).region == "other"
     assert donors.pick(rng, HONG_KONG, 1.5, yellow=0.0) is None
 
