@@ -4,7 +4,7 @@
 
 Starts a PostgreSQL of its own (or takes an empty, or already filled, database by its URL), fills it
 with plates spread like Hong Kong's, some of them misread, and prints Markdown: the time of random
-questions of each kind, beside a sequential scan; how many of the planted misreadings their true mark
+questions of each kind, beside a sequential scan; how many of planted misreadings their true mark
 finds, and at which rank; sizes of the indexes, their cost at an insert, and the plans. Milliseconds
 are the client's waiting time; CPU is the time of the server's process, which other programs on the
 machine disturb less.
