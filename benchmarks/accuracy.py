@@ -35,6 +35,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from rapidfuzz.distance import Levenshtein
+
 from benchmarks.reliability import Judged, accepted, reliability
 from benchmarks.stages import measure_stages, some_of
 from hkplates.recognition.images.decode import decode
@@ -141,7 +143,7 @@ def _count(tally: Tally, name: str, truth: str, read: str, *, well_placed: bool)
     tally.found += well_placed
     tally.exact += read == truth
     tally.wrong += bool(read) and read != truth
-    tally.edits += min(edit_distance(read, truth), len(truth))
+    tally.edits += min(Levenshtein.distance(read, truth), len(truth))
     tally.characters += len(truth)
 
 
@@ -174,18 +176,6 @@ def overlap(one: Box, other: Box) -> float:
     if wide <= 0 or high <= 0:
         return 0.0
     return wide * high / (one[2] * one[3] + other[2] * other[3] - wide * high)
-
-
-def edit_distance(one: str, other: str) -> int:
-    """The least number of characters to insert, delete or replace (Levenshtein)."""
-    distances = list(range(len(other) + 1))
-    for row, character in enumerate(one, 1):
-        diagonal, distances[0] = distances[0], row
-        for column, wanted in enumerate(other, 1):
-            cheapest = min(distances[column], distances[column - 1]) + 1
-            replaced = diagonal + (character != wanted)
-            diagonal, distances[column] = distances[column], min(cheapest, replaced)
-    return distances[-1]
 
 
 def _share(part: int, whole: int) -> float:

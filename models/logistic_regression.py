@@ -1,9 +1,9 @@
-"""Logistic regression, as everything here is calibrated."""
+"""Fits the logistic regressions that calibrate scores and confidences."""
 
 import numpy as np
 
 MAX_ITERATIONS = 50
-MIN_STEP = 1e-9  # step worth taking
+MIN_STEP = 1e-9  # below it no step is halved any further
 MAX_LOG_ODDS = 50.0  # log-odds; beyond it nothing changes
 
 
@@ -15,13 +15,13 @@ def fit(
     prior: np.ndarray | None = None,
     ridge: float = 1.0,
 ) -> np.ndarray:
-    """Factors (k,) for evidence `seen` (n, k), by Newton's method.
+    """Fits weights (k,) for `features` (n, k) by Newton's method.
 
-    `right` (n,) is 1 or 0, `weight` (n,) how much each counts. The factors are held near `prior`
-    (k,), nothing where it is not given, as strongly as `ridge` says.
+    `labels` (n,) are 1 or 0; `sample_weight` (n,) is 1 if not given. `ridge` is the strength of an
+    L2 penalty on the distance from `prior` (k,), 0 if not given.
 
     Raises:
-        ValueError: they do not settle.
+        ValueError: the weights do not converge.
     """
     counted = np.ones(len(features)) if sample_weight is None else sample_weight
     start = np.zeros(features.shape[1]) if prior is None else prior

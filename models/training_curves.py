@@ -1,4 +1,4 @@
-"""The picture of a training: curves over what it has seen."""
+"""Draws training curves: losses and figures over the samples seen."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ COLOURS = ((200, 60, 60), (40, 90, 200), (50, 140, 50), (110, 160, 220), (150, 2
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """What the legend calls it, and its heights (n,) from 0 to 1 at the places x (n,)."""
+    """A curve with its name in the legend: y (n,) from 0 to 1 at x (n,)."""
 
     name: str
     x: np.ndarray
@@ -24,7 +24,7 @@ class Curve:
 
 
 def draw_curves(path: Path, title: str, curves: Sequence[Curve]) -> None:
-    """Write a PNG of the curves, if there are any yet; the title stands below them."""
+    """Writes a PNG of the curves, if any has two points yet; the title stands below them."""
     shown = [curve for curve in curves if len(curve.x) > 1 and np.isfinite(curve.y).all()]
     if not shown:
         return

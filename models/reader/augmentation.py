@@ -1,13 +1,14 @@
-"""How a camera sees a plate and how a detector hands it on: gray pictures, fast.
+"""Simulates how a camera records a plate and how a detector crops it: gray pictures, fast.
 
-A plate is scaled to the pixels it would have in a photograph, blurred, given noise, compressed,
-and cut out again along corners that are a little wrong.
+A plate is scaled to the pixels it would have in a photograph, blurred, given noise, compressed, and
+cropped again along jittered corners.
 """
 
 import cv2
 import numpy as np
 
-from hkplates.recognition.images.warp import TWO_ROWS_ASPECT
+from hkplates.recognition.images.warp import TWO_ROWS_ASPECT, rectify
+from hkplates.recognition.types import Crop, Quad
 from models.reader.network import HEIGHT, MARGIN, WIDTH
 
 
@@ -18,25 +19,25 @@ def simulate_photograph(
     rows: int,
     smallest: float = 6.0,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The plate as some pixels of a photograph, and where its corners lie in them.
+    """Scales a plate to pixels of a photograph, often tilted; returns pixels and corners in them.
 
-    Characters are `smallest` to 45 pixels high, the small ones as frequent as the large ones.
+    Characters are `smallest` to 45 pixels high, log-uniformly.
     """
-    tall = float(np.exp(rng.uniform(np.log(smallest), np.log(45))))
-    height = tall / (0.72 if rows == 1 else 0.4)
+    character_height = float(np.exp(rng.uniform(np.log(smallest), np.log(45))))
+    height = character_height / (0.72 if rows == 1 else 0.4)  # shares of a plate's height
     scale_y = min(1.2, height / float(corners[2, 1] - corners[0, 1]))
     scale_x = scale_y * rng.uniform(0.6, 1.05)
-    way = cv2.INTER_AREA if scale_y < 1 else cv2.INTER_LINEAR
+    interpolation = cv2.INTER_AREA if scale_y < 1 else cv2.INTER_LINEAR
     size = max(8, round(pixels.shape[1] * scale_x)), max(8, round(pixels.shape[0] * scale_y))
-    small = cv2.resize(pixels, size, interpolation=way)
-    seen = corners * np.array([size[0] / pixels.shape[1], size[1] / pixels.shape[0]], np.float32)
-    return _tilt(rng, small, seen.astype(np.float32)) if rng.random() < 0.6 else (small, seen)
+    small = cv2.resize(pixels, size, interpolation=interpolation)
+    scaled = corners * np.array([size[0] / pixels.shape[1], size[1] / pixels.shape[0]], np.float32)
+    return _tilt(rng, small, scaled.astype(np.float32)) if rng.random() < 0.6 else (small, scaled)
 
 
 def _tilt(
     rng: np.random.Generator, pixels: np.ndarray, corners: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Seen a little from the side: pixels are then sampled along lines that slant."""
+    """Warps a plate as if photographed from the side: pixels are sampled along slanted lines."""
     height = corners[2, 1] - corners[0, 1]
     width = corners[1, 0] - corners[0, 0]
     slope = rng.normal(0, 0.06) * width
@@ -44,14 +45,14 @@ def _tilt(
     moved[1:3, 1] += slope / 2
     moved[[0, 3], 1] -= slope / 2
     moved -= moved.min(axis=0) - height * 0.3
-    away = cv2.getPerspectiveTransform(corners, moved.astype(np.float32))
+    homography = cv2.getPerspectiveTransform(corners, moved.astype(np.float32))
     size = (moved.max(axis=0) + height * 0.3).round().astype(int)
-    turned = cv2.warpPerspective(pixels, away, size, borderMode=cv2.BORDER_REPLICATE)
-    return turned, moved.astype(np.float32)
+    tilted = cv2.warpPerspective(pixels, homography, size, borderMode=cv2.BORDER_REPLICATE)
+    return tilted, moved.astype(np.float32)
 
 
 def degrade(rng: np.random.Generator, pixels: np.ndarray, *, blur: bool = True) -> np.ndarray:
-    """Light, blur, noise and compression by chance; all but the blur without `blur`."""
+    """Adds blur (unless `blur` is False), light, noise and compression, each by chance."""
     chance = rng.random() if blur else 1.0
     if chance < 0.42:
         pixels = cv2.filter2D(pixels, -1, _motion_kernel(rng, pixels.shape[0]))
@@ -69,12 +70,13 @@ def degrade(rng: np.random.Generator, pixels: np.ndarray, *, blur: bool = True) 
 
 
 def _motion_kernel(rng: np.random.Generator, height: int) -> np.ndarray:
-    """A kernel of a straight movement, mostly near vertical as of cars under a bridge."""
+    """Returns the kernel of a straight movement, mostly near vertical as of cars under a bridge."""
     length = max(1.2, min(rng.uniform(1.5, 10), height * rng.uniform(0.03, 0.14)))
     angle = np.radians(rng.normal(90, 12) if rng.random() < 0.7 else rng.uniform(0, 180))
     reach = np.array([np.cos(angle), np.sin(angle)]) * length / 2
     size = 2 * int(np.ceil(length / 2)) + 1
     kernel = np.zeros((size, size), np.float32)
+    # Points along the movement, each shared bilinearly by the four pixels around it.
     for part in np.linspace(-1, 1, 2 * size + 1):
         x, y = reach * part + size // 2
         left, top = int(x), int(y)
@@ -86,7 +88,7 @@ def _motion_kernel(rng: np.random.Generator, height: int) -> np.ndarray:
 
 
 def _relight(rng: np.random.Generator, pixels: np.ndarray) -> np.ndarray:
-    """Exposure, contrast and gamma; some overexposed, some by night."""
+    """Changes exposure, contrast and gamma; some pictures are overexposed, some taken by night."""
     chance = rng.random()
     if chance < 0.3:
         return pixels
@@ -98,14 +100,17 @@ def _relight(rng: np.random.Generator, pixels: np.ndarray) -> np.ndarray:
 def _add_noise(rng: np.random.Generator, pixels: np.ndarray) -> np.ndarray:
     grain = np.empty(pixels.shape, np.int16)
     cv2.setRNGSeed(int(rng.integers(1 << 30)))
-    # Grain that drowns the letters teaches nothing.
+    # In proportion to the contrast: grain that drowns the letters teaches nothing.
     contrast = float(pixels.std())
     cv2.randn(grain, 0, float(rng.uniform(0.03, 0.3)) * contrast + 1)
     return cv2.add(pixels, grain, dtype=cv2.CV_8U)
 
 
 def jitter_corners(rng: np.random.Generator, corners: np.ndarray, share: float) -> np.ndarray:
-    """Corners as a detector finds them: each off by `share` of the height, and all together."""
+    """Moves corners as a detector misplaces them: each by `share` of the height, and all together.
+
+    Shares are standard deviations; the common shift has six tenths of it.
+    """
     height = _mean_height(corners)
     apart = rng.normal(0, share, (4, 2)) * height
     together = rng.normal(0, share * 0.6, 2) * height
@@ -118,7 +123,7 @@ def _mean_height(corners: np.ndarray) -> float:
 
 
 def crop_input(pixels: np.ndarray, corners: np.ndarray) -> np.ndarray:
-    """The reader's input, (HEIGHT, WIDTH) uint8: the crop that `rectify` makes, stretched."""
+    """Returns the reader's input, (HEIGHT, WIDTH) uint8: the crop of `rectify`, stretched."""
     top, bottom = corners[1] - corners[0], corners[2] - corners[3]
     wide = float(np.hypot(*top) + np.hypot(*bottom)) / 2
     high = max(_mean_height(corners), 1e-3)
@@ -128,8 +133,13 @@ def crop_input(pixels: np.ndarray, corners: np.ndarray) -> np.ndarray:
     y = height * MARGIN / (1 + 2 * MARGIN)
     x = width * MARGIN / (aspect + 2 * MARGIN)
     inner = np.array([[x, y], [width - x, y], [width - x, height - y], [x, height - y]], np.float32)
-    turn = cv2.getPerspectiveTransform(corners.astype(np.float32) - 0.5, inner - 0.5)
+    homography = cv2.getPerspectiveTransform(corners.astype(np.float32) - 0.5, inner - 0.5)
     fine = cv2.warpPerspective(
-        pixels, turn, (width, height), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE
+        pixels, homography, (width, height), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE
     )
     return cv2.resize(fine, (WIDTH, HEIGHT), interpolation=cv2.INTER_AREA)
+
+
+def rectify_gray(pixels: np.ndarray, corners: np.ndarray) -> Crop:
+    """Rectifies a plate in a gray picture as the recogniser does one in a photograph."""
+    return rectify(np.repeat(pixels[:, :, None], 3, axis=2), Quad.from_array(corners))

@@ -1,10 +1,10 @@
-"""Measure which characters the reader takes for which others, on plates drawn hard to read.
+"""Measures which characters the reader confuses, on synthetic plates that are hard to read.
 
     python -m models.reader.confusions --data DATA [--seconds 600] [--seed 1]
 
-What it prints is the table of migration 0003 (`confusable_characters`): a line for each character
-that is read, with the characters that it was in truth, where it was wrong, and how often. `-`
-stands for no character: as what was read, that one was lost; as the truth, that one was added.
+Prints the table of migration 0003 (`confusable_characters`): a line for each character that is
+read, with the characters that it was in truth, where it was wrong, and how often. `-` stands for no
+character: as what was read, that one was lost; as the truth, that one was added.
 """
 
 import argparse
@@ -14,12 +14,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
+from rapidfuzz.distance import Levenshtein
 
 from hkplates.recognition import marks
-from hkplates.recognition.images.warp import rectify
 from hkplates.recognition.reading.neural import open_reader
-from hkplates.recognition.types import Quad
+from models.reader import augmentation
 from models.reader.dataset import Mixture, SampleGenerator
 from models.reader.photo_crops import HeldOut
 
@@ -45,49 +44,53 @@ LOOKALIKES = (
     "PR",
     "EF",
 )
-"""Pairs that every reader of plates mixes up, each counted KNOWN times beside what is measured: few
-plates are drawn with some of them."""
+"""Pairs that every reader of plates confuses, each counted LOOKALIKE_COUNT times beside what is
+measured: few plates are drawn with some of them."""
 LOOKALIKE_COUNT = 3
-LEAST_COUNT, LEAST_SHARE = 3, 0.01  # of a pair that is kept
+MIN_COUNT, MIN_SHARE = 3, 0.01  # of a pair that is kept
 NO_CHARACTER = "-"
 
 
 @dataclass(frozen=True, slots=True)
 class ReadingPair:
-    """What stands on a plate, and what was read, both as marks."""
+    """The mark on a plate and the mark that was read."""
 
     true: str
     read: str
 
 
 def read_synthetic_plates(data: Path, seconds: float, seed: int) -> Iterator[ReadingPair]:
-    """Drawn plates with their readings, for so long."""
+    """Draws plates and reads them, for so long."""
     samples, reader = SampleGenerator(data, seed, HeldOut(0, 1)), open_reader(BUNDLE)
     until = time.monotonic() + seconds
     while time.monotonic() < until:
         pixels, corners, label = samples.simulated_photo(HARD_PLATES)
-        photo = np.repeat(pixels[:, :, None], 3, axis=2)
-        [reading] = reader.read([rectify(photo, Quad.from_array(corners))])
+        [reading] = reader.read([augmentation.rectify_gray(pixels, corners)])
         yield ReadingPair(marks.canonical(label.text), marks.canonical(reading.text))
 
 
 def character_errors(pair: ReadingPair) -> list[tuple[str, str]]:
-    """(read, true) of each character that is wrong; empty where more than two are, or all right."""
+    """Returns (read, true) of each wrong character; empty where more than two are, or none is.
+
+    Readings of the right length are compared place by place, others where one character is lost
+    or added.
+    """
     true, read = pair.true, pair.read
     if len(true) == len(read):
         wrong = [(b, a) for a, b in zip(true, read, strict=True) if a != b]
         return wrong if len(wrong) <= 2 else []
-    longer, shorter = sorted((true, read), key=len, reverse=True)
-    for place, character in enumerate(longer):
-        if shorter and longer[:place] + longer[place + 1 :] == shorter:
-            return [(NO_CHARACTER, character) if longer == true else (character, NO_CHARACTER)]
+    match Levenshtein.editops(read, true).as_list():
+        case [("insert", _, place)] if read:
+            return [(NO_CHARACTER, true[place])]
+        case [("delete", place, _)] if true:
+            return [(read[place], NO_CHARACTER)]
     return []
 
 
 def confusion_shares(pairs: Iterable[ReadingPair]) -> dict[str, dict[str, float]]:
-    """By what was read, how often it was which other character where it was wrong.
+    """Returns, by the character read, the share of its errors for each true character.
 
-    Under NOTHING: how often a wrong reading had lost just that character.
+    Under NO_CHARACTER: the share of wrong readings that had lost just that character.
     """
     counts: Counter[tuple[str, str]] = Counter()
     wrong = 0
@@ -104,13 +107,13 @@ def confusion_shares(pairs: Iterable[ReadingPair]) -> dict[str, dict[str, float]
     total[NO_CHARACTER] = wrong
     found: dict[str, dict[str, float]] = {}
     for (read, true), count in sorted(counts.items(), key=lambda item: (item[0][0], -item[1])):
-        if count >= LEAST_COUNT and count / total[read] >= LEAST_SHARE * (read != NO_CHARACTER):
+        if count >= MIN_COUNT and count / total[read] >= MIN_SHARE * (read != NO_CHARACTER):
             found.setdefault(read, {})[true] = count / total[read]
     return found
 
 
 def main() -> None:
-    """The command line."""
+    """Parses the command line, measures and prints."""
     cli = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     cli.add_argument("--data", type=Path, required=True)
     cli.add_argument("--seconds", type=float, default=600)

@@ -1,12 +1,12 @@
-"""Measure what the reader reads of plates that it was not trained on, all of train/ in turn.
+"""Cross-validates the reader: reads every plate of train/ with a reader not trained on it.
 
     python -m models.reader.crossvalidate --data DATA [--start FOLDER] [--folds 3]
 
-The plates of train/ are parted into folds by their texts. For each fold a second training
-(finetune.yaml) without it begins where the first one, which saw no Hong Kong plate at all, ended.
-Its decoder and its confidence are fitted on the other folds, as their own readers read them; then
-it reads the fold that it was kept from. Stopped, the same command goes on. What is kept in
-`--folder` is what `models.reader.export --folds` fits the shipped reader's decoder on.
+Splits the plates of train/ into folds by their texts. For each fold a second training
+(finetune.yaml) without it begins where the first one, which had no photograph of a Hong Kong plate,
+ended. Its decoder and its calibration are fitted on the other folds, as their own readers read
+them; then it reads the fold that was held out from it. Stopped, the same command goes on.
+`models.reader.export --folds` fits the shipped reader's decoder on the readers kept in `--folder`.
 """
 
 import argparse
@@ -20,7 +20,7 @@ import yaml
 from hkplates.recognition.reading.neural import open_reader
 from models.reader import calibrate, evaluate
 from models.reader.calibrate import Example
-from models.reader.evaluate import PlateReading
+from models.reader.evaluate import EvaluatedReading
 from models.reader.export import export, write_config
 from models.reader.folds import FOLDERS, Fold, open_folds
 from models.reader.photo_crops import HeldOut
@@ -30,27 +30,30 @@ from models.reader.train import FINETUNE, train
 def train_folds(
     config: dict[str, Any], data: Path, folder: Path, start: Path, fonts: list[Path], folds: int
 ) -> None:
-    """Train a reader without each of the folds, where that is not done yet."""
+    """Trains a reader without each of the folds, where that is not done yet."""
     for number in range(folds):
         place = folder / FOLDERS.format(number)
         if (place / "bundle").exists():
             continue
         held = HeldOut.fold(number, folds)
-        mine = {**config, "held_out": [held.start, held.stop]}
+        without_fold = {**config, "held_out": [held.start, held.stop]}
         print(f"fold {number + 1} of {folds}", flush=True)
-        trainer = train(mine, data, place, fonts, resume=True, start=start)
+        trainer = train(without_fold, data, place, fonts, resume=True, start=start)
         export(trainer, place / "bundle")
 
 
 def evaluate_folds(
     folds: Sequence[Fold], synthetic: Sequence[Example]
-) -> tuple[list[PlateReading], list[PlateReading]]:
-    """What is read on true and on shaken corners; each decoder is fitted on the other folds."""
+) -> tuple[list[EvaluatedReading], list[EvaluatedReading]]:
+    """Reads each fold on true and on jittered corners, with a decoder fitted on the others."""
     examples = [fold.examples() for fold in folds]
     true, shaken = [], []
     for fold in folds:
         others = [
-            e for other, es in zip(folds, examples, strict=True) if other is not fold for e in es
+            example
+            for other, of_other in zip(folds, examples, strict=True)
+            if other is not fold
+            for example in of_other
         ]
         _write_decoder(fold.bundle, calibrate.fit(others, synthetic))
         true += fold.read_plates(1, 0.0)
@@ -59,13 +62,13 @@ def evaluate_folds(
 
 
 def _write_decoder(bundle: Path, decoder: dict[str, Any]) -> None:
-    """Give a bundle the figures of a decoder."""
+    """Writes a fitted decoder into a bundle's config.json."""
     described = json.loads((bundle / "config.json").read_text(encoding="utf-8"))
     write_config(bundle, {**described, "decoder": decoder})
 
 
 def main() -> None:
-    """The command line."""
+    """Parses the command line, trains the folds and prints the tables."""
     cli = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     cli.add_argument("--data", type=Path, required=True)
     cli.add_argument("--start", type=Path, default=Path(".train/reader"), help="the first training")

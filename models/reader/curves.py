@@ -1,4 +1,4 @@
-"""Draw how a training went: python -m models.reader.curves [--folder FOLDER] writes curves.png."""
+"""Draws the curves of a training: python -m models.reader.curves [--folder FOLDER]"""
 
 import argparse
 import json
@@ -12,7 +12,7 @@ SHARES = ("true slots", "true ctc", "shaken slots", "shaken ctc")
 
 
 def draw(folder: Path) -> Path:
-    """Write and name the picture of log.jsonl: shares read exactly, and the slots' loss."""
+    """Writes curves.png (shares read exactly, slots' loss) from log.jsonl; returns its path."""
     lines = (folder / "log.jsonl").read_text(encoding="utf-8").splitlines()
     rows = [json.loads(line) for line in lines]
     samples = np.array([row["samples"] for row in rows])
@@ -28,7 +28,7 @@ def draw(folder: Path) -> Path:
 
 
 def main() -> None:
-    """The command line."""
+    """Parses the command line and draws."""
     cli = argparse.ArgumentParser(description=__doc__.split(":")[0])
     cli.add_argument("--folder", type=Path, default=Path(".train/reader"))
     print(draw(cli.parse_args().folder))

@@ -1,4 +1,4 @@
-"""The reader's training samples: drawn plates, real ones, others' plates, and no plates."""
+"""Generates the reader's training samples: synthetic, real and foreign plates, and backgrounds."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,10 +18,11 @@ from models.synthesis.marks import draw_mark
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Batch:
-    """`pixels` (n, HEIGHT, WIDTH, 1) uint8; `symbols` (n, SLOTS) int32, BLANK past the end.
+    """A training batch of n samples, in the order of the training step's arguments.
 
-    `lower` (n, SLOTS) float32 is 1 where a character stands in the lower row, with its weight in
-    `lower_known`; `rows` (n, 1) float32 is 1 for two rows, with its weight in `rows_known`.
+    `pixels` (n, HEIGHT, WIDTH, 1) uint8; `symbols` (n, SLOTS) int32, BLANK past the end.
+    `lower_row` (n, SLOTS) float32 is 1 where a character stands in the lower row, `two_rows` (n, 1)
+    float32 is 1 for a plate of two rows; the weights beside them are 0 where that is not known.
     """
 
     pixels: np.ndarray
@@ -34,10 +35,11 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class Mixture:
-    """Shares of what is not drawn from the usual series, and how hard it is.
+    """Shares of samples other than synthetic plates of the usual series, and their difficulty.
 
-    `smallest` is the least height of a drawn character in pixels of the photograph; `jitter` how
-    far corners are off, from and to, as a share of the plate's height.
+    `others` are foreign plates, `negatives` samples without text. `smallest` is the least height of
+    a synthetic character in pixels of the photograph; `jitter` the range of corner jitter, as a
+    share of the plate's height. The names are the keys of config.yaml.
     """
 
     hong_kong: float
@@ -49,89 +51,85 @@ class Mixture:
 
 
 class SampleGenerator:
-    """Draws training samples from a labelled folder and a typeface folder, by chance."""
+    """Draws training samples from a labelled folder and font folders, at random."""
 
     def __init__(
         self, data: Path, seed: int, held: HeldOut, fonts: Sequence[Path] = (), *, blur: bool = True
     ) -> None:
-        """`data` holds train/ and backgrounds/; plates whose text is held out are left out.
+        """Loads `data`, which holds train/ and backgrounds/, without the plates held out.
 
-        Without `blur` nothing is blurred beyond what it was (benchmarks/ablations.py).
+        Without `blur` no sample is blurred further (benchmarks/ablations.py).
         """
         self._blur = blur
         self._rng = np.random.default_rng(seed)
-        self._faces = FontLibrary(fonts)
+        self._fonts = FontLibrary(fonts)
         plates = [p for p in photo_crops.hong_kong_plates(data / "train") if p.label not in held]
         self._real = plates + [p for p in plates if p.varied] * 2  # they are few and differ most
-        self._others = photo_crops.foreign_plates(data / "train")
+        self._foreign = photo_crops.foreign_plates(data / "train")
         self._mainland = photo_crops.mainland_plates(data / "train")
         self._backgrounds = photo_crops.background_photos(data / "backgrounds")
 
     def batch(self, size: int, mixture: Mixture) -> Batch:
-        """`size` fresh samples."""
-        drawn = [self.sample(mixture) for _ in range(size)]
-        pixels = np.stack([pixels for pixels, _ in drawn])[..., None]
-        return Batch(pixels, *encode([label for _, label in drawn]))
+        """Draws a batch of `size` samples."""
+        samples = [self.sample(mixture) for _ in range(size)]
+        pixels = np.stack([pixels for pixels, _ in samples])[..., None]
+        return Batch(pixels, *encode([label for _, label in samples]))
 
     def sample(self, mixture: Mixture) -> tuple[np.ndarray, Label]:
-        """One (HEIGHT, WIDTH) uint8 picture and its label."""
+        """Draws one (HEIGHT, WIDTH) uint8 picture and its label."""
         chance = self._rng.random()
-        off = self._rng.uniform(*mixture.jitter)
+        jitter = self._rng.uniform(*mixture.jitter)
         for share, make in (
             (mixture.hong_kong if self._real else 0, self._hong_kong_sample),
-            (mixture.others if self._others else 0, self._foreign_sample),
+            (mixture.others if self._foreign else 0, self._foreign_sample),
             (mixture.negatives, self._negative_sample),
         ):
             if chance < share:
-                return make(off)
+                return make(jitter)
             chance -= share
         return self._synthetic_sample(mixture)
 
     def simulated_photo(self, mixture: Mixture) -> tuple[np.ndarray, np.ndarray, Label]:
-        """A drawn plate as pixels of a gray photograph, its shaken corners, and its label."""
+        """Draws a synthetic plate as pixels of a gray photograph, with jittered corners, label."""
         rng = self._rng
-        chosen = rng.random() < mixture.personalised
-        registration = text_rendering.random_personalised_mark(rng) if chosen else draw_mark(rng)
-        drawing = text_rendering.render_plate(
-            rng, self._faces, registration, self._background_patch()
-        )
-        rows = drawing.label.rows
+        personalised = rng.random() < mixture.personalised
+        mark = text_rendering.random_personalised_mark(rng) if personalised else draw_mark(rng)
+        plate = text_rendering.render_plate(rng, self._fonts, mark, self._background_patch())
         pixels, corners = augmentation.simulate_photograph(
-            rng, drawing.pixels, drawing.corners, rows, mixture.smallest
+            rng, plate.pixels, plate.corners, plate.label.rows, mixture.smallest
         )
-        off = rng.uniform(*mixture.jitter)
-        return self._degrade(pixels), augmentation.jitter_corners(rng, corners, off), drawing.label
+        jitter = rng.uniform(*mixture.jitter)
+        pixels = self._degrade(pixels)
+        return pixels, augmentation.jitter_corners(rng, corners, jitter), plate.label
 
     def _synthetic_sample(self, mixture: Mixture) -> tuple[np.ndarray, Label]:
         pixels, corners, label = self.simulated_photo(mixture)
         return augmentation.crop_input(pixels, corners), label
 
-    def _hong_kong_sample(self, off: float) -> tuple[np.ndarray, Label]:
-        return self._augment_real(self._pick(self._real), off)
+    def _hong_kong_sample(self, jitter: float) -> tuple[np.ndarray, Label]:
+        return self._augment_real(self._pick(self._real), jitter)
 
-    def _foreign_sample(self, off: float) -> tuple[np.ndarray, Label]:
-        return self._augment_real(self._pick(self._others), off)
+    def _foreign_sample(self, jitter: float) -> tuple[np.ndarray, Label]:
+        return self._augment_real(self._pick(self._foreign), jitter)
 
-    def _negative_sample(self, off: float) -> tuple[np.ndarray, Label]:
-        """A mainland plate, real or drawn, or any piece of a street."""
+    def _negative_sample(self, jitter: float) -> tuple[np.ndarray, Label]:
+        """Draws a mainland or Macau plate, real or synthetic, or a background patch."""
         rng, chance = self._rng, self._rng.random()
         if chance < 0.25 and self._mainland:
-            return self._augment_real(self._pick(self._mainland), off)
+            return self._augment_real(self._pick(self._mainland), jitter)
         if chance < 0.5:
-            plate = (draw_mainland if rng.random() < 0.7 else draw_macau)(rng, self._faces)
+            plate = (draw_mainland if rng.random() < 0.7 else draw_macau)(rng, self._fonts)
             gray = cv2.cvtColor(plate.pixels, cv2.COLOR_RGB2GRAY)
             pixels, corners = augmentation.simulate_photograph(rng, gray, plate.corners, 1)
-            pixels = augmentation.crop_input(
-                self._degrade(pixels), augmentation.jitter_corners(rng, corners, off)
-            )
-            return pixels, Label("", 1, None)
-        patch = cv2.resize(
-            self._background_patch(), (WIDTH, HEIGHT), interpolation=cv2.INTER_LINEAR
-        )
-        return self._degrade(patch), Label("", 1, None)
+            pixels = self._degrade(pixels)
+            corners = augmentation.jitter_corners(rng, corners, jitter)
+            return augmentation.crop_input(pixels, corners), Label("", 1, None)
+        patch = self._background_patch()
+        stretched = cv2.resize(patch, (WIDTH, HEIGHT), interpolation=cv2.INTER_LINEAR)
+        return self._degrade(stretched), Label("", 1, None)
 
-    def _augment_real(self, plate: RealPlate, off: float) -> tuple[np.ndarray, Label]:
-        """A real plate cut out along shaken corners, sometimes seen worse than it was."""
+    def _augment_real(self, plate: RealPlate, jitter: float) -> tuple[np.ndarray, Label]:
+        """Crops a real plate along jittered corners, sometimes scaled down or degraded."""
         rng, pixels = self._rng, plate.pixels
         corners = plate.corners
         if rng.random() < 0.35:
@@ -140,9 +138,8 @@ class SampleGenerator:
             corners = corners * np.float32(scale)
         if rng.random() < 0.45:
             pixels = self._degrade(pixels)
-        return augmentation.crop_input(
-            pixels, augmentation.jitter_corners(rng, corners, off)
-        ), plate.label
+        corners = augmentation.jitter_corners(rng, corners, jitter)
+        return augmentation.crop_input(pixels, corners), plate.label
 
     def _degrade(self, pixels: np.ndarray) -> np.ndarray:
         return augmentation.degrade(self._rng, pixels, blur=self._blur)
@@ -151,7 +148,7 @@ class SampleGenerator:
         return plates[self._rng.integers(len(plates))]
 
     def _background_patch(self) -> np.ndarray:
-        """A piece of a photograph without plates; plain gray where there are none."""
+        """Crops a piece of a photograph without plates; plain gray by chance or for want of one."""
         rng = self._rng
         if not self._backgrounds or rng.random() < 0.3:
             return np.full((2, 2), rng.uniform(0, 255), np.uint8)
@@ -164,10 +161,10 @@ class SampleGenerator:
 
 
 def encode(labels: Sequence[Label]) -> tuple[np.ndarray, ...]:
-    """Labels as the arrays of Batch after its pixels, in order."""
+    """Encodes labels as the arrays of Batch after its pixels, in order."""
     count = len(labels)
     symbols = np.full((count, SLOTS), BLANK, np.int32)
-    lower = np.zeros((2, count, SLOTS), np.float32)
+    lower = np.zeros((2, count, SLOTS), np.float32)  # targets and weights, as in `rows`
     rows = np.zeros((2, count, 1), np.float32)
     for i, label in enumerate(labels):
         symbols[i, : len(label.text)] = [SYMBOLS.index(c) for c in label.text]
@@ -179,7 +176,7 @@ def encode(labels: Sequence[Label]) -> tuple[np.ndarray, ...]:
 
 
 def parse_mixture(values: Mapping[str, object]) -> Mixture:
-    """From one phase of config.yaml."""
+    """Parses one phase of config.yaml."""
     low, high = values["jitter"]
     shares = {name: float(values[name]) for name in Mixture.__slots__ if name != "jitter"}
     return Mixture(**shares, jitter=(float(low), float(high)))

@@ -1,4 +1,4 @@
-"""Measure the reader on the plates of labelled photographs, on true and on shaken corners.
+"""Measures the reader on the plates of labelled photographs, on true and on jittered corners.
 
     python -m models.reader.evaluate --data DATA [--split dev] [--bundle FOLDER]
 
@@ -14,20 +14,21 @@ from pathlib import Path
 
 import keras
 import numpy as np
+from rapidfuzz.distance import Levenshtein
 
 from hkplates.recognition import marks
-from hkplates.recognition.images.warp import rectify
 from hkplates.recognition.reading.neural import NeuralReader, open_reader
-from hkplates.recognition.types import Crop, Quad, TextReading
+from hkplates.recognition.types import Crop, TextReading
 from models.reader import augmentation, photo_crops
 from models.reader.network import BLANK, SYMBOLS
 from models.reader.photo_crops import HeldOut, RealPlate
 
 BUNDLE = Path(__file__).with_name("bundle")
 CORNER_JITTER = 0.04
-"""How far shaken corners are off, as a share of the plate's height: about what detectors do."""
+"""Standard deviation of jittered corners, as a share of the plate's height: about a detector's."""
 
 InputSets = dict[str, list[tuple[np.ndarray, RealPlate]]]
+"""Network inputs (HEIGHT, WIDTH) uint8 with their plates, by the kind of corners."""
 
 GROUPS: dict[str, Callable[[RealPlate], bool]] = {
     "all": lambda plate: True,
@@ -40,8 +41,8 @@ GROUPS: dict[str, Callable[[RealPlate], bool]] = {
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class PlateReading:
-    """What was read on one view of a plate."""
+class EvaluatedReading:
+    """A reading of one crop of a plate whose mark is known."""
 
     plate: RealPlate
     reading: TextReading
@@ -60,16 +61,17 @@ class PlateReading:
 
     @property
     def edit_distance(self) -> int:
-        """Characters to insert, delete or change."""
-        return _distance(self.mark, self.truth)
+        """Returns the characters to insert, delete or replace."""
+        return Levenshtein.distance(self.mark, self.truth)
 
 
 def input_sets(
     plates: Sequence[RealPlate], times: int = 4, jitter: float = CORNER_JITTER
 ) -> InputSets:
-    """Inputs of the plates on their true corners, and `times` each on shaken ones."""
+    """Crops inputs of the plates on their true corners, and `times` each on jittered ones."""
     rng = np.random.default_rng(5)
     true = [(augmentation.crop_input(p.pixels, p.corners), p) for p in plates]
+    # In log.jsonl and in the curves the inputs on jittered corners are called "shaken".
     shaken = [
         (augmentation.crop_input(p.pixels, augmentation.jitter_corners(rng, p.corners, jitter)), p)
         for p in plates
@@ -79,13 +81,13 @@ def input_sets(
 
 
 def held_out_inputs(data: Path, held: HeldOut) -> InputSets:
-    """Views of the plates of train/ that training leaves out."""
+    """Crops the inputs of those plates of train/ that are held out."""
     plates = [p for p in photo_crops.hong_kong_plates(data / "train") if p.label in held]
     return input_sets(plates)
 
 
 def head_accuracy(model: keras.Model, held: InputSets) -> dict[str, float]:
-    """Shares read exactly (I as 1, O as 0) by each head alone, without decoder."""
+    """Returns the shares read exactly (I as 1, O as 0) by each head alone, without decoder."""
     shares = {}
     for name, pairs in held.items():
         if not pairs:
@@ -98,7 +100,7 @@ def head_accuracy(model: keras.Model, held: InputSets) -> dict[str, float]:
 
 
 def greedy_decode(model: keras.Model, pictures: Sequence[np.ndarray]) -> dict[str, list[str]]:
-    """The most probable text of each head for (HEIGHT, WIDTH) uint8 pictures."""
+    """Returns each head's most probable text for (HEIGHT, WIDTH) uint8 pictures."""
     pixels = np.stack(pictures)[..., None]
     slots, ctc = [], []
     for start in range(0, len(pixels), 64):
@@ -111,85 +113,77 @@ def greedy_decode(model: keras.Model, pictures: Sequence[np.ndarray]) -> dict[st
 def jittered_crops(
     plate: RealPlate, times: int, jitter: float, rng: np.random.Generator
 ) -> list[Crop]:
-    """The plate as the recogniser hands it on, on corners shaken `times` times."""
-    photo = np.repeat(plate.pixels[:, :, None], 3, axis=2)
-    shaken = (augmentation.jitter_corners(rng, plate.corners, jitter) for _ in range(times))
-    return [rectify(photo, Quad.from_array(corners)) for corners in shaken]
+    """Rectifies the plate as the recogniser does, on corners jittered `times` times."""
+    jittered = (augmentation.jitter_corners(rng, plate.corners, jitter) for _ in range(times))
+    return [augmentation.rectify_gray(plate.pixels, corners) for corners in jittered]
 
 
 def labelled_crops(
     plates: Sequence[RealPlate], times: int, jitter: float, seed: int
 ) -> list[tuple[Crop, str]]:
-    """Each plate cut out `times` times along shaken corners, and its text."""
+    """Rectifies each plate on corners jittered `times` times; returns crops with their texts."""
     rng = np.random.default_rng(seed)
     return [(crop, p.label.text) for p in plates for crop in jittered_crops(p, times, jitter, rng)]
 
 
 def read_plates(
     reader: NeuralReader, plates: Sequence[RealPlate], times: int, jitter: float
-) -> list[PlateReading]:
-    """What the reader makes of each plate on `times` shaken corners; 1 and 0 for the true ones."""
+) -> list[EvaluatedReading]:
+    """Reads each plate on corners jittered `times` times; 1 and a jitter of 0 for the true ones."""
     rng = np.random.default_rng(5)
     pairs = [
         (plate, crop) for plate in plates for crop in jittered_crops(plate, times, jitter, rng)
     ]
     readings = reader.read([crop for _, crop in pairs])
     return [
-        PlateReading(plate, reading) for (plate, _), reading in zip(pairs, readings, strict=True)
+        EvaluatedReading(plate, reading)
+        for (plate, _), reading in zip(pairs, readings, strict=True)
     ]
 
 
-def accuracy_table(true: Sequence[PlateReading], shaken: Sequence[PlateReading]) -> str:
-    """Shares read exactly and character errors, by group."""
+def accuracy_table(true: Sequence[EvaluatedReading], shaken: Sequence[EvaluatedReading]) -> str:
+    """Formats the shares read exactly, and the character errors on true corners, by group."""
     lines = [f"{'group':10} {'plates':>6} {'exact':>7} {'shaken':>7} {'characters wrong':>17}"]
     for name, member in GROUPS.items():
-        mine, mine_shaken = ([o for o in part if member(o.plate)] for part in (true, shaken))
-        if mine:
-            wrong = sum(o.edit_distance for o in mine) / sum(len(o.truth) for o in mine)
-            exact, exact_shaken = _exact_share(mine), _exact_share(mine_shaken)
-            lines.append(f"{name:10} {len(mine):6} {exact:7.3f} {exact_shaken:7.3f} {wrong:17.3f}")
+        of_true, of_shaken = ([r for r in part if member(r.plate)] for part in (true, shaken))
+        if of_true:
+            wrong = sum(r.edit_distance for r in of_true) / sum(len(r.truth) for r in of_true)
+            exact, exact_shaken = _exact_share(of_true), _exact_share(of_shaken)
+            lines.append(
+                f"{name:10} {len(of_true):6} {exact:7.3f} {exact_shaken:7.3f} {wrong:17.3f}"
+            )
     return "\n".join(lines)
 
 
-def reliability_table(seen: Sequence[PlateReading]) -> str:
-    """How many of the readings of a confidence are right."""
+def reliability_table(readings: Sequence[EvaluatedReading]) -> str:
+    """Formats mean confidence and accuracy by range of confidence (a reliability diagram)."""
     lines = [f"{'confidence':>12} {'readings':>8} {'mean':>6} {'right':>6}"]
     edges = [0, 0.3, 0.6, 0.8, 0.9, 0.95, 0.99, 1.0001]
     for low, high in pairwise(edges):
-        mine = [o for o in seen if low <= o.reading.confidence < high]
-        if mine:
-            mean, right = np.mean([o.reading.confidence for o in mine]), _exact_share(mine)
-            lines.append(f"{low:5.2f} - {min(high, 1):4.2f} {len(mine):8} {mean:6.3f} {right:6.3f}")
+        some = [r for r in readings if low <= r.reading.confidence < high]
+        if some:
+            mean, right = np.mean([r.reading.confidence for r in some]), _exact_share(some)
+            lines.append(f"{low:5.2f} - {min(high, 1):4.2f} {len(some):8} {mean:6.3f} {right:6.3f}")
     return "\n".join(lines)
 
 
-def list_misread(seen: Sequence[PlateReading]) -> str:
-    """What was not read exactly, a line each."""
+def list_misread(readings: Sequence[EvaluatedReading]) -> str:
+    """Lists the readings that are not exact, a line each."""
     return "\n".join(
-        f"{o.plate.file}: {o.truth} read {o.mark or 'nothing'} ({o.reading.confidence:.2f})"
-        for o in seen
-        if not o.is_exact
+        f"{r.plate.file}: {r.truth} read {r.mark or 'nothing'} ({r.reading.confidence:.2f})"
+        for r in readings
+        if not r.is_exact
     )
 
 
-def _exact_share(seen: Sequence[PlateReading]) -> float:
-    return float(np.mean([outcome.is_exact for outcome in seen]))
+def _exact_share(readings: Sequence[EvaluatedReading]) -> float:
+    return float(np.mean([reading.is_exact for reading in readings]))
 
 
-def _distance(one: str, other: str) -> int:
-    """Levenshtein's distance."""
-    row = list(range(len(other) + 1))
-    for i, a in enumerate(one, 1):
-        before, row[0] = row[0], i
-        for j, b in enumerate(other, 1):
-            before, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, before + (a != b))
-    return row[-1]
-
-
-def _collapse_runs(steps: np.ndarray) -> np.ndarray:
-    """A run of one symbol is one symbol."""
-    changed = np.concatenate([[True], steps[1:] != steps[:-1]])
-    return steps[changed]
+def _collapse_runs(frames: np.ndarray) -> np.ndarray:
+    """Reduces each run of one symbol to that symbol, as CTC does before blanks are left out."""
+    changed = np.concatenate([[True], frames[1:] != frames[:-1]])
+    return frames[changed]
 
 
 def _symbols_to_text(symbols: np.ndarray) -> str:
@@ -197,16 +191,14 @@ def _symbols_to_text(symbols: np.ndarray) -> str:
 
 
 def main() -> None:
-    """The command line."""
+    """Parses the command line and prints the tables."""
     cli = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     cli.add_argument("--data", type=Path, required=True)
     cli.add_argument("--split", default="dev")
     cli.add_argument("--bundle", type=Path, default=BUNDLE)
     given = cli.parse_args()
-    reader, plates = (
-        open_reader(given.bundle),
-        photo_crops.hong_kong_plates(given.data / given.split),
-    )
+    reader = open_reader(given.bundle)
+    plates = photo_crops.hong_kong_plates(given.data / given.split)
     true = read_plates(reader, plates, 1, 0.0)
     started = time.process_time()
     shaken = read_plates(reader, plates, 5, CORNER_JITTER)

@@ -1,9 +1,9 @@
-"""Write the bundle that hkplates opens, from a training finished or not.
+"""Exports a training, finished or not, as the bundle that hkplates opens.
 
     python -m models.reader.export --data DATA [--folder FOLDER] [--folds FOLDER] [--bundle FOLDER]
 
-The decoder's figures are fitted on the plates of train/, each as the reader read it that was not
-trained on it (models/reader/crossvalidate.py), and on drawn ones.
+The decoder is fitted on the plates of train/, each as read by the reader of the fold that it was
+held out from (models/reader/crossvalidate.py), and on synthetic ones.
 """
 
 import argparse
@@ -29,7 +29,7 @@ from models.reader.train import FINETUNE, Trainer
 
 
 def export(trainer: Trainer, bundle: Path) -> dict[str, Any]:
-    """Write weights and config, with a decoder that is not yet fitted; the config."""
+    """Writes weights and config, with a decoder that is not yet fitted; returns the config."""
     shutil.rmtree(bundle, ignore_errors=True)
     bundle.mkdir(parents=True)
     (bundle / "model.tflite").write_bytes(_convert(trainer))
@@ -59,10 +59,10 @@ def export(trainer: Trainer, bundle: Path) -> dict[str, Any]:
 
 
 def convert_training(folder: Path) -> bytes:
-    """The network of a training's folder for LiteRT.
+    """Returns the network of a training's folder as a LiteRT model.
 
     Raises:
-        SystemExit: there is no training in it.
+        SystemExit: the folder holds no training.
     """
     trainer = Trainer(yaml.safe_load(FINETUNE.read_text(encoding="utf-8")), folder)
     if not trainer.resume():
@@ -73,7 +73,7 @@ def convert_training(folder: Path) -> bytes:
 def fit_decoder(
     bundle: Path, folds: Path, data: Path, fonts: Sequence[Path], drawn: int
 ) -> dict[str, Any]:
-    """The decoder's figures, on every fold's plates and on those that `bundle` reads of `drawn`."""
+    """Fits the decoder on every fold's plates, and on `drawn` plates as `bundle` reads them."""
     photographed = [example for fold in open_folds(folds, data) for example in fold.examples()]
     return calibrate.fit(
         photographed, calibrate.synthetic_examples(open_reader(bundle), data, fonts, drawn)
@@ -81,7 +81,7 @@ def fit_decoder(
 
 
 def write_config(bundle: Path, described: dict[str, Any]) -> None:
-    """Write config.json with the hashes of all files beside it."""
+    """Writes config.json with the hashes of all files beside it."""
     files = sorted(p for p in bundle.rglob("*") if p.is_file() and p.name != CONFIG_NAME)
     hashes = {p.relative_to(bundle).as_posix(): hash_of(p.read_bytes()) for p in files}
     text = json.dumps({**described, "files": hashes}, indent=2) + "\n"
@@ -89,16 +89,18 @@ def write_config(bundle: Path, described: dict[str, Any]) -> None:
 
 
 def _convert(trainer: Trainer) -> bytes:
-    def answer(pixels: Any) -> Any:
+    """Converts the network; its output is all heads' logits in one row."""
+
+    def forward(pixels: Any) -> Any:
         out = trainer.model(pixels, training=False)
         parts = [out[name] for name in ("slots", "lower", "rows", "ctc")]
         return tf.concat([tf.reshape(p, (1, int(np.prod(p.shape[1:])))) for p in parts], axis=1)
 
-    return convert(answer, (1, HEIGHT, WIDTH, 1))
+    return convert(forward, (1, HEIGHT, WIDTH, 1))
 
 
 def main() -> None:
-    """The command line."""
+    """Parses the command line, exports and fits the decoder."""
     cli = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     cli.add_argument("--data", type=Path, required=True)
     cli.add_argument("--folder", type=Path, default=Path(".train/reader-fine"))

@@ -1,9 +1,9 @@
-"""The reader's network: one convolutional trunk and two heads that read it in different ways.
+"""Builds the reader's network: one convolutional trunk, a slot head and a CTC head.
 
 Input is a rectified plate, gray, HEIGHT x WIDTH, uint8; one-row and two-row plates are both
-stretched to it, so that a character of either has about as many pixels. The slot head looks once
-per character (8 learned attention maps), the CTC head reads along the top half and then along
-the bottom half. They fail differently, which makes their agreement a signal.
+stretched to it, so that a character of either has about as many pixels. The slot head has one
+learned attention map per character (8), the CTC head reads along the top half and then along the
+bottom half. They fail differently, which makes their agreement a signal.
 """
 
 import keras
@@ -11,21 +11,21 @@ from keras import layers
 
 HEIGHT, WIDTH = 64, 160
 MARGIN = 0.12
-"""What the input shows around the plate on each side, as a share of the plate's height."""
+"""Surroundings of the plate in the input on each side, as a share of the plate's height."""
 
 SYMBOLS = "0123456789ABCDEFGHIJKLMNOPRSTUVWXYZ"
-"""What is printed on plates: I and O are told from 1 and 0, as far as the print tells them."""
+"""Symbols printed on plates: I and O are told from 1 and 0, as far as the print tells them."""
 
 BLANK = len(SYMBOLS)
 CLASSES = len(SYMBOLS) + 1
 SLOTS = 8
 CTC_FRAMES = 80
-"""The CTC head's steps: the first half reads the plate's upper half."""
+"""Frames of the CTC head: the first half is the plate's upper half."""
 
 
 @keras.saving.register_keras_serializable("hkplates")
 class Standardise(layers.Layer):
-    """Pixels to zero mean and unit deviation, plate by plate: night and glare look alike."""
+    """Scales pixels to zero mean and unit deviation, plate by plate: night and glare look alike."""
 
     def call(self, pixels):
         x = keras.ops.cast(pixels, "float32")
@@ -37,7 +37,7 @@ class Standardise(layers.Layer):
 
 @keras.saving.register_keras_serializable("hkplates")
 class PositionEmbedding(layers.Layer):
-    """Adds a learned vector for every place of the map: the heads must know where they look."""
+    """Adds a learned vector to each place of the map: the heads need positions."""
 
     def build(self, shape):
         self.table = self.add_weight(
@@ -52,7 +52,7 @@ class PositionEmbedding(layers.Layer):
 
 @keras.saving.register_keras_serializable("hkplates")
 class AttentionPooling(layers.Layer):
-    """The features (batch, places, channels) averaged under each slot's attention map."""
+    """Averages the features (batch, places, channels) under each slot's attention map."""
 
     def call(self, features, maps):
         weights = keras.ops.softmax(keras.ops.transpose(maps, (0, 2, 1)), axis=-1)
@@ -66,7 +66,7 @@ def _convolve(x, channels, kernel=3, strides=1):
 
 
 def _long_range_block(x, channels):
-    """See far along the rows: counting repeated letters needs the neighbours' neighbours."""
+    """Widens the receptive field along the rows: counting repeated letters needs neighbours."""
     inner = layers.DepthwiseConv2D((3, 11), padding="same", use_bias=False)(x)
     inner = layers.BatchNormalization(momentum=0.98)(inner)
     inner = layers.Conv2D(channels, 1, use_bias=False)(inner)
@@ -87,12 +87,13 @@ def _trunk(x):
 
 
 def _slot_head(features):
+    """(batch, 4, 40, channels) -> symbols (batch, 8, classes) and lower row (batch, 8)."""
     places = layers.Reshape((-1, features.shape[-1]))(features)
     maps = layers.Dense(SLOTS, name="slot_maps")(places)
-    seen = layers.Dropout(0.1)(AttentionPooling()(places, maps))
-    seen = layers.Dense(128, activation="relu")(seen)
-    symbols = layers.Dense(CLASSES)(seen)
-    lower = layers.Dense(1)(seen)
+    pooled = layers.Dropout(0.1)(AttentionPooling()(places, maps))
+    pooled = layers.Dense(128, activation="relu")(pooled)
+    symbols = layers.Dense(CLASSES)(pooled)
+    lower = layers.Dense(1)(pooled)
     return symbols, layers.Reshape((SLOTS,))(lower)
 
 
@@ -101,13 +102,13 @@ def _ctc_head(features):
     channels = features.shape[-1]
     halves = layers.Reshape((2, 2, CTC_FRAMES // 2, channels))(features)
     halves = layers.Permute((1, 3, 2, 4))(halves)
-    steps = layers.Reshape((CTC_FRAMES, 2 * channels))(halves)
-    steps = layers.Dense(96, activation="relu")(layers.Dropout(0.1)(steps))
-    return layers.Dense(CLASSES)(steps)
+    frames = layers.Reshape((CTC_FRAMES, 2 * channels))(halves)
+    frames = layers.Dense(96, activation="relu")(layers.Dropout(0.1)(frames))
+    return layers.Dense(CLASSES)(frames)
 
 
 def build() -> keras.Model:
-    """(batch, HEIGHT, WIDTH, 1) uint8 gray -> logits by name.
+    """Builds the network: (batch, HEIGHT, WIDTH, 1) uint8 gray -> logits by name.
 
     slots (batch, SLOTS, CLASSES); lower (batch, SLOTS), the slot's character stands in the lower
     row; ctc (batch, STEPS, CLASSES); rows (batch, 1), the plate has two rows.

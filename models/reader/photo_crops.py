@@ -1,4 +1,4 @@
-"""Plates of real photographs for the reader: Hong Kong's with text, others', and none at all."""
+"""Loads crops of real photographs for the reader: Hong Kong plates, foreign ones, backgrounds."""
 
 import json
 import zlib
@@ -18,7 +18,7 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RealPlate:
-    """A piece of a photograph, gray uint8, the plate's corners (4, 2) in it, and what it says."""
+    """A piece of a photograph, gray uint8, with the plate's corners (4, 2) in it and its label."""
 
     pixels: np.ndarray
     corners: np.ndarray
@@ -28,26 +28,27 @@ class RealPlate:
 
     @property
     def varied(self) -> bool:
-        """Not one of the many photographs from the one footbridge."""
+        """Returns False for the many photographs from the one footbridge."""
         return not self.file.startswith("hkb_")
 
 
 def read_rows(folder: Path) -> list[Row]:
-    """The lines of the folder's one .jsonl file."""
+    """Reads the labels of a folder, a row for each photograph of its one .jsonl file."""
     with (folder / f"{folder.name}.jsonl").open(encoding="utf-8") as lines:
         return [json.loads(line) for line in lines]
 
 
 def hong_kong_plates(folder: Path) -> list[RealPlate]:
-    """Every readable Hong Kong plate of a labelled folder that has corners."""
-    wanted = ((row, plate) for row, plate in _plates(folder) if plate["hk"] and plate["text"])
+    """Loads every readable Hong Kong plate of a labelled folder that has corners."""
     return [
-        _crop_plate(folder, row, plate, _label(plate)) for row, plate in wanted if plate["quad"]
+        _crop_plate(folder, row, plate, _label(plate))
+        for row, plate in _plates(folder)
+        if plate["hk"] and plate["text"] and plate["quad"]
     ]
 
 
 def foreign_plates(folder: Path) -> list[RealPlate]:
-    """Readable European and Brazilian plates: real print, though of other typefaces."""
+    """Loads readable European and Brazilian plates: real print, though of other typefaces."""
     return [
         _crop_plate(folder, row, plate, Label(plate["text"], plate.get("lines", 1), None))
         for row, plate in _plates(folder)
@@ -56,17 +57,17 @@ def foreign_plates(folder: Path) -> list[RealPlate]:
 
 
 def mainland_plates(folder: Path) -> list[RealPlate]:
-    """Mainland and Macau plates, which a Hong Kong reader answers with nothing."""
-    nothing = Label("", 1, None)
+    """Loads mainland and Macau plates, with the empty text that the reader is to return."""
+    empty = Label("", 1, None)
     return [
-        _crop_plate(folder, row, plate, nothing)
+        _crop_plate(folder, row, plate, empty)
         for row, plate in _plates(folder)
         if plate.get("note") in ("mainland China", "Macau") and plate["quad"]
     ]
 
 
 def background_photos(folder: Path, limit: int = 400) -> list[np.ndarray]:
-    """Photographs without plates, gray, at most 640 pixels on the long side."""
+    """Loads photographs without plates, gray, at most 640 pixels on the long side."""
     pictures = []
     for path in sorted(folder.glob("*.jpg"))[:limit]:
         picture = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
@@ -77,9 +78,9 @@ def background_photos(folder: Path, limit: int = 400) -> list[np.ndarray]:
 
 @dataclass(frozen=True, slots=True)
 class HeldOut:
-    """Which plates are kept from training: by text, so that all photographs of a plate are.
+    """The plates held out from training, by text, so that all photographs of a plate are.
 
-    A text's lot lies evenly between 0 and 1; those from `start` up to `stop` are kept.
+    A text's hash is uniform between 0 and 1; those from `start` up to `stop` are held out.
     """
 
     start: float
@@ -87,7 +88,7 @@ class HeldOut:
 
     @classmethod
     def fold(cls, number: int, folds: int) -> "HeldOut":
-        """One of so many equal parts, counted from 0."""
+        """Returns one of so many equal parts, counted from 0."""
         return cls(number / folds, (number + 1) / folds)
 
     def __contains__(self, label: Label) -> bool:
@@ -103,11 +104,12 @@ def _usable(text: str | None) -> bool:
 
 
 def _label(plate: Row) -> Label:
+    """Returns a Hong Kong plate's label, with its row break where the text shows it."""
     text, rows = plate["text"], plate["lines"]
     if rows == 1:
         return Label(text, 1, len(text))
     head = len(text) - len(text.lstrip("ABCDEFGHIJKLMNOPRSTUVWXYZ"))
-    # Letters stand above digits; where a plate has only one kind its parting is not known.
+    # Letters stand above digits; where a plate has only one kind its row break is not known.
     return Label(text, 2, head if 0 < head < len(text) and text[head:].isdigit() else None)
 
 

@@ -1,8 +1,8 @@
-"""Draws gray Hong Kong plates with the label a reader learns from.
+"""Renders gray synthetic Hong Kong plates with their labels, for the reader's training.
 
-Colour does not matter to the reader and costs time, so that plates are drawn gray here, from the
-typefaces and marks of models/synthesis. What garages do to letters is drawn on purpose: a bare bar
-for 1, the letter O for 0, rows that touch, bolts and makers' marks beside the first letter.
+Colour does not matter to the reader and costs time, so that plates are gray here, from the fonts
+and marks of models/synthesis. Irregular plates of garages are rendered on purpose: a bare bar for
+1, the letter O for 0, rows that touch, bolts and makers' marks beside the first letter.
 """
 
 from dataclasses import dataclass
@@ -15,16 +15,17 @@ from models.synthesis.marks import LETTERS, WORDS, PrintedMark, letters, number
 
 ONE_ROW_HEIGHT = 64
 TWO_ROW_HEIGHT = 104
-MARGIN = 24  # pixels of surroundings drawn around a plate
+MARGIN = 24  # pixels of surroundings around a plate
 
 _VOWELS, _CONSONANTS = "AEIOU", "BCDFGHJKLMNPRSTVWXYZ"
 
 
 @dataclass(frozen=True, slots=True)
 class Label:
-    """Text as printed without blanks, top row first; `upper` characters stand in the top row.
+    """A plate's text as printed, without blanks, top row first, and its rows.
 
-    `upper` is None where it is not known; `text` is empty for what is no Hong Kong plate.
+    `upper` is the number of characters in the top row, None where it is not known; `text` is empty
+    for a crop that shows no Hong Kong plate.
     """
 
     text: str
@@ -34,7 +35,7 @@ class Label:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RenderedPlate:
-    """`pixels` (height, width) uint8; `corners` (4, 2) of the plate in them, from top left."""
+    """A plate in surroundings: `pixels` (height, width) uint8, its `corners` (4, 2) in them."""
 
     pixels: np.ndarray
     corners: np.ndarray
@@ -42,7 +43,7 @@ class RenderedPlate:
 
 
 def random_personalised_mark(rng: np.random.Generator) -> PrintedMark:
-    """A mark of somebody's choice: syllables, words, repeats, and anything else of 1 to 8."""
+    """Draws a personalised mark: syllables, words, repeats, or any 1 to 8 characters."""
     kind = rng.random()
     if kind < 0.3:
         text = _syllables(rng, int(rng.integers(2, 9)))
@@ -68,7 +69,7 @@ def _word_suffix(rng: np.random.Generator) -> str:
 
 
 def _repeated_characters(rng: np.random.Generator) -> str:
-    """Doubled and tripled characters and words said twice: where a count slips."""
+    """Returns a text of doubled and tripled characters or a word twice: where a count slips."""
     if rng.random() < 0.35:
         return _syllables(rng, int(rng.integers(2, 5))) * 2
     alphabet = LETTERS + "IO" + "0123456789"
@@ -87,23 +88,23 @@ def _random_groups(rng: np.random.Generator, text: str) -> tuple[str, ...]:
 
 def render_plate(
     rng: np.random.Generator,
-    faces: FontLibrary,
-    registration: PrintedMark,
+    fonts: FontLibrary,
+    mark: PrintedMark,
     surroundings: np.ndarray,
 ) -> RenderedPlate:
-    """A plate of the registration among `surroundings`, gray pixels of any size."""
-    lines = _break_rows(rng, registration)
+    """Renders a plate with this mark among `surroundings`, gray pixels of any size."""
+    lines = _break_rows(rng, mark)
     height = ONE_ROW_HEIGHT if len(lines) == 1 else TWO_ROW_HEIGHT
     width = round(height * _random_aspect(rng, len(lines)))
-    ink = _render_text(rng, faces.pick(rng), lines, height, width)
-    plate = _paint_plate(rng, faces, ink)
+    ink = _render_text(rng, fonts.pick(rng), lines, height, width)
+    plate = _paint_plate(rng, fonts, ink)
     text = "".join(lines).replace(" ", "")
     label = Label(text, len(lines), len(lines[0]) if len(lines) == 2 else len(text))
     return _mount_on_vehicle(rng, plate, surroundings, label)
 
 
-def _break_rows(rng: np.random.Generator, registration: PrintedMark) -> tuple[str, ...]:
-    text, groups = registration.text, registration.groups
+def _break_rows(rng: np.random.Generator, mark: PrintedMark) -> tuple[str, ...]:
+    text, groups = mark.text, mark.groups
     if len(text) < 3 or (len(groups) == 1 and len(text) < 5) or rng.random() < 0.55:
         return (" ".join(groups),)
     if len(groups) == 2:
@@ -121,7 +122,7 @@ def _random_aspect(rng: np.random.Generator, rows: int) -> float:
 
 @dataclass(frozen=True, slots=True)
 class _TextStyle:
-    """How one maker sets one plate; lengths in units of the characters' height."""
+    """The typesetting of one plate by one maker; lengths in units of the characters' height."""
 
     stretch: float
     gap: float
@@ -143,7 +144,7 @@ def _random_style(rng: np.random.Generator, rows: int) -> _TextStyle:
 
 
 def _render_text(
-    rng: np.random.Generator, face: Font, lines: tuple[str, ...], height: int, width: int
+    rng: np.random.Generator, font: Font, lines: tuple[str, ...], height: int, width: int
 ) -> Mask:
     style = _random_style(rng, len(lines))
     ink = np.zeros((height, width), np.uint8)
@@ -155,7 +156,7 @@ def _render_text(
     total = tall * len(lines) + between * (len(lines) - 1)
     top = (height - total) // 2 + round(rng.normal(0, 0.015) * height)
     for line in lines:
-        row = _render_row(face, line, tall, style)
+        row = _render_row(font, line, tall, style)
         widest = round(width * rng.uniform(0.88, 0.97))
         if row.shape[1] > widest:
             row = cv2.resize(row, (widest, tall), interpolation=cv2.INTER_AREA)
@@ -172,22 +173,22 @@ def _paste(ink: Mask, row: Mask, top: int, left: int) -> None:
     np.maximum(area, row[first - top : first - top + area.shape[0]], out=area)
 
 
-def _render_row(face: Font, text: str, height: int, style: _TextStyle) -> Mask:
+def _render_row(font: Font, text: str, height: int, style: _TextStyle) -> Mask:
     pieces: list[Mask] = []
     space = np.zeros((height, max(1, round(height * style.gap))), np.uint8)
     for character in text:
         if character == " ":
             pieces.append(np.zeros((height, round(height * style.blank)), np.uint8))
         else:
-            pieces += [_render_character(face, character, height, style), space]
+            pieces += [_render_character(font, character, height, style), space]
     return np.hstack(pieces[:-1])
 
 
-def _render_character(face: Font, character: str, height: int, style: _TextStyle) -> Mask:
+def _render_character(font: Font, character: str, height: int, style: _TextStyle) -> Mask:
     if character == "1" and style.bare_one:
         bar = max(2, round(height * style.stroke * style.stretch))
         return np.full((height, bar), 255, np.uint8)
-    glyph = face.glyph("O" if character == "0" and style.zero_as_o else character)
+    glyph = font.glyph("O" if character == "0" and style.zero_as_o else character)
     width = max(2, round(glyph.shape[1] * height / glyph.shape[0] * style.stretch))
     return cv2.resize(glyph, (min(width, 2 * height), height), interpolation=cv2.INTER_AREA)
 
@@ -201,7 +202,7 @@ def _vary_stroke_weight(rng: np.random.Generator, ink: Mask) -> Mask:
     return ink
 
 
-def _paint_plate(rng: np.random.Generator, faces: FontLibrary, ink: Mask) -> np.ndarray:
+def _paint_plate(rng: np.random.Generator, fonts: FontLibrary, ink: Mask) -> np.ndarray:
     height, width = ink.shape
     ground, dark = rng.uniform(140, 255), rng.uniform(5, 90)
     alpha = ink.astype(np.float32) * np.float32(1 / 255)
@@ -216,14 +217,14 @@ def _paint_plate(rng: np.random.Generator, faces: FontLibrary, ink: Mask) -> np.
     if rng.random() < 0.15:
         _draw_screw(rng, plate, ink)
     if rng.random() < 0.25:
-        _draw_makers_mark(rng, faces, plate, dark)
+        _draw_makers_mark(rng, fonts, plate, dark)
     if rng.random() < 0.3:
         plate = _add_dirt(rng, plate)
     return plate
 
 
 def _draw_bolts(rng: np.random.Generator, plate: np.ndarray) -> None:
-    """Two or four heads, dark or bright, some with a rim; they may sit on a character."""
+    """Draws two or four heads, dark or bright, some with a rim; they may cover a character."""
     height, width = plate.shape
     inset, level = rng.uniform(0.02, 0.3), rng.uniform(0.08, 0.92)
     radius = max(2, round(min(height, 64) * rng.uniform(0.03, 0.075)))
@@ -238,7 +239,7 @@ def _draw_bolts(rng: np.random.Generator, plate: np.ndarray) -> None:
 
 
 def _draw_screw(rng: np.random.Generator, plate: np.ndarray, ink: Mask) -> None:
-    """A head right on a stroke, where it closes a gap or cuts a bar: a D seen as a 0."""
+    """Draws a head right on a stroke, where it closes a gap or cuts a bar: a D seen as a 0."""
     rows, columns = np.nonzero(ink)
     if not len(rows):
         return
@@ -249,9 +250,9 @@ def _draw_screw(rng: np.random.Generator, plate: np.ndarray, ink: Mask) -> None:
 
 
 def _draw_makers_mark(
-    rng: np.random.Generator, faces: FontLibrary, plate: np.ndarray, dark: float
+    rng: np.random.Generator, fonts: FontLibrary, plate: np.ndarray, dark: float
 ) -> None:
-    """A badge at the plate's edge or small print along its foot."""
+    """Draws a badge at the plate's edge, or small print along its foot."""
     height, width = plate.shape
     if rng.random() < 0.4:
         side, y = (0.035 if rng.random() < 0.5 else 0.965), rng.uniform(0.15, 0.85)
@@ -259,7 +260,7 @@ def _draw_makers_mark(
         cv2.ellipse(plate, (round(width * side), round(height * y)), axes, 0, 0, 360, dark, -1)
         return
     word = WORDS[rng.integers(len(WORDS))] + " MOTORS"
-    ink = faces.pick(rng).row(word, max(4, height // 13))
+    ink = fonts.pick(rng).row(word, max(4, height // 13))
     top, left = height - ink.shape[0] - 2, round((width - ink.shape[1]) * rng.uniform(0.1, 0.9))
     if left >= 0:
         area = plate[top : top + ink.shape[0], left : left + ink.shape[1]]
@@ -276,7 +277,7 @@ def _add_dirt(rng: np.random.Generator, plate: np.ndarray) -> np.ndarray:
 def _mount_on_vehicle(
     rng: np.random.Generator, plate: np.ndarray, surroundings: np.ndarray, label: Label
 ) -> RenderedPlate:
-    """The plate on a piece of car, in a frame if it has one, the light falling unevenly."""
+    """Pastes the plate on its surroundings, some in a frame, under uneven light."""
     height, width = plate.shape
     size = (width + 2 * MARGIN, height + 2 * MARGIN)
     scene = cv2.resize(surroundings, size, interpolation=cv2.INTER_LINEAR).astype(np.float32)

@@ -1,4 +1,4 @@
-"""Train the reader: python -m models.reader.train --data DATA [--samples N] [--fresh]
+"""Trains the reader: python -m models.reader.train --data DATA [--samples N] [--fresh]
 
 With --start it begins with the weights of another training's folder, or of a bundle; --config may
 name another recipe, as finetune.yaml. The learning rate follows the samples seen; with --minutes N
@@ -32,12 +32,12 @@ from models.reader.warm_start import load_bundle
 Config = Mapping[str, Any]
 CONFIG = Path(__file__).with_name("config.yaml")
 FINETUNE = Path(__file__).with_name("finetune.yaml")
-MAX_STEP_SECONDS = 5.0  # seconds; a step that took longer stood still meanwhile
-WARM_START_SAMPLES = 512  # to take the weights of a bundle apart
+MAX_STEP_SECONDS = 5.0  # a step that took longer was suspended meanwhile
+WARM_START_SAMPLES = 512  # to unfold the batch normalisation of a bundle's weights
 
 
 class Trainer:
-    """The network, its optimiser, and how much time it has had."""
+    """The network, its optimiser, and the samples and seconds it has been trained with."""
 
     def __init__(self, config: Config, folder: Path) -> None:
         self._config = config
@@ -57,30 +57,31 @@ class Trainer:
 
     @property
     def seed(self) -> int:
-        """Of the weights and of the samples."""
+        """Returns the seed of the weights and of the samples."""
         return int(self._config["seed"])
 
     @property
     def held_out(self) -> list[float]:
-        """Which of train's plates it was kept from (models/reader/photo_crops.py)."""
+        """Returns the range of train/'s plates held out from it (photo_crops.HeldOut)."""
         return list(self._config["held_out"])
 
     @property
     def samples(self) -> int:
-        """How many were seen."""
+        """Returns the number of samples it was trained with."""
         return int(self.steps.numpy()) * int(self._config["batch"])
 
     @property
     def progress(self) -> float:
-        """The share of the samples that are seen, or of the time that is spent: 0 to 1."""
+        """Returns the share of the samples or of the time that is used up, the larger: 0 to 1."""
         minutes = self._config.get("minutes")
         by_time = float(self.spent.numpy()) / (minutes * 60) if minutes else 0.0
         return min(1.0, max(by_time, self.samples / self._config["samples"]))
 
     def warm_start(self, source: Path, pixels: np.ndarray) -> None:
-        """Begin with the weights of a training's folder, or of a bundle.
+        """Loads the weights of a training's folder, or of a bundle.
 
-        `pixels` are samples, to take a bundle apart with (models/reader/warm_start.py).
+        `pixels` are samples, for the statistics of a bundle's batch normalisation
+        (models/reader/warm_start.py).
         """
         saved = tf.train.latest_checkpoint(str(source / "state"))
         if saved is None:
@@ -89,21 +90,22 @@ class Trainer:
             tf.train.Checkpoint(model=self.model).restore(saved).expect_partial()
 
     def resume(self) -> bool:
-        """Go on from the newest saved state; whether there was one."""
+        """Restores the newest saved state; returns False if there is none."""
         return self._manager.restore_or_initialize() is not None
 
     def save(self) -> None:
-        """Save the whole state."""
+        """Saves the whole state."""
         self._manager.save()
 
     def train_step(self, batch: Batch) -> dict[str, float]:
-        """One step; the losses by name."""
+        """Runs one training step and returns the losses by name."""
         self._optimiser.learning_rate.assign(self._learning_rate())
         losses = self._step(*map(tf.constant, dataclasses.astuple(batch)))
         self.steps.assign_add(1)
         return {name: float(value) for name, value in losses.items()}
 
     def _learning_rate(self) -> float:
+        """Returns the rate of a linear warm-up, then of a cosine over the progress."""
         warm = min(1.0, (int(self.steps.numpy()) + 1) / self._config["warmup_steps"])
         cosine = 0.5 * (1 + math.cos(math.pi * self.progress))
         return float(self._config["learning_rate"]) * warm * max(cosine, 0.002)
@@ -126,7 +128,8 @@ class Trainer:
 
 
 def _ctc_loss(symbols, logits):
-    # TensorFlow's kernel takes no empty text: there every step has to be blank instead.
+    """Returns the mean CTC loss, also for samples without text."""
+    # TensorFlow's kernel takes no empty text: there every frame has to be blank instead.
     empty = symbols[:, 0] == BLANK
     filled = tf.concat([tf.where(empty, 0, symbols[:, 0])[:, None], symbols[:, 1:]], axis=1)
     # Sparse labels choose that kernel; dense ones a far slower graph.
@@ -134,11 +137,12 @@ def _ctc_loss(symbols, logits):
     labels = tf.SparseTensor(where, tf.gather_nd(filled, where), tf.shape(filled, tf.int64))
     lengths = tf.fill([tf.shape(symbols)[0]], CTC_FRAMES)
     loss = tf.nn.ctc_loss(labels, logits, None, lengths, logits_time_major=False, blank_index=BLANK)
-    nothing = -tf.reduce_sum(tf.nn.log_softmax(logits)[:, :, BLANK], axis=1)
-    return tf.reduce_mean(tf.where(empty, nothing, loss))
+    all_blank = -tf.reduce_sum(tf.nn.log_softmax(logits)[:, :, BLANK], axis=1)
+    return tf.reduce_mean(tf.where(empty, all_blank, loss))
 
 
 def _masked_binary_loss(target, logits, weight):
+    """Returns the binary cross-entropy, averaged where the weight is 1."""
     loss = tf.nn.sigmoid_cross_entropy_with_logits(target, logits)
     return tf.reduce_sum(loss * weight) / (tf.reduce_sum(weight) + 1.0)
 
@@ -152,23 +156,23 @@ def train(
     resume: bool,
     start: Path | None = None,
 ) -> Trainer:
-    """Train until the samples are seen; log.jsonl and the state lie in `folder`.
+    """Trains until the samples are used up; log.jsonl and the state are written to `folder`.
 
-    Where there is nothing to resume it begins with the weights of `start`, if given: the folder of
+    A training that does not resume begins with the weights of `start`, if given: the folder of
     another training, or a bundle.
     """
     folder.mkdir(parents=True, exist_ok=True)
     trainer = Trainer(config, folder)
-    going_on = resume and trainer.resume()
-    # Other samples after a pause, not the first ones once more.
-    seed = config["seed"] + (int(trainer.steps.numpy()) if going_on else 0)
+    resumed = resume and trainer.resume()
+    # Other samples after an interruption, not the first ones once more.
+    seed = config["seed"] + (int(trainer.steps.numpy()) if resumed else 0)
     held_out = HeldOut(*config["held_out"])
     samples = SampleGenerator(data, seed, held_out, fonts, blur=config.get("blur", True))
-    if start and not going_on:
+    if start and not resumed:
         last = parse_mixture(_mixture_values(config["phases"][-1]))
         trainer.warm_start(start, samples.batch(WARM_START_SAMPLES, last).pixels)
     held = evaluate.held_out_inputs(data, held_out)
-    with (folder / "log.jsonl").open("a" if going_on else "w", encoding="utf-8") as log:
+    with (folder / "log.jsonl").open("a" if resumed else "w", encoding="utf-8") as log:
         _train_loop(trainer, config, samples, held, log)
     draw(folder)
     return trainer
@@ -177,6 +181,7 @@ def train(
 def _train_loop(
     trainer: Trainer, config: Config, samples: SampleGenerator, held: Any, log: Any
 ) -> None:
+    """Runs steps until the training is done; evaluates and saves at intervals of time spent."""
     phases = [(phase["until"], parse_mixture(_mixture_values(phase))) for phase in config["phases"]]
     every = {"evaluate": config["evaluate_minutes"] * 60, "save": config["checkpoint_minutes"] * 60}
     due = {name: float(trainer.spent.numpy()) + gap for name, gap in every.items()}
@@ -190,7 +195,7 @@ def _train_loop(
     while trainer.progress < 1:
         started = time.monotonic()
         recent.append(trainer.train_step(next(batches)))
-        # The first step is mostly TensorFlow's tracing, which teaches nothing.
+        # The first step is mostly TensorFlow's tracing, which is no training.
         took = min(time.monotonic() - started, MAX_STEP_SECONDS)
         spent = trainer.spent.assign_add(took if traced else 0.0).numpy()
         traced = True
@@ -205,7 +210,7 @@ def _train_loop(
 
 
 def _prefetch(draw: Callable[[], Batch]) -> Iterator[Batch]:
-    """Batches without end, the next one drawn in a thread while the last one is learned."""
+    """Yields batches without end, drawing the next one in a thread during the training step."""
     with ThreadPoolExecutor(1) as thread:
         waiting = thread.submit(draw)
         while True:
@@ -215,6 +220,7 @@ def _prefetch(draw: Callable[[], Batch]) -> Iterator[Batch]:
 
 
 def _log_progress(trainer: Trainer, config: Config, recent: Any, held: Any, log: Any) -> None:
+    """Evaluates the network and writes one line of log.jsonl, with the mean of recent losses."""
     mean = {name: round(float(np.mean([r[name] for r in recent])), 4) for name in recent[0]}
     line = {
         "minutes": round(float(trainer.spent.numpy()) / 60, 1),
@@ -227,11 +233,12 @@ def _log_progress(trainer: Trainer, config: Config, recent: Any, held: Any, log:
 
 
 def _mixture_values(phase: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns a phase's values without the progress at which it ends."""
     return {name: value for name, value in phase.items() if name != "until"}
 
 
 def main() -> None:
-    """Parse the command line and train."""
+    """Parses the command line and trains."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, required=True, help="folder with train/, backgrounds/")
     parser.add_argument("--folder", type=Path, default=Path(".train/reader"))

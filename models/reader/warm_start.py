@@ -1,9 +1,9 @@
-"""Begin a training with the weights of a bundle instead of chance ones.
+"""Initialises a training with the weights of a bundle instead of random ones.
 
-The bundle's weights have batch normalisation folded into the convolutions before it. Taken apart
-again: the convolutions keep what they are, and the normalisation gets the mean and the deviation
-that they have on training samples, with the scale and the shift that undo it. The network then
-answers as the bundle does, and goes on learning as if it had never been folded.
+The bundle's weights have batch normalisation folded into the convolutions before it. To unfold it,
+the convolutions keep their kernels, and each normalisation gets the mean and the variance of its
+input on training samples, with the scale and the shift that undo them. The network then returns
+what the bundle's does, and can be trained as if it had never been folded.
 """
 
 from collections.abc import Iterator
@@ -17,23 +17,23 @@ from hkplates.recognition.bundles.litert import open_interpreter
 from models.reader.network import PositionEmbedding
 
 KernelAndBias = tuple[np.ndarray, np.ndarray]
-"""A kernel as Keras keeps it, and its bias."""
+"""A kernel with Keras's order of axes, and its bias."""
 
 _KERNEL_AXES = {
     "CONV_2D": (1, 2, 3, 0),
     "DEPTHWISE_CONV_2D": (1, 2, 3, 0),
     "FULLY_CONNECTED": (1, 0),
 }
-"""LiteRT's operations that have weights, and where Keras has the axes of their kernels."""
+"""LiteRT's operations with weights, and the permutation of their kernels' axes to Keras's order."""
 
 
 def load_bundle(model: keras.Model, bundle: Path, pixels: np.ndarray) -> None:
-    """Give `model` the weights of the bundle's network.
+    """Loads the weights of the bundle's network into `model`.
 
     `pixels` (n, HEIGHT, WIDTH, 1) uint8 are training samples, some hundreds of them.
 
     Raises:
-        ValueError: where the bundle is of another network.
+        ValueError: the bundle is of another network.
     """
     weighted, table = _read_weights(bundle / "model.tflite")
     norms = [x for x in model.layers if isinstance(x, keras.layers.BatchNormalization)]
@@ -53,7 +53,7 @@ def load_bundle(model: keras.Model, bundle: Path, pixels: np.ndarray) -> None:
 
 
 def _read_weights(path: Path) -> tuple[list[KernelAndBias], np.ndarray]:
-    """Kernels and biases in the order of the graph, and the table of places."""
+    """Returns kernels and biases in the order of the graph, and the position embedding."""
     network = open_interpreter(path)
     weighted, tables = [], []
     for operation in network._get_ops_details():
@@ -67,19 +67,19 @@ def _read_weights(path: Path) -> tuple[list[KernelAndBias], np.ndarray]:
 
 
 def _dequantise(network: Any, tensor: int) -> np.ndarray:
-    """A kernel as numbers; of 8 bits each has its channel's scale."""
+    """Returns a kernel as float32; one of 8 bits is multiplied by the scale of each channel."""
     kernel = network.get_tensor(tensor)
     if kernel.dtype != np.int8:
         return kernel
-    (about,) = [d for d in network.get_tensor_details() if d["index"] == tensor]
-    scales = about["quantization_parameters"]
+    (details,) = [d for d in network.get_tensor_details() if d["index"] == tensor]
+    scales = details["quantization_parameters"]
     shape = [1] * kernel.ndim
     shape[scales["quantized_dimension"]] = len(scales["scales"])
     return kernel.astype(np.float32) * scales["scales"].reshape(shape)
 
 
 def _constants(network: Any, tensors: list[int]) -> Iterator[np.ndarray]:
-    """Those tensors of an operation that no operation writes and that hold a map."""
+    """Yields the tensors among an operation's inputs that are constant feature maps (4 axes)."""
     written = {int(i) for o in network._get_ops_details() for i in o["outputs"]}
     for tensor in tensors:
         if tensor not in written and network.get_tensor(tensor).ndim == 4:
@@ -87,7 +87,7 @@ def _constants(network: Any, tensors: list[int]) -> Iterator[np.ndarray]:
 
 
 def _pop_first_of_shape(weighted: list[KernelAndBias], shape: tuple[int, ...]) -> KernelAndBias:
-    """The first of this shape, taken out of the list: layers of one shape come in one order."""
+    """Removes and returns the first of this shape: those of one shape are in the graph's order."""
     for place, (kernel, _) in enumerate(weighted):
         if kernel.shape == shape:
             return weighted.pop(place)
@@ -95,13 +95,13 @@ def _pop_first_of_shape(weighted: list[KernelAndBias], shape: tuple[int, ...]) -
 
 
 def _set_bias_only(norm: Any, bias: np.ndarray) -> None:
-    """A normalisation that adds `bias` and does nothing else."""
+    """Sets a normalisation to add `bias` and do nothing else."""
     ones, zeros = np.ones_like(bias), np.zeros_like(bias)
     norm.set_weights([ones, bias, zeros, ones - norm.epsilon])
 
 
 def _fit_statistics(model: keras.Model, norms: list[Any], pixels: np.ndarray) -> None:
-    """Give each normalisation the mean and deviation it sees, and what undoes them."""
+    """Sets each normalisation's statistics to its input's, with the scale that undoes them."""
     probe = keras.Model(model.input, [norm.input for norm in norms])
     for norm, seen in zip(norms, probe(pixels, training=False), strict=True):
         seen = np.asarray(seen)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmarks.accuracy import edit_distance, measure, overlap, table
+from benchmarks.accuracy import measure, overlap, table
 from benchmarks.reliability import Judged
 
 BOX = [100.0, 100.0, 100.0, 30.0]
@@ -144,18 +144,3 @@ def test_overlap_is_a_share_and_the_same_both_ways(one: list[int], other: list[i
     assert 0 <= overlap(one, other) <= 1
     assert overlap(one, other) == pytest.approx(overlap(other, one))
     assert overlap(one, one) == pytest.approx(1)
-
-
-@given(st.text("AB1", max_size=8), st.text("AB1", max_size=8))
-def test_the_edit_distance_is_a_distance(one: str, other: str) -> None:
-    assert edit_distance(one, one) == 0
-    assert edit_distance(one, other) == edit_distance(other, one)
-    assert abs(len(one) - len(other)) <= edit_distance(one, other) <= max(len(one), len(other))
-
-
-@pytest.mark.parametrize(
-    ("one", "other", "distance"),
-    [("AB12", "AB2", 1), ("AB12", "BA12", 2), ("", "AB1", 3), ("AB1234", "AB1243", 2)],
-)
-def test_the_edit_distance_counts_edits(one: str, other: str, distance: int) -> None:
-    assert edit_distance(one, other) == distance
