@@ -1,4 +1,4 @@
-"""Every error of hkplates, in one tree, drawn by who must act.
+"""Defines every error of hkplates, in one tree by who must act.
 
 ::
 
@@ -35,7 +35,7 @@ from hkplates.exit_status import ExitStatus
 
 
 class HkplatesError(Exception):
-    """Anything hkplates raises on purpose."""
+    """An error that hkplates raises on purpose; the base of all."""
 
     exit_code = ExitStatus.SOME_FAILED
 
@@ -89,19 +89,19 @@ class ImageTruncated(ImageRejected):
 
 
 class ImageUnsupported(ImageRejected):
-    """A known format that this version does not read (HEIC, video, documents)."""
+    """The image is of a known format that this version does not read (HEIC, video, documents)."""
 
     reason = "unsupported"
 
 
 class ImageTooLarge(ImageRejected):
-    """More bytes or pixels than the limits allow."""
+    """The image has more bytes or pixels than the limits allow."""
 
     reason = "too_large"
 
 
 class ImageUnavailable(ImageRejected):
-    """Its store serves others, and fails for this one again and again."""
+    """Its store serves other images, and fails for this one again and again."""
 
     reason = "unavailable"
 
@@ -129,13 +129,13 @@ class ReaderFailed(TemporaryFault):
 
 
 class SourceError(HkplatesError):
-    """What was asked to be read cannot be; the person who named it must act."""
+    """The source that was named cannot be read; the person who named it must act."""
 
     exit_code = ExitStatus.SOURCE_UNREADABLE
 
 
 class SourceInvalid(SourceError):
-    """Neither s3://bucket/prefix nor a folder."""
+    """The source is neither s3://bucket/prefix nor a folder."""
 
 
 class FolderMissing(SourceError):
@@ -143,7 +143,7 @@ class FolderMissing(SourceError):
 
 
 class BucketMissing(SourceError):
-    """No such bucket at this endpoint."""
+    """There is no such bucket at this endpoint."""
 
 
 class BucketForbidden(SourceError):

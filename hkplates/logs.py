@@ -1,4 +1,4 @@
-"""Structured logs: columns for a person at a terminal, one JSON object a line for a machine."""
+"""Configures structured logs: columns for a person at a terminal, else one JSON object a line."""
 
 import logging
 import sys
@@ -7,7 +7,7 @@ import structlog
 
 
 def configure(level: str = "info") -> None:
-    """Send structlog and the standard library's logs to standard error, in one form."""
+    """Sends structlog's and the standard library's logs to standard error, in one format."""
     shared: list[structlog.types.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,

@@ -1,4 +1,4 @@
-"""Every setting, typed, read once at the edge (a command, a worker, a migration), then handed down.
+"""Defines every setting, read once at the edge (a command, worker or migration), then passed down.
 
 A setting comes from its environment variable; where DATABASE_URL or CELERY_BROKER_URL is not set,
 from the embedded servers that `hkplates up` started under the data folder. Names, defaults and
@@ -19,7 +19,7 @@ PROJECT = Path(__file__).resolve().parents[1]  # the checkout, or site-packages 
 
 
 class Settings(BaseSettings):
-    """What can be set. Nothing below the edges reads the environment."""
+    """All settings. Nothing below the edges reads the environment."""
 
     model_config = SettingsConfigDict(
         env_prefix="HKPLATES_",
@@ -34,15 +34,15 @@ class Settings(BaseSettings):
     broker_url: SecretStr | None = Field(None, validation_alias="CELERY_BROKER_URL")
     """redis://host:port/number"""
     writer_password: SecretStr | None = None
-    """Of the login that `hkplates migrate --writer-login NAME` makes; needed there alone."""
+    """Password of the login that `hkplates migrate --writer-login NAME` makes; used there alone."""
     data: Path = Path(".hkplates")
     """Folder of the embedded servers, their databases and logs."""
     models: Path = PROJECT / "models"
     """Folder that holds detector/bundle, reader/bundle and tesseract/bundle."""
     runtime: RuntimeName = "litert"
-    """What runs the detector: LiteRT on the CPU, or the SavedModel in TensorFlow."""
+    """Runtime of the detector: LiteRT on the CPU, or the SavedModel in TensorFlow."""
     reader: ReaderName = "neural"
-    """What reads the plates that were found; with "none" they are found only."""
+    """Reader of the plates that were found; with "none" they are found only."""
     detector_threshold: float | None = Field(None, gt=0, lt=1)
     """Least score of a reported plate; unset, the bundle's own."""
     chunk_images: int = Field(24, ge=1, le=100)
@@ -50,18 +50,18 @@ class Settings(BaseSettings):
     window_chunks: int = Field(32, ge=1)
     """Messages kept waiting in Redis; the rest waits in Postgres."""
     lease_seconds: int = Field(900, ge=1)
-    """How long a queued image may stay unfinished before it is sent again. Longer than the
-    visibility timeout: what is sent again while a worker is at it is begun twice."""
+    """Time that a queued image may stay unfinished before it is sent again. Longer than the
+    visibility timeout: an image sent again while a worker is at it is begun twice."""
     chunk_seconds: int = Field(180, ge=1, le=3600)
-    """How long a worker may be at one message; the other limits of time follow from it."""
+    """Time that a worker may be at one message; the other time limits follow from it."""
     max_process_memory: int = Field(4 * 1024**3, ge=512 * 1024**2)
     """Bytes of memory of its own that one worker process may take."""
     heartbeat: Path | None = None
     """A file that a worker touches for as long as it takes messages."""
     patience_seconds: float = Field(60, ge=0)
-    """How long a running command waits for Postgres or Redis to come back before it gives up."""
+    """Time that a running command retries while Postgres or Redis is away before it gives up."""
     stall_minutes: float = Field(10, gt=0)
-    """How long nothing may end while work waits before that is told as a stall."""
+    """Time in which no image ends while some wait, after which that is reported as a stall."""
     fetch_threads: int = Field(8, ge=1, le=64)
     """Images fetched at once by one worker process."""
     max_image_bytes: int = Field(64 * 1024 * 1024, ge=1)
@@ -69,9 +69,9 @@ class Settings(BaseSettings):
     max_image_pixels: int = Field(120_000_000, ge=1)
     """Largest photograph decoded, in pixels."""
     web_users: SecretStr | None = None
-    """Who may log in to the page: name:role:hash entries that `hkplates web-password` makes."""
+    """People who may log in to the page: name:role:hash entries of `hkplates web-password`."""
     web_tokens: SecretStr | None = None
-    """Programs that may use its API: name:role:hash entries that `hkplates web-token` makes."""
+    """Programs that may use its API: name:role:hash entries of `hkplates web-token`."""
     web_secret: SecretStr | None = None
     """Signs sessions; unset, one is made and kept in the data folder."""
     web_cache_bytes: int = Field(1024**3, ge=0)
@@ -80,19 +80,23 @@ class Settings(BaseSettings):
 
     @property
     def spare_seconds(self) -> int:
-        """Between two limits of time, so that the first has its effect before the second."""
+        """Seconds between two time limits, so that the first has its effect before the second."""
         return min(30, max(6, self.chunk_seconds))
 
     @property
     def hard_seconds(self) -> int:
-        """After which a worker process is killed; for what a signal does not reach, such as a loop
-        in C."""
+        """Seconds at one message after which a worker process is killed.
+
+        For code that a signal does not reach, such as a loop in C.
+        """
         return self.chunk_seconds + self.spare_seconds
 
     @property
     def visibility_seconds(self) -> int:
-        """How long a message of a worker that vanished stays away. Longer than any chunk can be
-        at work: it would be worked twice at once."""
+        """The visibility timeout: seconds before the message of a vanished worker is redelivered.
+
+        Longer than any chunk can be in progress, or it would be processed twice at once.
+        """
         return self.hard_seconds + self.spare_seconds
 
     @cached_property
@@ -102,10 +106,10 @@ class Settings(BaseSettings):
 
 
 def read_settings() -> Settings:
-    """Settings from the environment.
+    """Reads settings from the environment.
 
     Raises:
-        SettingInvalid: naming the variable, what was expected and what stood there.
+        SettingInvalid: names the variable, the value expected and the value found.
     """
     try:
         return _require_consistent(Settings())
@@ -119,7 +123,7 @@ def read_settings() -> Settings:
 
 
 def _require_consistent(settings: Settings) -> Settings:
-    """Refuse settings that are in order one by one, and do not go together."""
+    """Returns the settings; raises SettingInvalid where valid ones contradict each other."""
     if settings.lease_seconds <= settings.visibility_seconds:
         raise SettingInvalid(
             f"HKPLATES_LEASE_SECONDS cannot be used: expected more than "

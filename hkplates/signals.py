@@ -1,4 +1,4 @@
-"""How commands that run for long are ended: by Ctrl-C, or by `kill` as a container is."""
+"""Handles the signals that end long-running commands: Ctrl-C, or `kill` as for a container."""
 
 import logging
 import signal
@@ -10,10 +10,11 @@ from dataclasses import dataclass
 
 @contextmanager
 def interruptible() -> Iterator[None]:
-    """`kill` raises KeyboardInterrupt here, as Ctrl-C does.
+    """Makes `kill` raise KeyboardInterrupt within, as Ctrl-C does.
 
-    The driver cancels the statement that it interrupts, and warns on standard error where that does
-    not end well: of a connection that is given up anyway, beside the sentence of the command.
+    The driver cancels the statement that it interrupts and warns on standard error where that
+    fails. The warning is silenced: the connection is closed anyway, and the command says why it
+    ends.
     """
     driver = logging.getLogger("psycopg")
     level, handler = driver.level, signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -27,24 +28,25 @@ def interruptible() -> Iterator[None]:
 
 @dataclass
 class StopSignal:
-    """Remembers that a service was asked to end, by which signal, and sleeps no longer then."""
+    """The request to stop a service: the signal it came by, and sleeps that end with it."""
 
     signal: int | None = None
     slice_seconds: float = 0.2
 
     @property
     def requested(self) -> bool:
+        """Returns whether a signal has come."""
         return self.signal is not None
 
     def install_handlers(self) -> None:
-        """From now on SIGTERM and SIGINT are remembered, and nothing is broken off by them."""
+        """Installs handlers that record SIGTERM and SIGINT and interrupt nothing."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._remember)
 
     def sleep(self, seconds: float) -> None:
-        """In slices: nothing may be locked in a signal's handler, and so none can wake us."""
-        until = time.monotonic() + seconds
-        while not self.requested and (left := until - time.monotonic()) > 0:
+        """Sleeps in slices: a signal's handler may lock nothing, and so cannot wake a sleeper."""
+        deadline = time.monotonic() + seconds
+        while not self.requested and (left := deadline - time.monotonic()) > 0:
             time.sleep(min(left, self.slice_seconds))
 
     def _remember(self, number: int, _: object) -> None:

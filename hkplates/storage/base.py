@@ -1,4 +1,4 @@
-"""What a store of photographs can do: list and read, nothing else."""
+"""The interface of a store of photographs: list and read, nothing else."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -7,18 +7,21 @@ from typing import Protocol
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One object as listed: its key below the bucket, what names its content, and its bytes."""
+    """One object as listed."""
 
     key: str
+    """Path below the bucket."""
     etag: str
+    """Identifies the object's content."""
     size: int
+    """Bytes."""
 
 
 class Store(Protocol):
-    """A place that holds photographs; usable from several threads at once."""
+    """A store of photographs; safe to use from several threads."""
 
     def list(self, bucket: str, prefix: str, *, after: str | None = None) -> Iterator[Entry]:
-        """Every object below a prefix, in constant memory and in the order of the store's keys.
+        """Yields every object below a prefix, in constant memory and in the order of their keys.
 
         With `after`, only those past that key.
 
@@ -29,12 +32,12 @@ class Store(Protocol):
         ...
 
     def read(self, bucket: str, key: str, etag: str, *, limit: int) -> bytes:
-        """The bytes of one object, as it was when it was listed.
+        """Returns the bytes of one object, as it was when it was listed.
 
         Raises:
             ImageMissing, ImageForbidden, ImageArchived: it cannot be read.
-            ImageChanged: it is not what `etag` names any more.
-            ImageEmpty, ImageTooLarge: no bytes, or more than `limit`.
+            ImageChanged: its content is not the one that `etag` identifies.
+            ImageEmpty, ImageTooLarge: it has no bytes, or more than `limit`.
             StoreUnreachable: the store does not answer; the same call may succeed later.
         """
         ...

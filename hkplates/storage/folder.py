@@ -1,6 +1,6 @@
-"""Photographs in a folder of this machine. The bucket is the folder's absolute path.
+"""Stores photographs in a folder of this machine; the bucket is the folder's absolute path.
 
-Only what lies below the folder is read: a link that leads out of it is refused.
+Only files below the folder are read: a link that leads out of it is refused.
 """
 
 import errno
@@ -24,7 +24,7 @@ from hkplates.storage.base import Entry
 
 log = structlog.get_logger()
 
-# A pipe must not make us wait for a writer, nor a link swapped in at the last moment be followed.
+# O_NONBLOCK: a pipe must not wait for a writer. O_NOFOLLOW: nor a link swapped in be followed.
 _OPEN_FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOFOLLOW
 
 
@@ -32,7 +32,7 @@ class FolderStore:
     """Files below a root folder; keys are paths with forward slashes."""
 
     def list(self, bucket: str, prefix: str, *, after: str | None = None) -> Iterator[Entry]:
-        """Every file, in the order of keys; links to folders are not followed.
+        """Yields every file, in the order of keys; links to folders are not followed.
 
         Raises:
             FolderMissing: the folder, or one below it, is not there or may not be read.
@@ -45,7 +45,7 @@ class FolderStore:
                 yield Entry(key, _etag(found), found.st_size)
 
     def read(self, bucket: str, key: str, etag: str, *, limit: int) -> bytes:
-        """The bytes of one file, if it is still what was listed."""
+        """Returns the bytes of one file, if it is still the one that was listed."""
         root, path = _resolve_inside(bucket, key)
         try:
             with os.fdopen(_open(root, path), "rb") as file:
@@ -66,27 +66,27 @@ class FolderStore:
 
 
 def _walk(root: Path, after: str) -> Iterator[tuple[str, os.stat_result]]:
-    """Files below root with their keys, holding the names of the folders on the way alone.
+    """Yields keys and file statuses below root, holding only the names of the folders above.
 
-    Not by a function that calls itself: folders may lie a thousand deep.
+    Iterative and not recursive: folders may lie a thousand deep.
     """
-    way = [("", _scan(root))]
-    while way:
-        folder, names = way[-1]
+    stack = [("", _scan(root))]
+    while stack:
+        folder, names = stack[-1]
         name, is_folder = next(names, ("", False))
         key = folder + name
         if not name:
-            way.pop()
+            stack.pop()
         elif is_folder:
             below = key + "/"
             if below >= after or after.startswith(below):
-                way.append((below, _scan(root / below)))
+                stack.append((below, _scan(root / below)))
         elif (found := _stat(root / key)) is not None:
             yield key, found
 
 
 def _scan(folder: Path) -> Iterator[tuple[str, bool]]:
-    """Names in a folder and whether each is a folder, in the order that their keys have."""
+    """Returns the names in a folder and whether each is a folder, in the order of their keys."""
     try:
         with os.scandir(folder) as entries:
             names = [(entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries]
@@ -104,7 +104,7 @@ def _scan(folder: Path) -> Iterator[tuple[str, bool]]:
 
 
 def _missing_message(bucket: str, key: str) -> str:
-    if "\N{REPLACEMENT CHARACTER}" in key:  # what stands for bytes that cannot be stored
+    if "\N{REPLACEMENT CHARACTER}" in key:  # in place of bytes that the database cannot store
         return f"{key} in {bucket} has a name that is not UTF-8; rename it and submit again"
     if (Path(bucket) / key).is_symlink():
         return _dangling_message(bucket, key)
@@ -116,7 +116,10 @@ def _dangling_message(bucket: str, key: str) -> str:
 
 
 def _stat(path: Path) -> os.stat_result | None:
-    """What a file is; of a link that leads nowhere, the link, so that it ends as missing."""
+    """Returns a file's status, None for a folder or a file that was removed meanwhile.
+
+    For a dangling link it is the link's own, so that the image ends as missing.
+    """
     try:
         found = path.stat()
     except OSError:  # nowhere, in a circle, or into a folder that may not be entered
@@ -127,7 +130,12 @@ def _stat(path: Path) -> os.stat_result | None:
 
 
 def _resolve_inside(bucket: str, key: str) -> tuple[Path, Path]:
-    """The root and the file's path below it, both without any link."""
+    """Resolves the root and the file's path below it, both without any link.
+
+    Raises:
+        StoreUnreachable: the folder is not on this machine.
+        ImageMissing, ImageForbidden: the key leads nowhere, or out of the folder.
+    """
     try:
         root = Path(bucket).resolve(strict=True)
     except (OSError, ValueError):
@@ -146,7 +154,7 @@ def _resolve_inside(bucket: str, key: str) -> tuple[Path, Path]:
 
 
 def _open(root: Path, path: Path) -> int:
-    """Open a file step by step: a folder that has become a link meanwhile is not entered."""
+    """Opens a file folder by folder: one that has become a link meanwhile is not entered."""
     folder = os.open(root, os.O_RDONLY | os.O_CLOEXEC | os.O_DIRECTORY)
     try:
         for name in path.parts[:-1]:
@@ -159,6 +167,7 @@ def _open(root: Path, path: Path) -> int:
 
 
 def _check(found: os.stat_result, key: str, etag: str, limit: int) -> None:
+    """Checks that a file is the one listed, and its size; raises an ImageRejected."""
     if not stat.S_ISREG(found.st_mode):
         raise ImageForbidden(f"{key} is not a file")
     if _etag(found) != etag:

@@ -1,7 +1,7 @@
-"""Photographs in S3 or a server that speaks its protocol, through boto3.
+"""Reads photographs from S3, or a server that speaks its protocol, through boto3.
 
 Credentials and endpoint come from boto3's own chain: AWS_ACCESS_KEY_ID and its siblings, profiles,
-roles, AWS_ENDPOINT_URL_S3. Errors become ours in s3_errors.py.
+roles, AWS_ENDPOINT_URL_S3. s3_errors.py translates errors into ours.
 """
 
 import threading
@@ -21,7 +21,7 @@ CLIENT_CONFIG = Config(
     connect_timeout=5,  # seconds
     read_timeout=30,  # seconds between two packets
     retries={"mode": "standard", "total_max_attempts": 3},
-    max_pool_connections=64,  # as many as one worker may have fetching threads
+    max_pool_connections=64,  # the most fetching threads that one worker may have
 )
 # Servers other than AWS rarely have a DNS name for each bucket, and send no checksums.
 COMPATIBLE_CONFIG = CLIENT_CONFIG.merge(
@@ -32,11 +32,11 @@ COMPATIBLE_CONFIG = CLIENT_CONFIG.merge(
     )
 )
 MODIFIED_PREFIX = "modified-"
-"""Begins what names the content of an object that was listed without an ETag."""
+"""Prefix of the etag that we derive for an object listed without one: by time and size."""
 SIZE_PREFIX = "size-"
-"""The same, where the listing says not even when it was modified."""
+"""The same, where the listing does not even give the time of modification: by size alone."""
 
-# OSError: as what a certificate bundle that cannot be read may come.
+# OSError: raised for a certificate bundle that cannot be read.
 S3_ERRORS = (BotoCoreError, ClientError, HTTPError, OSError)
 
 
@@ -48,7 +48,7 @@ class S3Store:
         self._client_lock = threading.Lock()
 
     def list(self, bucket: str, prefix: str, *, after: str | None = None) -> Iterator[Entry]:
-        """Every object, page by page, in the order of keys (UTF-8)."""
+        """Yields every object, page by page, in the order of keys (UTF-8)."""
         try:
             pages = self._get_client().get_paginator("list_objects_v2")
             for page in pages.paginate(Bucket=bucket, Prefix=prefix, StartAfter=after or ""):
@@ -57,7 +57,7 @@ class S3Store:
             raise s3_errors.bucket_error(error, bucket, self._endpoint()) from None
 
     def read(self, bucket: str, key: str, etag: str, *, limit: int) -> bytes:
-        """The bytes of one object; nothing of a body that is too large is read."""
+        """Returns the bytes of one object; reads nothing of a body that is too large."""
         condition = (
             {} if etag.startswith((MODIFIED_PREFIX, SIZE_PREFIX)) else {"IfMatch": f'"{etag}"'}
         )
@@ -71,23 +71,23 @@ class S3Store:
         return data
 
     def require_credentials(self) -> None:
-        """Ask for credentials, and nothing of a bucket.
+        """Obtains credentials, without a request to a bucket.
 
         Raises:
-            CredentialsMissing: none are named, or those that are cannot be used.
-            CredentialsRejected: the role that is named is not given.
-            StoreUnreachable: whoever gives them does not answer.
+            CredentialsMissing: none are named, or those named cannot be used.
+            CredentialsRejected: the role that is named is refused.
+            StoreUnreachable: their provider does not answer.
         """
         try:
             credentials = boto3.Session().get_credentials()
             if credentials is None:
                 raise NoCredentialsError
-            credentials.get_frozen_credentials()  # such as those of a login that has expired
+            credentials.get_frozen_credentials()  # raises for those of an expired login
         except S3_ERRORS as error:
             raise s3_errors.bucket_error(error, "", self._endpoint()) from None
 
     def _get_client(self) -> Any:
-        with self._client_lock:  # making clients is the one thing boto3 does not do in parallel
+        with self._client_lock:  # boto3 cannot make clients in parallel
             if self._client is None:
                 self._client = make_client()
         return self._client
@@ -101,10 +101,10 @@ class S3Store:
 
 
 def make_client() -> Any:
-    """A client of the store that boto3's own variables and files name.
+    """Makes a client of the store that boto3's own variables and files name.
 
     Raises:
-        SettingInvalid: AWS_ENDPOINT_URL_S3 is no URL.
+        SettingInvalid: AWS_ENDPOINT_URL_S3 is not a URL.
     """
     try:
         session = boto3.Session()
@@ -112,7 +112,7 @@ def make_client() -> Any:
         if s3_errors.is_aws(client.meta.endpoint_url):
             return client
         return session.client("s3", config=COMPATIBLE_CONFIG)
-    except ValueError:  # boto3's for an endpoint that is no URL
+    except ValueError:  # boto3's, for an endpoint that is not a URL
         raise SettingInvalid(
             "AWS_ENDPOINT_URL_S3 cannot be used; expected a URL like https://s3.example.com:9000"
         ) from None
@@ -123,14 +123,18 @@ def _entry(listed: dict[str, Any]) -> Entry:
 
 
 def _content_names(described: dict[str, Any], size: int) -> list[str]:
-    """What may name a content, the surest first: gateways over a folder have no ETag for files put
-    there, and a listing may say less than an answer to a read. Never empty."""
-    etag, when = described.get("ETag", "").strip('"'), described.get("LastModified")
-    modified = f"{MODIFIED_PREFIX}{when.timestamp():.0f}-{size}" if when else ""
+    """Returns the etags that may identify a content, the most specific first; at least one.
+
+    Gateways over a folder have no ETag for files put there, and a listing may hold less than the
+    response to a read.
+    """
+    etag, modified_at = described.get("ETag", "").strip('"'), described.get("LastModified")
+    modified = f"{MODIFIED_PREFIX}{modified_at.timestamp():.0f}-{size}" if modified_at else ""
     return [name for name in (etag, modified, f"{SIZE_PREFIX}{size}") if name]
 
 
 def _check(found: dict[str, Any], key: str, etag: str, limit: int) -> None:
+    """Checks that an object is the one listed, and its size; raises an ImageRejected."""
     size = found["ContentLength"]
     # Not every server heeds If-Match.
     if etag not in _content_names(found, size):

@@ -1,4 +1,4 @@
-"""What an S3 server's errors are to us, in words that say what to do next."""
+"""Translates the errors of boto3 and S3 servers into ours, with what to do next."""
 
 from urllib.parse import urlsplit
 
@@ -74,7 +74,7 @@ CREDENTIALS_ADVICE = (
 
 
 def bucket_error(error: Exception, bucket: str, endpoint: str) -> HkplatesError:
-    """What a failed listing means to the person who named the bucket."""
+    """Translates the error of a listing for the person who named the bucket."""
     if not isinstance(error, ClientError):
         return _connection_error(error, bucket, endpoint)
     code, status = error_code(error), http_status(error)
@@ -106,10 +106,10 @@ def bucket_error(error: Exception, bucket: str, endpoint: str) -> HkplatesError:
 
 
 def image_error(error: Exception, bucket: str, key: str, endpoint: str) -> HkplatesError:
-    """What a failed read means to a worker: the image is at fault, or it must wait.
+    """Translates the error of a read for a worker: the image is at fault, or it must wait.
 
     Credentials that are missing or rejected, or a whole bucket that is not there, are a temporary
-    fault here: whoever runs the worker corrects them, and no image is to blame.
+    fault here: whoever runs the worker corrects them, and no image is at fault.
     """
     if not isinstance(error, ClientError):
         fault = _connection_error(error, bucket, endpoint)
@@ -132,7 +132,7 @@ def image_error(error: Exception, bucket: str, key: str, endpoint: str) -> Hkpla
 
 
 def upload_error(error: Exception, bucket: str, key: str, endpoint: str) -> HkplatesError:
-    """What a failed write means to the person who named the object."""
+    """Translates the error of a write for the person who named the object."""
     if not isinstance(error, ClientError) or error.operation_name in CREDENTIAL_OPERATIONS:
         return bucket_error(error, bucket, endpoint)
     code = error_code(error)
@@ -153,13 +153,13 @@ def upload_error(error: Exception, bucket: str, key: str, endpoint: str) -> Hkpl
 
 
 def is_aws(endpoint: str) -> bool:
-    """Whether an endpoint is Amazon's own."""
+    """Returns whether an endpoint is Amazon's own."""
     name = urlsplit(endpoint).hostname or ""
     return name.endswith((".amazonaws.com", ".amazonaws.com.cn", ".api.aws"))
 
 
 def host_and_port(endpoint: str) -> str:
-    """Host and port of an endpoint, without a user or password that may stand in it."""
+    """Returns an endpoint's host and port, without a user or password that it may hold."""
     return urlsplit(endpoint).netloc.rpartition("@")[2]
 
 
@@ -168,7 +168,7 @@ def _connection_error(error: Exception, bucket: str, endpoint: str) -> HkplatesE
         return CredentialsMissing(f"No credentials for {endpoint} were found; {CREDENTIALS_ADVICE}")
     if isinstance(error, CREDENTIAL_ERRORS):
         return CredentialsMissing(
-            f"The credentials for {endpoint} cannot be used: {_first_sentence(error)}; "
+            f"The credentials for {endpoint} cannot be used: {_one_line(error)}; "
             "correct them or log in again"
         )
     if _is_certificate_error(error):
@@ -185,15 +185,15 @@ def _connection_error(error: Exception, bucket: str, endpoint: str) -> HkplatesE
 
 
 def _is_certificate_error(error: Exception) -> bool:
-    """Whether it is the certificates of this machine, and not the line, that are at fault."""
+    """Returns whether this machine's certificates are at fault, and not the network."""
     if isinstance(error, FileNotFoundError | PermissionError | IsADirectoryError):
         return True
     signs = ("No such file", "Permission denied", "Is a directory", "X509", "CERTIFICATE_VERIFY")
     return isinstance(error, OSError) and any(sign in str(error) for sign in signs)
 
 
-def _first_sentence(error: Exception) -> str:
-    """What boto3 says, on one line and without its advice."""
+def _one_line(error: Exception) -> str:
+    """Returns the first 200 characters of boto3's text, on one line."""
     return " ".join(str(error).split())[:200].rstrip(".")
 
 
@@ -206,5 +206,5 @@ def error_code(error: ClientError) -> str:
 
 
 def http_status(error: ClientError) -> int:
-    """The HTTP status of an answer."""
+    """Returns the HTTP status of the response, 0 where it had none."""
     return int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))

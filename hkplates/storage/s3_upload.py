@@ -1,4 +1,4 @@
-"""Writing one object to S3 piece by piece: whole at the end, or not at all."""
+"""Writes one object to S3 by multipart upload: it appears whole, or not at all."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from hkplates.storage import s3_errors
 from hkplates.storage.s3 import S3_ERRORS, make_client
 
 PART_BYTES = 16 * 1024 * 1024
-"""Held in memory until it is sent. S3 takes 10,000 parts, so an object has 160 GB at most."""
+"""Size of a part, held in memory until it is sent. S3 takes 10,000: 160 GB at most an object."""
 
 
 class S3Upload:
@@ -17,7 +17,7 @@ class S3Upload:
 
     Every method raises:
         BucketMissing, BucketForbidden, SourceInvalid: it cannot be written there.
-        CredentialsMissing, CredentialsRejected: the store does not know us.
+        CredentialsMissing, CredentialsRejected: the store does not accept the credentials.
         StoreUnreachable: the store does not answer.
     """
 
@@ -30,7 +30,7 @@ class S3Upload:
         self._buffer = bytearray()
 
     def exists(self) -> bool:
-        """Whether an object of this key is there."""
+        """Returns whether an object of this key is there."""
         try:
             self._client.head_object(Bucket=self._bucket, Key=self._key)
         except S3_ERRORS as error:
@@ -47,11 +47,11 @@ class S3Upload:
         return True
 
     def begin(self) -> None:
-        """Have the store expect it, which tells at once whether it may be written."""
+        """Begins the upload, which fails at once where it may not be written."""
         self._upload_id = self._call("create_multipart_upload")["UploadId"]
 
     def write(self, data: bytes | memoryview) -> int:
-        """Take some bytes more."""
+        """Buffers bytes and sends each part that is full; returns how many bytes it took."""
         self._buffer += data
         while len(self._buffer) >= PART_BYTES:
             self._send(bytes(memoryview(self._buffer)[:PART_BYTES]))
@@ -59,9 +59,9 @@ class S3Upload:
         return len(data)
 
     def commit(self) -> None:
-        """Make it appear."""
+        """Completes the upload: the object appears."""
         if not self._parts:
-            # Also where it is empty, as no upload in parts may be.
+            # Also where it is empty, as no multipart upload may be.
             self._call("put_object", Body=bytes(self._buffer))
             self.abort()
             return
@@ -72,7 +72,7 @@ class S3Upload:
         self._upload_id = None
 
     def abort(self) -> None:
-        """Have the store forget what it was sent."""
+        """Aborts the upload: the store discards its parts."""
         self._buffer.clear()
         if self._upload_id is not None:
             upload, self._upload_id = self._upload_id, None

@@ -1,4 +1,4 @@
-"""All stores, by the name that images carry."""
+"""Opens all stores, by the name that images carry."""
 
 from collections.abc import Mapping
 
@@ -9,5 +9,5 @@ from hkplates.storage.s3 import S3Store
 
 
 def open_stores() -> Mapping[StoreKind, Store]:
-    """Every store; each connects when it is first used."""
+    """Returns every store; each connects when it is first used."""
     return {"s3": S3Store(), "folder": FolderStore()}
