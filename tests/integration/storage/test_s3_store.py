@@ -196,8 +196,8 @@ def answers(status: int, body: bytes = b"", headers: dict[str, str] | None = Non
 def point_to(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
     environment = S3(url, "someone", "s3cret").environment()
     use(monkeypatch, environment)
-    monkeypatch.setattr("hkplates.storage.s3.COMMON.retries", {"total_max_attempts": 1})
-    monkeypatch.setattr("hkplates.storage.s3.WITH_ENDPOINT.retries", {"total_max_attempts": 1})
+    monkeypatch.setattr("hkplates.storage.s3.CLIENT_CONFIG.retries", {"total_max_attempts": 1})
+    monkeypatch.setattr("hkplates.storage.s3.COMPATIBLE_CONFIG.retries", {"total_max_attempts": 1})
 
 
 @pytest.mark.parametrize(
