@@ -1,4 +1,4 @@
-"""The page: its rooms put together."""
+"""Builds the application of pages and API."""
 
 from importlib.metadata import version
 from pathlib import Path
@@ -10,23 +10,23 @@ from fastapi.staticfiles import StaticFiles
 from web.api import router as api
 from web.auth.state import Security, local_security
 from web.middleware.stack import install_middleware
-from web.pages import photos, review, search, sighting, submissions
+from web.pages import audit, login, photos, review, search, sighting, submissions
 from web.services import Services
 
 STATIC = Path(__file__).parent / "static"
-PAGES = (submissions, search, sighting, review, photos)
+PAGES = (submissions, search, sighting, review, photos, login, audit)
 
 
 def create_app(services: Services, security: Security | None = None) -> FastAPI:
-    """The application over what the process holds; closes nothing of it.
+    """Builds the application over open services, which it does not close.
 
-    Without `security` only this machine may ask, and nobody logs in.
+    Without `security` it answers this machine alone, and nobody logs in.
     """
     app = FastAPI(
         title="hkplates",
         version=version("hkplates"),
         description=api.DESCRIPTION,
-        # web/api/router.py serves it, and no page of it: that would need other hosts' scripts.
+        # web/api/router.py serves the document; a page of it would need scripts of other hosts.
         openapi_url=None,
         docs_url=None,
         redoc_url=None,
@@ -34,8 +34,8 @@ def create_app(services: Services, security: Security | None = None) -> FastAPI:
     app.state.services = services
     app.state.picture_threads = CapacityLimiter(photos.MAX_PICTURE_THREADS)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
-    for pages in PAGES:
-        app.include_router(pages.router)
+    for page in PAGES:
+        app.include_router(page.router)
     app.include_router(api.build_router())
     install_middleware(app, security or local_security())
     return app

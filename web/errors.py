@@ -1,7 +1,4 @@
-"""What a page or the API answers where something cannot be done: words, and never a traceback.
-
-Under /api it is a problem document (RFC 9457), elsewhere a page.
-"""
+"""Errors of the web server, and the problem document (RFC 9457) that describes one to a client."""
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -13,7 +10,7 @@ FIELD_ERROR_SCHEMA = "Wrong"
 
 
 class RetryLater(TemporaryFault):
-    """What is asked for cannot be done just now; the message is for whoever asks."""
+    """The request cannot be served just now (503); the message is for the client."""
 
 
 class FieldError(BaseModel):

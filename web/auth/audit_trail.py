@@ -1,4 +1,4 @@
-"""The trail: a row for whatever somebody looked at or did. Without the row it is not done."""
+"""Records each view and action of a principal in the table `audit`, before it is done."""
 
 from collections.abc import Mapping
 from typing import Any, Literal
@@ -30,7 +30,7 @@ MAX_PURPOSE_LENGTH = 500
 
 
 class AuditUnwritable(RetryLater):
-    """What was asked for could not be noted, and so was not done."""
+    """The audit row could not be written, and so the action was not done."""
 
 
 def record(
@@ -41,12 +41,13 @@ def record(
     *,
     principal: Principal | None = None,
 ) -> None:
-    """Note what somebody is about to do, on what, and why they say they do; before it is done.
+    """Writes the audit row of an action: its subject, its purpose if one was given, and the actor.
 
-    `person`: who does it, where that is not who asks (who logs in is nobody yet).
+    Call it before the action. `principal`: who acts, if that is not the request's own (a user who
+    logs in is anonymous until then).
 
     Raises:
-        TemporaryFault: it could not be noted; do not do it.
+        TemporaryFault: the row could not be written; the action must not be done.
     """
     try:
         audit.note(

@@ -1,4 +1,4 @@
-"""Who may come in and from where: read from the settings once, when the page starts."""
+"""Reads the access configuration from settings and options, once when the server starts."""
 
 import contextlib
 import ipaddress
@@ -23,11 +23,11 @@ SECRET_FILE = "web-secret"  # noqa: S105 - a name
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """Who may come in and from where.
+    """The access configuration: users, tokens, the signing secret and the trusted host names.
 
-    `is_open`: nobody logs in, for only this machine can ask. `hosts` are names by which the page is
-    asked for, besides addresses and this machine's own. `is_https`: only a proxy that speaks TLS
-    passes requests on.
+    `is_open`: nobody logs in, for only this machine can connect. `hosts` are names that a Host
+    header may have, besides IP addresses and this machine's own. `is_https`: requests come only
+    through a proxy that speaks TLS.
     """
 
     users: Users
@@ -39,21 +39,21 @@ class Access:
 
 
 def local_access() -> Access:
-    """Nobody logs in, and only this machine may ask; for a process's own lifetime."""
+    """Returns the access of this machine alone, without login; its secret ends with the process."""
     return Access(Users({}), Tokens({}), secrets.token_bytes(32), is_open=True)
 
 
 def read_access(
     settings: Settings, *, host: str, trusted_hosts: Sequence[str] = (), proxies: Sequence[str] = ()
 ) -> Access:
-    """What the settings and the command line say.
+    """Reads the access configuration of the settings and the command line.
 
-    `host`: where the page listens. `proxies`: addresses or networks of those whose word about who
-    asks is believed.
+    `host`: the address to listen on. `proxies`: addresses or networks whose X-Forwarded headers
+    are trusted.
 
     Raises:
         SettingInvalid: a variable is not in order, or the page would be open to other machines.
-        SetupError: a secret cannot be kept.
+        SetupError: the signing secret cannot be kept.
     """
     users = read_users(_secret_value(settings.web_users))
     tokens = read_tokens(_secret_value(settings.web_tokens))
@@ -90,7 +90,10 @@ def _check_proxies(proxies: Sequence[str]) -> None:
 
 
 def _signing_secret(settings: Settings) -> bytes:
-    """What signs sessions: the setting, else one that is made once and kept for its owner alone."""
+    """Returns the secret that signs sessions: the setting, else one generated once and kept.
+
+    The file of the latter is readable by its owner alone.
+    """
     if given := _secret_value(settings.web_secret):
         if len(given) < MIN_SECRET_LENGTH:
             raise SettingInvalid(
@@ -111,13 +114,13 @@ def _signing_secret(settings: Settings) -> bytes:
 def _load_or_create_secret(path: Path) -> bytes:
     path.parent.mkdir(parents=True, exist_ok=True)
     if not path.exists():
-        # Whole or not at all, also where two start at once: the first one's stays.
+        # Linked into place whole, also where two processes start at once: the first one's stays.
         with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{SECRET_FILE}-") as file:
             file.write(secrets.token_hex(32).encode())  # such files are their owner's alone
             file.flush()
             with contextlib.suppress(FileExistsError):
                 os.link(file.name, path)
-    found = path.read_bytes()
-    if len(found) < MIN_SECRET_LENGTH:
+    secret = path.read_bytes()
+    if len(secret) < MIN_SECRET_LENGTH:
         raise SetupError(f"{path} is damaged; remove it and start again")
-    return found
+    return secret

@@ -1,7 +1,7 @@
-"""Who may come in: the entries of HKPLATES_WEB_USERS and HKPLATES_WEB_TOKENS, read and made.
+"""Parses and creates the credentials of HKPLATES_WEB_USERS and HKPLATES_WEB_TOKENS.
 
-An entry is `name:role:proof`, with an argon2id hash of the password or the SHA-256 of the token as
-the proof; entries are parted by commas or lines. No message ever shows a proof.
+An entry is `name:role:hash`, with an argon2id hash of the password or the SHA-256 of the token;
+entries are separated by commas or lines. No message ever shows a hash.
 """
 
 import hashlib
@@ -21,7 +21,7 @@ from web.errors import RetryLater
 
 USERS, TOKENS = "HKPLATES_WEB_USERS", "HKPLATES_WEB_TOKENS"
 NAME_PATTERN = re.compile(r"[\w.@+-]{1,64}")
-# A comma parts two entries only where a name and a colon follow: argon2's own parameters have some.
+# A comma separates entries only where a name and a colon follow: argon2's parameters have commas.
 _ENTRY_SEPARATOR = re.compile(r"\s*[\r\n]+\s*|\s*,\s*(?=[^,:\s]+:)")
 MIN_PASSWORD_LENGTH, MAX_PASSWORD_LENGTH = 12, 1024
 """Characters."""
@@ -31,7 +31,7 @@ _HASHER = argon2.PasswordHasher()  # argon2id, 64 MiB
 
 @dataclass(frozen=True, slots=True)
 class Credential:
-    """Somebody who may come in, and what tells them apart from whoever says that they are."""
+    """A user or program that may log in, its role and the hash of its password or token."""
 
     name: str
     role: Role
@@ -39,15 +39,16 @@ class Credential:
 
 
 class TooManyLogins(RetryLater):
-    """Too many passwords are being looked at; try again in some seconds."""
+    """Too many passwords are being verified; try again in some seconds."""
 
 
 class Users:
-    """Those who log in with a password; usable from several threads."""
+    """The users who log in with a password; usable from several threads."""
 
     MAX_CONCURRENT = 2
-    """Passwords that are looked at at the same time: each takes 64 MiB and a core."""
+    """Passwords verified at the same time: each takes 64 MiB and a core."""
     MAX_WAIT_SECONDS = 5.0
+    """Longest wait for one of these slots."""
 
     def __init__(self, credentials: Mapping[str, Credential]) -> None:
         self._credentials = credentials
@@ -60,45 +61,45 @@ class Users:
         return bool(self._credentials)
 
     def find(self, name: str) -> Credential | None:
-        """Somebody by their name, unproven."""
+        """Returns the credential of a name, without any authentication; None if unknown."""
         return self._credentials.get(name)
 
     def authenticate(self, name: str, password: str) -> Credential | None:
-        """Who gave the right name and password; None for any other, after the same time.
+        """Returns the credential that name and password fit; None otherwise, after the same time.
 
         Raises:
-            Busy: many others are being looked at.
+            TooManyLogins: no slot became free, for many others log in.
         """
-        entry = self._credentials.get(name)
+        credential = self._credentials.get(name)
         if not self._slots.acquire(timeout=self.MAX_WAIT_SECONDS):
             raise TooManyLogins("Many people log in just now; try again in some seconds")
         try:
-            _HASHER.verify(entry.secret_hash if entry else self._dummy_hash, password)
+            _HASHER.verify(credential.secret_hash if credential else self._dummy_hash, password)
         except VerifyMismatchError:
             return None
         finally:
             self._slots.release()
-        return entry
+        return credential
 
 
 class Tokens:
-    """Programs that carry a token; known by what it hashes to, for nobody keeps the token."""
+    """The programs that carry a bearer token, known by its SHA-256: the token is kept nowhere."""
 
     def __init__(self, credentials: Mapping[str, Credential]) -> None:
         self._credentials = tuple(credentials.values())
 
     def find(self, token: str) -> Principal | None:
-        """Whose token it is, called `token:name`, which no user can be."""
+        """Returns the principal of a token, named `token:name`, which no user can be; or None."""
         digest = token_digest(token)
         found = None
-        for entry in self._credentials:  # all of them: how long it takes tells nothing
-            if hmac.compare_digest(entry.secret_hash, digest):
-                found = Principal(f"token:{entry.name}", entry.role)
+        for credential in self._credentials:  # all of them, so that timing reveals nothing
+            if hmac.compare_digest(credential.secret_hash, digest):
+                found = Principal(f"token:{credential.name}", credential.role)
         return found
 
 
 def read_users(text: str) -> Users:
-    """The users of HKPLATES_WEB_USERS.
+    """Parses the users of HKPLATES_WEB_USERS.
 
     Raises:
         SettingInvalid: an entry is not in order; the message says which, and never its hash.
@@ -107,7 +108,7 @@ def read_users(text: str) -> Users:
 
 
 def read_tokens(text: str) -> Tokens:
-    """The tokens of HKPLATES_WEB_TOKENS.
+    """Parses the tokens of HKPLATES_WEB_TOKENS.
 
     Raises:
         SettingInvalid: an entry is not in order; the message says which, and never its hash.
@@ -116,7 +117,7 @@ def read_tokens(text: str) -> Tokens:
 
 
 def user_entry(name: str, role: Role, password: str) -> str:
-    """An entry for HKPLATES_WEB_USERS.
+    """Creates an entry for HKPLATES_WEB_USERS.
 
     Raises:
         ValueError: the name or the password cannot be used.
@@ -131,7 +132,7 @@ def user_entry(name: str, role: Role, password: str) -> str:
 
 
 def token_entry(name: str, role: Role) -> tuple[str, str]:
-    """A new token, and its entry for HKPLATES_WEB_TOKENS.
+    """Creates a token and its entry for HKPLATES_WEB_TOKENS.
 
     Raises:
         ValueError: the name cannot be used.
@@ -142,12 +143,12 @@ def token_entry(name: str, role: Role) -> tuple[str, str]:
 
 
 def token_digest(token: str) -> str:
-    """SHA-256 in hexadecimal digits; a token has 256 random bits and needs no slower hash."""
+    """Hashes a token: SHA-256 in hexadecimal, for 256 random bits need no slower hash."""
     return hashlib.sha256(token.encode("utf-8", "surrogateescape")).hexdigest()
 
 
 def _make_dummy_hash(secret_hash: str) -> str:
-    """What an unknown name is held against, so that it takes as long as a wrong password."""
+    """Hashes a random password, which makes an unknown name take as long as a wrong password."""
     hasher = argon2.PasswordHasher.from_parameters(argon2.extract_parameters(secret_hash))
     return hasher.hash(secrets.token_hex())
 
@@ -155,19 +156,21 @@ def _make_dummy_hash(secret_hash: str) -> str:
 def _parse_entries(
     text: str, variable: str, is_valid_hash: Callable[[str], bool]
 ) -> dict[str, Credential]:
-    found: dict[str, Credential] = {}
-    for number, part in enumerate(filter(None, _ENTRY_SEPARATOR.split(text.strip().strip(","))), 1):
-        entry = _parse_entry(part, f"{variable} cannot be used: entry {number}", is_valid_hash)
-        if entry.name in found:
-            raise SettingInvalid(f"{variable} cannot be used: it names {entry.name!r} twice")
-        found[entry.name] = entry
-    return found
+    credentials: dict[str, Credential] = {}
+    entries = filter(None, _ENTRY_SEPARATOR.split(text.strip().strip(",")))
+    for number, entry in enumerate(entries, 1):
+        label = f"{variable} cannot be used: entry {number}"
+        credential = _parse_entry(entry, label, is_valid_hash)
+        if credential.name in credentials:
+            raise SettingInvalid(f"{variable} cannot be used: it names {credential.name!r} twice")
+        credentials[credential.name] = credential
+    return credentials
 
 
 def _parse_entry(entry: str, label: str, is_valid_hash: Callable[[str], bool]) -> Credential:
     name, _, rest = entry.partition(":")
-    role, _, proof = rest.partition(":")
-    if not proof:
+    role, _, secret_hash = rest.partition(":")
+    if not secret_hash:
         raise SettingInvalid(f"{label} is not of the form name:role:hash. {_MADE_BY}")
     try:
         _check_name(name)
@@ -175,9 +178,9 @@ def _parse_entry(entry: str, label: str, is_valid_hash: Callable[[str], bool]) -
         raise SettingInvalid(f"{label}: {error}") from None
     if role not in ROLES:
         raise SettingInvalid(f"{label} ({name}) expected the role {' or '.join(ROLES)}")
-    if not is_valid_hash(proof.strip()):
+    if not is_valid_hash(secret_hash.strip()):
         raise SettingInvalid(f"{label} ({name}) does not end with a whole hash. {_MADE_BY}")
-    return Credential(name, role, proof.strip())
+    return Credential(name, role, secret_hash.strip())
 
 
 _MADE_BY = (
@@ -194,7 +197,7 @@ def _check_name(name: str) -> None:
 
 
 def _is_argon2id_hash(secret_hash: str) -> bool:
-    """Whether it is a whole hash: verifying it says wrong password, and nothing else."""
+    """Checks that a hash is complete: verifying it says wrong password, and nothing else."""
     try:
         if argon2.extract_parameters(secret_hash).type is not argon2.Type.ID:
             return False

@@ -1,7 +1,7 @@
-"""The names by which a page is asked for, against pages elsewhere that ask it in someone's name.
+"""Parses and compares Host and Origin headers, against DNS rebinding and cross-site requests.
 
-A page elsewhere may let its own name lead to this machine (DNS rebinding), but no address. So an
-address is always in order, and a name only where it is known.
+A foreign page may let its own name resolve to this machine (DNS rebinding), but no IP address. So
+an address is always accepted, and a name only if it is known.
 """
 
 import ipaddress
@@ -11,7 +11,7 @@ DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 def split_host(host: str) -> tuple[str, int | None] | None:
-    """The name and the port of a Host header; None where it is none.
+    """Splits a Host header into name and port; None if it is malformed.
 
     `split_host("[::1]:8000") == ("::1", 8000)`
     """
@@ -25,7 +25,7 @@ def split_host(host: str) -> tuple[str, int | None] | None:
 
 
 def is_loopback(name: str) -> bool:
-    """Whether it names this machine to itself."""
+    """Checks that a name or address is this machine's own (loopback)."""
     if name.lower() == "localhost" or name.lower().endswith(".localhost"):
         return True
     try:
@@ -35,7 +35,7 @@ def is_loopback(name: str) -> bool:
 
 
 def is_address(name: str) -> bool:
-    """Whether it is an address and no name."""
+    """Checks that a host is an IP address and no name."""
     try:
         ipaddress.ip_address(name)
     except ValueError:
@@ -44,13 +44,13 @@ def is_address(name: str) -> bool:
 
 
 def is_same_origin(origin: str, host: str) -> bool:
-    """Whether a page of this origin was served under this Host header."""
+    """Checks that an Origin header is the one of pages served under this Host header."""
     try:
         parts = urlsplit(origin)
         port = parts.port or DEFAULT_PORTS.get(parts.scheme)
     except ValueError:
         return False
-    asked = split_host(host)
-    if asked is None or parts.scheme not in DEFAULT_PORTS:
+    requested = split_host(host)
+    if requested is None or parts.scheme not in DEFAULT_PORTS:
         return False
-    return (parts.hostname, port) == (asked[0], asked[1] or DEFAULT_PORTS[parts.scheme])
+    return (parts.hostname, port) == (requested[0], requested[1] or DEFAULT_PORTS[parts.scheme])

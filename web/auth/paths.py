@@ -1,17 +1,17 @@
-"""Addresses of the page that the gate knows, and where it leads people."""
+"""Paths with access rules of their own, and the check of redirect targets."""
 
 from urllib.parse import urlsplit
 
 HOME, LOGIN, LOGOUT, HEALTH = "/", "/login", "/logout", "/healthz"
 STATIC = "/static/"
 PUBLIC = frozenset({LOGIN, LOGOUT, HEALTH})
-"""For which nobody need be logged in."""
+"""Paths that need no login."""
 UNPRIVILEGED_WRITES = frozenset({LOGIN, LOGOUT})
-"""What changes something, and may be asked for by readers and by nobody."""
+"""Paths that change something and need no reviewer's role, nor any login."""
 
 
 def safe_redirect(target: str) -> str:
-    """An address of this page, or home where it is none: nobody is led elsewhere.
+    """Returns a redirect target if it is a path of this server, else the home page.
 
     `local_path("//evil.example/") == "/"`
     """

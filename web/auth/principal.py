@@ -1,4 +1,4 @@
-"""Who asks, and what they may do."""
+"""Defines the principal of a request and its roles, and the dependencies that require a role."""
 
 from dataclasses import dataclass
 from typing import Annotated, Literal
@@ -11,7 +11,11 @@ ROLES: tuple[Role, ...] = ("reader", "reviewer")
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """Who asks: a reader sees, a reviewer also reviews and steers; without a role nothing."""
+    """The user or program behind a request.
+
+    A reader sees everything but the audit; a reviewer also reviews, controls submissions and sees
+    the audit; without a role nothing is allowed.
+    """
 
     name: str
     role: Role | None
@@ -26,45 +30,45 @@ class Principal:
 
 
 LOCAL = Principal("local", "reviewer")
-"""Everybody, where the page listens on loopback and knows no users."""
+"""Everybody, if the page listens on loopback and no users are configured."""
 ANONYMOUS = Principal("", None)
-"""Whoever is not logged in."""
+"""The principal of a request without login or token."""
 REVIEWER_ROLE_REQUIRED = "Only reviewers may do that; ask who runs this page for the role"
 
 
 def principal_of(request: Request) -> Principal:
-    """Who asks, as the gate found out; a page's template finds it as `person`."""
-    person: Principal = getattr(request.state, "person", ANONYMOUS)
-    return person
+    """Returns the principal that the gate authenticated; templates know it as `person`."""
+    principal: Principal = getattr(request.state, "principal", ANONYMOUS)
+    return principal
 
 
 def csrf_token_of(request: Request) -> str:
-    """What every form of the page carries as `csrf_token`, or a script's request as the header
-    X-CSRF-Token."""
+    """Returns the token that each form carries as `csrf_token`, and a script's request as the
+    header X-CSRF-Token."""
     return str(getattr(request.state, "csrf_token", ""))
 
 
 def client_address(request: Request) -> str | None:
-    """From where somebody asks; behind a proxy that is believed, what the proxy says."""
+    """Returns the client's address; behind a trusted proxy, the one that the proxy reports."""
     return request.client.host if request.client else None
 
 
 def _require_reader(request: Request) -> Principal:
-    # The gate lets nobody else through; this holds where a room is built without it.
-    person = principal_of(request)
-    if not person.may_read:
+    # The gate lets nobody else through; this holds where an application is built without it.
+    principal = principal_of(request)
+    if not principal.may_read:
         raise HTTPException(401, "Log in first")
-    return person
+    return principal
 
 
 def _require_reviewer(request: Request) -> Principal:
-    person = _require_reader(request)
-    if not person.may_review:
+    principal = _require_reader(request)
+    if not principal.may_review:
         raise HTTPException(403, REVIEWER_ROLE_REQUIRED)
-    return person
+    return principal
 
 
 ReaderDep = Annotated[Principal, Depends(_require_reader)]
-"""Type of an endpoint's parameter: whoever asks."""
+"""Type of an endpoint's parameter: the principal, who must be a reader at least."""
 ReviewerDep = Annotated[Principal, Depends(_require_reviewer)]
-"""Type of an endpoint's parameter: whoever asks, and only where they are a reviewer."""
+"""Type of an endpoint's parameter: the principal, who must be a reviewer."""

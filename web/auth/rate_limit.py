@@ -1,4 +1,4 @@
-"""How often something may be done: a sliding window for each who does it, in bounded memory."""
+"""Limits the rate of actions by a sliding window per key, in bounded memory."""
 
 import ipaddress
 import math
@@ -9,9 +9,9 @@ from collections.abc import Callable
 
 
 class SlidingWindow:
-    """At most `most` times in any `seconds`, for each key; usable from several threads.
+    """Allows at most `limit` actions in any `seconds`, per key; usable from several threads.
 
-    Remembers `keys` keys: of more, those that were used longest ago are forgotten.
+    Remembers `max_keys` keys: of more, the least recently used are forgotten.
     """
 
     def __init__(
@@ -27,7 +27,7 @@ class SlidingWindow:
         self._lock = threading.Lock()
 
     def try_acquire(self, key: str) -> int:
-        """Do it once more: 0, or after how many seconds it may be tried again."""
+        """Counts one more action and returns 0, or the seconds to wait if the limit is reached."""
         now = self._clock()
         with self._lock:
             times = self._times.setdefault(key, deque())
@@ -42,20 +42,20 @@ class SlidingWindow:
             return max(1, math.ceil(times[0] + self._seconds - now))
 
     def reset(self, key: str) -> None:
-        """Begin anew with a key."""
+        """Forgets the actions of a key."""
         with self._lock:
             self._times.pop(key, None)
 
 
 def client_network(address: str | None) -> str:
-    """What one person can ask from: an address, and of IPv6 the network of 64 bits that a
-    household has."""
+    """Returns the addresses of one client: an IPv4 address, or the /64 network of an IPv6 address,
+    which a household has."""
     try:
-        found = ipaddress.ip_address(address or "")
+        parsed = ipaddress.ip_address(address or "")
     except ValueError:
         return address or "nowhere"
-    if isinstance(found, ipaddress.IPv4Address):
-        return str(found)
-    if found.ipv4_mapped:
-        return str(found.ipv4_mapped)
-    return str(ipaddress.ip_network((found, 64), strict=False))
+    if isinstance(parsed, ipaddress.IPv4Address):
+        return str(parsed)
+    if parsed.ipv4_mapped:
+        return str(parsed.ipv4_mapped)
+    return str(ipaddress.ip_network((parsed, 64), strict=False))

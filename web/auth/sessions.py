@@ -1,7 +1,7 @@
-"""Sessions: a signed cookie that says who logged in and when, and the token of its forms.
+"""Issues, verifies and revokes sessions in a signed cookie, and the CSRF tokens of their forms.
 
-Nothing is kept for a session but that it was ended, until it would have ended by itself. The roles
-and passwords are those of the settings at every request, and never the cookie's.
+The server keeps nothing of a session but its revocation, until the session would have expired by
+itself. Roles and passwords are those of the settings at every request, and never the cookie's.
 """
 
 import hashlib
@@ -19,15 +19,15 @@ from web.auth.credentials import Credential
 IDLE_SECONDS = 8 * 3600
 MAX_AGE_SECONDS = 7 * 24 * 3600
 RENEW_SECONDS = 300
-"""How old what the cookie says of the last use may become."""
+"""Age of the cookie's `last_seen` after which the cookie is renewed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """One browser; `name` is who logged in, or empty.
+    """A session of one browser; `name` is the user who logged in, or empty.
 
-    `began` and `seen` are seconds since 1970. `seal` follows from the password's hash: another
-    password ends the session.
+    `issued_at` and `last_seen` are seconds since 1970. `password_fingerprint` follows from the
+    password's hash: another password ends the session.
     """
 
     id: str
@@ -38,9 +38,10 @@ class Session:
 
 
 class Sessions:
-    """Makes, reads and ends sessions; usable from several threads.
+    """Issues, decodes and revokes sessions; usable from several threads.
 
-    `ended`: sessions that were ended before, and when each began.
+    `revoked`: ids of sessions that were revoked before this process started, each with its
+    `issued_at`.
     """
 
     def __init__(
@@ -57,19 +58,19 @@ class Sessions:
         self._lock = threading.Lock()
 
     def new(self, credential: Credential | None = None) -> Session:
-        """A session of its own number: of somebody who logged in, or of nobody."""
+        """Issues a session with an id of its own, for a user who logged in or for nobody."""
         now = int(self._clock())
-        name, seal = (
-            (credential.name, self._password_fingerprint(credential)) if credential else ("", "")
-        )
-        return Session(secrets.token_urlsafe(18), name, seal, now, now)
+        name, fingerprint = "", ""
+        if credential:
+            name, fingerprint = credential.name, self._password_fingerprint(credential)
+        return Session(secrets.token_urlsafe(18), name, fingerprint, now, now)
 
     def encode(self, session: Session) -> str:
-        """What the browser keeps."""
+        """Returns the signed value of the session's cookie."""
         return str(self._serializer.dumps(astuple(session)))
 
     def decode(self, cookie: str | None) -> Session | None:
-        """The session of a cookie; None where we did not sign it, or it has ended."""
+        """Decodes a cookie's value; None if the signature is not ours or the session has ended."""
         if not cookie:
             return None
         try:
@@ -82,30 +83,31 @@ class Sessions:
         return None if now - session.last_seen > IDLE_SECONDS else session
 
     def renewed(self, session: Session) -> Session:
-        """The session as used now; itself where it was used a moment ago."""
+        """Returns the session with `last_seen` set to now, or unchanged if that is still recent."""
         now = int(self._clock())
-        return (
-            replace(session, last_seen=now) if now - session.last_seen > RENEW_SECONDS else session
-        )
+        if now - session.last_seen <= RENEW_SECONDS:
+            return session
+        return replace(session, last_seen=now)
 
     def belongs_to(self, session: Session, credential: Credential) -> bool:
-        """Whether somebody's password is still what it was when they logged in."""
+        """Checks that the user's password is still the one that they logged in with."""
         return hmac.compare_digest(
             session.password_fingerprint, self._password_fingerprint(credential)
         )
 
     def revoke(self, session: Session) -> None:
-        """Take no cookie of it any more, also not a copy."""
+        """Ends a session: no cookie of it is accepted any more, nor any copy."""
         with self._lock:
             oldest = self._clock() - MAX_AGE_SECONDS
-            self._revoked = {one: at for one, at in self._revoked.items() if at >= oldest}
+            self._revoked = {id_: at for id_, at in self._revoked.items() if at >= oldest}
             self._revoked[session.id] = session.issued_at
 
     def csrf_token(self, session: Session) -> str:
-        """What only pages of this session know."""
+        """Returns the token that only forms of this session carry."""
         return self._hmac(f"csrf:{session.id}")
 
     def _password_fingerprint(self, credential: Credential) -> str:
+        # Sessions that were issued are signed with this prefix: another one would end them all.
         return self._hmac(f"seal:{credential.name}:{credential.secret_hash}")[:16]
 
     def _hmac(self, text: str) -> str:

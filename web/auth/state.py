@@ -1,4 +1,4 @@
-"""What guards the page, held by its process for all requests."""
+"""Holds the security state of the process: access, sessions and rate limits."""
 
 from dataclasses import dataclass, field
 
@@ -11,19 +11,19 @@ from web.auth.sessions import Sessions
 
 @dataclass(frozen=True, slots=True)
 class RateLimits:
-    """How often something may be done."""
+    """The sliding windows of logins and searches."""
 
     logins_by_address: SlidingWindow = field(default_factory=lambda: SlidingWindow(20, 300))
     logins_by_name: SlidingWindow = field(default_factory=lambda: SlidingWindow(10, 300))
-    """Of one name from one address: whoever knows a name locks nobody out elsewhere."""
+    """Per name and client network: knowing a name locks nobody out elsewhere."""
     logins_by_name_anywhere: SlidingWindow = field(default_factory=lambda: SlidingWindow(100, 300))
     searches: SlidingWindow = field(default_factory=lambda: SlidingWindow(120, 60))
-    """Of one person from one address."""
+    """Per principal and client network."""
 
 
 @dataclass(frozen=True, slots=True)
 class Security:
-    """Who may come in, the sessions that were begun, and how often something was done."""
+    """The access configuration, the sessions and the rate limits of a process."""
 
     access: Access
     sessions: Sessions
@@ -31,12 +31,12 @@ class Security:
 
 
 def local_security() -> Security:
-    """Only this machine may ask, and nobody logs in; sessions last as long as the process."""
+    """Returns the security of this machine alone, without login; sessions end with the process."""
     access = local_access()
     return Security(access, Sessions(access.secret))
 
 
 def security_of(request: Request) -> Security:
-    """What guards this page."""
+    """Returns the security state of the request's application."""
     security: Security = request.app.state.security
     return security

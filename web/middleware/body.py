@@ -1,4 +1,4 @@
-"""Bodies of requests: read whole, of a limited size, and handed on."""
+"""Reads bodies of requests up to a limit, and replays them for the application."""
 
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
@@ -8,16 +8,17 @@ MAX_BYTES = 64 * 1024
 """More than any form of the page, or any document that its API takes."""
 
 
-async def read_body(receive: Receive, announced: str | None) -> bytes:
-    """The whole body.
+async def read_body(receive: Receive, content_length: str | None) -> bytes:
+    """Reads the whole body.
 
-    `announced`: what Content-Length says.
+    `content_length`: the header's value, if there is one.
 
     Raises:
-        HTTPException: 413, it is longer than MOST_BYTES.
-        ClientDisconnect: it never came to its end.
+        HTTPException: 413, it is longer than MAX_BYTES.
+        ClientDisconnect: the client went away before its end.
     """
-    if announced is not None and announced.isdecimal() and int(announced[:20]) > MAX_BYTES:
+    announced = content_length or ""
+    if announced.isdecimal() and int(announced[:20]) > MAX_BYTES:
         raise _too_large()
     body = bytearray()
     while True:
@@ -32,17 +33,17 @@ async def read_body(receive: Receive, announced: str | None) -> bytes:
 
 
 def replay_body(body: bytes, receive: Receive) -> Receive:
-    """A body that was read, to be read again."""
-    given = False
+    """Returns a `receive` that gives a body once more, then what the client still sends."""
+    is_replayed = False
 
-    async def receiving() -> Message:
-        nonlocal given
-        if given:
+    async def receive_again() -> Message:
+        nonlocal is_replayed
+        if is_replayed:
             return await receive()
-        given = True
+        is_replayed = True
         return {"type": "http.request", "body": body, "more_body": False}
 
-    return receiving
+    return receive_again
 
 
 def _too_large() -> HTTPException:

@@ -1,7 +1,7 @@
-"""Turns: so many pages ask the database at once, so that what is slow never stops everything.
+"""Limits how many requests use the database at once, so that slow ones never block all others.
 
-Pages that wait for a slow database hold a thread and a connection each. The login, the page's own
-files, its health and pictures, which have threads of their own, need no turn and find one free.
+A page that waits for a slow database holds a thread and a connection. The login, static files, the
+health check and pictures, which have threads of their own, are exempt and always find some free.
 """
 
 import re
@@ -14,15 +14,18 @@ from web.auth.paths import PUBLIC, STATIC
 from web.middleware.error_responses import RETRY_AFTER_SECONDS, error_response
 
 MAX_CONCURRENT = 12
-"""Fewer than there are threads for all that is asked (40, of anyio), or connections."""
+"""Requests at once: fewer than anyio's threads for all endpoints (40), or connections."""
 MAX_WAIT_SECONDS = 2.0
-"""How long somebody waits for their turn."""
+"""Longest wait of a request for a slot."""
 OVERLOADED = "Too much is being asked just now; try again in some seconds"
 _PICTURE = re.compile("/(photos|plates)/.*|/api/v1/.*/(photo|crop)")
 
 
 class ConcurrencyLimit:
-    """Lets in so many at once, others after a while or not at all; one each until it answers."""
+    """Middleware that lets MAX_CONCURRENT requests in at once; one that waits too long gets 503.
+
+    A request gives its slot back when its response starts.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -32,30 +35,30 @@ class ConcurrencyLimit:
         if scope["type"] != "http" or _is_exempt(scope["path"]):
             await self._app(scope, receive, send)
             return
-        with anyio.move_on_after(MAX_WAIT_SECONDS) as waiting:
+        with anyio.move_on_after(MAX_WAIT_SECONDS) as timeout:
             await self._slots.acquire()
-        if waiting.cancelled_caught:
+        if timeout.cancelled_caught:
             headers = {"Retry-After": str(RETRY_AFTER_SECONDS)}
-            refused = error_response(Request(scope), 503, OVERLOADED, headers=headers)
-            await refused(scope, receive, send)
+            refusal = error_response(Request(scope), 503, OVERLOADED, headers=headers)
+            await refusal(scope, receive, send)
             return
         await self._run_in_slot(scope, receive, send)
 
     async def _run_in_slot(self, scope: Scope, receive: Receive, send: Send) -> None:
-        has_turn = True
+        holds_slot = True
 
         def release() -> None:
-            nonlocal has_turn
-            if has_turn:
-                has_turn = False
+            nonlocal holds_slot
+            if holds_slot:
+                holds_slot = False
                 self._slots.release()
 
-        async def sending(message: Message) -> None:
-            release()  # whoever takes long to receive it holds nobody up
+        async def release_and_send(message: Message) -> None:
+            release()  # a client that receives slowly must not hold the slot
             await send(message)
 
         try:
-            await self._app(scope, receive, sending)
+            await self._app(scope, receive, release_and_send)
         finally:
             release()
 

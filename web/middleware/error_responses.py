@@ -1,4 +1,7 @@
-"""Every answer that is no page: errors in words, as HTML or as problem+json."""
+"""Builds the response of every error: under /api a problem document, elsewhere a page.
+
+Both say in words what went wrong and what to do, and never show a traceback.
+"""
 
 from collections.abc import Mapping
 from http import HTTPStatus
@@ -17,11 +20,8 @@ from web.templating import render_page
 
 log = structlog.get_logger()
 
-
 RETRY_AFTER_SECONDS = 10
-"""After which what is away is asked for again."""
-
-
+"""Value of Retry-After with status 503."""
 HEADINGS = {
     400: "This request is not in order",
     401: "Log in first",
@@ -35,14 +35,12 @@ HEADINGS = {
     500: "Something went wrong here",
     503: "That cannot be done just now",
 }
-"""Of pages, for people; a problem's title is what HTTP calls the status."""
-
-
+"""Headings of error pages; a problem's title is the status's phrase of HTTP."""
 DATABASE_UNAVAILABLE = "This page needs a service that is away: the database"
 
 
 def wants_json(request: Request) -> bool:
-    """Whether a program asks and no person."""
+    """Checks that a program asks, and not a browser."""
     return str(request.scope["path"]).startswith("/api/")
 
 
@@ -55,7 +53,10 @@ def error_response(
     errors: list[FieldError] | None = None,
     headers: Mapping[str, str] | None = None,
 ) -> Response:
-    """The answer of a status, as a page (under `heading`) or as a problem document."""
+    """Builds the response of a status, as a page (under `heading`) or as a problem document.
+
+    Without `detail` it says what is to be done about the status.
+    """
     title = _title(status)
     detail = detail if detail and detail != title else WHAT_TO_DO.get(status, title)
     problem = Problem(title=title, status=status, detail=detail, errors=errors or [])
@@ -72,7 +73,7 @@ def error_response(
 
 
 def install_error_handlers(app: FastAPI) -> None:
-    """Let an application answer every error of ours in words."""
+    """Installs the handlers of HTTP errors, invalid requests and temporary faults."""
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(RequestValidationError, _invalid_request)
     app.add_exception_handler(TemporaryFault, _service_unavailable)
@@ -82,30 +83,30 @@ def install_error_handlers(app: FastAPI) -> None:
 
 
 class UnhandledErrors:
-    """Answers what nobody expected, inside of whatever adds headers to answers."""
+    """Middleware that logs an unhandled exception and answers 500; inside the security headers."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        begun = False
+        has_started = False
 
-        async def sending(message: Message) -> None:
-            nonlocal begun
-            begun = True
+        async def note_start_and_send(message: Message) -> None:
+            nonlocal has_started
+            has_started = True
             await send(message)
 
         try:
-            await self._app(scope, receive, sending)
+            await self._app(scope, receive, note_start_and_send)
         except Exception:
-            if scope["type"] != "http" or begun:
+            if scope["type"] != "http" or has_started:
                 raise
             log.exception("page_failed", method=scope["method"], path=_route_pattern(scope))
             await error_response(Request(scope), 500)(scope, receive, send)
 
 
 def _route_pattern(scope: Scope) -> str:
-    """The address as a pattern, like /marks/{mark}: the address itself may hold a mark."""
+    """Returns the path as a pattern, like /marks/{mark}: the path itself may hold a mark."""
     if "route" not in scope:
         return "elsewhere"
     named = {str(value): f"{{{name}}}" for name, value in scope["path_params"].items()}
@@ -125,19 +126,19 @@ def _http_error(request: Request, error: Exception) -> Response:
 
 
 def _invalid_request(request: Request, error: Exception) -> Response:
-    """What was expected of each value; never the value, which a proxy's log might keep."""
+    """Answers 422 with what was expected of each value; never the value, which logs might keep."""
     assert isinstance(error, RequestValidationError)  # noqa: S101 - what it is registered for
-    wrong = [
+    fields = [
         FieldError(where=".".join(map(str, one["loc"])), what=str(one["msg"]))
         for one in error.errors()
     ]
-    detail = "; ".join(f"{one.where}: {one.what}" for one in wrong)
-    return error_response(request, 422, detail, errors=wrong)
+    detail = "; ".join(f"{field.where}: {field.what}" for field in fields)
+    return error_response(request, 422, detail, errors=fields)
 
 
 def _service_unavailable(request: Request, error: Exception) -> Response:
     log.warning("service_away", path=_route_pattern(request.scope), error=str(error))
-    is_ours = isinstance(error, RetryLater)
-    detail, heading = (str(error), "") if is_ours else (WHAT_TO_DO[503], DATABASE_UNAVAILABLE)
+    is_for_client = isinstance(error, RetryLater)
+    detail, heading = (str(error), "") if is_for_client else (WHAT_TO_DO[503], DATABASE_UNAVAILABLE)
     headers = {"Retry-After": str(RETRY_AFTER_SECONDS)}
     return error_response(request, 503, detail, heading=heading, headers=headers)

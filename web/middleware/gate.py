@@ -1,7 +1,7 @@
-"""The gate, through which every request goes: where from, who asks, and whether they may.
+"""Authenticates and authorises every request, and refuses those from foreign hosts and pages.
 
-It lets nothing through that it does not know: an address that nobody thought of needs a login, and
-whatever changes something needs the role of a reviewer, the token of a form and a page of ours.
+Denies by default: a path without a rule of its own needs a login, and a request that changes
+something needs the reviewer's role, a CSRF token and an origin of ours.
 """
 
 import hmac
@@ -27,12 +27,12 @@ from web.middleware.error_responses import error_response, wants_json
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 BODY_SECONDS = 30
 PROXY_HEADERS = ("x-forwarded-for", "x-forwarded-host", "x-real-ip", "forwarded", "via")
-"""Headers by which a proxy gives itself away."""
+"""Headers that only a proxy adds."""
 CSRF_HEADER, CSRF_FIELD = "X-CSRF-Token", "csrf_token"
 
 
 class Gate:
-    """Goes before the application."""
+    """Middleware that checks host, credentials, role, origin and CSRF token of every request."""
 
     def __init__(self, app: ASGIApp, security: Security) -> None:
         self._app, self._security = app, security
@@ -66,12 +66,12 @@ class Gate:
         await (response or self._app)(scope, receive, sending)
 
     def _check_host(self, request: Request) -> None:
-        """Refuse names that are not ours, and proxies where none was spoken of."""
+        """Refuses host names that are not ours, and proxies that the options do not name."""
         access, hosts = self._security.access, request.headers.getlist("host")
-        found = split_host(hosts[0]) if len(hosts) == 1 else None
-        if found is None:
+        host = split_host(hosts[0]) if len(hosts) == 1 else None
+        if host is None:
             raise HTTPException(400, "The request names no host, or not one")
-        name = found[0]
+        name = host[0]
         known = is_loopback(name) or (
             not access.is_open and (is_address(name) or name in access.hosts)
         )
@@ -89,49 +89,63 @@ class Gate:
             )
 
     def _authenticate(self, request: Request) -> Session | None:
-        """Find out who asks; the session that the browser's cookie has, if any."""
+        """Sets the request's principal and session; returns the session of its cookie, if any.
+
+        Raises:
+            HTTPException: 401, an unknown bearer token.
+        """
         security, state = self._security, request.state
-        state.person, state.session, state.by_token = ANONYMOUS, None, False
+        state.principal, state.session, state.by_token = ANONYMOUS, None, False
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
         if scheme.lower() == "bearer":
-            found = security.access.tokens.find(token.strip())
-            if found is None:
+            principal = security.access.tokens.find(token.strip())
+            if principal is None:
                 raise HTTPException(401, _UNKNOWN_KEY, _bearer_challenge('error="invalid_token"'))
-            state.person, state.by_token = found, True
+            state.principal, state.by_token = principal, True
             return None
         before = security.sessions.decode(session_cookie.read(request, security))
         if before is None and wants_json(request):  # a program, which keeps no cookies
-            state.person = LOCAL if security.access.is_open else ANONYMOUS
+            state.principal = LOCAL if security.access.is_open else ANONYMOUS
             return None
         session = before or security.sessions.new()
-        state.person = self._session_principal(session)
+        state.principal = self._session_principal(session)
         state.session = security.sessions.renewed(session) if _is_user_action(request) else session
         state.csrf_token = security.sessions.csrf_token(session)
         return before
 
     def _session_principal(self, session: Session) -> Principal:
-        """Whose session it is, by the settings of today."""
+        """Returns the principal of a session, with the role that the settings give them now."""
         access = self._security.access
         if access.is_open:
             return LOCAL
-        entry = access.users.find(session.name)
-        if entry is None or not self._security.sessions.belongs_to(session, entry):
+        credential = access.users.find(session.name)
+        if credential is None or not self._security.sessions.belongs_to(session, credential):
             return ANONYMOUS
-        return Principal(entry.name, entry.role)
+        return Principal(credential.name, credential.role)
 
     def _authorise(self, request: Request) -> Response | None:
-        """Why somebody may not; None where they may."""
-        person: Principal = request.state.person
-        # As the rooms are found by it: in request.url what stands for "?" would end the path.
-        path, changing = request.scope["path"], request.method not in SAFE_METHODS
-        if not person.may_read and path not in PUBLIC:
+        """Returns the answer that demands a login, or None if the principal is allowed.
+
+        Raises:
+            HTTPException: 403, the principal is no reviewer.
+        """
+        principal: Principal = request.state.principal
+        # The path that routing uses: in request.url an escaped "?" would end it.
+        path, is_write = request.scope["path"], request.method not in SAFE_METHODS
+        if not principal.may_read and path not in PUBLIC:
             return _login_required(request)
-        if changing and not person.may_review and path not in UNPRIVILEGED_WRITES:
+        if is_write and not principal.may_review and path not in UNPRIVILEGED_WRITES:
             raise HTTPException(403, REVIEWER_ROLE_REQUIRED)
         return None
 
     async def _checked_body(self, request: Request, receive: Receive) -> Receive:
-        """The body, and that a page of ours sent it, where something may change."""
+        """Reads the body of a write, checks its origin and CSRF token, and returns it to replay.
+
+        Raises:
+            HTTPException: 403 for a cross-site request, 408 for a body that does not end in
+                BODY_SECONDS, 413 for one that is too long.
+            ClientDisconnect: the client went away.
+        """
         if request.method in SAFE_METHODS:
             return receive
         try:
@@ -139,22 +153,22 @@ class Gate:
                 body = await read_body(receive, request.headers.get("content-length"))
         except TimeoutError:
             raise HTTPException(408, "The request did not come to its end") from None
-        if not request.state.by_token:  # which no page elsewhere can make a browser send
+        if not request.state.by_token:  # a bearer token no foreign page can make a browser send
             _check_origin(request)
             _check_csrf(request, body)
         return replay_body(body, receive)
 
     def _with_session_cookie(self, request: Request, before: Session | None, send: Send) -> Send:
-        """Give the browser its session, where it is another than the one it has."""
+        """Wraps `send` to set the session's cookie, if the request came with another or none."""
 
-        async def sending(message: Message) -> None:
+        async def send_with_cookie(message: Message) -> None:
             after = request.state.session
             if message["type"] == "http.response.start" and after not in (before, None):
                 cookie = session_cookie.set_cookie_header(self._security, request, after)
                 MutableHeaders(scope=message).append("Set-Cookie", cookie)
             await send(message)
 
-        return sending
+        return send_with_cookie
 
 
 _UNKNOWN_KEY = (
@@ -172,7 +186,7 @@ def _bearer_challenge(error: str = "") -> dict[str, str]:
 
 
 def _login_required(request: Request) -> Response:
-    """Send whoever is not logged in to where they can."""
+    """Redirects a page's reader to the login; answers 401 to programs and writes."""
     if wants_json(request):
         detail = "Send a token that you were given: Authorization: Bearer TOKEN"
         return error_response(request, 401, detail, headers=_bearer_challenge())
@@ -186,34 +200,34 @@ def _login_required(request: Request) -> Response:
 
 
 def _is_user_action(request: Request) -> bool:
-    """Whether a person does something: a page that asks how far work is does not, however long it
-    stands open."""
+    """Checks that a user acts, and not a script of an open page that polls for progress: polling
+    must not keep a session alive."""
     mode = request.headers.get("sec-fetch-mode", "navigate")
     return mode == "navigate" or request.method not in SAFE_METHODS
 
 
 def _check_fetch_site(request: Request) -> None:
-    """Refuse what a page elsewhere makes a browser ask for, but that somebody follows a link.
+    """Refuses requests that a foreign page makes a browser send, except a link that is followed.
 
-    Looking leaves a row in the audit too: no page elsewhere shall make one in a person's name.
+    Reads add rows to the audit too: no foreign page may add one in a user's name.
     """
-    told = request.headers
-    if told.get("sec-fetch-site", "none") in ("same-origin", "none"):
+    headers = request.headers
+    if headers.get("sec-fetch-site", "none") in ("same-origin", "none"):
         return
-    followed = told.get("sec-fetch-mode") == "navigate" and request.method in SAFE_METHODS
-    if not followed or told.get("sec-fetch-dest", "document") != "document":
+    is_link = headers.get("sec-fetch-mode") == "navigate" and request.method in SAFE_METHODS
+    if not is_link or headers.get("sec-fetch-dest", "document") != "document":
         raise HTTPException(403, _CROSS_SITE)
 
 
 def _check_origin(request: Request) -> None:
-    """Refuse what a page elsewhere sends, also where a browser says no more than its origin."""
+    """Refuses writes of another origin, also from browsers without Sec-Fetch headers."""
     origin = request.headers.get("origin")
     if origin is not None and not is_same_origin(origin, request.headers["host"]):
         raise HTTPException(403, _CROSS_SITE)
 
 
 def _check_csrf(request: Request, body: bytes) -> None:
-    """Refuse what does not carry the token of its session."""
+    """Refuses writes without the CSRF token of their session."""
     given = request.headers.get(CSRF_HEADER) or _form_field(request, body)
     expected = getattr(request.state, "csrf_token", "")
     if not expected or not hmac.compare_digest(given.encode(), expected.encode()):

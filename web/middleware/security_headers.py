@@ -1,4 +1,4 @@
-"""Headers of every answer: what a browser may do with it, which is little."""
+"""Adds the security headers of every response, which restrict what a browser does with it."""
 
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -24,7 +24,7 @@ FIXED_HEADERS = {
     "X-Frame-Options": "DENY",
     "Referrer-Policy": "same-origin",
     "Cross-Origin-Opener-Policy": "same-origin",
-    # No page elsewhere shows our photographs, also not by their address.
+    # No foreign page shows our photographs, also not by their URL.
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
 }
@@ -32,27 +32,27 @@ HSTS_ONE_YEAR = "max-age=31536000"
 
 
 class SecurityHeaders:
-    """Adds them; outside of everything that answers."""
+    """Middleware that adds the security headers; outside of every other that answers."""
 
     def __init__(self, app: ASGIApp, *, is_https: bool) -> None:
         self._app = app
-        self._always = dict(FIXED_HEADERS)
+        self._fixed = dict(FIXED_HEADERS)
         if is_https:
-            self._always["Strict-Transport-Security"] = HSTS_ONE_YEAR
+            self._fixed["Strict-Transport-Security"] = HSTS_ONE_YEAR
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        # Pages show private photographs and who asked: no cache keeps them. Our own files it may
-        # keep and ask whether they changed.
-        cached = "no-cache" if scope["path"].startswith(STATIC) else "no-store"
+        # Pages show private photographs and names: no cache keeps them. Static files it may keep
+        # and revalidate.
+        cache_control = "no-cache" if scope["path"].startswith(STATIC) else "no-store"
 
-        async def sending(message: Message) -> None:
+        async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
-                headers.update(self._always)
-                headers.setdefault("Cache-Control", cached)
+                headers.update(self._fixed)
+                headers.setdefault("Cache-Control", cache_control)
             await send(message)
 
-        await self._app(scope, receive, sending)
+        await self._app(scope, receive, send_with_headers)

@@ -1,4 +1,4 @@
-"""The session's cookie: nobody's script reads it, and no page elsewhere sends it with a form."""
+"""Reads and writes the session's cookie, which no script reads and no foreign form sends."""
 
 from http.cookies import SimpleCookie
 
@@ -9,20 +9,20 @@ from web.auth.state import Security
 
 NAME = "hkplates_session"
 SECURE_NAME = f"__Host-{NAME}"
-"""A name that browsers take from this very host over TLS, and from nobody else."""
+"""A name that browsers accept from this very host over TLS alone."""
 
 
 def read(request: Request, security: Security) -> str | None:
-    """What the browser sent, unread."""
+    """Returns the cookie's value as the browser sent it, not decoded; None without one."""
     return request.cookies.get(SECURE_NAME if _is_secure(request, security) else NAME)
 
 
 def set_cookie_header(security: Security, request: Request, session: Session) -> str:
-    """The header Set-Cookie. It lasts until the browser is closed, or the session ends before."""
+    """Returns the value of Set-Cookie: a cookie that lasts until the browser is closed."""
     secure = _is_secure(request, security)
     name = SECURE_NAME if secure else NAME
-    made: SimpleCookie = SimpleCookie({name: security.sessions.encode(session)})
-    morsel = made[name]
+    cookie: SimpleCookie = SimpleCookie({name: security.sessions.encode(session)})
+    morsel = cookie[name]
     morsel["path"], morsel["samesite"] = "/", "Lax"
     morsel["httponly"], morsel["secure"] = True, secure
     return morsel.OutputString()

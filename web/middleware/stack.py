@@ -1,4 +1,4 @@
-"""What stands around the application, from the outside in: headers, faults, the gate, turns."""
+"""Installs the middleware, from the outside in: headers, errors, gate, concurrency limit, HEAD."""
 
 from fastapi import FastAPI
 
@@ -8,16 +8,13 @@ from web.middleware.error_responses import UnhandledErrors, install_error_handle
 from web.middleware.gate import Gate
 from web.middleware.head_requests import HeadAsGet
 from web.middleware.security_headers import SecurityHeaders
-from web.pages import audit, login
 
 
 def install_middleware(app: FastAPI, security: Security) -> None:
-    """Let nothing reach an application but through the gate, nor leave it without headers."""
+    """Wraps an application: no request bypasses the gate, no response lacks security headers."""
     app.state.security = security
-    app.include_router(login.router)
-    app.include_router(audit.router)
     install_error_handlers(app)
-    # Each stands around those that were added before it.
+    # Each wraps those that were added before it.
     app.add_middleware(HeadAsGet)
     app.add_middleware(ConcurrencyLimit)
     app.add_middleware(Gate, security=security)

@@ -26,12 +26,12 @@ from support.page_with_users import (
 )
 
 from hkplates.database.audit import ended_sessions
+from web.auth import throttle
 from web.auth.config import Access
 from web.auth.credentials import read_users, user_entry
 from web.auth.rate_limit import SlidingWindow
 from web.auth.sessions import IDLE_SECONDS, Sessions
 from web.auth.state import RateLimits, Security
-from web.pages import login
 
 
 def test_the_cookie_is_for_this_page_alone_and_no_script_reads_it(app: FastAPI) -> None:
@@ -175,7 +175,9 @@ def test_whoever_knows_a_name_locks_nobody_out_elsewhere(
             tried = [log_in(there(host), "ada", "wrong").status_code for _ in range(3)]
             assert tried == [401, 401, 429]
         assert log_in(there("192.0.2.9"), "ada").status_code == 303
-        monkeypatch.setattr(login, "log", structlog.get_logger())  # none that was configured before
+        monkeypatch.setattr(
+            throttle, "log", structlog.get_logger()
+        )  # none that was configured before
         with structlog.testing.capture_logs() as logs:
             assert log_in(there("192.0.2.9"), "ada").status_code == 429  # the sixth, from anywhere
     assert logs == [
