@@ -3,7 +3,6 @@
 from importlib.metadata import version
 from pathlib import Path
 
-from anyio import CapacityLimiter
 from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
 
@@ -11,6 +10,7 @@ from web.api import router as api
 from web.auth.state import Security, local_security
 from web.middleware.stack import install_middleware
 from web.pages import audit, login, photos, review, search, sighting, submissions
+from web.pictures.responses import install_picture_threads
 from web.services import Services
 
 STATIC = Path(__file__).parent / "static"
@@ -32,7 +32,7 @@ def create_app(services: Services, security: Security | None = None) -> FastAPI:
         redoc_url=None,
     )
     app.state.services = services
-    app.state.picture_threads = CapacityLimiter(photos.MAX_PICTURE_THREADS)
+    install_picture_threads(app)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     for page in PAGES:
         app.include_router(page.router)

@@ -1,4 +1,4 @@
-"""Work that a page begins and does not wait for."""
+"""Runs work that a request starts and need not wait for."""
 
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -10,23 +10,23 @@ T = TypeVar("T")
 
 
 class DaemonExecutor:
-    """Threads that work, so many at once; the others wait.
+    """Executor whose threads are daemons: at most `max_concurrent` calls run, the others wait.
 
-    The process does not wait for them when it ends: what is begun here may be broken off.
+    The process does not wait for them when it ends, so a call may be broken off.
     """
 
     def __init__(self, max_concurrent: int) -> None:
         self._slots = Semaphore(max_concurrent)
 
     def submit(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> "Future[T]":
-        """What the call will return or raise."""
+        """Runs a call in a thread of its own; returns the future of its result or exception."""
         future: Future[T] = Future()
 
         def work() -> None:
             with self._slots:
                 try:
                     future.set_result(function(*args, **kwargs))
-                except BaseException as error:  # noqa: BLE001 - whoever waits for it is told
+                except BaseException as error:  # noqa: BLE001 - raised where the result is awaited
                     future.set_exception(error)
 
         Thread(target=work, daemon=True, name="background").start()

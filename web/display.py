@@ -1,5 +1,4 @@
-"""What the pages call things: states and reasons in plain words, numbers and times as people read
-them. Times are Hong Kong's."""
+"""Formats values for the pages: states and reasons in plain words, numbers, and Hong Kong times."""
 
 from datetime import UTC, datetime
 
@@ -82,25 +81,25 @@ VERDICTS = {
 
 
 def number(value: float) -> str:
-    """1,234,567"""
+    """Formats a whole number: 1,234,567."""
     return f"{value:,.0f}"
 
 
 def percent(value: float) -> str:
-    """93%; never 0% or 100% of what is neither impossible nor certain."""
-    shown = f"{value:.0%}"
-    if shown == "0%" and value > 0:
+    """Formats a probability: 93%; never 0% or 100% unless it is impossible or certain."""
+    rounded = f"{value:.0%}"
+    if rounded == "0%" and value > 0:
         return "under 1%"
-    return "over 99%" if shown == "100%" and value < 1 else shown
+    return "over 99%" if rounded == "100%" and value < 1 else rounded
 
 
 def rate(value: float) -> str:
-    """12 or 0.4"""
+    """Formats a rate: 12 or 0.4."""
     return f"{value:,.0f}" if value >= 10 else f"{value:.1f}"
 
 
 def duration(seconds: float) -> str:
-    """Some seconds, 3 min, 2 h 5 min, 4 days 2 h"""
+    """Formats a duration: 40 s, 3 min, 2 h 5 min, 4 days 2 h."""
     minutes = round(seconds / 60)
     if seconds < 60:
         return f"{max(1, round(seconds))} s"
@@ -114,7 +113,7 @@ def duration(seconds: float) -> str:
 
 
 def time_element(value: datetime | None) -> Markup:
-    """A moment as a <time> element, in Hong Kong time to the second."""
+    """Builds the <time> element of a moment, in Hong Kong time to the second."""
     if value is None:
         return Markup('<span class="quiet">time not known</span>')
     local = _in_hong_kong(value)
@@ -127,12 +126,12 @@ def time_element(value: datetime | None) -> Markup:
 
 
 def day(value: datetime) -> str:
-    """2026-07-15"""
+    """Formats the day of a moment in Hong Kong: 2026-07-15."""
     return _in_hong_kong(value).date().isoformat()
 
 
 def _in_hong_kong(value: datetime) -> datetime:
-    """As Hong Kong's clocks show it; in UTC where there it is the year 10000 already."""
+    """Converts a moment to Hong Kong time, or to UTC if it is the year 10000 there already."""
     try:
         return value.astimezone(HONG_KONG)
     except OverflowError:
@@ -140,19 +139,19 @@ def _in_hong_kong(value: datetime) -> datetime:
 
 
 def breakable_uri(uri: str) -> Markup:
-    """A long address that may break after each slash; what cannot be printed is spelled out."""
+    """Builds a URI that may break after each slash, with unprintable characters escaped."""
     return Markup("/<wbr>").join(escape(part) for part in printable(uri).split("/"))
 
 
 def finished_share(status: Status) -> float:
-    """How much of a submission has ended, 0 to 1."""
+    """Returns the share of a submission's images that have ended, 0 to 1."""
     counts = status.counts
     return counts.ended / counts.total if counts.total else 0.0
 
 
 def is_stalled(status: Status) -> bool:
-    """Whether no worker seems to take what waits: it went on more than a minute ago, nothing ended
-    in the last one, and it does not wait for a service."""
+    """Checks that no worker seems to take a submission's images: it was opened more than a minute
+    ago, no image ended in the last one, and not all that are left are delayed by a service."""
     row, pace = status.row, status.pace
     since = (datetime.now(UTC) - row.opened_at).total_seconds()
     return (
@@ -164,7 +163,7 @@ def is_stalled(status: Status) -> bool:
 
 
 def capitalize_first(words: str) -> str:
-    """The first letter as at a sentence's beginning; the others as they are."""
+    """Capitalises the first letter and keeps the others as they are."""
     return words[:1].upper() + words[1:]
 
 

@@ -1,11 +1,11 @@
-"""Where the page is; needs nothing of what the page needs."""
+"""Defines the server's listen address, without importing what the server needs."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class ListenAddress:
-    """Where the page listens; the names that it goes by, and the proxies that it believes."""
+    """Host and port to listen on, the accepted host names, and the trusted proxies."""
 
     host: str = "127.0.0.1"
     port: int = 8000

@@ -1,4 +1,4 @@
-"""`hkplates web`: serve the page until it is stopped."""
+"""Serves the pages and the API with uvicorn until the process is stopped."""
 
 import socket
 from collections.abc import Callable
@@ -18,9 +18,9 @@ from web.listen_address import ListenAddress
 from web.services import opened_services
 
 LISTEN_BACKLOG = 128
-"""Connections that wait to be taken."""
+"""Connections that wait to be accepted."""
 MAX_CONNECTIONS = 400
-"""At once, half-sent requests too: of more, requests are refused before files cannot be opened."""
+"""Open at once, half-sent requests included: more are refused before file descriptors run out."""
 PLAIN_HTTP_WARNING = (
     "Other machines may ask this page, and passwords reach it over plain HTTP: put a proxy with "
     "TLS before it, and name that with --behind-proxy (docs/web.md)."
@@ -34,9 +34,9 @@ def serve(
     print_message: Callable[[str], None],
     stop_requested: Callable[[], bool] = lambda: False,
 ) -> None:
-    """Serve the page; `tell` is given a line for whoever started it.
+    """Serves the application; `print_message` gets lines for the user who started it.
 
-    `is_asked_to_end`: whether it was asked to before it served, and had no ear for signals yet.
+    `stop_requested`: returns whether a signal arrived before the server handled signals itself.
 
     Raises:
         SetupError: a setting is not in order, nobody could log in, the port is taken.
@@ -46,8 +46,8 @@ def serve(
         settings, host=address.host, trusted_hosts=address.trusted_hosts, proxies=address.proxies
     )
     with opened_services(settings, format_step) as services, _open_listener(address) as listener:
-        ended = ended_sessions(services.engine, MAX_AGE_SECONDS)
-        security = Security(access, Sessions(access.secret, ended))
+        revoked = ended_sessions(services.engine, MAX_AGE_SECONDS)
+        security = Security(access, Sessions(access.secret, revoked))
         config = uvicorn.Config(
             create_app(services, security),
             log_config=None,  # ours, of hkplates.logs
@@ -65,7 +65,7 @@ def serve(
 
 
 class _Server(uvicorn.Server):
-    """Ends where it was asked to while it started, before it listened to signals itself."""
+    """Server that stops if a stop was requested before it handled signals itself."""
 
     def __init__(self, config: uvicorn.Config, stop_requested: Callable[[], bool]) -> None:
         super().__init__(config)

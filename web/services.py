@@ -1,4 +1,4 @@
-"""What the page's process holds: opened once when it starts, handed to every request."""
+"""Opens the services of the web process once, when it starts, for all requests."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -22,20 +22,22 @@ from web.pictures.render import PictureRenderer
 from web.status_cache import StatusCache
 
 STATEMENT_SECONDS = 12.0
-"""How long a page's statement may take, or wait for a lock: its thread waits as well."""
+"""Limit of a request's statement, or its wait for a lock: its thread waits as well."""
 LONG_STATEMENT_SECONDS = 600.0
-"""The same of what counts and changes millions of images beside the pages."""
+"""Limit of statements beside the requests, which count and change millions of images."""
 MAX_CONNECTIONS = 20
-"""More than the pages that are made at once (turns.py), with pictures and logins."""
+"""Connections of an engine: more than the requests at once (middleware/concurrency.py), with
+pictures and logins."""
 MAX_WAIT_SECONDS = 2.0
-"""How long a page waits for a connection."""
+"""Longest wait of a request for a connection."""
 
 
 @dataclass(frozen=True, slots=True)
 class Services:
     """The database, the stores of photographs and the settings; usable from several threads.
 
-    `engine` breaks off what takes long; `patient`, with connections of its own, is for what may.
+    `engine` breaks off long statements; `slow_engine`, with connections of its own, is for those
+    that may take long.
     """
 
     settings: Settings
@@ -49,7 +51,7 @@ class Services:
 
 @contextmanager
 def opened_services(settings: Settings, format_step: FormatStep) -> Iterator[Services]:
-    """Everything that a page needs, closed at the end.
+    """Opens the services, and closes them at the end.
 
     Raises:
         SetupError: no database is named, or it is not at the migration of this version.
@@ -74,7 +76,10 @@ def build_services(
     format_step: FormatStep,
     slow_engine: sa.Engine | None = None,
 ) -> Services:
-    """The same, over a database that is open and stays so; `patient`, if it is another engine."""
+    """Builds the services over an open database, which they do not close.
+
+    Without `slow_engine`, `engine` runs slow statements too.
+    """
     stores, slow_engine = open_stores(), slow_engine or engine
     pictures = PictureRenderer(engine, stores, settings)
     statuses = StatusCache(slow_engine)
@@ -93,17 +98,18 @@ def _open_engine(url: str, seconds: float) -> sa.Engine:
 
 
 def _set_utc(connection: psycopg.Connection[tuple[object, ...]], _: object) -> None:
-    """In Hong Kong's zone the last moments of 9999 are in a year that Python does not have."""
+    """Sets a connection's time zone to UTC: in Hong Kong's, the last hours of 9999 are in a year
+    that Python does not have."""
     with connection.cursor() as cursor:
         cursor.execute("SET TIME ZONE 'UTC'")
-    connection.commit()  # a transaction that is taken back would take this back as well
+    connection.commit()  # a transaction that is rolled back would undo this as well
 
 
 def services_of(request: Request) -> Services:
-    """What this process holds."""
+    """Returns the services of the request's application."""
     services: Services = request.app.state.services
     return services
 
 
 ServicesDep = Annotated[Services, Depends(services_of)]
-"""Type of an endpoint's parameter that takes what the process holds."""
+"""Type of an endpoint's parameter that takes the services."""

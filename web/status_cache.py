@@ -1,8 +1,8 @@
-"""How far submissions are, counted beside the pages.
+"""Caches the statuses of submissions, counted in the background.
 
 Counting eight million images takes seconds, and a page must not. So each submission is counted in
-a thread of its own and the count kept for some twenty times what it took; a page that asks gets
-what is there, waits a moment for what is new, and shows the rest when it is counted.
+a thread of its own, and the count kept for some twenty times as long as it took; a page gets the
+cached status, waits a moment for a first or outdated one, and shows the rest once it is counted.
 """
 
 import time
@@ -20,13 +20,13 @@ from hkplates.reporting.status import Status, statuses
 from web.background import DaemonExecutor
 
 KEEP_FACTOR = 20
-"""A count is kept for so many times what it took: it costs a twentieth of a core at most."""
+"""A count is kept this many times as long as it took: counting costs a twentieth of a core."""
 MIN_KEEP_SECONDS, MIN_KEEP_SECONDS_ENDED = 2.0, 30.0
-"""How long a count is kept at least; one of a submission that has ended hardly changes."""
+"""Shortest time that a count is kept; that of a submission that has ended hardly changes."""
 MAX_WAIT_SECONDS = 0.12
-"""How long a page waits for counts."""
+"""Longest wait of a page for counts."""
 MAX_ENTRIES = 200
-"""Submissions whose counts are remembered."""
+"""Submissions whose counts are cached."""
 MAX_CONCURRENT = 2
 
 _RowVersion = tuple[str, datetime]
@@ -34,9 +34,9 @@ _RowVersion = tuple[str, datetime]
 
 @dataclass(slots=True)
 class _Entry:
-    """The latest count, until when it holds (by time.monotonic), and the one in the making.
+    """The latest count, when it expires (by time.monotonic), and the one being made.
 
-    `stand` is how the submission's row stood when the latter was begun.
+    `row_version` is that of the submission's row for which the latter was started.
     """
 
     row_version: _RowVersion
@@ -46,7 +46,7 @@ class _Entry:
 
 
 class StatusCache:
-    """The statuses of submissions, none older than it must be; usable from several threads."""
+    """The cache of statuses; usable from several threads."""
 
     def __init__(self, engine: sa.Engine) -> None:
         self._engine = engine
@@ -57,25 +57,25 @@ class StatusCache:
     def get(
         self, rows: Sequence[SubmissionRow], max_wait: float = MAX_WAIT_SECONDS
     ) -> list[Status | None]:
-        """The status of each row; None where it is being counted for the first time.
+        """Returns the status of each row; None if it is still being counted for the first time.
 
-        Where a row has another state since it was counted, and the new count is not there yet, the
-        status has the row that it was counted for (`is_old`).
+        If a row has changed its state since it was counted, and the new count is not there yet, the
+        status has the row that it was counted for (`is_stale`).
 
         Raises:
             DatabaseUnreachable: Postgres does not answer.
         """
         with self._lock:
-            found = [self._entry(row) for row in rows]
-            making = [one.pending for one in found if one.pending is not None]
-        wait(making, max_wait)
-        return [self._status(row, one) for row, one in zip(rows, found, strict=True)]
+            entries = [self._entry(row) for row in rows]
+            pending = [entry.pending for entry in entries if entry.pending is not None]
+        wait(pending, max_wait)
+        return [self._status(row, entry) for row, entry in zip(rows, entries, strict=True)]
 
     def _entry(self, row: SubmissionRow) -> _Entry:
         entry = self._entries.setdefault(row.id, _Entry(_row_version(row)))
         self._entries.move_to_end(row.id)
         if entry.row_version != _row_version(row):
-            # Nobody waits for an old count to end after "retry".
+            # A count started before "retry" is not waited for.
             entry.row_version, entry.expires_at, entry.pending = _row_version(row), 0.0, None
         if len(self._entries) > MAX_ENTRIES:
             self._entries.popitem(last=False)
@@ -90,23 +90,23 @@ class StatusCache:
         least = MIN_KEEP_SECONDS if row.state in ("listing", "running") else MIN_KEEP_SECONDS_ENDED
         with self._lock:
             if entry.row_version != _row_version(row):
-                return status  # which is begun anew
+                return status  # a newer count was started
             entry.status, entry.pending = status, None
             entry.expires_at = ended + max(least, KEEP_FACTOR * (ended - began))
         return status
 
     def _status(self, row: SubmissionRow, entry: _Entry) -> Status | None:
-        making = entry.pending
-        if making is not None and making.done() and making.exception() is not None:
+        pending = entry.pending
+        if pending is not None and pending.done() and pending.exception() is not None:
             with self._lock:
                 entry.pending = None  # the next page tries again
-            making.result()
+            pending.result()
         status = entry.status
         return status if status is None or is_stale(row, status) else replace(status, row=row)
 
 
 def is_stale(row: SubmissionRow, status: Status) -> bool:
-    """Whether a status is of a submission as it stood before."""
+    """Checks that a status was counted for an older version of the submission's row."""
     return _row_version(status.row) != _row_version(row)
 
 

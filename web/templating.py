@@ -1,4 +1,4 @@
-"""Templates: every value is escaped, and every page knows who asks."""
+"""Renders the templates, with every value escaped and the principal known to every page."""
 
 from pathlib import Path
 from typing import Any
@@ -28,11 +28,11 @@ _templates = Jinja2Templates(env=_environment)
 def render_page(
     request: Request, template: str, *, status: int = 200, **values: Any
 ) -> HTMLResponse:
-    """A page from a template, which also finds `person` and `csrf_token`."""
+    """Renders a page from a template, which also has the values `person` and `csrf_token`."""
     shared = {"person": principal_of(request), "csrf_token": csrf_token_of(request)}
     return _templates.TemplateResponse(request, template, shared | values, status_code=status)
 
 
 def render_template(template: str, **values: Any) -> str:
-    """What a template makes of some values; nobody asks."""
+    """Renders a template from values alone, without a request."""
     return _environment.get_template(template).render(values)

@@ -1,5 +1,8 @@
-"""What the API answers with: a contract. Times carry their zone; pixels are those of the upright
-photograph; confidences, scores and probabilities are 0 to 1."""
+"""Models of the API's requests and responses: a contract, documented by their docstrings (OpenAPI).
+
+Times carry their zone; pixels are those of the upright photograph; confidences, scores and
+probabilities are 0 to 1.
+"""
 
 from datetime import datetime
 from typing import Annotated, Any, Literal
@@ -264,4 +267,4 @@ class Corrected(BaseModel):
 
 
 ReviewGiven = Annotated[Judged | Corrected, Field(discriminator="verdict")]
-"""What a person says about a reading."""
+"""Body of a review: a verdict, and a text for a correction."""

@@ -1,17 +1,17 @@
-"""What the API is asked with, each within its limits, and what it answers where that is not so."""
+"""Types of the API's parameters, each with its limits, and its documented problem responses."""
 
 from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import HTTPException, Path, Query
 
-from hkplates import time_ranges
 from hkplates.time_ranges import TIME_EXAMPLES, TimeInvalid
 from web.auth.audit_trail import MAX_PURPOSE_LENGTH
 from web.errors import PROBLEM, WHAT_TO_DO
+from web.time_bounds import parse_since, parse_until
 
 MAX_ID = 2**63 - 1
-"""Number that the database has."""
+"""Largest id of the database, a BIGINT."""
 
 Number = Annotated[int, Path(ge=1, le=MAX_ID)]
 Limit = Annotated[int, Query(ge=1, le=200, description="Most items on a page.")]
@@ -40,25 +40,19 @@ Purpose = Annotated[
 
 
 def time_bounds(since: str | None, until: str | None) -> tuple[datetime | None, datetime | None]:
-    """The first moment that counts, and the first that does not any more.
+    """Parses the bounds of a time range: its first moment, and the first after it.
 
     Raises:
-        HTTPException: 422, what was typed is no time.
+        HTTPException: 422, a bound is no time.
     """
-    return _parse_time("since", since, 0), _parse_time("until", until, 1)
-
-
-def _parse_time(name: str, text: str | None, end: int) -> datetime | None:
-    if text is None or not text.strip():
-        return None
     try:
-        return time_ranges.parse_time_range(text)[end]
+        return parse_since("since", since), parse_until("until", until)
     except TimeInvalid as error:
-        raise HTTPException(422, f"{name}: {error}") from None
+        raise HTTPException(422, str(error)) from None
 
 
 def problem_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """Problems that an endpoint may answer with, for its documentation."""
+    """Documents the problems that an endpoint may answer with, for the OpenAPI document."""
     schema = {"$ref": "#/components/schemas/Problem"}
     return {
         status: {"description": WHAT_TO_DO[status], "content": {PROBLEM: {"schema": schema}}}

@@ -1,10 +1,9 @@
-"""Reviews: the readings to look at, and what a person says about one."""
+"""API endpoints of the review queue and of reviews. Their docstrings are the OpenAPI document's."""
 
 from typing import Annotated
 
 from fastapi import APIRouter, HTTPException, Query, Request
 
-from hkplates.database.queries.sightings import find_sighting
 from hkplates.database.reviews import reviews
 from hkplates.database.reviews.queue import count_remaining, review_queue
 from hkplates.database.sighting_filter import SightingFilter
@@ -26,6 +25,7 @@ from web.api.parameters import (
 from web.auth import audit_trail
 from web.auth.principal import ReviewerDep
 from web.auth.throttle import RATE_LIMITED
+from web.lookups import require_sighting
 from web.services import ServicesDep
 
 router = APIRouter(tags=["Reviews"])
@@ -52,19 +52,19 @@ def queue(
     purpose: Purpose = None,
 ) -> models.Queue:
     """Hong Kong plates that nobody has reviewed, the least sure first."""
-    begins, ends = time_bounds(since, until)
+    first, end = time_bounds(since, until)
     where = SightingFilter(
         below=pagination.round_to_real(below),
         region="HK",
-        since=begins,
-        until=ends,
+        since=first,
+        until=end,
         prefix=uri_or_key_prefix(prefix),
         submission=submission,
     )
     after = None if cursor is None else pagination.decode_confidence_cursor(cursor)
     given = {"below": below, "since": since, "until": until, "prefix": prefix}
     given |= {"submission": submission}
-    subject = {key: one for key, one in given.items() if one is not None}
+    subject = {key: value for key, value in given.items() if value is not None}
     audit_trail.record(request, "search", {"doubtful": True} | subject, purpose)
     found = review_queue(services.engine, where, after=after, limit=limit + 1)
     left, exact = count_remaining(services.engine, where)
@@ -86,29 +86,28 @@ def review(
     services: ServicesDep,
     plate_id: Number,
     given: models.ReviewGiven,
-    person: ReviewerDep,
+    reviewer: ReviewerDep,
 ) -> models.Review:
     """Say something about a reading; it is the plate's current review from now on. For reviewers.
 
     Said once more by the same person, nothing is added.
     """
-    if find_sighting(services.engine, plate_id) is None:  # nothing is noted of what cannot be
-        raise HTTPException(404, f"There is no sighting {plate_id}")
+    require_sighting(services, plate_id)  # before an audit row is written
     text = given.text if isinstance(given, models.Corrected) else None
     audit_trail.record(
         request, "review", {"plate": plate_id, "verdict": given.verdict, "text": text}
     )
     try:
-        kept = reviews.record(
+        stored = reviews.record(
             services.engine,
             plate_id,
             given.verdict,
             text=text,
-            reviewer=person.name,
+            reviewer=reviewer.name,
             note=given.note,
         )
     except reviews.PlateUnknown as error:
         raise HTTPException(404, str(error)) from None
     except reviews.ReviewInvalid as error:
         raise HTTPException(422, str(error)) from None
-    return models.Review.model_validate(kept)
+    return models.Review.model_validate(stored)

@@ -1,4 +1,4 @@
-"""The API: its rooms put together under /api/v1, and the document that describes them."""
+"""Assembles the API's endpoints under /api/v1, and serves their OpenAPI document."""
 
 from typing import Any
 
@@ -22,19 +22,19 @@ and photographs in full are kept in the audit, with `purpose` where you give one
 _token = HTTPBearer(
     scheme_name="token",
     description="What `hkplates web-token NAME` printed.",
-    auto_error=False,  # the gate has looked at it
+    auto_error=False,  # the gate has checked it
 )
 
 
 def build_router() -> APIRouter:
-    """Everything under /api."""
-    router = APIRouter(prefix="/api/v1", dependencies=[Security(_token)])
-    for room in (submissions, sightings, reviews):
-        router.include_router(room.router)
-    outside = APIRouter()
-    outside.include_router(router)
-    outside.add_api_route(OPENAPI_PATH, _openapi, include_in_schema=False)
-    return outside
+    """Builds the router of everything under /api."""
+    version = APIRouter(prefix="/api/v1", dependencies=[Security(_token)])
+    for module in (submissions, sightings, reviews):
+        version.include_router(module.router)
+    root = APIRouter()
+    root.include_router(version)
+    root.add_api_route(OPENAPI_PATH, _openapi, include_in_schema=False)
+    return root
 
 
 def _openapi(request: Request) -> JSONResponse:

@@ -1,13 +1,12 @@
-"""Sightings: searched for, one of them, those of a mark, and their pictures."""
+"""API endpoints of the search, of sightings and of pictures. Their docstrings are the OpenAPI
+document's."""
 
 from collections.abc import Callable
 from typing import Annotated
 
-from anyio import CapacityLimiter, to_thread
 from fastapi import APIRouter, HTTPException, Path, Query, Request, Response
 
-from hkplates.database.queries import mark_search as asking
-from hkplates.database.queries import sightings
+from hkplates.database.queries import mark_search, sightings
 from hkplates.database.queries.mark_search import MarkQuery, PatternInvalid
 from hkplates.database.reviews import reviews
 from hkplates.database.sighting_filter import SightingFilter
@@ -29,9 +28,14 @@ from web.api.parameters import (
 )
 from web.auth import audit_trail
 from web.auth.throttle import RATE_LIMITED
-from web.display import REASONS
-from web.pages.photos import CACHE_CONTROL, STATUS_BY_REASON, UNREADABLE_STATUS, record_photograph
+from web.lookups import require_sighting
 from web.pictures.render import PictureRenderer, PictureRequest, Size
+from web.pictures.responses import (
+    CACHE_CONTROL,
+    NO_SUCH_PHOTOGRAPH,
+    describe_rejection,
+    run_in_picture_thread,
+)
 from web.services import ServicesDep
 
 router = APIRouter(tags=["Sightings"])
@@ -55,13 +59,14 @@ def search(
     purpose: Purpose = None,
 ) -> models.Matches:
     """A mark, or half a mark, also where it was misread, the likeliest first."""
-    begins, ends = time_bounds(since, until)
-    where = SightingFilter(since=begins, until=ends, prefix=uri_or_key_prefix(prefix))
-    asked = MarkQuery(mark, where, limit=limit, look_alikes=not exact)
+    first, end = time_bounds(since, until)
+    where = SightingFilter(since=first, until=end, prefix=uri_or_key_prefix(prefix))
+    query = MarkQuery(mark, where, limit=limit, look_alikes=not exact)
     given = {"mark": mark, "since": since, "until": until, "prefix": prefix, "exact": exact}
-    audit_trail.record(request, "search", {key: one for key, one in given.items() if one}, purpose)
+    subject = {key: value for key, value in given.items() if value}
+    audit_trail.record(request, "search", subject, purpose)
     try:
-        found = asking.search(services.engine, asked)
+        found = mark_search.search(services.engine, query)
     except PatternInvalid as error:
         raise HTTPException(422, str(error)) from None
     matches = [models.Match.model_validate(match) for match in found.found]
@@ -73,17 +78,15 @@ def one(
     request: Request, services: ServicesDep, plate_id: Number, purpose: Purpose = None
 ) -> models.SightingWhole:
     """Everything about one plate on one photograph."""
-    seen = sightings.find_sighting(services.engine, plate_id)
-    if seen is None:
-        raise HTTPException(404, f"There is no sighting {plate_id}")
-    audit_trail.record(request, "sighting", {"plate": plate_id, "mark": seen.mark}, purpose)
-    beside = {
+    sighting = require_sighting(services, plate_id)
+    audit_trail.record(request, "sighting", {"plate": plate_id, "mark": sighting.mark}, purpose)
+    related = {
         "neighbours": sightings.neighbours(services.engine, plate_id),
         "other_readings": sightings.other_readings(services.engine, plate_id),
         "history": reviews.history(services.engine, plate_id),
     }
-    plain = models.Sighting.model_validate(seen).model_dump()
-    return models.SightingWhole.model_validate(plain | beside)
+    fields = models.Sighting.model_validate(sighting).model_dump()
+    return models.SightingWhole.model_validate(fields | related)
 
 
 @router.get(
@@ -100,15 +103,15 @@ def of_mark(
     purpose: Purpose = None,
 ) -> models.Sightings:
     """The sightings of a mark as it is read today, the newest first."""
-    asked = canonical(mark)
-    if not asked:
+    registered = canonical(mark)
+    if not registered:
         raise HTTPException(404, "That is no mark; a mark has letters and digits, like AB1234")
     before = None if cursor is None else pagination.decode_time_cursor(cursor)
-    audit_trail.record(request, "search", {"mark": asked, "exact": True}, purpose)
-    found = sightings.sightings_of_mark(services.engine, asked, before=before, limit=limit + 1)
-    shown = [models.Sighting.model_validate(row) for row in found[:limit]]
-    more = pagination.encode_cursor(found[limit - 1].cursor) if len(found) > limit else None
-    return models.Sightings(mark=asked, items=shown, next=more)
+    audit_trail.record(request, "search", {"mark": registered, "exact": True}, purpose)
+    found = sightings.sightings_of_mark(services.engine, registered, before=before, limit=limit + 1)
+    items = [models.Sighting.model_validate(row) for row in found[:limit]]
+    next_cursor = pagination.encode_cursor(found[limit - 1].cursor) if len(found) > limit else None
+    return models.Sightings(mark=registered, items=items, next=next_cursor)
 
 
 @router.get(
@@ -131,32 +134,29 @@ async def photo(
 ) -> Response:
     """The photograph, upright, as JPEG."""
 
-    def choose() -> PictureRequest | None:
-        wanted = services.pictures.photograph(image_id, size)
-        if wanted is not None:
-            record_photograph(request, image_id, size)
-        return wanted
+    def find_and_record() -> PictureRequest | None:
+        picture = services.pictures.photograph(image_id, size)
+        if picture is not None:
+            audit_trail.record_photograph(request, image_id, size)
+        return picture
 
-    return await _picture(request, services.pictures, choose)
+    return await _picture(request, services.pictures, find_and_record)
 
 
 async def _picture(
-    request: Request, pictures: PictureRenderer, choose: Callable[[], PictureRequest | None]
+    request: Request, pictures: PictureRenderer, find: Callable[[], PictureRequest | None]
 ) -> Response:
-    # As for the pages: threads of their own, so that pictures hold nobody up.
-    threads: CapacityLimiter = request.app.state.picture_threads
-    jpeg = await to_thread.run_sync(lambda: _jpeg(pictures, choose()), limiter=threads)
+    jpeg = await run_in_picture_thread(request, lambda: _jpeg(pictures, find()))
     return Response(jpeg, media_type="image/jpeg", headers={"Cache-Control": CACHE_CONTROL})
 
 
-def _jpeg(pictures: PictureRenderer, wanted: PictureRequest | None) -> bytes:
-    if wanted is None:
-        raise HTTPException(404, "There is no such photograph")
+def _jpeg(pictures: PictureRenderer, picture: PictureRequest | None) -> bytes:
+    if picture is None:
+        raise HTTPException(404, NO_SUCH_PHOTOGRAPH)
     try:
-        return pictures.jpeg(wanted)
+        return pictures.jpeg(picture)
     except ImageRejected as error:
-        status = STATUS_BY_REASON.get(error.reason, UNREADABLE_STATUS)
-        raise HTTPException(status, REASONS.get(error.reason, "It cannot be shown")) from None
+        raise HTTPException(*describe_rejection(error)) from None
     except SourceError:
         detail = "The store of the photographs does not let this page in"
         raise HTTPException(502, detail) from None

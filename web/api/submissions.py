@@ -1,11 +1,11 @@
-"""Submissions: which there are, how far one is, and what of it could not be read."""
+"""API endpoints of submissions and failures. Their docstrings are the OpenAPI document's."""
 
 from contextlib import closing
 from dataclasses import asdict
 from itertools import islice
 from typing import Annotated
 
-from fastapi import APIRouter, HTTPException, Query
+from fastapi import APIRouter, Query
 
 from hkplates.database.queries import submissions as queries
 from hkplates.database.queries.failures import Failure as FailureRow
@@ -15,12 +15,13 @@ from hkplates.database.schema.failure_reasons import REASONS
 from web.api import models
 from web.api.parameters import IdCursor, Limit, Number, problem_responses
 from web.errors import RetryLater
-from web.services import Services, ServicesDep
+from web.lookups import require_submission
+from web.services import ServicesDep
 
 router = APIRouter(prefix="/submissions", tags=["Submissions"])
 
 MAX_WAIT_SECONDS = 5.0
-"""How long a program waits for millions of images to be counted, with a turn (turns.py)."""
+"""Longest wait of a request, which holds its slot (concurrency.py), for images to be counted."""
 Reason = Annotated[
     str | None, Query(pattern=f"^({'|'.join(REASONS)})$", description="Only of this reason.")
 ]
@@ -33,16 +34,16 @@ class StillCounting(RetryLater):
 @router.get("", responses=problem_responses(401, 422, 503))
 def latest(services: ServicesDep, limit: Limit = 50, cursor: IdCursor = None) -> models.Submissions:
     """Submissions, the newest first."""
-    rows = queries.latest_submissions(services.engine, limit + 1, before=cursor)
-    shown = rows[:limit]
-    more = str(shown[-1].id) if len(rows) > limit else None
-    return models.Submissions(items=[_submission_head(row) for row in shown], next=more)
+    found = queries.latest_submissions(services.engine, limit + 1, before=cursor)
+    rows = found[:limit]
+    next_cursor = str(rows[-1].id) if len(found) > limit else None
+    return models.Submissions(items=[_submission_head(row) for row in rows], next=next_cursor)
 
 
 @router.get("/{number}", responses=problem_responses(401, 404, 422, 503))
 def one(services: ServicesDep, number: Number) -> models.Submission:
     """One submission: images by state, reasons, pace and when it will end at that pace."""
-    [status] = services.statuses.get([_require_submission(services, number)], MAX_WAIT_SECONDS)
+    [status] = services.statuses.get([require_submission(services, number)], MAX_WAIT_SECONDS)
     if status is None:
         raise StillCounting(f"The images of submission {number} are being counted; ask again")
     return models.Submission.model_validate(status.as_json(services.format_step))
@@ -57,19 +58,12 @@ def not_read(
     cursor: IdCursor = None,
 ) -> models.Failures:
     """Images of a submission that could not be read, and why."""
-    _require_submission(services, number)
-    with closing(failures(services.engine, number, reason, limit + 1, after=cursor or 0)) as rows:
-        found = list(islice(rows, limit + 1))
-    shown = found[:limit]
-    more = str(shown[-1].image) if len(found) > limit else None
-    return models.Failures(items=[_failure(row) for row in shown], next=more)
-
-
-def _require_submission(services: Services, number: int) -> SubmissionRow:
-    row = queries.find_submission(services.engine, number)
-    if row is None:
-        raise HTTPException(404, f"There is no submission {number}")
-    return row
+    require_submission(services, number)
+    with closing(failures(services.engine, number, reason, limit + 1, after=cursor or 0)) as stream:
+        found = list(islice(stream, limit + 1))
+    rows = found[:limit]
+    next_cursor = str(rows[-1].image) if len(found) > limit else None
+    return models.Failures(items=[_failure(row) for row in rows], next=next_cursor)
 
 
 def _submission_head(row: SubmissionRow) -> models.SubmissionHead:

@@ -10,6 +10,7 @@ from fastapi import Request
 from hkplates.database import audit
 from web.auth.principal import Principal, client_address, principal_of
 from web.errors import RetryLater
+from web.pictures.render import Size
 from web.services import services_of
 
 log = structlog.get_logger()
@@ -63,3 +64,13 @@ def record(
         raise AuditUnwritable(
             "What you do cannot be noted in the audit just now, and so is not done; try again later"
         ) from error
+
+
+def record_photograph(request: Request, image_id: int, size: Size) -> None:
+    """Writes the audit row of a photograph shown in full; none for a thumbnail, as pages have many.
+
+    Raises:
+        TemporaryFault: the row could not be written; the photograph must not be shown.
+    """
+    if size != "thumbnail":
+        record(request, "photograph", {"image": image_id})

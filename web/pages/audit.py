@@ -1,21 +1,22 @@
-"""The page of the trail: who looked at what, and did what, the newest first."""
+"""The audit page: which principal viewed or did what, the newest first."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 
 from hkplates.database import audit
 from web.auth.principal import ReviewerDep
 from web.display import REASONS, VERDICTS
+from web.pages.parameters import BeforeId
 from web.services import ServicesDep
 from web.templating import render_page
 
 router = APIRouter(include_in_schema=False)
 
 PAGE_SIZE = 100
-"""On one page."""
+"""Rows on one page."""
 ACTION_NAMES = {
     "search": "searched",
     "sighting": "opened",
@@ -41,15 +42,15 @@ FIELD_LABELS = {
     "reason": "for",
     "what": "",
 }
-"""What stands before each value of a subject, in this order."""
+"""Labels of a subject's values, in the order that they are shown."""
 VALUE_NAMES: Mapping[str, Mapping[str, str]] = {
     "exact": {"True": "read just so"},
     "verdict": VERDICTS,
     "reason": REASONS,
 }
-"""Values in words."""
+"""Words for values of a subject, by field."""
 HIDDEN_FIELDS = frozenset({"session", "began"})
-"""Of a subject: what only the page itself needs."""
+"""Fields of a subject that are not shown: they are for revoked sessions alone."""
 
 
 @router.get("/audit")
@@ -57,9 +58,9 @@ def show(
     request: Request,
     services: ServicesDep,
     _: ReviewerDep,
-    before: Annotated[int | None, Query(ge=1, lt=2**63)] = None,
+    before: BeforeId = None,
 ) -> HTMLResponse:
-    """The latest rows, or those before a number."""
+    """Shows the latest audit rows, or those with a smaller id than `before`."""
     found = audit.entries(services.engine, before=before, limit=PAGE_SIZE + 1)
     shown, more = found[:PAGE_SIZE], len(found) > PAGE_SIZE
     return render_page(
@@ -75,7 +76,7 @@ def show(
 
 
 def describe_subject(subject: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """What was searched, opened or changed: names, some of them empty, and values in words."""
+    """Returns what was searched, opened or changed: labels, some of them empty, and values."""
     names = [name for name in FIELD_LABELS if name in subject]
     names += [name for name in subject if name not in FIELD_LABELS and name not in HIDDEN_FIELDS]
     return [

@@ -1,4 +1,4 @@
-"""One sighting: the photograph behind a reading, how sure it is, and what else was seen."""
+"""Pages of one sighting, with its photograph and confidences, and of all sightings of a mark."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,37 +15,39 @@ from hkplates.recognition.marks import canonical
 from web import pagination
 from web.auth import audit_trail
 from web.auth.throttle import RATE_LIMITED
+from web.lookups import require_sighting
+from web.pages.parameters import RowId, ShortText
 from web.pictures import overlay
 from web.services import Services, ServicesDep
 from web.templating import render_page
 
 router = APIRouter(include_in_schema=False)
 
-Number = Annotated[int, Path(ge=1, lt=2**63)]
-Text = Annotated[str, Query(max_length=200)]
-
 UNSURE_BELOW = 0.8
-"""A character that is less sure is shown as such."""
+"""Confidence below which a character is marked as unsure."""
 MAX_BESIDE_SIGHTING, PAGE_SIZE = 24, 100
-"""Other sightings of the mark: beside one sighting, and on a page of their own."""
+"""Sightings of the same mark: on the page of one sighting, and on a page of their own."""
 
 
 @router.get("/sightings/{plate_id}")
 def show_sighting(
-    request: Request, services: ServicesDep, plate_id: Number, purpose: Text = "", said: Text = ""
+    request: Request,
+    services: ServicesDep,
+    plate_id: RowId,
+    purpose: ShortText = "",
+    said: ShortText = "",
 ) -> HTMLResponse:
-    """Everything about one plate on one photograph."""
-    seen = require_sighting(services, plate_id)
-    audit_trail.record(request, "sighting", {"plate": plate_id, "mark": seen.mark}, purpose or None)
-    others = (
-        []
-        if not seen.mark
-        else sightings.sightings_of_mark(services.engine, seen.mark, limit=MAX_BESIDE_SIGHTING)
-    )
+    """Shows everything about one plate on one photograph; `said` is what was just done to it."""
+    sighting = require_sighting(services, plate_id)
+    mark = sighting.mark
+    audit_trail.record(request, "sighting", {"plate": plate_id, "mark": mark}, purpose or None)
+    others: list[Sighting] = []
+    if mark:
+        others = sightings.sightings_of_mark(services.engine, mark, limit=MAX_BESIDE_SIGHTING)
     return render_page(
         request,
         "sighting.html",
-        **sighting_context(services, seen),
+        **sighting_context(services, sighting),
         readings=sightings.other_readings(services.engine, plate_id),
         history=reviews.history(services.engine, plate_id),
         others=others,
@@ -60,20 +62,20 @@ def show_mark(
     services: ServicesDep,
     mark: Annotated[str, Path(max_length=200)],
     before: Annotated[str | None, Query(max_length=200)] = None,
-    purpose: Text = "",
+    purpose: ShortText = "",
 ) -> HTMLResponse:
-    """The sightings of a mark as it was read, the newest first."""
-    asked = canonical(mark)
-    if not asked:
+    """Shows the sightings of a mark as it was read or corrected, the newest first."""
+    registered = canonical(mark)
+    if not registered:
         raise HTTPException(404, "That is no mark; a mark has letters and digits, like AB1234")
-    audit_trail.record(request, "search", {"mark": asked, "exact": True}, purpose or None)
-    seen = None if before is None else pagination.decode_time_cursor(before)
-    found = sightings.sightings_of_mark(services.engine, asked, before=seen, limit=PAGE_SIZE)
+    audit_trail.record(request, "search", {"mark": registered, "exact": True}, purpose or None)
+    cursor = None if before is None else pagination.decode_time_cursor(before)
+    found = sightings.sightings_of_mark(services.engine, registered, before=cursor, limit=PAGE_SIZE)
     more = len(found) == PAGE_SIZE
     return render_page(
         request,
         "mark.html",
-        mark=asked,
+        mark=registered,
         found=found,
         dots=_timeline_dots(found),
         before=before,
@@ -81,37 +83,29 @@ def show_mark(
     )
 
 
-def require_sighting(services: Services, plate_id: int) -> Sighting:
-    """The sighting of a number; 404 where there is none."""
-    seen = sightings.find_sighting(services.engine, plate_id)
-    if seen is None:
-        raise HTTPException(404, f"There is no sighting {plate_id}")
-    return seen
-
-
-def sighting_context(services: Services, seen: Sighting) -> dict[str, Any]:
-    """What the templates need to show a sighting on its photograph."""
-    neighbours = sightings.neighbours(services.engine, seen.plate_id)
-    size = (seen.width or 1, seen.height or 1)
+def sighting_context(services: Services, sighting: Sighting) -> dict[str, Any]:
+    """Returns the template values that show a sighting on its photograph."""
+    neighbours = sightings.neighbours(services.engine, sighting.plate_id)
+    size = (sighting.width or 1, sighting.height or 1)
     outlines = [
         *(overlay.outline(one.quad, one.text or "?", size, is_current=False) for one in neighbours),
-        overlay.outline(seen.quad, seen.text or "?", size, is_current=True),
+        overlay.outline(sighting.quad, sighting.text or "?", size, is_current=True),
     ]
-    letters = seen.read_text.replace(" ", "")
-    fits = len(letters) == len(seen.character_confidences)
+    letters, confidences = sighting.read_text.replace(" ", ""), sighting.character_confidences
+    fits = len(letters) == len(confidences)
     return {
-        "seen": seen,
+        "seen": sighting,
         "neighbours": neighbours,
         "outlines": outlines,
-        "box": overlay.box_shares(seen.quad, size),
-        "characters": list(zip(letters, seen.character_confidences, strict=True)) if fits else [],
+        "box": overlay.box_shares(sighting.quad, size),
+        "characters": list(zip(letters, confidences, strict=True)) if fits else [],
         "unsure": UNSURE_BELOW,
     }
 
 
 @dataclass(frozen=True, slots=True)
 class TimelineDot:
-    """A sighting on a line of time; `place` in percent of its length."""
+    """A sighting on a timeline; `position` in percent of its length."""
 
     at: datetime
     position: float
@@ -119,12 +113,12 @@ class TimelineDot:
 
 
 def _timeline_dots(found: Sequence[Sighting], current_id: int | None = None) -> list[TimelineDot]:
-    """The sightings whose time is known, the earliest first."""
+    """Places the sightings whose time is known on a timeline, the earliest first."""
     timed = sorted((one.taken_at, one.plate_id) for one in found if one.taken_at is not None)
     if not timed:
         return []
-    along = overlay.timeline_positions([moment for moment, _ in timed])
+    positions = overlay.timeline_positions([taken_at for taken_at, _ in timed])
     return [
-        TimelineDot(moment, place, number == current_id)
-        for (moment, number), place in zip(timed, along, strict=True)
+        TimelineDot(taken_at, position, plate_id == current_id)
+        for (taken_at, plate_id), position in zip(timed, positions, strict=True)
     ]

@@ -1,11 +1,11 @@
-"""Home: the submissions, how far they are, why photographs were not read, and what steers them."""
+"""Pages of submissions: their progress, their failures, and the buttons that control them."""
 
 from collections.abc import Sequence
 from contextlib import closing
 from itertools import islice
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Form, HTTPException, Path, Query, Request
+from fastapi import APIRouter, Form, HTTPException, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
 
 from hkplates.database.ledger.control import Change, Control
@@ -17,34 +17,33 @@ from hkplates.reporting.status import Status
 from web.auth import audit_trail
 from web.auth.principal import ReviewerDep
 from web.background import DaemonExecutor
+from web.lookups import require_submission
+from web.pages.parameters import BeforeId, RowId
 from web.services import Services, ServicesDep
 from web.status_cache import is_stale
 from web.templating import render_page
 
 router = APIRouter(include_in_schema=False)
 
-Number = Annotated[int, Path(ge=1, lt=2**63)]
-Before = Annotated[int | None, Query(ge=1, lt=2**63)]
 Action = Literal["pause", "resume", "cancel", "retry"]
 
 PAGE_SIZE = 20
 FAILURES_PAGE_SIZE = 50
-"""Photographs that could not be read, on one page."""
 MAX_WAIT_SECONDS = 5.0
-"""How long a page waits for many images to be changed; they are changed all the same."""
+"""Longest wait of a page for a change of many images, which goes on without the page."""
 
 _executor = DaemonExecutor(2)
 
 
 @router.get("/")
-def home(request: Request, services: ServicesDep, before: Before = None) -> HTMLResponse:
-    """The latest submissions, or those before a number."""
-    rows = queries.latest_submissions(services.engine, PAGE_SIZE + 1, before=before)
-    shown, more = rows[:PAGE_SIZE], len(rows) > PAGE_SIZE
-    told = list(zip(shown, services.statuses.get(shown), strict=True))
-    every = _refresh_seconds(told, at_rest=5)
+def home(request: Request, services: ServicesDep, before: BeforeId = None) -> HTMLResponse:
+    """Shows the latest submissions, or those with a smaller id than `before`."""
+    found = queries.latest_submissions(services.engine, PAGE_SIZE + 1, before=before)
+    rows, more = found[:PAGE_SIZE], len(found) > PAGE_SIZE
+    submissions = list(zip(rows, services.statuses.get(rows), strict=True))
+    every = _refresh_seconds(submissions, at_rest=5)
     return render_page(
-        request, "home.html", submissions=told, more=more, before=before, every=every
+        request, "home.html", submissions=submissions, more=more, before=before, every=every
     )
 
 
@@ -52,12 +51,12 @@ def home(request: Request, services: ServicesDep, before: Before = None) -> HTML
 def show_submission(
     request: Request,
     services: ServicesDep,
-    number: Number,
+    number: RowId,
     said: str = "",
     images: Annotated[int, Query(ge=0, lt=2**63)] = 0,
 ) -> HTMLResponse:
-    """One submission; `said` is what was just done to it."""
-    row = _require_submission(services, number)
+    """Shows one submission; `said` is what was just done to it."""
+    row = require_submission(services, number)
     [status] = services.statuses.get([row])
     every = _refresh_seconds([(row, status)], at_rest=60)
     return render_page(
@@ -76,12 +75,12 @@ def show_submission(
 def show_failures(
     request: Request,
     services: ServicesDep,
-    number: Number,
+    number: RowId,
     reason: str | None = None,
     after: Annotated[int, Query(ge=0, lt=2**63)] = 0,
 ) -> HTMLResponse:
-    """The photographs of a submission that could not be read, some at a time."""
-    row = _require_submission(services, number)
+    """Lists the photographs of a submission that could not be read, page by page."""
+    row = require_submission(services, number)
     reason = None if reason is None else _require_known_reason(reason)
     with closing(
         failures(services.engine, number, reason, FAILURES_PAGE_SIZE + 1, after=after)
@@ -102,41 +101,43 @@ def show_failures(
 
 @router.get("/submissions/{number}/cancel")
 def confirm_cancel(
-    request: Request, services: ServicesDep, number: Number, _: ReviewerDep
+    request: Request, services: ServicesDep, number: RowId, _: ReviewerDep
 ) -> HTMLResponse:
-    """Make sure that it is meant."""
-    return render_page(request, "cancel.html", row=_require_submission(services, number))
+    """Asks for confirmation before a submission is cancelled."""
+    return render_page(request, "cancel.html", row=require_submission(services, number))
 
 
 @router.post("/submissions/{number}/{verb}")
 def control_submission(
     request: Request,
     services: ServicesDep,
-    number: Number,
+    number: RowId,
     verb: Action,
     _: ReviewerDep,
     reason: Annotated[str, Form(max_length=40)] = "",
 ) -> RedirectResponse:
-    """Pause, resume or cancel a submission, or try its failed photographs (of one reason) again."""
-    _require_submission(services, number)
+    """Pauses, resumes or cancels a submission, or retries its failed images (of one reason)."""
+    require_submission(services, number)
     reason = _require_known_reason(reason) if reason else ""
     subject = {"submission": number, "verb": verb} | ({"reason": reason} if reason else {})
     audit_trail.record(request, "control", subject)
-    said = (
-        _retry(services, number, reason or None)
-        if verb == "retry"
-        else _change(services, number, verb)
-    )
+    if verb == "retry":
+        said = _retry(services, number, reason or None)
+    else:
+        said = _change_state(services, number, verb)
     return RedirectResponse(f"/submissions/{number}?said={said}", 303)
 
 
-def _change(services: Services, number: int, verb: Literal["pause", "resume", "cancel"]) -> str:
+def _change_state(
+    services: Services, number: int, verb: Literal["pause", "resume", "cancel"]
+) -> str:
+    """Changes a submission's state; returns what its page says about it (`said`)."""
     control = Control(services.slow_engine)
-    acts = {"pause": control.pause, "resume": control.resume, "cancel": control.cancel}
+    actions = {"pause": control.pause, "resume": control.resume, "cancel": control.cancel}
     # Cancelling millions takes minutes. Broken off, the same button does the rest.
-    changing = _executor.submit(acts[verb], number)
+    pending = _executor.submit(actions[verb], number)
     try:
-        change: Change | None = changing.result(MAX_WAIT_SECONDS)
+        change: Change | None = pending.result(MAX_WAIT_SECONDS)
     except TimeoutError:
         return "going-on"
     unchanged = change is None or change.before == change.after
@@ -144,9 +145,10 @@ def _change(services: Services, number: int, verb: Literal["pause", "resume", "c
 
 
 def _retry(services: Services, number: int, reason: str | None) -> str:
-    retrying = _executor.submit(Control(services.slow_engine).retry, number, reason)
+    """Retries the failed images of a submission; returns what its page says about it."""
+    pending = _executor.submit(Control(services.slow_engine).retry, number, reason)
     try:
-        images = sum(one.images for one in retrying.result(MAX_WAIT_SECONDS))
+        images = sum(retried.images for retried in pending.result(MAX_WAIT_SECONDS))
     except TimeoutError:
         return "going-on"
     return f"retry&images={images}" if images else "no-retry"
@@ -158,15 +160,10 @@ def _require_known_reason(reason: str) -> str:
     return reason
 
 
-def _refresh_seconds(told: Sequence[tuple[SubmissionRow, Status | None]], *, at_rest: int) -> int:
-    """Seconds until a page of these is looked at again."""
-    if any(status is None or is_stale(row, status) for row, status in told):
+def _refresh_seconds(
+    submissions: Sequence[tuple[SubmissionRow, Status | None]], *, at_rest: int
+) -> int:
+    """Returns the seconds after which a page of these submissions is loaded again."""
+    if any(status is None or is_stale(row, status) for row, status in submissions):
         return 1
-    return 2 if any(row.state in ("listing", "running") for row, _ in told) else at_rest
-
-
-def _require_submission(services: Services, number: int) -> SubmissionRow:
-    row = queries.find_submission(services.engine, number)
-    if row is None:
-        raise HTTPException(404, f"There is no submission {number}")
-    return row
+    return 2 if any(row.state in ("listing", "running") for row, _ in submissions) else at_rest

@@ -1,4 +1,4 @@
-"""Pictures that were made once, kept on disk until there are too many."""
+"""Caches rendered pictures on disk, up to a number of bytes."""
 
 import os
 import secrets
@@ -11,42 +11,42 @@ import structlog
 log = structlog.get_logger()
 
 FILL_AFTER_EVICTION = 0.9
-"""What is left of the room when it was full, so that not every picture has to make room."""
+"""Share of the limit that is left after an eviction, so that not every new picture needs one."""
 
 
 class PictureCache:
-    """Files named by what they show, of so many bytes together; those unused the longest go first.
+    """Cache of at most `max_bytes` in files; the least recently used are evicted first.
 
-    For its owner alone: photographs are private. Where the disk is full or may not be written,
-    nothing is kept, and the log says so once.
+    Only the process's user can read them: photographs are private. If the disk is full or may not
+    be written, nothing is kept, and the log says so once.
     """
 
     def __init__(self, folder: Path, max_bytes: int) -> None:
         self._folder = folder
         self._max_bytes = max_bytes
-        self._bytes: int | None = None  # together; counted when the first picture is kept
+        self._bytes: int | None = None  # of all files; counted when the first picture is put
         self._lock = Lock()
         self._warned = False
 
     def get(self, name: str) -> bytes | None:
-        """The picture of a name (hexadecimal digits), or None."""
+        """Returns the picture of a key (hexadecimal digits), or None."""
         path = self._path(name)
         try:
             data = path.read_bytes()
-            os.utime(path)  # used just now
+            os.utime(path)  # its time is that of its last use
         except OSError:
             return None
         return data
 
     def put(self, name: str, data: bytes) -> None:
-        """Keep a picture, and make room for it."""
+        """Stores a picture, and evicts others if the cache is full."""
         path = self._path(name)
         part = path.with_name(f".{secrets.token_hex(8)}")
         try:
             self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             path.parent.mkdir(exist_ok=True)
             part.write_bytes(data)
-            part.replace(path)  # whole, or not at all
+            part.replace(path)  # atomically
         except OSError as error:
             with suppress(OSError):
                 part.unlink()
@@ -61,7 +61,7 @@ class PictureCache:
         return self._folder / name[:2] / name
 
     def _files(self) -> list[tuple[float, int, Path]]:
-        """When each was last used, its bytes and its path."""
+        """Lists the files, each as time of last use, bytes and path."""
         found = []
         for path in self._folder.glob("*/*"):
             with suppress(OSError):  # removed meanwhile
@@ -73,7 +73,7 @@ class PictureCache:
         return sum(size for _, size, _ in self._files())
 
     def _evict(self) -> int:
-        """Remove the oldest; the bytes that are left."""
+        """Removes the least recently used files; returns the bytes that are left."""
         files = sorted(self._files())
         left = sum(size for _, size, _ in files)
         for _, size, path in files:

@@ -1,4 +1,4 @@
-"""What is drawn over photographs and beside lists, as numbers for SVG."""
+"""Computes the numbers of SVG overlays: outlines and labels of plates, and timelines."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,14 +7,17 @@ from datetime import datetime
 Polygon = Sequence[Sequence[float]]
 
 LABEL_HEIGHT_RATIO = 0.026
-"""Height of a label's letters, as a share of the photograph's longer side."""
+"""Height of a label's letters in relation to the photograph's longer side."""
 LETTER_WIDTH_RATIO = 0.62
-"""Width of a letter, as a share of its height."""
+"""Width of a letter in relation to its height."""
 
 
 @dataclass(frozen=True, slots=True)
 class Outline:
-    """A plate's outline and its label, in pixels of the upright photograph."""
+    """A plate's outline and its label, in pixels of the upright photograph.
+
+    `is_current`: it is the plate that the page is about, and none beside it.
+    """
 
     points: str
     label: str
@@ -34,7 +37,10 @@ class Outline:
 
 
 def outline(corners: Polygon, label: str, size: tuple[int, int], *, is_current: bool) -> Outline:
-    """The outline of a plate, its label above it, or below where there is no room."""
+    """Returns the outline of a plate, its label above it, or below if there is no space.
+
+    `size`: width and height of the photograph.
+    """
     wide, high = size
     letter = LABEL_HEIGHT_RATIO * max(wide, high)
     width, height = letter * (LETTER_WIDTH_RATIO * len(label) + 0.6), letter / 0.75
@@ -53,14 +59,14 @@ def outline(corners: Polygon, label: str, size: tuple[int, int], *, is_current: 
 
 
 def box_shares(corners: Polygon, size: tuple[int, int]) -> str:
-    """Left, top, width and height of the rectangle around a plate, in shares of the photograph."""
+    """Returns a plate's bounding box: left, top, width and height in shares of the photograph."""
     xs, ys = [x for x, _ in corners], [y for _, y in corners]
     box = (min(xs) / size[0], min(ys) / size[1], (max(xs) - min(xs)) / size[0])
     return " ".join(f"{share:.4f}" for share in (*box, (max(ys) - min(ys)) / size[1]))
 
 
 def timeline_positions(moments: Sequence[datetime]) -> list[float]:
-    """Where moments lie on a line from the first to the last, in percent of its width."""
+    """Returns the positions of moments on a line from the first to the last, in percent."""
     first, last = min(moments), max(moments)
     length = (last - first).total_seconds()
     if length == 0:

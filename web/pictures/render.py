@@ -1,7 +1,7 @@
-"""Photographs as a browser can show them, and plates cut out of them.
+"""Renders photographs and crops of plates as JPEG for browsers.
 
-Every photograph is decoded here, with the limits that workers have, and encoded anew: no byte of a
-stranger's file reaches a browser, and every format becomes JPEG, upright as the plates' pixels are.
+Every photograph is decoded here, within the workers' limits, and encoded anew: no byte of an
+untrusted file reaches a browser, and every format becomes JPEG, upright as the plates' pixels are.
 """
 
 import hashlib
@@ -31,14 +31,17 @@ MAX_SIDE_PIXELS: dict[Size, int] = {"thumbnail": 320, "page": 1600, "large": 409
 """Pixels of the longer side; smaller photographs keep theirs."""
 JPEG_QUALITY = 85
 RENDER_VERSION = 1
-"""Changes when pictures are made differently, so that old ones are not shown."""
+"""Change it when pictures are rendered differently, so that old ones are not shown."""
 MAX_CONCURRENT_DECODES = 2
-"""Photographs that are decoded at once: each may take more than a gigabyte."""
+"""Photographs decoded at once: each may take more than a gigabyte."""
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where a photograph lies, and what it held when it was listed."""
+    """The address of a photograph, and its ETag when it was listed.
+
+    Its repr is hashed into `cache_key`: another name of the class or of a field changes every ETag.
+    """
 
     store: StoreKind
     bucket: str
@@ -48,26 +51,26 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class PictureRequest:
-    """A photograph in a size, or with `quad` the plate at these corners.
+    """A request for a photograph in a size, or for the plate at the corners `quad`.
 
-    `set_aside` is why its image is quarantined, if it is.
+    `quarantine_reason` is set if its image is quarantined.
     """
 
     image_id: int
     source: Source
     size: Size = "page"
     quad: Quad | None = None
-    set_aside: str | None = None
+    quarantine_reason: str | None = None
 
     @property
     def cache_key(self) -> str:
-        """The same for the same picture alone."""
+        """Hashes all that determines the picture, in hexadecimal: its name in the cache, and ETag."""
         parts = (RENDER_VERSION, self.image_id, self.source, self.size, self.quad)
         return hashlib.sha256(repr(parts).encode("utf-8", "backslashreplace")).hexdigest()
 
 
-class ImageSetAside(ImageRejected):
-    """It broke the workers that read it, and would break this process, which others use."""
+class ImageQuarantined(ImageRejected):
+    """The image is quarantined: it broke workers, and would break this process for all users."""
 
     def __init__(self, reason: str) -> None:
         super().__init__("It is set aside, and is not decoded here")
@@ -75,7 +78,7 @@ class ImageSetAside(ImageRejected):
 
 
 class PictureRenderer:
-    """Makes pictures and keeps them; usable from several threads."""
+    """Renders and caches pictures; usable from several threads."""
 
     def __init__(self, engine: sa.Engine, stores: Mapping[StoreKind, Store], settings: Settings):
         self._engine = engine
@@ -86,41 +89,43 @@ class PictureRenderer:
         self._decode_slots = Semaphore(min(MAX_CONCURRENT_DECODES, os.cpu_count() or 1))
 
     def photograph(self, image_id: int, size: Size) -> PictureRequest | None:
-        """What to ask `jpeg` for to see a photograph; None where there is none of this number."""
+        """Returns the request of a photograph, for `jpeg`; None if there is no such image."""
         with self._engine.connect() as connection:
             row = connection.execute(_SELECT_IMAGE, {"id": image_id}).one_or_none()
         if row is None:
             return None
-        return PictureRequest(row.id, _source(row), size, set_aside=row.set_aside)
+        return PictureRequest(row.id, _source(row), size, quarantine_reason=row.quarantine_reason)
 
     def plate(self, plate_id: int) -> PictureRequest | None:
-        """What to ask `jpeg` for to see a plate; None where there is none of this number."""
+        """Returns the request of a plate's crop, for `jpeg`; None if there is no such plate."""
         with self._engine.connect() as connection:
             row = connection.execute(_SELECT_PLATE, {"id": plate_id}).one_or_none()
         if row is None:
             return None
         quad = Quad.from_array(row.quad)
-        return PictureRequest(row.image_id, _source(row), quad=quad, set_aside=row.set_aside)
+        return PictureRequest(
+            row.image_id, _source(row), quad=quad, quarantine_reason=row.quarantine_reason
+        )
 
-    def jpeg(self, wanted: PictureRequest) -> bytes:
-        """The picture, as JPEG.
+    def jpeg(self, request: PictureRequest) -> bytes:
+        """Renders a picture as JPEG, or takes it from the cache.
 
         Raises:
-            ImageRejected: the photograph is gone, another, not allowed, set aside, or cannot be
+            ImageRejected: the photograph is gone, replaced, forbidden, quarantined, or cannot be
                 decoded.
-            TemporaryFault: its store is away, or does not let this process in.
+            TemporaryFault: its store is unavailable, or refuses this process's credentials.
             MemoryError: decoding it takes more memory than there is.
         """
-        if (kept := self._cache.get(wanted.cache_key)) is not None:
-            return kept
-        if wanted.set_aside:
-            raise ImageSetAside(wanted.set_aside)
-        data = self._read(wanted.source)
+        if (cached := self._cache.get(request.cache_key)) is not None:
+            return cached
+        if request.quarantine_reason:
+            raise ImageQuarantined(request.quarantine_reason)
+        data = self._read(request.source)
         with self._decode_slots:
             photo = decode(data, max_pixels=self._settings.max_image_pixels).pixels
-            made = _encode_jpeg(_warp_or_scale(photo, wanted))
-        self._cache.put(wanted.cache_key, made)
-        return made
+            rendered = _encode_jpeg(_warp_or_scale(photo, request))
+        self._cache.put(request.cache_key, rendered)
+        return rendered
 
     def _read(self, source: Source) -> bytes:
         store = self._stores[source.store]
@@ -128,29 +133,16 @@ class PictureRenderer:
         return store.read(source.bucket, source.key, source.etag, limit=limit)
 
 
-_SELECT_IMAGE = sa.text("""
-    SELECT id, store, bucket, key, etag, CASE state WHEN 'quarantined' THEN reason END AS set_aside
-      FROM images
-     WHERE id = :id
-""")
-_SELECT_PLATE = sa.text("""
-    SELECT image_id, store, bucket, key, etag, quad,
-           CASE state WHEN 'quarantined' THEN reason END AS set_aside
-      FROM plates JOIN images ON images.id = plates.image_id
-     WHERE plates.id = :id
-""")
-
-
 def _source(row: "sa.Row[Any]") -> Source:
     return Source(row.store, row.bucket, row.key, row.etag)
 
 
-def _warp_or_scale(photo: Photo, wanted: PictureRequest) -> Photo:
-    """The plate seen straight on, or the photograph no wider and higher than its size allows."""
-    if wanted.quad is not None:
-        return rectify(photo, wanted.quad)
+def _warp_or_scale(photo: Photo, request: PictureRequest) -> Photo:
+    """Rectifies the plate of a request, or scales the photograph down to the size's limit."""
+    if request.quad is not None:
+        return rectify(photo, request.quad)
     high, wide = photo.shape[:2]
-    scale = MAX_SIDE_PIXELS[wanted.size] / max(high, wide)
+    scale = MAX_SIDE_PIXELS[request.size] / max(high, wide)
     if scale >= 1:
         return photo
     size = max(1, round(wide * scale)), max(1, round(high * scale))
@@ -159,3 +151,19 @@ def _warp_or_scale(photo: Photo, wanted: PictureRequest) -> Photo:
 
 def _encode_jpeg(pixels: Photo) -> bytes:
     return bytes(simplejpeg.encode_jpeg(np.ascontiguousarray(pixels), quality=JPEG_QUALITY))
+
+
+# Finds the photograph of an image, and why it is quarantined.
+_SELECT_IMAGE = sa.text("""
+    SELECT id, store, bucket, key, etag,
+           CASE state WHEN 'quarantined' THEN reason END AS quarantine_reason
+      FROM images
+     WHERE id = :id
+""")
+# Finds the photograph and the corners of a plate, and why its image is quarantined.
+_SELECT_PLATE = sa.text("""
+    SELECT image_id, store, bucket, key, etag, quad,
+           CASE state WHEN 'quarantined' THEN reason END AS quarantine_reason
+      FROM plates JOIN images ON images.id = plates.image_id
+     WHERE plates.id = :id
+""")
