@@ -12,7 +12,7 @@ from sqlalchemy import event
 
 from hkplates.database.engine import open_engine
 from hkplates.database.schema.revision import require_current_schema
-from hkplates.embedded import servers as embedded
+from hkplates.embedded.servers import resolve_database_url
 from hkplates.jobs import StoreKind
 from hkplates.reporting.next_steps import FormatStep
 from hkplates.settings import Settings
@@ -57,17 +57,15 @@ def opened_services(settings: Settings, format_step: FormatStep) -> Iterator[Ser
         SetupError: no database is named, or it is not at the migration of this version.
         DatabaseUnreachable: Postgres does not answer.
     """
-    url = embedded.resolve_database_url(settings)
-    engine, patient = (
-        _open_engine(url, STATEMENT_SECONDS),
-        _open_engine(url, LONG_STATEMENT_SECONDS),
-    )
+    url = resolve_database_url(settings)
+    engine = _open_engine(url, STATEMENT_SECONDS)
+    slow_engine = _open_engine(url, LONG_STATEMENT_SECONDS)
     try:
         require_current_schema(engine)
-        yield build_services(engine, settings, format_step, patient)
+        yield build_services(engine, settings, format_step, slow_engine)
     finally:
         engine.dispose()
-        patient.dispose()
+        slow_engine.dispose()
 
 
 def build_services(

@@ -64,7 +64,7 @@ class PictureRequest:
 
     @property
     def cache_key(self) -> str:
-        """Hashes all that determines the picture, in hexadecimal: its name in the cache, and ETag."""
+        """Hashes all that determines the picture, in hexadecimal: name in the cache and ETag."""
         parts = (RENDER_VERSION, self.image_id, self.source, self.size, self.quad)
         return hashlib.sha256(repr(parts).encode("utf-8", "backslashreplace")).hexdigest()
 
