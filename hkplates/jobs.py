@@ -27,6 +27,11 @@ class MessageInvalid(ValueError):
     """The message is not one that a producer of this version sends."""
 
 
+def image_uri(store: StoreKind, bucket: str, key: str) -> str:
+    """Returns an image's URI as the view sightings shows it: s3://bucket/key or file:///root/key."""
+    return f"s3://{bucket}/{key}" if store == "s3" else f"file://{bucket.rstrip('/')}/{key}"
+
+
 @dataclass(frozen=True, slots=True)
 class ImageRef:
     """One image in a store, at one content.
@@ -41,6 +46,10 @@ class ImageRef:
     bucket: str
     key: str
     etag: str
+
+    @property
+    def uri(self) -> str:
+        return image_uri(self.store, self.bucket, self.key)
 
 
 @dataclass(frozen=True, slots=True)

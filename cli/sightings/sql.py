@@ -22,29 +22,6 @@ DISCONNECT_GRACE_SECONDS = 1.0
 STREAM_ROWS = ("--set", "FETCH_COUNT=2000")
 """Arguments with which psql prints millions of rows without holding them."""
 
-# libpq's variables, by the names that connection strings use.
-_VARIABLES = {
-    "host": "PGHOST",
-    "port": "PGPORT",
-    "user": "PGUSER",
-    "password": "PGPASSWORD",
-    "dbname": "PGDATABASE",
-    "sslmode": "PGSSLMODE",
-    "sslrootcert": "PGSSLROOTCERT",
-    "sslcert": "PGSSLCERT",
-    "sslkey": "PGSSLKEY",
-    "sslcrl": "PGSSLCRL",
-    "channel_binding": "PGCHANNELBINDING",
-    "gssencmode": "PGGSSENCMODE",
-    "target_session_attrs": "PGTARGETSESSIONATTRS",
-    "connect_timeout": "PGCONNECT_TIMEOUT",
-    "application_name": "PGAPPNAME",
-    "client_encoding": "PGCLIENTENCODING",
-    "passfile": "PGPASSFILE",
-    "service": "PGSERVICE",
-    "options": "PGOPTIONS",
-}
-
 
 def run_psql(
     query: str | None, settings: Settings, *, as_csv: bool = False, as_json: bool = False
@@ -63,10 +40,10 @@ def run_psql(
     if as_csv and as_json:
         raise typer.BadParameter("either --csv or --json")
     arguments = _arguments(query, as_csv, as_json) if query else []
-    with _database(settings) as url:
+    with _database(settings) as url, _connection(url) as (address, environment):
         return subprocess.run(
-            [_program(), "--no-psqlrc", "--set", "ON_ERROR_STOP=1", *arguments],
-            env={**os.environ, **_environment(url)},
+            [_program(), "--no-psqlrc", "--set", "ON_ERROR_STOP=1", *address, *arguments],
+            env={**os.environ, **environment},
             check=False,
         ).returncode
 

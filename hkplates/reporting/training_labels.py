@@ -33,16 +33,10 @@ def training_label(plates: Sequence[Correction]) -> dict[str, Any]:
         "file": photo_file_name(image),
         "width": plates[0].width,
         "height": plates[0].height,
-        "source": _uri(image),
+        "source": image.uri,
         "country": "HK" if any(one.region == "HK" for one in seen) else "unknown",
         "plates": [dict(_fields(one)) for one in seen],
     }
-
-
-def _uri(image: ImageRef) -> str:
-    """As the view sightings writes it."""
-    place = f"s3://{image.bucket}" if image.store == "s3" else f"file://{image.bucket.rstrip('/')}"
-    return f"{place}/{image.key}"
 
 
 def _fields(plate: Correction) -> Iterator[tuple[str, Any]]:

@@ -7,7 +7,7 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from hkplates.database.snapshot import snapshot, stream_rows
-from hkplates.jobs import StoreKind
+from hkplates.jobs import StoreKind, image_uri
 
 BATCH_ROWS = 1000
 
@@ -32,10 +32,7 @@ class Failure:
 
     @property
     def uri(self) -> str:
-        """Returns the URI as the view sightings shows it."""
-        if self.store == "s3":
-            return f"s3://{self.bucket}/{self.key}"
-        return f"file://{self.bucket.rstrip('/')}/{self.key}"
+        return image_uri(self.store, self.bucket, self.key)
 
 
 def failures(

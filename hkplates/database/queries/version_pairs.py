@@ -9,6 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from hkplates.database.snapshot import snapshot, stream_rows
+from hkplates.jobs import image_uri
 from hkplates.recognition.geometry import Corners
 
 BATCH_ROWS = 2000
@@ -56,7 +57,8 @@ def image_pairs(
 
 
 def _version_pair(rows: list[sa.Row[Any]]) -> VersionPair:
-    image = VersionPair(rows[0].id, rows[0].uri)
+    first = rows[0]
+    image = VersionPair(first.id, image_uri(first.store, first.bucket, first.key))
     for row in rows:
         if row.is_new is not None:
             (image.new if row.is_new else image.old).append(_reading(row))
@@ -77,10 +79,7 @@ _IMAGE_PAIRS = sa.text("""
     WITH noted AS (
         SELECT image_id, count(*) AS versions FROM earlier_versions
          WHERE model_version_id IN (:old, :new) GROUP BY image_id)
-    SELECT images.id,
-           CASE images.store WHEN 's3' THEN 's3://' || images.bucket || '/' || images.key
-                ELSE 'file://' || rtrim(images.bucket, '/') || '/' || images.key END AS uri,
-           plates.model_version_id = :new AS is_new,
+    SELECT images.id, store, bucket, key, plates.model_version_id = :new AS is_new,
            mark, text, region, plates.rows AS plate_rows, colour, confidence, quad
       FROM noted JOIN images ON images.id = noted.image_id
       LEFT JOIN plates ON plates.image_id = images.id AND plates.model_version_id IN (:old, :new)

@@ -92,3 +92,19 @@ class TestAnswersForPrograms:
     ) -> None:
         assert psql.run_psql("delete from plates", read_settings(), as_json=True) == 1
         assert "syntax error" in capfd.readouterr().err
+
+
+def test_psql_takes_all_that_the_address_says(
+    database_url: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("PGSERVICE", raising=False)
+    joined = "&" if "?" in database_url else "?"
+    address = f"{database_url}{joined}application_name=asked&keepalives_idle=7&sslpassword=s3cret"
+    monkeypatch.setenv("DATABASE_URL", address)
+    asked = "select current_setting('application_name'), 6 * 7"
+    assert psql.run_psql(asked, read_settings(), as_csv=True) == 0
+    assert "asked,42" in capfd.readouterr().out
+
+    monkeypatch.setenv("DATABASE_URL", f"{address}&require_auth=gss")
+    assert psql.run_psql(asked, read_settings(), as_csv=True) != 0
+    assert "auth" in capfd.readouterr().err

@@ -9,6 +9,7 @@ import psycopg
 import pytest
 
 from cli.sightings import sql as psql
+from hkplates.database.libpq import libpq_parameters
 from hkplates.database.queries.export import COLUMNS
 
 DOCUMENT = (Path(__file__).parents[3] / "docs" / "sql.md").read_text(encoding="utf-8")
@@ -23,7 +24,7 @@ def test_every_question_has_the_answer_that_the_document_shows(
 ) -> None:
     asked = subprocess.run(
         [psql._program(), "--no-psqlrc", "--pset=footer=off", "--command", question],
-        env={**os.environ, **psql._environment(seeded_url), "PGTZ": "Asia/Hong_Kong"},
+        env={**os.environ, **libpq_parameters(seeded_url).environment, "PGTZ": "Asia/Hong_Kong"},
         capture_output=True,
         text=True,
         check=False,
