@@ -12,7 +12,7 @@ import psycopg
 import redis
 import typer
 
-from hkplates.database.engine import connection_arguments
+from hkplates.database.libpq import libpq_parameters, service_file
 from hkplates.embedded import postgres, servers
 from hkplates.embedded.servers import Servers
 from hkplates.errors import ServersNotRunning, SetupError
@@ -105,10 +105,13 @@ def _has_clients(started: Servers) -> bool:
         return bool(database) or len(client.client_list()) > 1
 
 
-def _environment(url: str) -> dict[str, str]:
-    """Returns libpq's variables; arguments could be read by every user of the machine."""
-    parts = connection_arguments(url)
-    return {variable: parts[name] for name, variable in _VARIABLES.items() if name in parts}
+@contextmanager
+def _connection(url: str) -> Iterator[tuple[list[str], dict[str, str]]]:
+    """Yields psql's arguments and environment for an address; no secret is among the arguments."""
+    parameters = libpq_parameters(url)
+    with service_file(parameters) as service:
+        address = ["--dbname", parameters.conninfo] if parameters.conninfo else []
+        yield address, {**parameters.environment, **service}
 
 
 def _program() -> str:
