@@ -37,9 +37,9 @@ def reader():
 
 def drawn(groups, rows, seed):
     """A crop of a plate with these groups, as the recogniser cuts it out."""
-    faces = FontLibrary(system=False)  # the same on every machine
+    fonts = FontLibrary(system=False)  # the same on every machine
     rng = np.random.default_rng(seed)
-    plate = draw_plate(rng, faces, mark=PrintedMark(groups, "usual"), rows=rows)
+    plate = draw_plate(rng, fonts, mark=PrintedMark(groups, "usual"), rows=rows)
     return rectify(plate.pixels, Quad.from_array(plate.corners))
 
 

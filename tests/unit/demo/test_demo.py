@@ -13,6 +13,7 @@ from demo.processes import interrupts_ignored, run_watched
 from hkplates.errors import SetupError
 from hkplates.settings import Settings
 from models.synthesis import samples
+from models.synthesis.fonts import FontLibrary
 
 
 @pytest.fixture
@@ -52,7 +53,7 @@ def test_samples_are_drawn_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 
     def draw(*command: str) -> None:
         drawn.append(command)
-        samples.write_samples(Path(command[2]), 0, 1, faces=None)  # type: ignore[arg-type]
+        samples.write_samples(Path(command[2]), 0, 1, FontLibrary(system=False))
 
     monkeypatch.setattr(demo, "run_python", draw)
     settings = Settings(data=tmp_path)
