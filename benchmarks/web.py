@@ -31,7 +31,7 @@ START_SECONDS = 60
 
 @dataclass(frozen=True)
 class Kind:
-    """A page, and the addresses that are asked of it."""
+    """A kind of page, and the paths that are requested."""
 
     name: str
     addresses: Sequence[str]
@@ -39,7 +39,7 @@ class Kind:
 
 @dataclass(frozen=True)
 class Drawn:
-    """What is there to be asked for."""
+    """Plates, marks and a submission of the database, to be requested."""
 
     plates: list[int]
     marks: list[str]
@@ -48,8 +48,7 @@ class Drawn:
 
 
 def draw(url: str, count: int, seed: int) -> Drawn:
-    """Plates and marks from all over; `frequent` are those of one submission seen most often, of
-    a few thousand."""
+    """Draws plates and marks at random; `frequent` are those seen most often, of a few thousand."""
     chance = random.Random(seed)  # noqa: S311
     with psycopg.connect(url) as connection:
         row = connection.execute("SELECT max(id), (SELECT max(id) FROM submissions) FROM plates")
@@ -65,7 +64,7 @@ def draw(url: str, count: int, seed: int) -> Drawn:
 
 
 def kinds(drawn: Drawn, count: int) -> list[Kind]:
-    """Every page that asks the database."""
+    """Lists every page that queries the database, and the search form."""
     month = "&since=2026-05&until=2026-05"
     one = f"/submissions/{drawn.submission}"
     return [
@@ -88,7 +87,7 @@ def kinds(drawn: Drawn, count: int) -> list[Kind]:
 
 
 def main() -> int:
-    """Print the table; 1 where a page answers with an error."""
+    """Prints the table; returns 1 if a page answered with an error."""
     cli = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     cli.add_argument("--database", required=True)
     cli.add_argument("--questions", type=int, default=60)
@@ -107,7 +106,7 @@ def main() -> int:
 
 
 def _wait_for_counts(port: int) -> float:
-    """Seconds until home knows how far the submissions are."""
+    """Returns the seconds until the home page has the counts of the submissions."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=120)
     began = time.perf_counter()
     while True:
@@ -118,7 +117,7 @@ def _wait_for_counts(port: int) -> float:
 
 
 def _measure(kind: Kind, port: int) -> int:
-    """Ask a page and print its line; how many answers were errors."""
+    """Requests a page's addresses and prints its line; returns how many answers were errors."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=120)
     waited, sizes, failed = [], [], 0
     for address in kind.addresses:
@@ -142,7 +141,7 @@ def _measure(kind: Kind, port: int) -> int:
 
 @contextmanager
 def served(url: str) -> Iterator[int]:
-    """The page over a database, in a process of its own; its port."""
+    """Serves the page over a database in a process of its own; yields its port."""
     here, there = multiprocessing.Pipe()
     with tempfile.TemporaryDirectory() as folder:
         process = multiprocessing.get_context("spawn").Process(
@@ -158,7 +157,7 @@ def served(url: str) -> Iterator[int]:
             process.join()
 
 
-def _serve(url: str, folder: str, told: "multiprocessing.connection.Connection") -> None:
+def _serve(url: str, folder: str, channel: "multiprocessing.connection.Connection") -> None:
     os.environ |= {"DATABASE_URL": url, "HKPLATES_DATA": folder}
     import socket
 
@@ -174,12 +173,12 @@ def _serve(url: str, folder: str, told: "multiprocessing.connection.Connection")
     from web.services import opened_services
 
     access = local_access()
-    unhurried = RateLimits(searches=SlidingWindow(10**9, 60))  # nobody asks as often as we do
-    security = Security(access, Sessions(access.secret), unhurried)
+    limits = RateLimits(searches=SlidingWindow(10**9, 60))  # nobody searches as often as we do
+    security = Security(access, Sessions(access.secret), limits)
     with opened_services(read_settings(), format_step) as services, socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen(16)
-        told.send(listener.getsockname()[1])
+        channel.send(listener.getsockname()[1])
         config = uvicorn.Config(create_app(services, security), log_config=None, access_log=False)
         uvicorn.Server(config).run(sockets=[listener])
 

@@ -1,4 +1,4 @@
-"""The page in a real Chromium: submit, watch, search, look, review; then the SQL."""
+"""Submits, watches, searches, views and reviews in a real Chromium; then asks the database."""
 
 import subprocess
 import sys
@@ -11,6 +11,8 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
 from servers import page as served
 from servers.processes import eventually, hkplates, variables, worker
+
+from hkplates.recognition.marks import canonical
 
 SCENES = 12
 SECONDS = 120
@@ -69,7 +71,7 @@ def tab(context: BrowserContext) -> Iterator[Page]:
 
 @pytest.fixture
 def query(database_url: str) -> Query:
-    """Run SQL as a person would."""
+    """Runs SQL as a person would."""
 
     def run(text: str, *values: object) -> list[tuple[Any, ...]]:
         with psycopg.connect(database_url) as connection:
@@ -80,14 +82,17 @@ def query(database_url: str) -> Query:
 
 
 def read(environment: dict[str, str], photos: Path, log: Path) -> None:
-    """Submit the folder and have it read to the end."""
+    """Submits the folder and has it read to the end."""
     with worker(environment, log):
         submit = hkplates(environment, "submit", str(photos), "--name", "north gate")
         submit.communicate(timeout=240)
 
 
 def misread(query: Query) -> tuple[int, str, str]:
-    """Make one reading a wrong one, as readers do: its plate, what is printed, what was read."""
+    """Makes one reading a wrong one, as readers do; returns plate id, printed text and wrong mark.
+
+    The printed text may hold an O or I, which the registration form (`canonical`) has not.
+    """
     rows = query("SELECT plate_id, mark, text FROM sightings WHERE region = 'HK' AND rows = 1")
     for number, mark, text in rows:
         place = next((at for at in range(len(mark) - 1, -1, -1) if mark[at] in LIKE), None)
@@ -149,9 +154,9 @@ def test_a_misread_mark_is_found_looked_at_and_corrected_by_keyboard(
 ) -> None:
     read(environment, photos, tmp_path / "worker.log")
     plate, printed, wrong = misread(query)
-    mark = printed.replace(" ", "")
+    mark = canonical(printed)
 
-    search(tab, mark, wrong)
+    search(tab, printed, wrong)
     look_closely(tab, query, plate, wrong)
     tab.goto("/review")  # it is the least sure of all
     expect(tab.locator(".reading")).to_contain_text(wrong)
@@ -182,11 +187,11 @@ def test_a_misread_mark_is_found_looked_at_and_corrected_by_keyboard(
     assert "photograph" in dict(rows)
 
 
-def search(tab: Page, mark: str, wrong: str) -> None:
-    """Ask for what is printed: the wrong reading is found, and why; go there."""
+def search(tab: Page, printed: str, wrong: str) -> None:
+    """Searches for the printed text, checks that the wrong reading is found and why, opens it."""
     tab.goto("/search")
     expect(tab.get_by_label("Mark, or a part of it")).to_be_focused()
-    tab.keyboard.type(mark)
+    tab.keyboard.type(printed.replace(" ", ""))
     tab.keyboard.press("Enter")
     card = tab.locator("article", has_text=wrong)
     expect(card).to_contain_text(f"Second reading of {wrong}")
@@ -195,7 +200,7 @@ def search(tab: Page, mark: str, wrong: str) -> None:
 
 
 def look_closely(tab: Page, query: Query, plate: int, wrong: str) -> None:
-    """The photograph with the plate outlined, and larger."""
+    """Checks that the photograph has the plate outlined, and enlarges it."""
     expect(tab.get_by_role("heading", level=1)).to_contain_text(wrong)
     picture = tab.locator("#photo img")
     assert drawn(picture)
@@ -214,7 +219,7 @@ def correct(tab: Page, printed: str, then_left: int) -> None:
 
 
 def change_ones_mind(tab: Page, printed: str, wrong: str, then_left: int) -> None:
-    """Back to the last, the other way round; and once more, with its candidate's key."""
+    """Goes back to the last reading, changes its verdict, and again, by its candidate's key."""
     tab.keyboard.press("u")
     expect(tab.locator(".reading")).to_contain_text(f"corrected as {printed}")
     tab.keyboard.press("n")
@@ -227,7 +232,7 @@ def change_ones_mind(tab: Page, printed: str, wrong: str, then_left: int) -> Non
 
 
 def accept_and_skip(tab: Page, then_left: int) -> None:
-    """The next is right, and the one after it is for somebody else."""
+    """Accepts the next reading and skips the one after it."""
     tab.keyboard.press("Enter")
     expect(tab.locator("[role=status] b")).to_have_text(str(then_left))
     tab.keyboard.press("s")
@@ -236,7 +241,7 @@ def accept_and_skip(tab: Page, then_left: int) -> None:
 
 
 def left(tab: Page) -> int:
-    """How many are left to review."""
+    """Returns how many readings are left to review."""
     return int(tab.locator("[role=status] b").inner_text())
 
 
@@ -328,7 +333,7 @@ def test_over_a_photograph_that_is_not_there_nothing_is_drawn(
 
 
 def drawn(picture: Locator) -> bool:
-    """Whether a picture is there, and no placeholder of one."""
+    """Checks that a picture is loaded, and no placeholder of one."""
     picture.scroll_into_view_if_needed()
     picture.evaluate("one => one.decode()")
     size: list[int] = picture.evaluate("one => [one.naturalWidth, one.naturalHeight]")

@@ -1,4 +1,4 @@
-"""`hkplates web` and a real Chromium, as a person would have them."""
+"""Starts `hkplates web` and a real Chromium."""
 
 import os
 import re
@@ -24,7 +24,7 @@ ARGUMENTS = (
 
 @contextmanager
 def page(environment: Mapping[str, str], log: Path) -> Iterator[str]:
-    """The page on a free port of this machine; its address, without the last slash."""
+    """Runs `hkplates web` on a free port of this machine; yields its URL, without a last slash."""
     with log.open("wb") as output:
         process = subprocess.Popen(
             [str(PROGRAMS / "hkplates"), "web", "--port", "0"],
@@ -53,7 +53,7 @@ def _address(log: Path) -> str | None:
 
 @contextmanager
 def chromium() -> Iterator[Browser]:
-    """Debian's Chromium; without one the test is skipped, where one may not be installed."""
+    """Launches Debian's Chromium; skips the test if there is none."""
     program = os.environ.get("HKPLATES_TEST_CHROMIUM") or shutil.which("chromium")
     if program is None:
         pytest.skip("Chromium is not installed; install it or name it in HKPLATES_TEST_CHROMIUM")

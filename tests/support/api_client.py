@@ -1,4 +1,4 @@
-"""A program that asks the page's API."""
+"""Sends requests to the API as a program does, and checks status and content type."""
 
 from typing import Any
 
@@ -16,7 +16,7 @@ def get(api: TestClient, path: str, status: int = 200, **asked: Any) -> Any:
 
 
 def get_all_pages(api: TestClient, path: str, **asked: Any) -> list[Any]:
-    """All items of a list, one page after the other."""
+    """Returns all items of a list, fetched one page after the other."""
     found, cursor = [], {}
     while True:
         page = get(api, path, **asked, **cursor)

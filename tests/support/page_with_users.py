@@ -1,4 +1,4 @@
-"""The page as others ask it: with users and tokens, over a real database."""
+"""The web application with users and tokens, over a real database, and clients of it."""
 
 import re
 import threading
@@ -36,7 +36,7 @@ REVIEWER_TOKEN, _REVIEWS = token_entry("robot", "reviewer")
 
 
 def security_with_users(*, is_https: bool = False, limits: RateLimits | None = None) -> Security:
-    """Ada reviews and Bob reads; so do two tokens."""
+    """Returns a security with the reviewer Ada, the reader Bob, and a token of each role."""
     access = Access(
         users=read_users(f"{ADA},{BOB}"),
         tokens=read_tokens(f"{_READS},{_REVIEWS}"),
@@ -49,24 +49,24 @@ def security_with_users(*, is_https: bool = False, limits: RateLimits | None = N
 
 @contextmanager
 def app_over(engine: sa.Engine, folder: Path, security: Security | None) -> Iterator[FastAPI]:
-    """The page over a database, without a server; None: only this machine may ask."""
+    """Yields the application over a database, without a server; None: for this machine alone."""
     yield create_app(build_services(engine, Settings(data=folder), format_step), security)
 
 
 def anonymous_client(app: FastAPI, base: str = f"http://{HOST}") -> TestClient:
-    """Somebody who is not logged in, and follows no redirection."""
+    """Returns a client that is not logged in and follows no redirect."""
     return TestClient(app, base_url=base, follow_redirects=False)
 
 
 def token_client(app: FastAPI, token: str) -> TestClient:
-    """A program with a token."""
+    """Returns the client of a program with a token."""
     client = anonymous_client(app)
     client.headers.update(bearer(token))
     return client
 
 
 def form_token(answer: Response) -> str:
-    """What the forms of a page carry."""
+    """Returns the CSRF token of a page's forms."""
     found = re.search(r'name="csrf_token" value="([0-9a-f]{64})"', answer.text)
     assert found, answer.text
     return found[1]
@@ -75,47 +75,47 @@ def form_token(answer: Response) -> str:
 def log_in(
     client: TestClient, name: str = "ada", password: str = PASSWORD, wanted: str = "/"
 ) -> Response:
-    """What the form of the login page sends."""
+    """Sends the form of the login page."""
     token = form_token(client.get("/login"))
     fields = {"name": name, "password": password, "next": wanted, "csrf_token": token}
     return client.post("/login", data=fields)
 
 
 def logged_in_client(app: FastAPI, name: str = "ada", base: str = f"http://{HOST}") -> TestClient:
-    """Somebody who is logged in."""
+    """Returns the client of a user who is logged in."""
     client = anonymous_client(app, base)
     assert log_in(client, name).status_code == 303
     return client
 
 
 def bearer(token: str) -> dict[str, str]:
-    """The header of a program."""
+    """Returns the Authorization header of a token."""
     return {"Authorization": f"Bearer {token}"}
 
 
 def audit_rows(engine: sa.Engine) -> list[dict[str, Any]]:
-    """What is kept of what people did, the earliest first."""
+    """Returns the rows of the audit, the earliest first."""
     query = sa.text("SELECT actor, action, subject, purpose, address FROM audit ORDER BY id")
     with engine.connect() as connection:
         return [dict(row) for row in connection.execute(query).mappings()]
 
 
 def submission_state(engine: sa.Engine, number: int) -> str:
-    """Of a submission."""
+    """Returns the state of a submission."""
     query = sa.text("SELECT state FROM submissions WHERE id = :id")
     with engine.connect() as connection:
         return str(connection.execute(query, {"id": number}).scalar_one())
 
 
 def press_pause(client: TestClient, number: int, **more: Any) -> int:
-    """Press the button of a submission; the answer's status."""
+    """Presses the pause button of a submission; returns the response's status."""
     data = {"csrf_token": form_token(client.get(f"/submissions/{number}"))}
     return client.post(f"/submissions/{number}/pause", data=data, **more).status_code
 
 
 @contextmanager
 def served(app: FastAPI) -> Iterator[str]:
-    """The page behind a real server, on a free port; its address."""
+    """Serves an application on a free port; yields its URL."""
     config = uvicorn.Config(
         app, port=0, log_config=None, access_log=False, proxy_headers=False, lifespan="off"
     )

@@ -1,4 +1,4 @@
-"""Photographs that are really there, in a folder, with plates in the database."""
+"""Records existing photographs of a folder in the database, with plates."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from hkplates.storage.folder import FolderStore
 def record_as_read(
     engine: sa.Engine, folder: Path, size: tuple[int, int], quad: list[list[float]] | None = None
 ) -> list[int]:
-    """Record every file of a folder as read, each with a plate; the images' numbers, by key."""
+    """Records every file of a folder as read, each with a plate; returns image ids, by key."""
     entries = sorted(FolderStore().list(str(folder), ""), key=lambda entry: entry.key)
     with engine.begin() as connection:
         version = {"detector": "d", "reader": "r", "config": {}, "digest": b"1" * 32}

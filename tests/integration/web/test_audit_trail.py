@@ -1,4 +1,4 @@
-"""What is kept of what people do, and what is kept nowhere."""
+"""Tests of the audit trail: what is recorded of people's actions, and what nowhere."""
 
 import json
 import logging

@@ -30,7 +30,7 @@ def typed(
     capsys: pytest.CaptureFixture[str],
     tmp_path: Path,
 ) -> Iterator[Command]:
-    """Type a command that fails; what it said on standard error."""
+    """Runs a command that fails; returns its standard error."""
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     monkeypatch.setenv("DATABASE_URL", database_url)
     monkeypatch.setenv("HKPLATES_DATA", str(tmp_path))
@@ -162,7 +162,7 @@ def test_a_database_that_is_away_or_not_migrated_is_told(
 def serving(
     environment: Mapping[str, str], *arguments: str
 ) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """A page that listens, and its address."""
+    """Starts a page that listens; yields its process and URL."""
     process = hkplates(environment, "web", "--port", "0", *arguments)
     assert process.stderr is not None
     try:

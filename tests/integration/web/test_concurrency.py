@@ -1,4 +1,4 @@
-"""What is slow stops what asks for it, and nothing else."""
+"""Tests of the concurrency limit: slow requests stop themselves, and nothing else."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -15,11 +15,11 @@ from cli.submissions.next_steps import format_step
 from hkplates.settings import Settings
 from web import services
 from web.app import create_app
-from web.middleware import concurrency as turns
+from web.middleware import concurrency
 from web.services import opened_services
 
 SECONDS = 5.0
-"""After which a statement is broken off."""
+"""Statement timeout of this test."""
 ASKED = 60
 """More pages than there are threads or connections."""
 
@@ -33,7 +33,7 @@ def address(database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 
 
 def waiting(engine: sa.Engine) -> int:
-    """Statements that wait for a lock."""
+    """Counts statements that wait for a lock."""
     query = sa.text("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'")
     with engine.connect() as connection:
         return int(connection.execute(query).scalar_one())
@@ -47,7 +47,9 @@ def test_slow_pages_are_broken_off_and_stop_nothing_else(engine: sa.Engine, addr
         holder.execute(sa.text("LOCK TABLE plates IN ACCESS EXCLUSIVE MODE"))
         asked = [threads.submit(ask, number) for number in range(ASKED)]
         eventually(
-            lambda: waiting(engine) == turns.MAX_CONCURRENT, "so many pages wait for plates", 30
+            lambda: waiting(engine) == concurrency.MAX_CONCURRENT,
+            "so many pages wait for plates",
+            30,
         )
         for path in ("/healthz", "/static/hkplates.css", "/login"):
             assert httpx2.get(f"{address}{path}", timeout=3).status_code in (200, 303)

@@ -1,4 +1,4 @@
-"""Whatever somebody calls their photographs, pages show it as text."""
+"""Tests of escaping: names of photographs, and all other stored text, are shown as text."""
 
 import pytest
 import sqlalchemy as sa
@@ -99,7 +99,7 @@ def test_so_are_pictures_that_cannot_be_shown(client: TestClient) -> None:
 
 
 def assert_harmless(text: str) -> None:
-    """No element or attribute came out of what was shown."""
+    """Checks that no element or attribute came out of stored text."""
     page = html.fromstring(text)
     assert "49&amp;" not in text  # nobody calculated
     assert all(one.get("src", "").startswith("/static/") for one in page.iter("script"))

@@ -1,4 +1,4 @@
-"""Who gets into the page, and what their role lets them do."""
+"""Tests of login and tokens, and of what each role may do."""
 
 import re
 

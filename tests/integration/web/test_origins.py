@@ -1,4 +1,4 @@
-"""What pages elsewhere, strange names and proxies may make the page do: nothing."""
+"""Tests that foreign pages, host names and proxies make the page do nothing."""
 
 import pytest
 import sqlalchemy as sa

@@ -36,7 +36,7 @@ def save(path: Path, size: tuple[int, int] = SIZE, turn: int = 1) -> Path:
 
 
 def quarters(data: bytes) -> list[tuple[int, int, int]]:
-    """The colours of the quarters, as near as JPEG keeps them."""
+    """Returns the colours of the quarters, as near as JPEG keeps them."""
     pixels = decode(data, max_pixels=10**9).pixels
     high, wide = pixels.shape[:2]
     places = ((1, 1), (1, 3), (3, 3), (3, 1))
@@ -190,7 +190,7 @@ def test_a_key_that_leads_out_of_its_folder_shows_nothing(
 
 
 def in_a_bucket(engine: sa.Engine, s3: S3, folder: Path) -> int:
-    """A photograph in S3, recorded as read; its number."""
+    """Uploads a photograph to S3 and records it as read; returns its image id."""
     bucket, client = f"photos-{secrets.token_hex(3)}", s3.client()
     client.create_bucket(Bucket=bucket)
     client.upload_file(str(save(folder / "car.jpg")), bucket, "gate é/car.jpg")

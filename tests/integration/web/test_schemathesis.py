@@ -1,4 +1,4 @@
-"""Schemathesis asks the API what nobody would, from its own description of itself."""
+"""Fuzzes the API with Schemathesis, from its OpenAPI document."""
 
 import os
 import subprocess
@@ -16,7 +16,7 @@ from web.auth.rate_limit import SlidingWindow
 from web.auth.state import RateLimits
 
 EXAMPLES = os.environ.get("HKPLATES_TEST_SCHEMATHESIS_EXAMPLES", "10")
-"""Of each address; more by hand."""
+"""Examples of each endpoint; more by hand."""
 # What a mark or a time may be is more than a schema can say: there a valid text may be refused. And
 # of two kinds of review, what breaks the schema of one may be the other; test_web_api_reviews.py
 # has what is neither.

@@ -1,4 +1,4 @@
-"""What every answer says to browsers, and what no answer ever tells."""
+"""Tests of the headers of every response, and of what no response discloses."""
 
 import re
 from collections.abc import Iterator

@@ -32,7 +32,7 @@ def state(engine: sa.Engine, number: int) -> str:
 
 
 def fail(engine: sa.Engine, number: int) -> None:
-    """So many photographs of a submission of their own that are not there."""
+    """Adds a submission with so many photographs that are missing."""
     with engine.begin() as connection:
         submission = connection.execute(
             sa.insert(Submission).values(source="s3://b/").returning(Submission.id)
@@ -95,7 +95,7 @@ def test_a_submission_tells_states_and_reasons_in_words(
 
 
 def begun(engine: sa.Engine, minutes: int) -> None:
-    """All photographs of the lorries are sent, so long ago, and none was taken by a worker."""
+    """Marks all photographs of the lorries as sent so long ago, and taken by no worker."""
     with engine.begin() as connection:
         opened = sa.text("UPDATE submissions SET opened_at = now() - make_interval(mins => :ago)")
         connection.execute(opened, {"ago": minutes})

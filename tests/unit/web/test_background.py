@@ -1,4 +1,4 @@
-"""Work that a page begins and does not wait for."""
+"""Tests of background work: its limit, its results, and the end of the process."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""From where the page may be asked, and what it must know before it listens."""
+"""Tests of the access configuration, which the page needs before it listens."""
 
 import stat
 from pathlib import Path

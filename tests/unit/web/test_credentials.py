@@ -1,4 +1,4 @@
-"""Who may come in: what is read from HKPLATES_WEB_USERS and HKPLATES_WEB_TOKENS."""
+"""Tests of the credentials in HKPLATES_WEB_USERS and HKPLATES_WEB_TOKENS."""
 
 import argon2
 import pytest

@@ -1,4 +1,4 @@
-"""What is drawn over photographs and beside lists."""
+"""Tests of outlines, labels and timelines."""
 
 from datetime import UTC, datetime
 

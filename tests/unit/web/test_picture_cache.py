@@ -1,4 +1,4 @@
-"""Pictures on disk: whole or not at all, and never more than there is room for."""
+"""Tests of the picture cache: files are whole or absent, and never exceed the limit."""
 
 import os
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""How often something may be done."""
+"""Tests of rate limits by sliding windows."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Sessions: what a cookie says is believed for as long as it may be."""
+"""Tests of sessions in signed cookies, and of their expiry and revocation."""
 
 from hypothesis import given
 from hypothesis import strategies as st
