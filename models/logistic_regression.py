@@ -23,23 +23,25 @@ def fit(
     Raises:
         ValueError: the weights do not converge.
     """
-    counted = np.ones(len(features)) if sample_weight is None else sample_weight
-    start = np.zeros(features.shape[1]) if prior is None else prior
-    factors = start
+    counts = np.ones(len(features)) if sample_weight is None else sample_weight
+    centre = np.zeros(features.shape[1]) if prior is None else prior
+    weights = centre
 
-    def cost(factors: np.ndarray) -> float:
-        odds = (2 * labels - 1) * (features @ factors)
-        return float(counted @ np.logaddexp(0, -odds) + ridge / 2 * ((factors - start) ** 2).sum())
+    def loss(weights: np.ndarray) -> float:
+        margins = (2 * labels - 1) * (features @ weights)
+        penalty = ridge / 2 * ((weights - centre) ** 2).sum()
+        return float(counts @ np.logaddexp(0, -margins) + penalty)
 
     for _ in range(MAX_ITERATIONS):
-        told = 1 / (1 + np.exp(-(features @ factors).clip(-MAX_LOG_ODDS, MAX_LOG_ODDS)))
-        slope = features.T @ (counted * (labels - told)) - ridge * (factors - start)
-        bend = (features * (counted * told * (1 - told))[:, None]).T @ features
-        step = np.linalg.solve(bend + ridge * np.eye(len(start)), slope)
-        # A whole step from where hardly anything is left to learn may lead far away.
-        while cost(factors + step) > cost(factors) and np.abs(step).max() > MIN_STEP:
+        probability = 1 / (1 + np.exp(-(features @ weights).clip(-MAX_LOG_ODDS, MAX_LOG_ODDS)))
+        gradient = features.T @ (counts * (labels - probability)) - ridge * (weights - centre)
+        variance = counts * probability * (1 - probability)
+        hessian = (features * variance[:, None]).T @ features + ridge * np.eye(len(centre))
+        step = np.linalg.solve(hessian, gradient)
+        # Where probabilities are near 0 or 1 the curvature vanishes and a whole step may overshoot.
+        while loss(weights + step) > loss(weights) and np.abs(step).max() > MIN_STEP:
             step = step / 2
-        factors = factors + step
-    if not np.isfinite(factors).all():
-        raise ValueError(f"the regression on {len(features)} examples does not settle")
-    return factors
+        weights = weights + step
+    if not np.isfinite(weights).all():
+        raise ValueError(f"the regression on {len(features)} examples does not converge")
+    return weights

@@ -1,6 +1,6 @@
-"""Fits the reader's few figures on plates that Tesseract was not trained on.
+"""Fits vote factors and confidence on plates that Tesseract was not trained on.
 
-Real plates held out are few, so that drawn ones are added; both weigh the same.
+Real plates held out are few, so that synthetic ones are added; both weigh the same.
 """
 
 import dataclasses
@@ -26,8 +26,8 @@ from models.reader.photo_crops import HeldOut
 from models.tesseract.samples import LineGenerator
 
 SYNTHETIC_PLATES = 600
-CROPS_PER_PLATE = 6  # crops of each held-out plate
-CROPS_PER_CALL = 100  # crops in a call of Tesseract
+CROPS_PER_PLATE = 6  # of the plates held out
+CROPS_PER_CALL = 100  # of Tesseract
 
 UNFITTED_WEIGHTS = VotingWeights(
     sharpness=1.0,
@@ -37,7 +37,7 @@ UNFITTED_WEIGHTS = VotingWeights(
     exchanged=1.0,
     calibration=(-1.0, 1.0, 0.5, 1.0, 1.0, -0.5),
 )
-# Drawn plates as training has them, without real ones.
+# Synthetic plates as in training, without real ones.
 MIXTURE = Mixture(
     hong_kong=0, others=0, negatives=0, personalised=0.15, smallest=10, jitter=(0.01, 0.07)
 )
@@ -52,7 +52,7 @@ CHOICES = {
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Example:
-    """What was read in each view of a crop whose mark is known, and how much the crop counts."""
+    """The readings of each view of a crop whose mark is known, and its weight in the fit."""
 
     views: Sequence[ViewReading]
     mark: str
@@ -71,7 +71,7 @@ class FittedWeights:
 def fit(
     bundle: Path, data: Path, held: HeldOut, fonts: Sequence[Path], drawn: int = SYNTHETIC_PLATES
 ) -> FittedWeights:
-    """The weights for the data in `bundle`; `held` are the plates of train kept from it."""
+    """Fits the weights for the data in `bundle`; `held` are train/'s plates held out from it."""
     reader = TesseractReader(bundle)
     examples = _photo_examples(reader, data, held, drawn) + _synthetic_examples(
         reader, data, fonts, drawn
@@ -83,7 +83,7 @@ def fit(
 
 
 def choose_factors(examples: Sequence[Example]) -> VotingWeights:
-    """The factors of votes that read most; one after the other, twice."""
+    """Returns the vote factors that read most, by coordinate search: one after the other, twice."""
     chosen = UNFITTED_WEIGHTS
     for name, values in [*CHOICES.items()] * 2:
         tried = [dataclasses.replace(chosen, **{name: value}) for value in values]
@@ -92,14 +92,14 @@ def choose_factors(examples: Sequence[Example]) -> VotingWeights:
 
 
 def accuracy(examples: Sequence[Example], weights: VotingWeights) -> float:
-    """The weighted share read exactly."""
-    found = [_best_mark(example, weights) == example.mark for example in examples]
-    return float(np.average(found, weights=[example.weight for example in examples]))
+    """Returns the weighted share of examples read exactly."""
+    exact = [_best_mark(example, weights) == example.mark for example in examples]
+    return float(np.average(exact, weights=[example.weight for example in examples]))
 
 
 def _best_mark(example: Example, weights: VotingWeights) -> str:
-    standings = tally_votes(example.views, weights)
-    return standings[0].mark if standings else ""
+    tallied = tally_votes(example.views, weights)
+    return tallied[0].mark if tallied else ""
 
 
 def _photo_examples(
@@ -113,32 +113,32 @@ def _photo_examples(
 def _synthetic_examples(
     reader: TesseractReader, data: Path, fonts: Sequence[Path], count: int
 ) -> list[Example]:
-    rows = LineGenerator(data, 9999, HeldOut(0, 1), fonts)
-    plates = [rows.random_plate(MIXTURE) for _ in range(count)]
+    generator = LineGenerator(data, 9999, HeldOut(0, 1), fonts)
+    plates = [generator.random_plate(MIXTURE) for _ in range(count)]
     return _examples(reader, [(crop, label.text) for crop, label in plates], 1.0)
 
 
 def _examples(
     reader: TesseractReader, pairs: Sequence[tuple[Crop, str]], weight: float
 ) -> list[Example]:
-    found = []
+    examples = []
     for start in range(0, len(pairs), CROPS_PER_CALL):
         part = pairs[start : start + CROPS_PER_CALL]
-        seen = reader.read_views([crop for crop, _ in part])
-        found += [
-            Example(sights, marks.canonical(text), weight)
-            for sights, (_, text) in zip(seen, part, strict=True)
+        views_of_crops = reader.read_views([crop for crop, _ in part])
+        examples += [
+            Example(views, marks.canonical(text), weight)
+            for views, (_, text) in zip(views_of_crops, part, strict=True)
         ]
-    return found
+    return examples
 
 
 def _fit_confidence(examples: Sequence[Example], chosen: VotingWeights) -> tuple[float, ...]:
-    """A logistic regression of being right on the evidence."""
-    read = [(standings, e) for e in examples if (standings := tally_votes(e.views, chosen))]
+    """Fits the weights of `voting_features` by logistic regression on being right."""
+    read = [(tallied, e) for e in examples if (tallied := tally_votes(e.views, chosen))]
     if not read:
         return chosen.calibration
-    seen = np.array([voting_features(standings) for standings, _ in read])
-    true = np.array([standings[0].mark == e.mark for standings, e in read], float)
+    features = np.array([voting_features(tallied) for tallied, _ in read])
+    right = np.array([tallied[0].mark == e.mark for tallied, e in read], float)
     weight = np.array([e.weight for _, e in read])
-    factors = logistic_regression.fit(seen, true, sample_weight=weight)
-    return tuple(round(float(factor), 4) for factor in factors)
+    fitted = logistic_regression.fit(features, right, sample_weight=weight)
+    return tuple(round(float(value), 4) for value in fitted)

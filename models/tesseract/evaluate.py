@@ -1,4 +1,4 @@
-"""Measure the reader on the plates of labelled photographs, on true and on shaken corners.
+"""Measures the reader on the plates of labelled photographs, on true and on jittered corners.
 
     python -m models.tesseract.evaluate --data DATA [--split dev] [--bundle FOLDER]
 
@@ -21,11 +21,11 @@ from models.reader.evaluate import CORNER_JITTER
 
 BUNDLE = Path(__file__).with_name("bundle")
 CALL_SIZES = (1, 20, 50)
-"""Crops in a call."""
+"""Crops in a call of Tesseract, for each of which the cost is measured."""
 
 
 def cpu_per_crop(reader: TesseractReader, crops: Sequence[Crop]) -> dict[int, float]:
-    """CPU milliseconds a crop, Tesseract's process included, by the number of crops in a call."""
+    """Returns CPU milliseconds a crop, Tesseract's process included, by the crops in a call."""
     return {
         size: _cpu_milliseconds(lambda n=size: reader.read(crops[:n])) / size for size in CALL_SIZES
     }
@@ -44,17 +44,15 @@ def _cpu_seconds() -> float:
 
 
 def main() -> None:
-    """The command line."""
+    """Parses the command line and prints the tables."""
     cli = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     cli.add_argument("--data", type=Path, required=True)
     cli.add_argument("--split", default="dev")
     cli.add_argument("--bundle", type=Path, default=BUNDLE)
     given = cli.parse_args()
     cv2.setNumThreads(1)
-    reader, plates = (
-        TesseractReader(given.bundle),
-        photo_crops.hong_kong_plates(given.data / given.split),
-    )
+    reader = TesseractReader(given.bundle)
+    plates = photo_crops.hong_kong_plates(given.data / given.split)
     true = evaluate.read_plates(reader, plates, 1, 0.0)
     shaken = evaluate.read_plates(reader, plates, 5, CORNER_JITTER)
     print(evaluate.accuracy_table(true, shaken), evaluate.reliability_table(shaken), sep="\n\n")
@@ -62,10 +60,10 @@ def main() -> None:
     crops = [
         crop for plate in plates for crop in evaluate.jittered_crops(plate, 1, CORNER_JITTER, rng)
     ]
-    told = ", ".join(
+    costs = ", ".join(
         f"{cost:.1f} in calls of {n}" for n, cost in cpu_per_crop(reader, crops).items()
     )
-    print(f"\nCPU ms a crop: {told}")
+    print(f"\nCPU ms a crop: {costs}")
     print(evaluate.list_misread(true))
 
 

@@ -1,9 +1,9 @@
-"""Write the bundle that hkplates reads with, from a training finished or not.
+"""Exports a training, finished or not, as the bundle that hkplates reads with.
 
     python -m models.tesseract.export --data DATA [--folder FOLDER] [--bundle FOLDER]
 
-The weights of votes and the confidence are fitted on plates of train/ that training left out, and
-on drawn ones.
+The weights of votes and the confidence are fitted on plates of train/ held out from the training,
+and on synthetic ones.
 """
 
 import argparse
@@ -29,7 +29,7 @@ HOCR = "tessedit_create_hocr 1\nhocr_font_info 0\n"
 
 
 def export(folder: Path, bundle: Path, checkpoint: Path | None = None) -> dict[str, Any]:
-    """Write data and config, with weights that are not yet fitted; the config."""
+    """Writes data and config, with weights that are not yet fitted; returns the config."""
     shutil.rmtree(bundle, ignore_errors=True)
     (bundle / "configs").mkdir(parents=True)
     (bundle / "configs" / "hocr").write_text(HOCR, encoding="utf-8")
@@ -50,7 +50,7 @@ def export(folder: Path, bundle: Path, checkpoint: Path | None = None) -> dict[s
 
 
 def main() -> None:
-    """The command line."""
+    """Parses the command line, exports and fits the weights."""
     cli = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     cli.add_argument("--data", type=Path, required=True)
     cli.add_argument("--folder", type=Path, default=Path(".train/tesseract"))

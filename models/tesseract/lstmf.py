@@ -1,4 +1,4 @@
-"""Lines of text in the form that Tesseract's trainer reads (.lstmf), written without Tesseract.
+"""Writes lines of text as the files that Tesseract's trainer reads (.lstmf), without Tesseract.
 
 A file is the number of its pages and, for each page, what src/ccstruct/imagedata.cpp of Tesseract
 5 serializes: file name, page number, picture (PNG), language, text, boxes, their texts, and whether
@@ -16,14 +16,14 @@ import numpy as np
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Page:
-    """`pixels` (height, width) uint8, black on white, and the text in it."""
+    """A line image, (height, width) uint8, black on white, and its text."""
 
     pixels: np.ndarray
     text: str
 
 
 def write_pages(path: Path, pages: Iterable[Page]) -> int:
-    """Write one training file; the number of its pages."""
+    """Writes one training file and returns the number of its pages."""
     packed = [_pack_page(page) for page in pages]
     path.write_bytes(struct.pack("<I", len(packed)) + b"".join(packed))
     return len(packed)

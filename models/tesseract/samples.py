@@ -1,4 +1,4 @@
-"""Rows to learn from: of drawn and of real plates, cut out and parted by the code that reads."""
+"""Generates training lines from synthetic and real plates, segmented by the code that reads."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -6,10 +6,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from hkplates.recognition.images.warp import rectify
 from hkplates.recognition.reading.tesseract.lines import LineView, line_views
 from hkplates.recognition.reading.tesseract.voting import NO_ROW
-from hkplates.recognition.types import Crop, Quad
+from hkplates.recognition.types import Crop
 from models.reader import augmentation, photo_crops
 from models.reader.dataset import Mixture, SampleGenerator
 from models.reader.photo_crops import HeldOut, RealPlate
@@ -18,43 +17,43 @@ from models.tesseract.lstmf import Page
 
 
 class LineGenerator:
-    """Draws the rows of plates by chance, without end."""
+    """Generates labelled lines of random plates, without end."""
 
     def __init__(self, data: Path, seed: int, held: HeldOut, fonts: Sequence[Path] = ()) -> None:
-        """`data` holds train/ and backgrounds/; plates whose text is held out are left out."""
+        """Loads `data`, which holds train/ and backgrounds/, without the plates held out."""
         self._rng = np.random.default_rng(seed)
-        self._drawn = SampleGenerator(data, seed, held, fonts)
+        self._synthetic = SampleGenerator(data, seed, held, fonts)
         plates = [p for p in photo_crops.hong_kong_plates(data / "train") if p.label not in held]
         self._real = plates + [p for p in plates if p.varied] * 2  # they are few and differ most
         self._mainland = photo_crops.mainland_plates(data / "train")
         self._backgrounds = photo_crops.background_photos(data / "backgrounds")
 
     def pages(self, mixture: Mixture, plain: float = 1.0) -> Iterator[Page]:
-        """The rows of one plate after the other, in every way that reading would see them.
+        """Yields the lines of one plate after the other, in every view that the reader would make.
 
         Of the plain views the share `plain` is taken.
         """
         while True:
             crop, label = self.random_plate(mixture)
-            seen = [
+            views = [
                 v
                 for v in line_views(crop)
                 if v.preprocessing == "clean" or self._rng.random() < plain
             ]
-            yield from labelled_lines(seen, label)
+            yield from labelled_lines(views, label)
 
     def random_plate(self, mixture: Mixture) -> tuple[Crop, Label]:
-        """One plate (or what is none) cut out along shaken corners, and its label."""
-        chance, off = self._rng.random(), self._rng.uniform(*mixture.jitter)
+        """Draws one plate or negative, rectified on jittered corners, and its label."""
+        chance, jitter = self._rng.random(), self._rng.uniform(*mixture.jitter)
         if self._real and chance < mixture.hong_kong:
-            return self._augment_real(self._pick(self._real), off)
+            return self._augment_real(self._pick(self._real), jitter)
         if chance < mixture.hong_kong + mixture.negatives:
-            return self._negative_sample(off)
-        pixels, corners, label = self._drawn.simulated_photo(mixture)
-        return _rectify_gray(pixels, corners), label
+            return self._negative_sample(jitter)
+        pixels, corners, label = self._synthetic.simulated_photo(mixture)
+        return augmentation.rectify_gray(pixels, corners), label
 
-    def _augment_real(self, plate: RealPlate, off: float) -> tuple[Crop, Label]:
-        """A real plate along shaken corners, sometimes seen worse than it was."""
+    def _augment_real(self, plate: RealPlate, jitter: float) -> tuple[Crop, Label]:
+        """Rectifies a real plate on jittered corners, sometimes scaled down or degraded."""
         rng, pixels, corners = self._rng, plate.pixels, plate.corners
         if rng.random() < 0.4:
             scale = rng.uniform(0.55, 1.0)
@@ -62,13 +61,14 @@ class LineGenerator:
             corners = corners * np.float32(scale)
         if rng.random() < 0.45:
             pixels = augmentation.degrade(rng, pixels)
-        return _rectify_gray(pixels, augmentation.jitter_corners(rng, corners, off)), plate.label
+        corners = augmentation.jitter_corners(rng, corners, jitter)
+        return augmentation.rectify_gray(pixels, corners), plate.label
 
-    def _negative_sample(self, off: float) -> tuple[Crop, Label]:
-        """A mainland plate or a piece of a street: nothing to read."""
+    def _negative_sample(self, jitter: float) -> tuple[Crop, Label]:
+        """Draws a mainland or Macau plate, or a background patch: a crop without text."""
         rng = self._rng
         if self._mainland and rng.random() < 0.5:
-            return self._augment_real(self._pick(self._mainland), off)
+            return self._augment_real(self._pick(self._mainland), jitter)
         picture = (
             self._backgrounds[rng.integers(len(self._backgrounds))]
             if self._backgrounds
@@ -79,19 +79,18 @@ class LineGenerator:
         left, top = rng.uniform(0, np.maximum(np.array(picture.shape[::-1]) - size, 1))
         right, bottom = left + size[0], top + size[1]
         corners = np.array([[left, top], [right, top], [right, bottom], [left, bottom]], np.float32)
-        return _rectify_gray(picture, augmentation.jitter_corners(rng, corners, off)), Label(
-            "", 1, None
-        )
+        corners = augmentation.jitter_corners(rng, corners, jitter)
+        return augmentation.rectify_gray(picture, corners), Label("", 1, None)
 
     def _pick(self, plates: Sequence[RealPlate]) -> RealPlate:
         return plates[self._rng.integers(len(plates))]
 
 
 def labelled_lines(views: Sequence[LineView], label: Label) -> Iterator[Page]:
-    """The lines of views whose text is known.
+    """Yields the lines of views with their texts, NO_ROW for lines that are no row of a plate.
 
-    One row cut in two is no row, and neither is what holds no plate. Two rows seen as one are left
-    out: what is shown of them may be one whole row.
+    One row split in two is no row, and neither is a line of a negative. Two rows in one line are
+    left out: what such a line shows may be one whole row.
     """
     for view in views:
         if not label.text or len(view.lines) > label.rows:
@@ -107,7 +106,3 @@ def labelled_lines(views: Sequence[LineView], label: Label) -> Iterator[Page]:
         for line, text in zip(view.lines, texts, strict=True):
             if text:
                 yield Page(line, text)
-
-
-def _rectify_gray(pixels: np.ndarray, corners: np.ndarray) -> Crop:
-    return rectify(np.repeat(pixels[:, :, None], 3, axis=2), Quad.from_array(corners))

@@ -1,9 +1,9 @@
-"""Train Tesseract's LSTM on the rows of plates.
+"""Trains Tesseract's LSTM on the rows of plates.
 
     python -m models.tesseract.train --data DATA [--folder FOLDER] [--iterations N]
 
-In rounds: while Tesseract's own trainer works on the lines that are there, those of the next round
-are drawn. Stopped, the same command goes on. Debian's tesseract-ocr brings the trainer along.
+Works in rounds: while Tesseract's own trainer runs on the lines of one round, those of the next are
+generated. Stopped, the same command goes on. Debian's tesseract-ocr brings the trainer along.
 """
 
 import argparse
@@ -32,7 +32,7 @@ Config = Mapping[str, Any]
 
 
 def read_log(folder: Path) -> list[dict[str, Any]]:
-    """What log.jsonl in the folder of a training says, a line for each round."""
+    """Reads log.jsonl in the folder of a training, a line for each round."""
     path = folder / "log.jsonl"
     return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
 
@@ -47,16 +47,16 @@ class Training:
         self._start = traineddata.write_starter(folder / "language")
 
     def run(self) -> None:
-        """Train until the configured iterations are done."""
+        """Trains until the configured iterations are done."""
         self._prepare_round(len(self._history))
         while self._done < self._config["iterations"]:
             begun = time.monotonic()
             trainer = self._start_trainer()
             self._prepare_round(len(self._history) + 1)
-            told, _ = trainer.communicate()
+            printed, _ = trainer.communicate()
             if trainer.returncode:
-                raise SystemExit(f"lstmtraining failed:\n{told[-2000:]}")
-            self._log_round(told, (time.monotonic() - begun) / 60)
+                raise SystemExit(f"lstmtraining failed:\n{printed[-2000:]}")
+            self._log_round(printed, (time.monotonic() - begun) / 60)
 
     @property
     def _history(self) -> list[dict[str, Any]]:
@@ -68,12 +68,12 @@ class Training:
 
     @property
     def _iterations_before(self) -> int:
-        """Iterations of earlier phases: the trainer counts those of the present one alone."""
+        """Returns the iterations of earlier phases: the trainer counts the current one's alone."""
         phase = self._phase(self._done)
         return max((x["iterations"] for x in self._history if x["phase"] < phase), default=0)
 
     def _phase(self, done: int) -> int:
-        """The number of the phase that comes after so many iterations."""
+        """Returns the number of the phase that follows so many iterations."""
         phases, progress = self._config["phases"], done / self._config["iterations"]
         fitting = (number for number, one in enumerate(phases) if progress < one["until"])
         return next(fitting, len(phases) - 1)
@@ -82,13 +82,13 @@ class Training:
         return self._folder / f"phase{phase}_checkpoint"
 
     def _prepare_round(self, number: int) -> None:
-        """The lines of a round, unless they are there; those of the oldest round make room."""
+        """Writes the lines of a round, unless they exist, and deletes those of the oldest round."""
         if not list(self._lines.glob(f"{number:04}-*.lstmf")):
             config = self._config
-            rows = LineGenerator(
+            generator = LineGenerator(
                 self._data, config["seed"] + number, HeldOut(*config["held_out"]), self._fonts
             )
-            endless = rows.pages(self._mixture(number), config["plain"])
+            endless = generator.pages(self._mixture(number), config["plain"])
             for part in range(max(1, config["lines"] // LINES_PER_FILE)):
                 few = itertools.islice(endless, min(config["lines"], LINES_PER_FILE))
                 unfinished = self._lines / "unfinished"
@@ -99,13 +99,13 @@ class Training:
                 path.unlink()
 
     def _mixture(self, number: int) -> Mixture:
-        """What the lines of a round are like."""
+        """Returns the mixture of the lines of a round."""
         phase = self._config["phases"][self._phase(number * self._config["round"])]
         others = ("until", "learning_rate")
         return parse_mixture({name: value for name, value in phase.items() if name not in others})
 
     def _start_trainer(self) -> "subprocess.Popen[str]":
-        """Tesseract's trainer, begun on a round."""
+        """Starts Tesseract's trainer on the next round."""
         config, phase = self._config, self._phase(self._done)
         listing = self._folder / "lines.txt"
         # The newest first: the trainer takes one line of each file in turn.
@@ -119,12 +119,12 @@ class Training:
             "max_iterations": until,
             "learning_rate": config["phases"][phase]["learning_rate"],
             "net_spec": config["network"],
-            # What is read right teaches little and costs as much: of such lines a part is enough.
+            # Lines read right teach little and cost as much: a part of them is enough.
             "perfect_sample_delay": config["perfect_sample_delay"],
         }
         command = ["lstmtraining"]
         if phase and self._checkpoint(phase - 1).exists():
-            # Heeded where the phase has no checkpoint yet.
+            # Ignored by the trainer where the phase has a checkpoint of its own.
             options["continue_from"] = self._checkpoint(phase - 1)
             command.append("--reset_learning_rate")
         command += [word for name, value in options.items() for word in (f"--{name}", str(value))]
@@ -136,13 +136,13 @@ class Training:
             env={**os.environ, "OMP_THREAD_LIMIT": "1"},
         )
 
-    def _log_round(self, told: str, minutes: float) -> None:
-        """What the trainer said last, as a line of log.jsonl."""
+    def _log_round(self, printed: str, minutes: float) -> None:
+        """Writes the last figures that the trainer printed as a line of log.jsonl."""
         found = re.findall(
-            r"iteration (\d+)/(\d+)/.*?BCER train=([\d.]+)%, BWER train=([\d.]+)%", told
+            r"iteration (\d+)/(\d+)/.*?BCER train=([\d.]+)%, BWER train=([\d.]+)%", printed
         )
         if not found:
-            raise SystemExit(f"lstmtraining told nothing:\n{told[-2000:]}")
+            raise SystemExit(f"lstmtraining told nothing:\n{printed[-2000:]}")
         line = {
             "phase": self._phase(self._done),
             "iterations": int(found[-1][1]) + self._iterations_before,
@@ -158,7 +158,7 @@ class Training:
 
 
 def main() -> None:
-    """The command line."""
+    """Parses the command line and trains."""
     cli = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     cli.add_argument("--data", type=Path, required=True, help="folder with train/, backgrounds/")
     cli.add_argument("--folder", type=Path, default=Path(".train/tesseract"))

@@ -1,4 +1,4 @@
-"""The part of Tesseract's data that is no network: its characters, and how they are encoded."""
+"""Builds Tesseract's data without a network: its characters and their encoding."""
 
 import subprocess
 from collections.abc import Sequence
@@ -12,10 +12,10 @@ CHARACTERS = "0123456789ABCDEFGHIJKLMNOPRSTUVWXYZ" + NO_ROW
 
 
 def write_starter(folder: Path) -> Path:
-    """Write the characters, without any dictionary; the traineddata that training starts from."""
+    """Writes the traineddata that training starts from, with no dictionary; returns its path."""
     scripts = folder / "scripts"
     scripts.mkdir(parents=True, exist_ok=True)
-    # Strokes of Chinese characters, of which there are none here; the file has to be there.
+    # Strokes of Chinese characters, of which there are none here; the file has to exist.
     (scripts / "radical-stroke.txt").write_text("# none\n", encoding="utf-8")
     (folder / "characters.txt").write_text("\n".join(CHARACTERS) + "\n", encoding="utf-8")
     run_checked("unicharset_extractor", "--norm_mode", "1", "--output_unicharset",
@@ -27,10 +27,10 @@ def write_starter(folder: Path) -> Path:
 
 
 def run_checked(*command: str | Path) -> str:
-    """Run one of Tesseract's tools; what it wrote to both outputs.
+    """Runs one of Tesseract's tools and returns what it wrote to both outputs.
 
     Raises:
-        SystemExit: it is not there, or failed; its last lines say why.
+        SystemExit: the tool is missing or failed; the message ends with its last lines.
     """
     done = run_tool([str(part) for part in command])
     if done.returncode:
@@ -39,7 +39,11 @@ def run_checked(*command: str | Path) -> str:
 
 
 def run_tool(command: Sequence[str]) -> "subprocess.CompletedProcess[str]":
-    """Run one of Tesseract's tools to its end, however it ends."""
+    """Runs one of Tesseract's tools to its end, and returns it whatever its status.
+
+    Raises:
+        SystemExit: the tool is missing.
+    """
     try:
         return subprocess.run(
             command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False

@@ -1,4 +1,4 @@
-"""The reader's training, for some seconds: it runs, goes on where it stopped, and exports."""
+"""Runs the reader's training for some seconds: it learns, resumes and exports."""
 
 import json
 import re
@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[3]
 
 @pytest.mark.timeout(400)
 def test_training_learns_resumes_and_exports(tmp_path):
-    """Drawn plates first, then folds of the photographs, then all of them."""
+    """Trains on synthetic plates first, then on folds of the photographs, then on all of them."""
     data, folder, folds = tmp_path / "data", tmp_path / "run", tmp_path / "folds"
     bundle = tmp_path / "bundle"
     write_labelled_photos(data)

@@ -1,4 +1,4 @@
-"""Tesseract's training, for some seconds: it runs, goes on where it stopped, and exports."""
+"""Runs Tesseract's training for some seconds: it learns, resumes and exports."""
 
 import json
 import shutil
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.skipif(
 
 
 def small_config(path):
-    """The config with a network that is trained in seconds."""
+    """Writes the config with a network that is trained in seconds."""
     config = yaml.safe_load(CONFIG.read_text(encoding="utf-8"))
     config["network"] = "[1,36,0,1 Ct3,3,8 Mp3,3 Lfys16 Lfx24 O1c39]"
     path.write_text(yaml.safe_dump(config), encoding="utf-8")

@@ -1,4 +1,4 @@
-"""The shipped reader on plates drawn for the purpose, easy ones: it must not miss many."""
+"""Runs the shipped reader on easy synthetic plates, of which it may misread one."""
 
 import json
 import shutil
@@ -36,7 +36,7 @@ def reader():
 
 
 def drawn(groups, rows, seed):
-    """A crop of a plate with these groups, as the recogniser cuts it out."""
+    """Draws a plate with these groups and crops it as the recogniser does."""
     fonts = FontLibrary(system=False)  # the same on every machine
     rng = np.random.default_rng(seed)
     plate = draw_plate(rng, fonts, mark=PrintedMark(groups, "usual"), rows=rows)
@@ -97,7 +97,7 @@ def test_altered_weights_are_refused(tmp_path):
 
 @pytest.fixture
 def another(tmp_path):
-    """A copy of the bundle to alter, hashes included."""
+    """Returns a function that alters a copy of the bundle, hashes included."""
     shutil.copytree(BUNDLE, tmp_path / "bundle")
 
     def alter(weights=None, **fields):

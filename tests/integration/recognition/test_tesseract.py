@@ -1,4 +1,4 @@
-"""The real tesseract program on plates drawn here; and what is said when it is not in order."""
+"""Runs the real tesseract program on plates drawn here, and checks the errors of a broken one."""
 
 import json
 import os
@@ -30,7 +30,7 @@ WHITE, YELLOW = (238, 238, 236), (236, 184, 30)
 
 
 def plate(*rows: str, paper: tuple[int, int, int] = WHITE, loose: float = 0.0) -> Crop:
-    """A plate on a dark car: frame, screws and a maker's mark; its corners off by `loose`."""
+    """Draws a plate on a dark car with frame, screws and a maker's mark; corners off by `loose`."""
     wide, high = (320, 72) if len(rows) == 1 else (200, 120)
     picture = Image.new("RGB", (wide + 120, high + 120), (52, 56, 64))
     draw = ImageDraw.Draw(picture)
@@ -218,7 +218,7 @@ def test_data_that_vanish_while_a_worker_runs_are_named(tmp_path: Path) -> None:
 
 
 def stand_in(folder: Path, monkeypatch: pytest.MonkeyPatch, does: str) -> None:
-    """Put a program of the name first on PATH; it tells its version, and else does as told."""
+    """Puts a program of that name first on PATH; it prints its version, or else runs `does`."""
     program = folder / "tesseract"
     program.write_text(
         f"#!{sys.executable}\nimport os, sys, time\n"

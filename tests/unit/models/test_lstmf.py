@@ -1,4 +1,4 @@
-"""Lines as Tesseract's trainer reads them."""
+"""Writes lines as Tesseract's trainer reads them."""
 
 import struct
 

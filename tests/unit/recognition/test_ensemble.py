@@ -1,4 +1,4 @@
-"""Two readers of one plate: the second is asked where the first doubts."""
+"""Combines two readers of one plate: the second is asked where the first is unsure."""
 
 import math
 
@@ -11,7 +11,7 @@ from hkplates.recognition.calibration import Agreement
 from hkplates.recognition.reading.ensemble import SECOND_READER_BELOW, EnsembleReader, combine
 from hkplates.recognition.types import Candidate, TextReading
 
-WORTH = Agreement(agreed=(1.0, 0.5, 1.0), differed=(1.0, -0.5, -0.5))
+CALIBRATION = Agreement(agreed=(1.0, 0.5, 1.0), differed=(1.0, -0.5, -0.5))
 CROPS = [np.full((90, 300, 3), shade, np.uint8) for shade in range(3)]
 
 
@@ -20,10 +20,10 @@ def reading(text, confidence, *others):
     return TextReading(text, confidence, (confidence,) * len(text), 1, candidates)
 
 
-class Says:
-    """A reader that says the same of each shade of crop, and remembers what it was asked."""
+class FakeReader:
+    """Returns a fixed reading for each shade of crop, and records the shades it was asked for."""
 
-    name = "says"
+    name = "fake"
 
     def __init__(self, version, *readings):
         self.version, self._readings, self.asked = version, readings, []
@@ -34,27 +34,27 @@ class Says:
         return [self._readings[shade] for shade in shades]
 
 
-NOTHING = TextReading("", 0.0, (), 1)
+EMPTY = TextReading("", 0.0, (), 1)
 
 
-def test_only_what_the_first_doubts_and_sees_a_text_on_is_asked_again():
-    first = Says("a", reading("AB1234", SECOND_READER_BELOW), reading("CD56", 0.5), NOTHING)
-    second = Says("b", NOTHING, reading("CD56", 0.6), reading("EF7", 0.9))
+def test_the_second_is_asked_only_where_the_first_reads_a_text_and_is_unsure():
+    first = FakeReader("a", reading("AB1234", SECOND_READER_BELOW), reading("CD56", 0.5), EMPTY)
+    second = FakeReader("b", EMPTY, reading("CD56", 0.6), reading("EF7", 0.9))
 
-    readings = EnsembleReader(first, second, WORTH).read(CROPS)
+    readings = EnsembleReader(first, second, CALIBRATION).read(CROPS)
 
     assert second.asked == [1]
     assert [r.text for r in readings] == ["AB1234", "CD56", ""]
 
 
-def test_both_versions_are_told():
-    assert EnsembleReader(Says("neural a1"), Says("tesseract b2"), WORTH).version == (
-        "both neural a1 tesseract b2"
-    )
+def test_the_version_names_both_versions():
+    assert EnsembleReader(
+        FakeReader("neural a1"), FakeReader("tesseract b2"), CALIBRATION
+    ).version == ("both neural a1 tesseract b2")
 
 
-def test_agreement_is_worth_more_than_either_alone():
-    agreed = combine(reading("AB1234", 0.6), reading("AB1234", 0.6), WORTH)
+def test_agreement_raises_the_confidence_above_either_alone():
+    agreed = combine(reading("AB1234", 0.6), reading("AB1234", 0.6), CALIBRATION)
 
     assert agreed.text == "AB1234"
     assert agreed.confidence > 0.7
@@ -62,59 +62,59 @@ def test_agreement_is_worth_more_than_either_alone():
 
 
 def test_i_and_1_are_no_difference():
-    assert combine(reading("NARITA", 0.6), reading("NAR1TA", 0.6), WORTH).confidence > 0.7
+    assert combine(reading("NARITA", 0.6), reading("NAR1TA", 0.6), CALIBRATION).confidence > 0.7
 
 
 @pytest.mark.parametrize(("first", "second"), [(0.7, 0.4), (0.4, 0.7)])
-def test_where_they_differ_the_first_stays_and_is_doubted(first, second):
-    settled = combine(reading("AB1234", first), reading("A81234", second), WORTH)
+def test_where_they_differ_the_first_stays_with_a_lower_confidence(first, second):
+    combined = combine(reading("AB1234", first), reading("A81234", second), CALIBRATION)
 
-    assert settled.text == "AB1234"
-    assert settled.confidence < first
-    assert {c.text for c in settled.candidates} == {"AB1234", "A81234"}
+    assert combined.text == "AB1234"
+    assert combined.confidence < first
+    assert {c.text for c in combined.candidates} == {"AB1234", "A81234"}
 
 
 def test_candidates_come_once_and_fall():
-    settled = combine(
+    combined = combine(
         reading("AB1234", 0.5, "AB1235", "A81234"),
         reading("AB1235", 0.4, "AB1234", "AB1236"),
-        WORTH,
+        CALIBRATION,
     )
 
-    texts = [c.text for c in settled.candidates]
-    shares = [c.confidence for c in settled.candidates]
+    texts = [c.text for c in combined.candidates]
+    shares = [c.confidence for c in combined.candidates]
     assert sorted(texts) == sorted(set(texts))
     assert shares == sorted(shares, reverse=True)
 
 
-def test_a_second_reader_that_sees_nothing_changes_nothing():
+def test_an_empty_second_reading_changes_nothing():
     first = reading("AB1234", 0.5)
 
-    assert combine(first, NOTHING, WORTH) is first
+    assert combine(first, EMPTY, CALIBRATION) is first
 
 
-SHARES = st.floats(0.01, 0.99)
-LINES = st.tuples(st.floats(-2, 2), st.floats(-2, 2), st.floats(-3, 3))
-WORTHS = st.builds(Agreement, agreed=LINES, differed=LINES)
+PROBABILITIES = st.floats(0.01, 0.99)
+WEIGHTS = st.tuples(st.floats(-2, 2), st.floats(-2, 2), st.floats(-3, 3))
+CALIBRATIONS = st.builds(Agreement, agreed=WEIGHTS, differed=WEIGHTS)
 
 
-@given(SHARES, SHARES, WORTHS)
-def test_whatever_was_fitted_agreement_never_lowers_a_confidence(one, other, worth):
-    settled = combine(reading("AB1234", one), reading("AB1234", other), worth)
+@given(PROBABILITIES, PROBABILITIES, CALIBRATIONS)
+def test_whatever_was_fitted_agreement_never_lowers_a_confidence(one, other, calibration):
+    combined = combine(reading("AB1234", one), reading("AB1234", other), calibration)
 
-    assert settled.confidence >= max(one, other)
-
-
-@given(SHARES, SHARES, WORTHS)
-def test_whatever_was_fitted_a_difference_never_raises_one(one, other, worth):
-    settled = combine(reading("AB1234", one), reading("A81234", other), worth)
-
-    assert settled.confidence <= one
-    assert sum(c.confidence for c in settled.candidates) <= 1.0 + 1e-9
+    assert combined.confidence >= max(one, other)
 
 
-@given(SHARES, SHARES)
+@given(PROBABILITIES, PROBABILITIES, CALIBRATIONS)
+def test_whatever_was_fitted_a_difference_never_raises_one(one, other, calibration):
+    combined = combine(reading("AB1234", one), reading("A81234", other), calibration)
+
+    assert combined.confidence <= one
+    assert sum(c.confidence for c in combined.candidates) <= 1.0 + 1e-9
+
+
+@given(PROBABILITIES, PROBABILITIES)
 def test_the_characters_multiply_to_the_whole(one, other):
-    settled = combine(reading("AB1234", one), reading("AB1234", other), WORTH)
+    combined = combine(reading("AB1234", one), reading("AB1234", other), CALIBRATION)
 
-    assert math.prod(settled.character_confidences) == pytest.approx(settled.confidence, rel=1e-3)
+    assert math.prod(combined.character_confidences) == pytest.approx(combined.confidence, rel=1e-3)

@@ -1,4 +1,4 @@
-"""A plate is parted into lines of text, in every way that it may be seen."""
+"""Segments a plate into lines of text, in every view."""
 
 import cv2
 import numpy as np
@@ -10,7 +10,7 @@ from hkplates.recognition.types import Crop
 
 
 def crop(*rows: str, screws: bool = False) -> Crop:
-    """A white plate on a dark car as `rectify` cuts it out."""
+    """Draws a white plate on a dark car as `rectify` crops it."""
     wide, high = (324, 72) if len(rows) == 1 else (260, 144)
     margin = round(high * CROP_MARGIN)
     picture = np.full((high + 2 * margin, wide + 2 * margin, 3), 60, np.uint8)
@@ -25,8 +25,10 @@ def crop(*rows: str, screws: bool = False) -> Crop:
     return picture
 
 
-def seen(found: list[LineView], rows: int, way: str) -> list[LineView]:
-    return [view for view in found if len(view.lines) == rows and view.preprocessing == way]
+def of_kind(found: list[LineView], rows: int, preprocessing: str) -> list[LineView]:
+    return [
+        view for view in found if len(view.lines) == rows and view.preprocessing == preprocessing
+    ]
 
 
 def columns_with_ink(line: np.ndarray) -> int:
@@ -50,7 +52,7 @@ def test_a_long_plate_is_seen_as_one_row_alone() -> None:
 def test_a_squarish_plate_is_seen_as_two_rows_too() -> None:
     found = line_views(crop("AB", "1234"))
     assert all(view.squarish for view in found)
-    two_rows = seen(found, 2, "clean")
+    two_rows = of_kind(found, 2, "clean")
     assert two_rows
     for view in two_rows:
         upper, lower = view.lines
@@ -58,17 +60,18 @@ def test_a_squarish_plate_is_seen_as_two_rows_too() -> None:
 
 
 def test_screws_are_gone_from_the_clean_view_alone() -> None:
-    """Ink left and right of the characters: of screws, which are not as high as the row."""
+    """Counts ink left and right of the characters: screws are not as high as the row."""
     bare, screwed = line_views(crop("AB 1234")), line_views(crop("AB 1234", screws=True))
-    for way, gone in (("clean", True), ("plain", False)):
+    for preprocessing, gone in (("clean", True), ("plain", False)):
         without, with_screws = (
-            columns_with_ink(seen(found, 1, way)[0].lines[0]) for found in (bare, screwed)
+            columns_with_ink(of_kind(found, 1, preprocessing)[0].lines[0])
+            for found in (bare, screwed)
         )
         assert (abs(with_screws - without) <= 2) is gone
 
 
 def test_what_holds_no_row_has_no_clean_view() -> None:
-    assert not seen(line_views(np.full((130, 440, 3), 210, np.uint8)), 1, "clean")
+    assert not of_kind(line_views(np.full((130, 440, 3), 210, np.uint8)), 1, "clean")
 
 
 def test_a_crop_too_small_to_be_one_is_not_seen() -> None:
