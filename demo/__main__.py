@@ -1,4 +1,4 @@
-"""The main job on real servers, from photographs to SQL: what `make demo` runs.
+"""Runs the main job on real servers, from photographs to SQL, for `make demo`.
 
     python -m demo [SOURCE] [--seed N]
 
@@ -16,10 +16,11 @@ from pathlib import Path
 from rich.console import Console
 
 from demo import answers, pictures
-from demo.processes import INTERRUPTED, interrupts_ignored, run_python, run_watched, running_worker
+from demo.processes import interrupts_ignored, run_python, run_watched, running_worker
 from hkplates.database.engine import open_engine
-from hkplates.embedded import servers as embedded
+from hkplates.embedded import servers
 from hkplates.errors import HkplatesError
+from hkplates.exit_status import ExitStatus
 from hkplates.settings import Settings, read_settings
 from hkplates.storage.stores import open_stores
 from producer.sources import Source, parse_source
@@ -30,7 +31,7 @@ console = Console(stderr=True, highlight=False)
 
 
 def main() -> int:
-    """Run the demo; the exit status is that of the submission, or of what went wrong."""
+    """Runs the demo; returns the exit status of the submission, or of what went wrong."""
     parser = argparse.ArgumentParser(prog="make demo", description=__doc__.split("\n")[0])
     parser.add_argument("source", nargs="?", help="a folder or s3://bucket/prefix; or samples")
     parser.add_argument("--seed", type=int, default=1, help="which samples to draw")
@@ -44,7 +45,7 @@ def main() -> int:
         return error.exit_code
     except KeyboardInterrupt:
         console.print("Interrupted; what was started is stopped. The same command goes on.")
-        return INTERRUPTED
+        return ExitStatus.INTERRUPTED
 
 
 def _interrupt(*_: object) -> None:
@@ -53,19 +54,19 @@ def _interrupt(*_: object) -> None:
 
 def _run(source_text: str | None, seed: int) -> int:
     settings = read_settings()
-    embedded.make_data_folder(settings.data_folder)  # said now, and not after drawing the samples
+    servers.make_data_folder(settings.data_folder)  # fails now, and not after the drawing
     source = parse_source(source_text or str(_draw_samples(settings, seed)))
     with _running_servers(settings):
-        database_url, _ = embedded.resolve_urls(settings)
+        database_url, _ = servers.resolve_urls(settings)
         run_python("-m", "cli.main", "migrate")
         log = settings.data_folder / "worker.log"
         with running_worker(log) as running:
             console.print(f"A worker started; its log: {_relative_path(log)}")
             status = run_watched(running, log, "-m", "cli.main", "submit", str(source))
-        if status > 1:  # 1: some images failed, and the rest is worth seeing
+        if status > ExitStatus.SOME_FAILED:  # the images that did not fail are worth seeing
             return status
         _show(source, database_url, settings)
-    return 0  # the report above names the images that failed, if any
+    return ExitStatus.DONE  # the report above names the images that failed, if any
 
 
 def _show(source: Source, database_url: str, settings: Settings) -> None:
@@ -83,7 +84,7 @@ def _show(source: Source, database_url: str, settings: Settings) -> None:
 
 
 def _draw_samples(settings: Settings, seed: int) -> Path:
-    """A folder of drawn street scenes, made once for each seed."""
+    """Draws street scenes into a folder, once for each seed; returns the folder."""
     folder = settings.data_folder / "samples" / f"seed-{seed}"
     if not (folder / LABELS).exists():
         console.print(f"Drawing {SAMPLES} street scenes into {_relative_path(folder)} ...")
@@ -94,23 +95,23 @@ def _draw_samples(settings: Settings, seed: int) -> Path:
 
 @contextmanager
 def _running_servers(settings: Settings) -> Iterator[None]:
-    """The servers that the environment names, else the embedded ones for as long as needed."""
+    """Runs the embedded servers as long as needed, unless the environment names others."""
     named = settings.database_url and settings.broker_url
-    if named or embedded.running(settings.data_folder):
+    if named or servers.running(settings.data_folder):
         yield
         return
     began = time.monotonic()
     try:
-        embedded.start(settings.data_folder)
+        servers.start(settings.data_folder)
         console.print(f"PostgreSQL and Valkey started in {time.monotonic() - began:.1f} s")
         yield
     finally:
         with interrupts_ignored():
-            embedded.stop(settings.data_folder)
+            servers.stop(settings.data_folder)
 
 
 def _relative_path(path: Path) -> str:
-    """Relative to where the person stands, where it lies below."""
+    """Formats a path relative to the current folder, where it lies below."""
     here = Path.cwd()
     return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)
 

@@ -1,4 +1,4 @@
-"""The table of plates, and the SQL that printed it."""
+"""Prints a table of plates, and the SQL that printed it."""
 
 import sqlalchemy as sa
 from psycopg import sql
@@ -18,7 +18,7 @@ SELECT mark, series, colour, rows, round(confidence::numeric, 2) AS confidence, 
 
 
 def show_plates(engine: sa.Engine, source: Source) -> None:
-    """Print the first plates of a source, and the statement as psql takes it."""
+    """Prints the first plates of a source, and the statement as psql takes it."""
     statement = _statement(source)
     with engine.connect() as connection:
         # Without parameters the driver takes a % for itself.

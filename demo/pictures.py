@@ -1,4 +1,4 @@
-"""Photographs of a source with their plates drawn in, from what the tables say."""
+"""Draws the plates of the database into copies of their photographs."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +25,7 @@ _PLATES = sa.text("SELECT mark, region, confidence, quad FROM plates WHERE id = 
 
 @dataclass(frozen=True, slots=True)
 class DrawnPlate:
-    """A row of `plates`, as much of it as a picture shows."""
+    """The columns of a row of `plates` that a picture shows."""
 
     mark: str
     region: Region
@@ -40,7 +40,7 @@ class DrawnPlate:
 def draw_photographs(
     engine: sa.Engine, store: Store, source: Source, folder: Path, settings: Settings
 ) -> list[Path]:
-    """Write marked copies of the first photographs that have plates; their paths."""
+    """Writes marked copies of the first photographs that have plates; returns their paths."""
     folder.mkdir(parents=True, exist_ok=True)
     values = {"bucket": source.bucket, "prefix": source.prefix, "most": PHOTO_LIMIT}
     with engine.connect() as connection:

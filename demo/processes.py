@@ -1,4 +1,4 @@
-"""The demo's processes: each is watched, and none outlives it."""
+"""Runs the demo's processes: watches each, and lets none outlive it."""
 
 import os
 import signal
@@ -10,18 +10,18 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from hkplates.errors import HkplatesError, SetupError
+from hkplates.exit_status import ExitStatus
 
 GRACE_SECONDS = 60.0  # for a worker to finish its chunk
 INTERRUPT_SECONDS = 10.0  # for a program to end when it is interrupted
 POLL_SECONDS = 0.2
-INTERRUPTED = 130
 LOG_TAIL_LINES = 5
 
 
 def run_python(*arguments: str) -> None:
-    """Run a Python program to its end; where it fails it has said why, and its status is ours."""
+    """Runs a Python program to its end; exits with its status where it fails: it has said why."""
     status = subprocess.run((sys.executable, *arguments), check=False).returncode
-    if status == INTERRUPTED:
+    if status == ExitStatus.INTERRUPTED:
         raise KeyboardInterrupt
     if status:
         raise SystemExit(status)
@@ -29,7 +29,7 @@ def run_python(*arguments: str) -> None:
 
 @contextmanager
 def running_worker(log: Path) -> Iterator["subprocess.Popen[bytes]"]:
-    """A Celery worker with a process for each core, its log in a file, stopped at the end."""
+    """Runs a Celery worker with a process for each core, its log in a file; stops it at the end."""
     log.parent.mkdir(parents=True, exist_ok=True)
     processes = str(os.cpu_count() or 1)
     command = (sys.executable, "-m", "celery", "-A", "workers.app", "worker", "-c", processes)
@@ -44,7 +44,7 @@ def running_worker(log: Path) -> Iterator["subprocess.Popen[bytes]"]:
 
 
 def run_watched(running: "subprocess.Popen[bytes]", log: Path, *arguments: str) -> int:
-    """Run a Python program that needs the worker; its status.
+    """Runs a Python program that needs the worker; returns its exit status.
 
     Raises:
         SetupError: the worker ended first, with the last lines of its log.
@@ -58,14 +58,14 @@ def run_watched(running: "subprocess.Popen[bytes]", log: Path, *arguments: str) 
         _interrupt(program)
     if status is None:
         raise SetupError(f"The worker ended by itself. The end of {log}:\n{_last_lines(log)}")
-    if status == INTERRUPTED:
+    if status == ExitStatus.INTERRUPTED:
         raise KeyboardInterrupt
     return status
 
 
 @contextmanager
 def interrupts_ignored() -> Iterator[None]:
-    """A second Ctrl-C must not leave behind what is just being stopped."""
+    """Ignores SIGINT and SIGTERM: a second Ctrl-C must not leave behind what is being stopped."""
     before = {one: signal.signal(one, signal.SIG_IGN) for one in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
@@ -75,7 +75,7 @@ def interrupts_ignored() -> Iterator[None]:
 
 
 def _interrupt(program: "subprocess.Popen[bytes]") -> None:
-    """As Ctrl-C does; harder where that is not heard, as under nohup."""
+    """Interrupts a program as Ctrl-C does; harder where SIGINT is ignored, as under nohup."""
     for one in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
         if program.poll() is None:
             program.send_signal(one)

@@ -1,6 +1,7 @@
-"""Times as people type them: a year, a month, a day or a moment, in Hong Kong time where they name
-no zone. What begins with a time begins with its first moment, and what lasts until it includes the
-whole of it: from 2026-07 until 2026-07 is July.
+"""Parses times as people type them: a year, a month, a day or a moment.
+
+They are in Hong Kong time where they name no zone. What begins with a time begins with its first
+moment, and what lasts until it includes the whole of it: from 2026-07 until 2026-07 is July.
 """
 
 import re
@@ -8,19 +9,19 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone
 
 HONG_KONG = timezone(timedelta(hours=8))
-"""As taken_at is understood where a camera names no zone; without summer time since 1979."""
+"""The zone of taken_at where a camera names none; without summer time since 1979."""
 TIME_EXAMPLES = "a year, month, day or moment like 2026, 2026-07, 2026-07-15 or 2026-07-15T08:30"
 
 
 class TimeInvalid(ValueError):
-    """What was typed is no time; the message says what is."""
+    """The text is no time; the message says what is."""
 
 
 def parse_time_range(text: str) -> tuple[datetime, datetime]:
-    """The first moment (UTC) of a time, and the first after it.
+    """Returns the first moment (UTC) of a time, and the first after it.
 
     Raises:
-        TimeInvalid: it is no time.
+        TimeInvalid: the text is no time.
     """
     for form, after in _FORMS:
         if re.fullmatch(form, text.strip()):
@@ -33,7 +34,7 @@ def parse_time_range(text: str) -> tuple[datetime, datetime]:
 
 
 def _completed(text: str) -> str:
-    """2026 and 2026-07 as days."""
+    """Completes a year or a month to its first day, in ISO 8601."""
     return text + "-01" * (2 - text.count("-")) if len(text) <= len("2026-07") else text
 
 

