@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from cli.compare.comparison import MIN_CONFIDENCE_CHANGE, Change, Comparison, Tally
+from cli.csv_guard import escape_formula
 from hkplates.database.queries.version_pairs import Reading
 from hkplates.formatting import pluralise, printable
 
@@ -149,12 +150,10 @@ def write_csv(names: list[str], rows: list[list[object]]) -> None:
     """Writes a line of names, then RFC 4180, to standard output."""
     writer = csv.writer(sys.stdout)
     writer.writerow(names)
-    writer.writerows([_harmless(value) for value in row] for row in rows)
+    writer.writerows([_cell(value) for value in row] for row in rows)
 
 
-def _harmless(value: object) -> object:
-    """A text that a spreadsheet would take for a formula is led by an apostrophe."""
+def _cell(value: object) -> object:
     if isinstance(value, dict):
         return json.dumps(value, ensure_ascii=False)
-    dangerous = isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r"))
-    return f"'{value}" if dangerous else value
+    return escape_formula(value) if isinstance(value, str) else value

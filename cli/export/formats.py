@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, Literal, Protocol
 
+from cli.csv_guard import escape_formula
 from hkplates.database.queries.export import COLUMNS
 from hkplates.errors import RuntimeMissing
 
@@ -67,7 +68,6 @@ class Csv:
     whoever puts objects into a bucket. `uri` begins with its scheme and holds each key as it is.
     """
 
-    _FORMULA = ("=", "+", "-", "@", "\t", "\r")
     _TEXTS = ("mark", "text", "series", "bucket", "key", "reader")
 
     def __init__(self, sink: Sink) -> None:
@@ -77,7 +77,7 @@ class Csv:
         self._csv = csv.writer(self._buffer, lineterminator="\r\n")
         self._converters = _converters(
             {
-                **dict.fromkeys(self._TEXTS, self._harmless),
+                **dict.fromkeys(self._TEXTS, escape_formula),
                 **dict.fromkeys(("taken_at", "processed_at"), _iso),
                 **dict.fromkeys(("box", "quad", "candidates"), _json),
             }
@@ -99,9 +99,6 @@ class Csv:
         self._sink.write(self._buffer.getvalue().encode())
         self._buffer.seek(0)
         self._buffer.truncate()
-
-    def _harmless(self, text: str) -> str:
-        return f"'{text}" if text.startswith(self._FORMULA) else text
 
 
 class JsonLines:

@@ -1,4 +1,4 @@
-"""What people said about plates as labels that models/ trains on, a photograph a line."""
+"""Turns reviews into labels that models/ trains on, one JSON line a photograph."""
 
 import json
 import re
@@ -11,31 +11,33 @@ from hkplates.jobs import ImageRef
 from hkplates.recognition.images.formats import looks_like_image
 
 LATIN = re.compile("[A-Z0-9]+")
+"""The characters that the reader learns."""
 
 
 def json_line(row: dict[str, Any]) -> bytes:
-    """A label as it stands in a file of JSON lines."""
+    """Encodes a label as a line of a file of JSON lines."""
     return json.dumps(row, ensure_ascii=False).encode() + b"\n"
 
 
 def photo_file_name(image: ImageRef) -> str:
-    """The number of the image, whatever its key holds, and the beginning of its digest, with the
-    ending of a photograph: no other content, of another database neither, has this name."""
+    """Names a file by the image's number, whatever its key holds, and the beginning of its digest,
+    with the ending of a photograph: no other content, of another database neither, has this name.
+    """
     ending = image.key.rpartition(".")[2].lower() if looks_like_image(image.key) else "jpg"
     digest = image_digest(image.store, image.bucket, image.key, image.etag).hex()
     return f"{image.id}-{digest[:8]}.{ending}"
 
 
 def training_label(plates: Sequence[Correction]) -> dict[str, Any]:
-    """A photograph as models/ trains on it; what is no plate is not among its plates."""
-    image, seen = plates[0].image, [one for one in plates if one.verdict != "not_a_plate"]
+    """Builds the label of a photograph; what is no plate is not among its plates."""
+    image, real = plates[0].image, [one for one in plates if one.verdict != "not_a_plate"]
     return {
         "file": photo_file_name(image),
         "width": plates[0].width,
         "height": plates[0].height,
         "source": image.uri,
-        "country": "HK" if any(one.region == "HK" for one in seen) else "unknown",
-        "plates": [dict(_fields(one)) for one in seen],
+        "country": "HK" if any(one.region == "HK" for one in real) else "unknown",
+        "plates": [dict(_fields(one)) for one in real],
     }
 
 

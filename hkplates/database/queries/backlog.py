@@ -1,4 +1,4 @@
-"""How work goes on: what is left of it, when something last ended, and since when it waits."""
+"""Measures the backlog: images left, the last one that ended, and the time that work has waited."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -8,9 +8,56 @@ import sqlalchemy as sa
 MAX_COUNTED = 100_000
 """Images are counted so far and no further: counting millions takes seconds."""
 
-# Work that was never sent waits since it was due, for a listing may go on for hours before it finds
-# any; what was sent or came back waits since its submission was opened. The second SELECT holds a
-# window of images, normally some hundreds.
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """The work that is left of all submissions that are neither paused nor ended.
+
+    `left` counts their images that are pending or queued, up to MAX_COUNTED, and `queued` those of
+    them that were sent. `begun` is True if a worker has begun any of these, `returned` if workers handed any
+    back unread. `idle_seconds` is the time that work has waited while nothing ended; 0 where none
+    is left.
+    """
+
+    submissions: int
+    left: int
+    queued: int
+    begun: bool
+    returned: bool
+    last_ended: datetime | None
+    seconds_since_ended: float | None
+    idle_seconds: float
+
+    @property
+    def is_exact(self) -> bool:
+        """Returns whether `left` counts them all."""
+        return self.left < MAX_COUNTED
+
+
+def read_backlog(engine: sa.Engine) -> Backlog:
+    """Reads the backlog, with times by the database's clock.
+
+    Raises:
+        DatabaseUnreachable: Postgres does not answer.
+    """
+    with engine.connect() as connection:
+        row = connection.execute(_BACKLOG, {"most": MAX_COUNTED}).one()
+    idle = max(0.0, row.idle) if row.left_over else 0.0
+    return Backlog(
+        row.submissions,
+        row.left_over,
+        row.queued,
+        row.begun,
+        row.returned,
+        row.last_ended,
+        row.seconds_since_ended,
+        idle,
+    )
+
+
+# Measures the backlog of the open submissions. Work that was never sent waits since it was due, for
+# a listing may go on for hours before it finds any; what was sent or came back waits since its
+# submission was opened. The second SELECT holds a window of images, normally some hundreds.
 _BACKLOG = sa.text("""
     WITH open AS MATERIALIZED (
         SELECT id, opened_at FROM submissions WHERE state IN ('listing', 'running')),
@@ -41,49 +88,3 @@ _BACKLOG = sa.text("""
            CAST(extract(epoch FROM now() - greatest(ended.at, waiting.since)) AS float) AS idle
       FROM waiting, ended
 """)
-
-
-@dataclass(frozen=True, slots=True)
-class Backlog:
-    """What all submissions that are neither paused nor ended have left to do.
-
-    `left`: their images that wait or are queued, up to MAX_COUNTED. `queued`: those of them that
-    were sent. `begun`: whether a worker began any of these. `returned`: whether workers gave any
-    back unread.
-    `idle_seconds`: for how long work has waited while nothing ended; 0 where none is left.
-    """
-
-    submissions: int
-    left: int
-    queued: int
-    begun: bool
-    returned: bool
-    last_ended: datetime | None
-    seconds_since_ended: float | None
-    idle_seconds: float
-
-    @property
-    def is_exact(self) -> bool:
-        """Whether `left` is all of it."""
-        return self.left < MAX_COUNTED
-
-
-def read_backlog(engine: sa.Engine) -> Backlog:
-    """How it stands, by the database's clock.
-
-    Raises:
-        DatabaseUnreachable: Postgres does not answer.
-    """
-    with engine.connect() as connection:
-        row = connection.execute(_BACKLOG, {"most": MAX_COUNTED}).one()
-    idle = max(0.0, row.idle) if row.left_over else 0.0
-    return Backlog(
-        row.submissions,
-        row.left_over,
-        row.queued,
-        row.begun,
-        row.returned,
-        row.last_ended,
-        row.seconds_since_ended,
-        idle,
-    )

@@ -1,4 +1,4 @@
-"""Everything about one plate, and what stands beside it."""
+"""Reads one plate with all that is known of it, and the plates beside it and of its mark."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from hkplates.database.reviews.reviews import Review
 from hkplates.database.row_ids import id_equals
-from hkplates.database.schema import sightings_view as shown
+from hkplates.database.schema import sightings_view
 from hkplates.database.schema.images import Image
 from hkplates.database.schema.plates import ModelVersionRow, Plate
 from hkplates.database.schema.reviews import Review as ReviewRow
@@ -18,12 +18,12 @@ from hkplates.recognition import marks
 from hkplates.recognition.geometry import LEAST_OVERLAP, overlap
 
 TimelineCursor = tuple[datetime | None, int]
-"""When a plate was photographed, and the plate's number: where a page of a timeline ends."""
+"""The time and the number of the plate at which a page of a timeline ends."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sighting:
-    """A plate on its photograph.
+    """A plate on its photograph, with its current review.
 
     `mark`, `text` and `series` are as a person corrected them, where one did; `read_mark` and
     `read_text` as they were read. `quad` has four corners (x, y), clockwise from the plate's own
@@ -70,40 +70,45 @@ class Sighting:
 
     @property
     def cursor(self) -> TimelineCursor:
-        """What `sightings_of_mark` takes as `before`, for the page that follows this sighting."""
+        """Returns `before` of the page that begins behind this sighting."""
         return self.taken_at, self.plate_id
 
 
 @dataclass(frozen=True, slots=True)
 class PlateStyle:
-    """What a plate looks like: its colour (white, yellow or other), and in how many rows it is."""
+    """The background colour of a plate (white, yellow or other), and its rows of characters."""
 
     colour: str = "white"
     rows: int = 1
 
 
 def find_sighting(engine: sa.Engine, plate_id: int) -> Sighting | None:
-    """One plate, of whichever model version; None where there is none of this number."""
+    """Returns one plate, of whichever model version; None where there is none of this number.
+
+    Raises:
+        DatabaseUnreachable: Postgres does not answer.
+    """
     found = _fetch(engine, _ALL_PLATES.where(id_equals(Plate.id, plate_id)))
     return found[0] if found else None
 
 
 def plate_styles(engine: sa.Engine, plate_ids: Sequence[int]) -> dict[int, PlateStyle]:
-    """How each of these plates looks; those that are not there any more are left out."""
+    """Returns the styles of these plates by number; plates that are gone are left out."""
     query = sa.select(Plate.id, Plate.colour, Plate.rows).where(Plate.id.in_(plate_ids))
     with engine.connect() as connection:
         return {row.id: PlateStyle(row.colour, row.rows) for row in connection.execute(query)}
 
 
 def neighbours(engine: sa.Engine, plate_id: int) -> list[Sighting]:
-    """The other sightings on the same photograph, from left to right."""
+    """Returns the other sightings on the same photograph, from left to right."""
     others = ~id_equals(Plate.id, plate_id)
     query = _ALL_PLATES.where(Image.id == _image_of(plate_id), others, *IS_SIGHTING)
     return _fetch(engine, query.order_by(Plate.position))
 
 
 def other_readings(engine: sa.Engine, plate_id: int) -> list[Sighting]:
-    """What other model versions read at the place of a plate, the newest version first."""
+    """Returns the readings of other model versions at the place of a plate, the newest version
+    first."""
     query = _ALL_PLATES.where(Image.id == _image_of(plate_id))
     found = _fetch(engine, query.order_by(Plate.model_version_id.desc(), Plate.position))
     here = next((one for one in found if one.plate_id == plate_id), None)
@@ -120,12 +125,12 @@ def other_readings(engine: sa.Engine, plate_id: int) -> list[Sighting]:
 def sightings_of_mark(
     engine: sa.Engine, mark: str, *, before: TimelineCursor | None = None, limit: int = 50
 ) -> list[Sighting]:
-    """The sightings of one mark (blanks and case do not count, I is 1), the latest first.
+    """Returns the sightings of one mark (blanks and case do not count, I is 1), the latest first.
 
     Those without a time come last. With `before`, those that follow that one.
     """
     when = Image.taken_at.desc().nulls_last()
-    query = _ALL_PLATES.where(shown.mark == marks.canonical(mark), *IS_SIGHTING).order_by(
+    query = _ALL_PLATES.where(sightings_view.mark == marks.canonical(mark), *IS_SIGHTING).order_by(
         when, Plate.id.desc()
     )
     if before is not None:
@@ -133,12 +138,12 @@ def sightings_of_mark(
     return _fetch(engine, query.limit(limit))
 
 
-def _follows(seen: TimelineCursor) -> sa.ColumnElement[bool]:
-    moment, plate_id = seen
-    if moment is None:
+def _follows(cursor: TimelineCursor) -> sa.ColumnElement[bool]:
+    taken_at, plate_id = cursor
+    if taken_at is None:
         return sa.and_(Image.taken_at.is_(None), Plate.id < plate_id)
     return sa.or_(
-        sa.tuple_(Image.taken_at, Plate.id) < sa.tuple_(moment, plate_id),
+        sa.tuple_(Image.taken_at, Plate.id) < sa.tuple_(taken_at, plate_id),
         Image.taken_at.is_(None),
     )
 
@@ -153,9 +158,9 @@ def _fetch(engine: sa.Engine, query: sa.Select[Any]) -> list[Sighting]:
 
 
 def _sighting(row: Mapping[Any, Any]) -> Sighting:
-    plain = {name: row[name] for name in _FIELDS}
-    said = {field.name: row[f"review_{field.name}"] for field in fields(Review)}
-    return Sighting(**plain, review=None if said["id"] is None else Review(**said))
+    own = {name: row[name] for name in _FIELDS}
+    review = {field.name: row[f"review_{field.name}"] for field in fields(Review)}
+    return Sighting(**own, review=None if review["id"] is None else Review(**review))
 
 
 def _corners(one: Sighting) -> list[tuple[float, float]]:
@@ -165,15 +170,15 @@ def _corners(one: Sighting) -> list[tuple[float, float]]:
 _FIELDS = tuple(field.name for field in fields(Sighting) if field.name != "review")
 _EXPRESSIONS: dict[str, sa.ColumnElement[Any]] = {
     "plate_id": Plate.__table__.c.id,
-    "mark": shown.mark,
-    "text": shown.text,
-    "series": shown.series,
+    "mark": sightings_view.mark,
+    "text": sightings_view.text,
+    "series": sightings_view.series,
     "read_mark": Plate.__table__.c.mark,
     "read_text": Plate.__table__.c.text,
     "model_detector": ModelVersionRow.__table__.c.detector,
     "model_reader": ModelVersionRow.__table__.c.reader,
     "image_id": Image.__table__.c.id,
-    "uri": shown.uri,
+    "uri": sightings_view.uri,
     "shown": sa.and_(*IS_SIGHTING),
 }
 
@@ -185,6 +190,7 @@ def _column(name: str) -> sa.ColumnElement[Any]:
     return table.__table__.c[name]
 
 
+# Selects plates of all model versions, with their images, versions and current reviews.
 _ALL_PLATES = (
     sa.select(
         *(_column(name) for name in _FIELDS),

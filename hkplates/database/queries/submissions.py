@@ -1,4 +1,4 @@
-"""Reads for people: how far a submission is, and why images failed."""
+"""Reads submissions, and counts their images, failures and plates."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
@@ -11,10 +11,10 @@ from hkplates.database.schema.images import IMAGE_STATES, Image, Submission
 from hkplates.database.schema.plates import Plate
 
 RECENT_SECONDS = 60
-"""Over which the present pace is measured."""
+"""The time over which the present pace is measured."""
 COUNTED_IMAGES, SAMPLED_IMAGES = 200_000, 20_000
-"""Images on which plates are counted in less than two seconds; where there are more, as many as
-are looked at."""
+"""The plates of so many images are counted in less than two seconds; where there are more, those of
+so many are sampled."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,25 +30,27 @@ class Counts:
 
     @property
     def total(self) -> int:
+        """Returns the images in all states."""
         return sum(getattr(self, field.name) for field in fields(self))
 
     @property
     def left(self) -> int:
-        """Images that will still be worked on."""
+        """Returns the images that are still to be worked on."""
         return self.pending + self.queued
 
     @property
     def ended(self) -> int:
+        """Returns the images that are not to be worked on any more, cancelled ones included."""
         return self.total - self.left
 
     @property
     def processed(self) -> int:
-        """Images that workers have ended: what was cancelled tells of no pace."""
+        """Returns the images that workers have ended: what was cancelled tells of no pace."""
         return self.ended - self.cancelled
 
     @property
     def rejected(self) -> int:
-        """Images that ended without a result, for a reason."""
+        """Returns the images that ended without a result, for a reason."""
         return self.failed + self.quarantined
 
 
@@ -56,7 +58,7 @@ class Counts:
 class SubmissionRow:
     """A submission as its row stands; `seconds` from its creation to its end, or to now.
 
-    `options` are empty where it was submitted, and say what was asked for where it was not
+    `options` are empty where it was submitted, and hold the command's options where it was not
     (reprocess): then `source` is no place that could be submitted again.
     """
 
@@ -76,13 +78,14 @@ class SubmissionRow:
 def latest_submissions(
     engine: sa.Engine, limit: int = 20, *, before: int | None = None
 ) -> list[SubmissionRow]:
-    """The latest submissions, the newest first; with `before`, of those of smaller numbers."""
+    """Returns the latest submissions, the newest first; with `before`, of those of smaller
+    numbers."""
     query = _SUBMISSION.order_by(Submission.id.desc()).limit(limit)
     return _submissions(engine, query if before is None else query.where(Submission.id < before))
 
 
 def find_submission(engine: sa.Engine, submission_id: int) -> SubmissionRow | None:
-    """One submission, or None where there is none of this number."""
+    """Returns one submission, or None where there is none of this number."""
     if not 0 < submission_id < 2**63:
         return None  # Postgres would not compare it
     found = _submissions(engine, _SUBMISSION.where(Submission.id == submission_id))
@@ -90,16 +93,16 @@ def find_submission(engine: sa.Engine, submission_id: int) -> SubmissionRow | No
 
 
 def count_images(engine: sa.Engine, submission_id: int) -> Counts:
-    """Images of a submission by state."""
+    """Counts the images of a submission by state."""
     return count_images_by_submission(engine, [submission_id])[submission_id]
 
 
 def count_images_by_submission(
     engine: sa.Engine, submission_ids: Sequence[int]
 ) -> dict[int, Counts]:
-    """Images by state, of each of these submissions.
+    """Counts the images of each of these submissions by state.
 
-    Each number is counted alone, in an index: sorting ten million rows into groups takes four times
+    Each state is counted alone, in an index: sorting ten million rows into groups takes four times
     as long.
     """
     if not submission_ids:
@@ -121,21 +124,22 @@ def count_images_by_submission(
 
 
 def count_in_progress(engine: sa.Engine) -> int:
-    """Images that a worker has begun and not ended, of all submissions."""
+    """Counts the images that a worker has begun and not ended, of all submissions."""
     query = sa.select(sa.func.count()).where(Image.state == "queued", Image.attempts > 0)
     with engine.connect() as connection:
         return connection.execute(query).scalar_one()
 
 
 def failure_reasons(engine: sa.Engine, submission_id: int) -> dict[str, int]:
-    """Failed and quarantined images of a submission by reason, the most frequent first."""
+    """Counts the failed and quarantined images of a submission by reason, the commonest first."""
     return failure_reasons_by_submission(engine, [submission_id])[submission_id]
 
 
 def failure_reasons_by_submission(
     engine: sa.Engine, submission_ids: Sequence[int]
 ) -> dict[int, dict[str, int]]:
-    """Failed and quarantined images by reason, of each of these submissions."""
+    """Counts the failed and quarantined images of each of these submissions by reason, the
+    commonest first."""
     number = sa.func.count()
     query = (
         sa.select(Image.submission_id, Image.reason, number)
@@ -152,15 +156,15 @@ def failure_reasons_by_submission(
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How a submission moves: images that ended, a second, over the last minute or since its work
-    last went on; and images that wait until what they need is back."""
+    """The pace of a submission: images that ended, a second, over the last minute or since its work
+    last went on; `delayed` images wait until what they need is back."""
 
     per_second: float = 0.0
     delayed: int = 0
 
 
 def pace_by_submission(engine: sa.Engine, submission_ids: Sequence[int]) -> dict[int, Pace]:
-    """How each of these submissions moves."""
+    """Measures the pace of each of these submissions."""
     values = {"ids": list(submission_ids), "seconds": RECENT_SECONDS}
     with engine.connect() as connection:
         rows = connection.execute(_PACE, values)
@@ -168,30 +172,13 @@ def pace_by_submission(engine: sa.Engine, submission_ids: Sequence[int]) -> dict
     return {number: found.get(number, Pace()) for number in submission_ids}
 
 
-# Both counts go by indexes: what ended in a minute, and what is not due yet, are few. The minute is
-# a condition of its own, for Postgres to see how few: of a column's time it knows nothing.
-_PACE = sa.text("""
-    SELECT id,
-           (SELECT count(*) FROM images
-             WHERE processed_at > now() - make_interval(secs => :seconds)
-               AND processed_at > opened_at AND submission_id = submissions.id
-               AND state IN ('done', 'failed', 'quarantined'))
-           / least(:seconds, greatest(1, extract(epoch FROM now() - opened_at))) AS per_second,
-           (SELECT count(*) FROM images
-             WHERE submission_id = submissions.id AND state = 'pending' AND due_at > now())
-           AS delayed
-      FROM submissions
-     WHERE id = ANY(CAST(:ids AS bigint[])) AND state IN ('listing', 'running', 'paused')
-""")
-
-
 def count_plates(engine: sa.Engine, submission_id: int) -> int:
-    """Plates on the images of a submission, of each image's current model version."""
+    """Counts the plates on the images of a submission, of each image's current model version."""
     return count_plates_by_submission(engine, [submission_id])[submission_id]
 
 
 def count_plates_by_submission(engine: sa.Engine, submission_ids: Sequence[int]) -> dict[int, int]:
-    """Plates on the images of each of these submissions."""
+    """Counts the plates on the images of each of these submissions."""
     of_image = (Image.id == Plate.image_id) & (Image.model_version_id == Plate.model_version_id)
     query = (
         sa.select(Image.submission_id, sa.func.count())
@@ -207,15 +194,16 @@ def count_plates_by_submission(engine: sa.Engine, submission_ids: Sequence[int])
 
 @dataclass(frozen=True, slots=True)
 class PlateCount:
-    """How many plates there are; where it is not exact, within a few per cent."""
+    """A number of plates; where it is not exact, within a few per cent."""
 
     number: int = 0
     exact: bool = True
 
 
 def estimate_plates(engine: sa.Engine, counts: Mapping[int, Counts]) -> dict[int, PlateCount]:
-    """Plates of each of these submissions, in a moment: those of very many images are not counted
-    one by one, but estimated from the images on some pages of the table, always the same."""
+    """Counts the plates of each of these submissions; those of submissions with more done images
+    than COUNTED_IMAGES are estimated from the images on some pages of the table, always the same
+    ones."""
     large = {number: one.done for number, one in counts.items() if one.done > COUNTED_IMAGES}
     exact = count_plates_by_submission(engine, [number for number in counts if number not in large])
     found = {number: PlateCount(count) for number, count in exact.items()}
@@ -229,15 +217,12 @@ def estimate_plates(engine: sa.Engine, counts: Mapping[int, Counts]) -> dict[int
     return found
 
 
-_SAMPLED_PLATES = sa.text("""
-    SELECT count(*) AS images, coalesce(sum(plates), 0) AS plates
-      FROM (SELECT (SELECT count(*) FROM plates
-                     WHERE image_id = images.id
-                       AND plates.model_version_id = images.model_version_id) AS plates
-              FROM images TABLESAMPLE SYSTEM (:percent) REPEATABLE (1)
-             WHERE submission_id = :id AND state = 'done') AS sampled
-""")
+def _submissions(engine: sa.Engine, query: sa.Select[Any]) -> list[SubmissionRow]:
+    with engine.connect() as connection:
+        return [SubmissionRow(*row) for row in connection.execute(query)]
 
+
+# Selects submissions, with the seconds from their creation to their end, or to now.
 _SUBMISSION = sa.select(
     Submission.id,
     Submission.source,
@@ -257,7 +242,29 @@ _SUBMISSION = sa.select(
     ),
 )
 
+# Measures the pace of open submissions. Both counts go by indexes: what ended in a minute, and what
+# is not due yet, are few. The minute is a condition of its own, for Postgres to see how few: of a
+# column's time it knows nothing.
+_PACE = sa.text("""
+    SELECT id,
+           (SELECT count(*) FROM images
+             WHERE processed_at > now() - make_interval(secs => :seconds)
+               AND processed_at > opened_at AND submission_id = submissions.id
+               AND state IN ('done', 'failed', 'quarantined'))
+           / least(:seconds, greatest(1, extract(epoch FROM now() - opened_at))) AS per_second,
+           (SELECT count(*) FROM images
+             WHERE submission_id = submissions.id AND state = 'pending' AND due_at > now())
+           AS delayed
+      FROM submissions
+     WHERE id = ANY(CAST(:ids AS bigint[])) AND state IN ('listing', 'running', 'paused')
+""")
 
-def _submissions(engine: sa.Engine, query: sa.Select[Any]) -> list[SubmissionRow]:
-    with engine.connect() as connection:
-        return [SubmissionRow(*row) for row in connection.execute(query)]
+# Counts the plates on the done images of some pages of the table, always the same ones.
+_SAMPLED_PLATES = sa.text("""
+    SELECT count(*) AS images, coalesce(sum(plates), 0) AS plates
+      FROM (SELECT (SELECT count(*) FROM plates
+                     WHERE image_id = images.id
+                       AND plates.model_version_id = images.model_version_id) AS plates
+              FROM images TABLESAMPLE SYSTEM (:percent) REPEATABLE (1)
+             WHERE submission_id = :id AND state = 'done') AS sampled
+""")

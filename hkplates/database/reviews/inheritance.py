@@ -1,5 +1,5 @@
-"""A person's word stays when another model version reads the photograph: its plate at the same
-place inherits it."""
+"""Copies reviews to the plates of another model version: its plate at the same place inherits the
+review."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
@@ -18,7 +18,7 @@ _Row = sa.Row[*tuple[Any, ...]]
 
 
 def reviewed_images(connection: sa.Connection, version: int, image_ids: Iterable[int]) -> set[int]:
-    """Images of which people have reviewed what this very version found."""
+    """Returns those of the images that have a reviewed plate of this very model version."""
     query = sa.select(Plate.image_id).where(
         Plate.image_id.in_(sorted(image_ids)),
         Plate.model_version_id == version,
@@ -28,47 +28,47 @@ def reviewed_images(connection: sa.Connection, version: int, image_ids: Iterable
 
 
 def inherit(connection: sa.Connection, version: int, image_ids: Sequence[int]) -> None:
-    """Give the plates of a version, which were just saved, the reviews of what lies there.
+    """Gives the plates of a version, which were just saved, the current reviews of their places.
 
-    Of several reviews of one place the latest counts. A person's word is what is printed there: it
-    is an acceptance where the version reads just that, else a correction.
+    Of several reviews of one place the latest counts. A review says what is printed there: it is
+    inherited as accepted where the version reads just that, else as corrected.
     """
-    said = connection.execute(_CURRENT_REVIEWS, {"images": image_ids}).all()
-    if not said:
+    reviews = connection.execute(_CURRENT_REVIEWS, {"images": image_ids}).all()
+    if not reviews:
         return
-    of_images = {"images": sorted({row.image_id for row in said}), "version": version}
-    found = {
+    of_images = {"images": sorted({row.image_id for row in reviews}), "version": version}
+    plates = {
         image_id: list(rows)
         for image_id, rows in groupby(
             connection.execute(_NEW_PLATES, of_images), attrgetter("image_id")
         )
     }
-    carried = [
-        word
-        for image_id, rows in groupby(said, attrgetter("image_id"))
-        for word in _inherited_reviews(latest_by_place(rows), found.get(image_id, []))
+    inherited = [
+        review
+        for image_id, rows in groupby(reviews, attrgetter("image_id"))
+        for review in _inherited_reviews(latest_by_place(rows), plates.get(image_id, []))
     ]
-    if carried:
-        insert_current(connection, carried)
+    if inherited:
+        insert_current(connection, inherited)
 
 
-def _inherited_reviews(said: Sequence[_Row], found: Sequence[_Row]) -> Iterator[dict[str, Any]]:
-    pairs = matches([_corners(row) for row in said], [_corners(row) for row in found])
+def _inherited_reviews(reviews: Sequence[_Row], plates: Sequence[_Row]) -> Iterator[dict[str, Any]]:
+    pairs = matches([_corners(row) for row in reviews], [_corners(row) for row in plates])
     for i, j in pairs:
-        word, plate = said[i], found[j]
-        if word.plate_id != plate.id:
+        review, plate = reviews[i], plates[j]
+        if review.plate_id != plate.id:
             yield {
                 "plate_id": plate.id,
-                "verdict": _verdict(word, plate),
-                "carried_from": word.id,
-                **{name: getattr(word, name) for name in _COPIED_COLUMNS},
+                "verdict": _verdict(review, plate),
+                "carried_from": review.id,
+                **{name: getattr(review, name) for name in _COPIED_COLUMNS},
             }
 
 
-def _verdict(word: _Row, plate: _Row) -> str:
-    if word.verdict == "not_a_plate":
+def _verdict(review: _Row, plate: _Row) -> str:
+    if review.verdict == "not_a_plate":
         return "not_a_plate"
-    return "accepted" if plate.text.split() == word.text.split() else "corrected"
+    return "accepted" if plate.text.split() == review.text.split() else "corrected"
 
 
 def _corners(row: _Row) -> Corners:
@@ -77,12 +77,14 @@ def _corners(row: _Row) -> Corners:
 
 _COPIED_COLUMNS = ("mark", "text", "series", "reviewer", "reviewed_at", "note")
 
+# Selects the current reviews of images, with their plates' quads, the latest of each first.
 _CURRENT_REVIEWS = (
     sa.select(Plate.image_id, Plate.quad, Review.__table__)
     .join(Review, Review.plate_id == Plate.id)
     .where(Plate.image_id.in_(sa.bindparam("images", expanding=True)), Review.current)
     .order_by(Plate.image_id, Review.reviewed_at.desc(), Review.id.desc())
 )
+# Selects the plates of one model version on images.
 _NEW_PLATES = (
     sa.select(Plate.image_id, Plate.id, Plate.quad, Plate.text)
     .where(

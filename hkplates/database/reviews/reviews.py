@@ -1,8 +1,8 @@
-"""What people say about readings: accepted, corrected, or not a plate at all.
+"""Records reviews of readings: accepted, corrected, or not a plate at all.
 
-Each word is a row of `reviews`, with who and when; the latest on a plate is its current one. What
-the machine read stays as it is: the plate's columns `review` and `corrected_...` repeat the current
-review, and the view sightings prefers them.
+Each review is a row of `reviews`, with its reviewer and time; the latest of a plate is its current
+one. The machine's reading stays as it is: the plate's columns `review` and `corrected_...` repeat
+the current review, and the view sightings prefers them.
 """
 
 import re
@@ -27,20 +27,20 @@ class PlateUnknown(LookupError):
 
 
 class ReviewInvalid(ValueError):
-    """What was said about a plate cannot be; the message says what can."""
+    """A review that cannot be of a plate; the message says what can."""
 
 
 class ReviewOutdated(RuntimeError):
-    """Another review is current than the one that was seen; look at it and say so again."""
+    """Another review is current than the one that the reviewer saw; look at it and review again."""
 
 
 @dataclass(frozen=True, slots=True)
 class Review:
-    """One word of one person on one plate.
+    """One verdict of one person on one plate.
 
     `mark` (registration form), `text` (as printed) and `series` are what the plate bears in truth,
-    None where it is no plate. `carried_from` is the review that this one repeats for the plate
-    that another model version found at the same place.
+    None where it is no plate. `carried_from` is the review that this one inherits, of the plate of
+    another model version at the same place.
     """
 
     id: int
@@ -66,49 +66,49 @@ def record(
     note: str | None = None,
     seen: int | None = None,
 ) -> Review:
-    """Keep what a person says about a plate; from now on it is the plate's current review.
+    """Records a person's review of a plate, which becomes its current one, and returns it.
 
-    `text` is what is printed, for a correction alone. Said once more by the same person with the
-    same note, nothing is added. `seen` is the number of the review that they take the place of, 0
-    where they saw none; without it, whichever is current.
+    `text` is what is printed, for a correction alone. The same review by the same person with the
+    same note adds nothing. `seen` is the number of the review that this one replaces, 0 where the
+    person saw none; without it, it replaces whichever is current.
 
     Raises:
         PlateUnknown: there is no such plate.
-        ReviewInvalid: no such verdict, nobody's, or a correction to what can be no mark.
+        ReviewInvalid: no such verdict, no reviewer, or a correction to what can be no mark.
         ReviewOutdated: the current review is not the one that was seen.
         DatabaseUnreachable: nothing was written; the same call may succeed later.
     """
-    said = _validated(verdict, text, reviewer, note)
+    review = _validated(verdict, text, reviewer, note)
     with engine.begin() as connection:
         plate = _locked_plate(connection, plate_id)
         if verdict == "accepted":
-            said |= {"mark": plate.mark, "text": plate.text, "series": plate.series}
+            review |= {"mark": plate.mark, "text": plate.text, "series": plate.series}
         current = connection.execute(_CURRENT, {"plate_id": plate_id}).one_or_none()
-        if current is not None and said.items() <= current._mapping.items():
+        if current is not None and review.items() <= current._mapping.items():
             return Review(**current._mapping)
         if seen is not None and seen != (current.id if current is not None else 0):
             raise ReviewOutdated("somebody has reviewed this reading meanwhile")
-        [review] = insert_current(connection, [{"plate_id": plate_id, **said}])
-        return review
+        [inserted] = insert_current(connection, [{"plate_id": plate_id, **review}])
+        return inserted
 
 
 def history(engine: sa.Engine, plate_id: int) -> list[Review]:
-    """All reviews of a plate, the newest first."""
+    """Returns all reviews of a plate, the newest first."""
     query = _ALL.where(id_equals(ReviewRow.plate_id, plate_id)).order_by(ReviewRow.id.desc())
     with engine.connect() as connection:
         return [Review(**row._mapping) for row in connection.execute(query)]
 
 
-def insert_current(connection: sa.Connection, said: Sequence[Mapping[str, Any]]) -> list[Review]:
-    """Write reviews, each of another plate, in place of the current ones; the images are locked."""
-    plates = [one["plate_id"] for one in said]
+def insert_current(connection: sa.Connection, reviews: Sequence[Mapping[str, Any]]) -> list[Review]:
+    """Inserts reviews, each of another plate, as the current ones; their images are locked."""
+    plates = [one["plate_id"] for one in reviews]
     connection.execute(
         sa.update(ReviewRow)
         .where(ReviewRow.plate_id.in_(plates), ReviewRow.current)
         .values(current=False)
     )
     insertion = sa.insert(ReviewRow).returning(ReviewRow.__table__)
-    rows = connection.execute(insertion, list(said)).all()
+    rows = connection.execute(insertion, list(reviews)).all()
     connection.execute(_COPY_TO_PLATES, {"plates": plates})
     return [Review(**row._mapping) for row in rows]
 
@@ -116,7 +116,11 @@ def insert_current(connection: sa.Connection, said: Sequence[Mapping[str, Any]])
 def _validated(
     verdict: str, text: str | None, reviewer: str, note: str | None
 ) -> dict[str, str | None]:
-    """The columns of a review that the plate does not decide."""
+    """Returns the columns of a review that the plate does not decide.
+
+    Raises:
+        ReviewInvalid: such a review cannot be.
+    """
     if verdict not in VERDICTS:
         raise ReviewInvalid(f"a verdict is one of {', '.join(VERDICTS)}; got {verdict!r}")
     if (verdict == "corrected") != (text is not None):
@@ -136,7 +140,11 @@ def _validated(
 
 
 def _normalised_text(text: str) -> str:
-    """The text in capitals, with single blanks."""
+    """Returns the text in capitals, with single blanks.
+
+    Raises:
+        ReviewInvalid: it can be no mark.
+    """
     words = " ".join(text.split())
     # Before upper(), which makes SS of a sharp s and FI of a ligature.
     if not (_PLAIN.fullmatch(words) and marks.is_mark(words)):
@@ -145,7 +153,11 @@ def _normalised_text(text: str) -> str:
 
 
 def _locked_plate(connection: sa.Connection, plate_id: int) -> sa.Row[str, str, str]:
-    """The plate, with its image locked, as whoever saves a reading locks it first."""
+    """Locks the image of a plate, as whoever saves a reading does first, and returns the plate.
+
+    Raises:
+        PlateUnknown: there is no such plate.
+    """
     image = sa.select(Plate.image_id).where(id_equals(Plate.id, plate_id)).scalar_subquery()
     lock = sa.select(Image.id).where(Image.id == image).with_for_update(key_share=True)
     connection.execute(lock)
@@ -161,9 +173,11 @@ def _locked_plate(connection: sa.Connection, plate_id: int) -> sa.Row[str, str, 
 
 _PLAIN = re.compile("[A-Za-z0-9 .-]*")
 
+# Selects reviews; the second statement, the current one of a plate.
 _ALL = sa.select(ReviewRow.__table__)
 _CURRENT = _ALL.where(ReviewRow.plate_id == sa.bindparam("plate_id"), ReviewRow.current)
 
+# Copies the current reviews of plates into the plates' own columns.
 _COPY_TO_PLATES = sa.text("""
     UPDATE plates
        SET review = verdict,
