@@ -14,9 +14,9 @@ class Backlog:
     """The work that is left of all submissions that are neither paused nor ended.
 
     `left` counts their images that are pending or queued, up to MAX_COUNTED, and `queued` those of
-    them that were sent. `begun` is True if a worker has begun any of these, `returned` if workers handed any
-    back unread. `idle_seconds` is the time that work has waited while nothing ended; 0 where none
-    is left.
+    them that were sent. `begun` is True if a worker has begun any of these, `returned` if workers
+    handed any back unread. `idle_seconds` is the time that work has waited while nothing ended; 0
+    where none is left.
     """
 
     submissions: int

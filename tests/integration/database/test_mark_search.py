@@ -1,4 +1,4 @@
-"""search_marks() on a real Postgres: what it finds, why, in which order, and by which index."""
+"""search_marks() on a real Postgres: its matches with reasons, their order and the indexes."""
 
 import random
 from datetime import UTC, datetime
@@ -184,7 +184,7 @@ def test_only_what_sightings_shows_is_found(engine: sa.Engine, pattern: str) -> 
 
 
 def test_the_score_is_the_documented_one(engine: sa.Engine) -> None:
-    """Random readings of random marks, each scored by the function and once more in Python."""
+    """Scores random readings of random marks by the function and once more in Python."""
     chance = random.Random(7)
     asked = ["".join((*chance.choices("ABDSZG", k=2), *chance.choices("0123456789", k=4)))
              for _ in range(25)]  # fmt: skip

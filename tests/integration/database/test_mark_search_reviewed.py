@@ -10,7 +10,7 @@ from support.seeded_readings import Reading, seed_readings
 from hkplates.database.reviews.reviews import record
 
 
-def test_what_a_person_said_counts_and_not_what_was_read(engine: sa.Engine) -> None:
+def test_a_reviewed_plate_is_found_by_its_review_and_not_by_its_reading(engine: sa.Engine) -> None:
     doubt = (0.9, 0.5, 0.9, 0.9, 0.9, 0.9)
     corrected, accepted, nothing = seed_readings(
         engine, [Reading("A81234", 0.5, doubt) for _ in range(3)]

@@ -1,4 +1,4 @@
-"""A person's word on a plate, when its photograph is read again, on a real Postgres."""
+"""Reviews that plates of another model version inherit, on a real Postgres."""
 
 from dataclasses import replace
 
@@ -40,7 +40,7 @@ def image(engine: sa.Engine, ledger: Ledger) -> ImageRef:
 
 
 def read(engine: sa.Engine, image: ImageRef, version: int, *plates: PlateReading) -> list[int]:
-    """Have a model version read the photograph; the numbers of its plates."""
+    """Saves a model version's reading of the photograph; returns the numbers of its plates."""
     results = Results(engine)
     numbers = [results.register_model(ModelVersion(f"d{n}", "r", {})) for n in (1, 2)]
     execute(engine, "UPDATE images SET state = 'pending', leased_until = NULL")
@@ -77,7 +77,7 @@ def test_where_the_new_version_reads_what_the_person_said_it_is_accepted(
     assert seen(engine) == ["AB1234 accepted"]
 
 
-def test_where_it_reads_other_than_what_was_accepted_the_word_stays(
+def test_a_reading_other_than_the_accepted_one_inherits_a_correction(
     engine: sa.Engine, image: ImageRef
 ) -> None:
     [old] = read(engine, image, 1, TRUE)
@@ -93,7 +93,7 @@ def test_what_was_no_plate_is_none_for_a_new_version(engine: sa.Engine, image: I
     assert seen(engine) == ["A81234 nobody"]
 
 
-def test_a_word_on_what_the_new_version_does_not_find_stays_with_the_old_plate(
+def test_a_review_of_a_plate_that_the_new_version_does_not_find_stays_with_the_old_plate(
     engine: sa.Engine, image: ImageRef
 ) -> None:
     [old] = read(engine, image, 1, READ)
@@ -113,7 +113,7 @@ def test_the_same_version_leaves_what_people_spoke_of_as_it_is(
     assert column(engine, "SELECT state FROM images") == ["done"]
 
 
-def test_a_version_that_comes_back_inherits_the_latest_word(
+def test_a_version_that_comes_back_inherits_the_latest_review(
     engine: sa.Engine, image: ImageRef
 ) -> None:
     [old] = read(engine, image, 1, READ)
@@ -127,14 +127,14 @@ def test_a_version_that_comes_back_inherits_the_latest_word(
     assert [one.text for one in corrections(engine)] == ["AB 1235"]
 
 
-def test_a_word_that_was_carried_over_is_exported_once(engine: sa.Engine, image: ImageRef) -> None:
+def test_an_inherited_review_is_exported_once(engine: sa.Engine, image: ImageRef) -> None:
     [old] = read(engine, image, 1, READ)
     record(engine, old, "corrected", text="AB 1234", reviewer="ada")
     [new] = read(engine, image, 2, ASIDE)
     assert [(one.plate_id, one.text) for one in corrections(engine)] == [(new, "AB 1234")]
 
 
-def test_a_plate_that_is_read_anew_while_it_is_reviewed_loses_no_word(
+def test_a_plate_that_is_read_anew_while_it_is_reviewed_loses_no_review(
     engine: sa.Engine, image: ImageRef
 ) -> None:
     [plate] = read(engine, image, 1, READ)
@@ -167,7 +167,7 @@ def test_a_photograph_without_reviews_is_asked_once_for_them_and_a_new_one_never
     assert len([one for one in asked if "reviews" in one]) == 1
 
 
-def test_the_latest_word_of_a_place_is_the_one_label_whichever_versions_plate_it_names(
+def test_the_latest_review_of_a_place_is_the_one_label_whichever_versions_plate_it_names(
     engine: sa.Engine, image: ImageRef
 ) -> None:
     old, far = read(engine, image, 1, READ, ELSEWHERE)

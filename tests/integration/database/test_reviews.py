@@ -1,4 +1,4 @@
-"""What people say about readings, on a real Postgres: kept, shown, and one word at a time."""
+"""Reviews on a real Postgres: recorded, shown, queued, and one at a time current."""
 
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -21,7 +21,7 @@ def shown(engine: sa.Engine) -> list[tuple[object, ...]]:
         return [tuple(row) for row in connection.execute(query)]
 
 
-def test_a_reading_that_nobody_looked_at_has_no_review(engine: sa.Engine) -> None:
+def test_a_reading_has_no_review_until_somebody_records_one(engine: sa.Engine) -> None:
     [plate] = seed_readings(engine, [Reading("AB1234")])
     assert shown(engine) == [("AB1234", "AB 1234", "usual", None, "AB1234")]
     assert history(engine, plate) == []
@@ -56,7 +56,7 @@ def test_what_is_no_plate_is_no_sighting(engine: sa.Engine) -> None:
     assert [row[0] for row in shown(engine)] == ["KL77"]
 
 
-def test_the_latest_word_counts_and_all_are_kept(engine: sa.Engine) -> None:
+def test_the_latest_review_is_current_and_all_are_kept(engine: sa.Engine) -> None:
     [plate] = seed_readings(engine, [Reading("A81234")])
     record(engine, plate, "not_a_plate", reviewer="ada")
     record(engine, plate, "corrected", text="AB1234", reviewer="bo")
@@ -70,7 +70,7 @@ def test_the_latest_word_counts_and_all_are_kept(engine: sa.Engine) -> None:
     assert shown(engine) == [("A81234", "A8 1234", "usual", "accepted", "A81234")]
 
 
-def test_the_same_word_twice_is_one(engine: sa.Engine) -> None:
+def test_the_same_review_twice_is_one(engine: sa.Engine) -> None:
     [plate] = seed_readings(engine, [Reading("A81234")])
     said = [record(engine, plate, "corrected", text=t, reviewer="ada") for t in ("AB 12", "ab 12")]
     assert said[0] == said[1]
@@ -122,7 +122,9 @@ def test_a_number_beyond_those_of_postgres_is_that_of_no_plate(
     assert review_queue(engine, replace(DOUBTFUL, submission=number)) == []
 
 
-def test_two_people_at_the_same_moment_leave_one_word_and_both_are_kept(engine: sa.Engine) -> None:
+def test_two_people_at_the_same_moment_leave_one_current_review_and_both_are_kept(
+    engine: sa.Engine,
+) -> None:
     [plate] = seed_readings(engine, [Reading("A81234")])
 
     def by(reviewer: str, text: str) -> None:
@@ -148,7 +150,7 @@ def test_the_least_sure_come_first_page_by_page(engine: sa.Engine) -> None:
     assert count_remaining(engine, replace(DOUBTFUL, below=0.4)) == (2, True)
 
 
-def test_what_was_reviewed_or_is_not_shown_is_no_doubt(engine: sa.Engine) -> None:
+def test_a_reviewed_plate_or_one_that_is_not_shown_is_not_in_the_queue(engine: sa.Engine) -> None:
     done, left, *_ = seed_readings(
         engine,
         [
@@ -163,7 +165,7 @@ def test_what_was_reviewed_or_is_not_shown_is_no_doubt(engine: sa.Engine) -> Non
     assert count_remaining(engine) == (1, True)
 
 
-def test_doubts_are_narrowed_by_time_place_submission_and_region(engine: sa.Engine) -> None:
+def test_the_queue_is_narrowed_by_time_place_submission_and_region(engine: sa.Engine) -> None:
     here, there = seed_readings(
         engine,
         [
@@ -186,7 +188,7 @@ def test_doubts_are_narrowed_by_time_place_submission_and_region(engine: sa.Engi
         assert count_remaining(engine, where) == (len(found), True)
 
 
-def test_doubts_are_not_counted_beyond_a_thousand(engine: sa.Engine) -> None:
+def test_the_queue_is_not_counted_beyond_a_thousand(engine: sa.Engine) -> None:
     seed_readings(engine, [Reading("AB1234", 0.4)])
     execute(
         engine,

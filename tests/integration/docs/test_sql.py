@@ -1,4 +1,4 @@
-"""docs/sql.md promises questions and answers: each is asked of the seeded days and must be so."""
+"""The questions of docs/sql.md, each with the answer that the seeded days give."""
 
 import os
 import re
@@ -41,7 +41,7 @@ def test_there_are_many_questions_and_each_has_its_answer() -> None:
 
 
 def test_every_other_statement_of_the_document_runs(database_url: str) -> None:
-    """Such as the lines that make a login, which change what the whole server knows."""
+    """Runs such as the lines that make a login, which change what the whole server knows."""
     questions = [sql for _, sql, _ in PAIRS.findall(DOCUMENT)]
     statements = [one for one in STATEMENTS if one not in questions]
     assert statements

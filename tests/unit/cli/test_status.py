@@ -68,11 +68,11 @@ def commands(row: SubmissionRow, counts: Counts, *, moving: bool = False) -> lis
         pytest.param("finished", Counts(), [], id="empty"),
     ],
 )
-def test_what_fits_a_submission_is_advised(state: str, counts: Counts, wanted: list[str]) -> None:
+def test_the_next_steps_fit_the_submission(state: str, counts: Counts, wanted: list[str]) -> None:
     assert commands(replace(ROW, state=state), counts) == wanted
 
 
-def test_work_that_moves_needs_nothing() -> None:
+def test_a_submission_that_moves_needs_no_step() -> None:
     running = replace(ROW, state="running")
     assert commands(running, Counts(pending=5, done=5), moving=True) == []
     assert commands(running, Counts(pending=5, failed=1), moving=True)[0] == "hkplates failures 7"
