@@ -48,7 +48,7 @@ MODULE = "benchmarks.queue_memory"
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """Memory in bytes once so many images were listed, and what the queue holds then."""
+    """Memory in bytes, and the queue's length, once a number of images is listed."""
 
     listed: int
     ended: int
@@ -59,7 +59,7 @@ class Point:
 
 @dataclass(frozen=True, slots=True)
 class Generated:
-    """A store that lists so many photographs that are nowhere."""
+    """A store that lists a number of photographs that do not exist."""
 
     images: int
 
@@ -74,7 +74,7 @@ class Generated:
 
 @dataclass
 class Gauge:
-    """A progress that measures where it was told to, and ends the command when all is listed."""
+    """A progress display that measures at given counts, and ends the command when all is listed."""
 
     client: "redis.Redis"
     marks: list[int]
@@ -100,14 +100,14 @@ class Gauge:
         print(message, file=sys.stderr)
 
     def wait_at_least(self, seconds: float) -> None:
-        """Each mark is to be met."""
+        """Does nothing: every mark must be met."""
 
     def close(self) -> None:
-        """Nothing to give back."""
+        """Does nothing."""
 
 
 def measure(database_url: str, broker_url: str, marks: Sequence[int]) -> list[Point]:
-    """Submit as many images as the last mark says, and measure at each."""
+    """Submits as many images as the last mark says, and measures at each."""
     engine = open_engine(database_url)
     with (
         closing(RedisBroker(broker_url)) as broker,
@@ -128,7 +128,7 @@ def measure(database_url: str, broker_url: str, marks: Sequence[int]) -> list[Po
 
 @contextmanager
 def _consumer(database_url: str, broker_url: str) -> Iterator[None]:
-    """A process that takes messages as a worker does, and ends their images after a while."""
+    """A process that consumes messages as a worker does, and ends their images after a while."""
     environment = {**os.environ, "DATABASE_URL": database_url, "CELERY_BROKER_URL": broker_url}
     process = subprocess.Popen([sys.executable, "-m", MODULE, "--consume"], env=environment)
     try:
@@ -139,7 +139,7 @@ def _consumer(database_url: str, broker_url: str) -> Iterator[None]:
 
 
 def consume() -> None:
-    """For as long as it is let."""
+    """Consumes until it is terminated."""
     engine = open_engine(os.environ["DATABASE_URL"])
     claims, results = Claims(engine), Results(engine)
     version = results.register_model(ModelVersion("bench", "bench", {}))
@@ -181,7 +181,7 @@ def _row(point: Point, first: Point) -> str:
 
 
 def main() -> None:
-    """Run it and print a table."""
+    """Runs the benchmark and prints a table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--consume", action="store_true", help=argparse.SUPPRESS)
     if parser.parse_args().consume:

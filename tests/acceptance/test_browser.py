@@ -24,7 +24,7 @@ LIKE = {"8": "B", "B": "8", "5": "S", "S": "5", "0": "D", "1": "J", "6": "8", "3
 
 @pytest.fixture(scope="module")
 def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder of drawn street scenes; one more file is no photograph."""
+    """Makes a folder of drawn street scenes, and a file that is not a photograph."""
     folder = tmp_path_factory.mktemp("photos") / "閘口 north"
     command = ["-m", "models.synthesis.samples", str(folder), "--count", str(SCENES), "--seed", "5"]
     subprocess.run([sys.executable, *command], check=True, capture_output=True, timeout=SECONDS)

@@ -32,7 +32,7 @@ Query = Callable[[str], list[tuple[Any, ...]]]
 
 @pytest.fixture(scope="session")
 def scenes(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
-    """Street scenes of our own making."""
+    """Draws street scenes."""
     folder = tmp_path_factory.mktemp("scenes")
     command = ["-m", "models.synthesis.samples", str(folder), "--count", str(SCENES), "--seed", "5"]
     subprocess.run([sys.executable, *command], check=True, capture_output=True, timeout=120)
@@ -41,7 +41,7 @@ def scenes(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
 
 @pytest.fixture(scope="session")
 def expected(scenes: list[Path]) -> dict[str, Counter[str]]:
-    """The marks that `hkplates read` finds in each scene."""
+    """Returns the marks that `hkplates read` finds in each scene."""
     out, _ = hkplates(variables(), "read", "--json", *map(str, scenes)).communicate(timeout=90)
     lines = [json.loads(line) for line in out.splitlines()]
     marks = {
@@ -54,7 +54,7 @@ def expected(scenes: list[Path]) -> dict[str, Counter[str]]:
 
 @pytest.fixture(scope="session")
 def bucket(s3: S3, scenes: list[Path]) -> str:
-    """Every scene under several keys, some of them odd."""
+    """Uploads every scene under several keys, some of them odd."""
     name, client = f"car-park-{secrets.token_hex(3)}", s3.client()
     client.create_bucket(Bucket=name)
     for copy in range(COPIES):
@@ -65,13 +65,13 @@ def bucket(s3: S3, scenes: list[Path]) -> str:
 
 @pytest.fixture
 def environment(database_url: str, broker_url: str, s3: S3) -> dict[str, str]:
-    """Small chunks, so that there are several."""
+    """Returns an environment with chunks so small that there are several."""
     return variables(database_url, broker_url, HKPLATES_CHUNK_IMAGES="6", **s3.environment())
 
 
 @pytest.fixture
 def query(database_url: str) -> Query:
-    """Run SQL as a person would."""
+    """Runs SQL as a person would."""
 
     def run(text: str) -> list[tuple[Any, ...]]:
         with psycopg.connect(database_url) as connection:
@@ -86,19 +86,20 @@ def log(tmp_path: Path) -> Path:
 
 
 def beside_servers(environment: dict[str, str]) -> dict[str, str]:
-    """So that a worker finds the applications in tests/servers."""
+    """Returns an environment in which a worker finds the applications in tests/servers."""
     return {**environment, "PYTHONPATH": str(Path(__file__).parents[1] / "servers")}
 
 
 def finish(submit: "subprocess.Popen[str]", seconds: float = 240) -> tuple[int, dict[str, Any]]:
-    """Exit status and report of `hkplates submit --json`."""
+    """Waits for `hkplates submit --json`; returns its exit status and report."""
     out, err = submit.communicate(timeout=seconds)
     assert "Traceback" not in err
     return submit.returncode, json.loads(out)
 
 
 def states(query: Query) -> dict[str, int]:
-    return dict(query("SELECT state::text, count(*) FROM images GROUP BY 1"))  # type: ignore[arg-type]
+    rows = query("SELECT state::text, count(*) FROM images GROUP BY 1")
+    return {row[0]: row[1] for row in rows}
 
 
 def done(query: Query) -> int:
@@ -106,7 +107,7 @@ def done(query: Query) -> int:
 
 
 def marks_in_rows(query: Query) -> dict[str, Counter[str]]:
-    """The marks found in each photograph."""
+    """Returns the marks found in each photograph."""
     found: dict[str, Counter[str]] = {}
     rows = query("SELECT key, mark FROM images LEFT JOIN plates ON image_id = images.id")
     for key, mark in rows:
@@ -115,7 +116,7 @@ def marks_in_rows(query: Query) -> dict[str, Counter[str]]:
 
 
 def assert_rows_are_what_read_finds(query: Query, expected: dict[str, Counter[str]]) -> None:
-    """Every photograph has the plates of its scene, each once."""
+    """Checks that every photograph has the plates of its scene, each once."""
     found = {key: marks for key, marks in marks_in_rows(query).items() if "/gate" in key}
     assert len(found) == TOTAL
     assert all(marks == expected[Path(key).name] for key, marks in found.items())

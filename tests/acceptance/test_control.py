@@ -28,7 +28,7 @@ def engine(database_url: str) -> Iterator[sa.Engine]:
 
 @pytest.fixture
 def gate(tmp_path: Path) -> Path:
-    """The worker looks at no photograph before this file is there."""
+    """Returns the path of a file without which the worker processes no photograph."""
     return tmp_path / "gate"
 
 
@@ -46,7 +46,7 @@ def photos(tmp_path: Path) -> Path:
 
 
 def typed(environment: dict[str, str], *arguments: str, status: int = 0) -> dict[str, Any]:
-    """What a command prints with --json."""
+    """Runs a command with --json and returns its object."""
     process = hkplates(environment, *arguments, "--json")
     out, err = process.communicate(timeout=120)
     assert process.returncode == status, err
@@ -55,7 +55,7 @@ def typed(environment: dict[str, str], *arguments: str, status: int = 0) -> dict
 
 
 def rests(engine: sa.Engine, broker_url: str) -> bool:
-    """Nothing is sent, and nothing in hand."""
+    """Returns whether no image is queued or in progress."""
     with redis.Redis.from_url(broker_url) as client:
         waiting = client.llen(QUEUE) + client.hlen("unacked")
     return not waiting and not states(engine)["queued"]

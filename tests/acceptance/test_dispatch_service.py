@@ -1,4 +1,4 @@
-"""`hkplates dispatch` as a process: what it does while servers come and go, and how it ends."""
+"""Runs `hkplates dispatch` as a process while servers come and go, and ends it."""
 
 import json
 import secrets
@@ -33,7 +33,7 @@ def engine(database_url: str) -> Iterator[sa.Engine]:
 
 @pytest.fixture
 def submission(engine: sa.Engine) -> int:
-    """Thirty images that wait; nobody ever reads them."""
+    """Submits thirty images that no worker ever reads."""
     ledger = Ledger(engine)
     number = ledger.intake.open_submission("s3://nowhere/").id
     entries = [Entry(f"{image}.jpg", "e", 1) for image in range(IMAGES)]
@@ -70,7 +70,7 @@ def events(log: Path, name: str) -> list[dict[str, object]]:
 
 
 def small(database_url: str, broker_url: str, **more: str) -> dict[str, str]:
-    """A window of two messages of four images."""
+    """Returns an environment with a window of two messages of four images."""
     settings = {"HKPLATES_CHUNK_IMAGES": "4", "HKPLATES_WINDOW_CHUNKS": "2", **more}
     return variables(database_url, broker_url, **settings)
 
@@ -133,7 +133,7 @@ def test_the_service_outlives_its_servers_tells_each_outage_once_and_ends_when_a
 
 @contextmanager
 def no_connections(database_url: str) -> Iterator[None]:
-    """Postgres as it is while it restarts, for whoever uses this database."""
+    """Refuses connections to this database, as Postgres does while it restarts."""
     name = str(sa.make_url(database_url).database)
     postgres = sa.make_url(database_url).set(database="postgres")
     allow = sql.SQL("ALTER DATABASE {} ALLOW_CONNECTIONS {}")

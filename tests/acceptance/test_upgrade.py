@@ -1,4 +1,4 @@
-"""An upgrade as a person would make it: a sample, a comparison, then everything."""
+"""Upgrades the models as a person would: a sample, a comparison, then everything."""
 
 import json
 import shutil
@@ -19,7 +19,7 @@ SAMPLE = 3
 
 @pytest.fixture(scope="module")
 def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Street scenes of our own making."""
+    """Draws street scenes."""
     folder = tmp_path_factory.mktemp("photos")
     command = ["-m", "models.synthesis.samples", str(folder), "--count", str(SCENES), "--seed", "7"]
     subprocess.run([sys.executable, *command], check=True, capture_output=True, timeout=120)
@@ -27,14 +27,14 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def told(environment: dict[str, str], *arguments: str) -> Any:
-    """What a command that ends well prints with --json."""
+    """Runs a command that must succeed with --json; returns its object."""
     out, err = hkplates(environment, *arguments, "--json").communicate(timeout=180)
     assert "Traceback" not in err
     return json.loads(out)
 
 
 def marks(environment: dict[str, str], photos: Path) -> dict[str, Counter[str]]:
-    """What `hkplates read` finds on each photograph here and now."""
+    """Returns the marks that `hkplates read` finds on each photograph."""
     out, _ = hkplates(environment, "read", "--json", str(photos)).communicate(timeout=180)
     lines = [json.loads(line) for line in out.splitlines()]
     found = {Path(one["image"]).name: Counter(p["mark"] for p in one["plates"]) for one in lines}
@@ -42,7 +42,7 @@ def marks(environment: dict[str, str], photos: Path) -> dict[str, Counter[str]]:
 
 
 def seen(database_url: str) -> tuple[dict[str, Counter[str]], dict[str, set[int]]]:
-    """Marks and model versions of each photograph in sightings."""
+    """Returns the marks and model versions of each photograph in sightings."""
     with psycopg.connect(database_url) as connection:
         rows = connection.execute("SELECT key, mark, model_version_id FROM sightings").fetchall()
     found: dict[str, Counter[str]] = {}
@@ -56,7 +56,7 @@ def seen(database_url: str) -> tuple[dict[str, Counter[str]], dict[str, set[int]
 def watch(
     running: "subprocess.Popen[str]", database_url: str, before: dict[str, Counter[str]]
 ) -> None:
-    """At every moment each photograph shows the reading of one version."""
+    """Checks that each photograph shows the reading of one version at every moment."""
     while running.poll() is None:
         found, versions = seen(database_url)
         assert found.keys() == before.keys()

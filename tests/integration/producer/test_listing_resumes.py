@@ -31,7 +31,7 @@ from producer.submit import Report, Submit
 
 
 class Counting:
-    """A store that remembers from where it was listed and which keys it gave."""
+    """A store that records the keys it was listed after and the keys it gave."""
 
     def __init__(self, store: Store) -> None:
         self.store, self.asked, self.given = store, list[str | None](), list[str]()
@@ -59,7 +59,7 @@ class Killed(Screen):
 
 
 class ReadsNothing(WorkingQueue):
-    """Ends each image without a look at it, wherever it lies."""
+    """A queue whose images end without being read, wherever they lie."""
 
     def outcome(self, image: ImageRef) -> Outcome:
         return ImageDone(image, 10, 10, None, 1, ())
@@ -75,7 +75,7 @@ def submit(engine: sa.Engine, source: Source, store: Store, screen: Screen) -> R
 
 @pytest.fixture
 def photos(tmp_path: Path) -> Path:
-    """30 photographs, some in folders whose names sort oddly, and files that are none."""
+    """Makes 30 photographs, some in folders whose names sort oddly, and files that are none."""
     folder = tmp_path / "photos"
     for number in range(30):
         path = folder / ("a", "a-b", "a b", "é")[number % 4] / f"{number:02}.jpg"
@@ -155,7 +155,7 @@ def test_a_submission_that_is_paused_while_it_lists_stops_listing_and_goes_on_fr
 
 
 def report_end(store: Counting) -> int:
-    """Where the first listing of a store ended: no key was given twice."""
+    """Returns the position after which the second listing began; no key was given twice."""
     assert len(store.given) == len(set(store.given)) == 60
     return store.given.index(str(store.asked[1]))
 

@@ -1,4 +1,4 @@
-"""However much is submitted, Redis and the producer hold the same: the short `make bench-queue`."""
+"""Redis and the producer hold the same however much is submitted: the short `make bench-queue`."""
 
 from benchmarks.queue_memory import WINDOW_CHUNKS, measure
 

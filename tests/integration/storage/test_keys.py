@@ -57,7 +57,7 @@ OF_BUCKETS = {
 
 @pytest.fixture
 def bucket(s3: S3, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """An empty bucket, and an environment that reaches it."""
+    """Makes an empty bucket, and an environment that reaches it."""
     for name, value in s3.environment().items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
@@ -74,7 +74,7 @@ def pixels_of(key: str) -> bytes:
 
 
 def sent(ledger: Ledger, store: Store, source: Source) -> list[ImageRef]:
-    """What workers would be sent of a source, once through the listing, the ledger and JSON."""
+    """Returns the images that workers would be sent: through the listing, the ledger and JSON."""
     submission = ledger.intake.open_submission(str(source))
     for batch in Batches(store, source, size=7):
         added = ledger.intake.add_images(

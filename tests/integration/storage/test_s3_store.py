@@ -46,7 +46,7 @@ KEYS = [
 
 @pytest.fixture(scope="module")
 def bucket(s3: S3) -> Iterator[Any]:
-    """A bucket with a few objects; the client that made it."""
+    """Makes a bucket with a few objects; yields the client."""
     client = s3.client()
     client.create_bucket(Bucket=BUCKET)
     for key in KEYS:
@@ -63,7 +63,7 @@ def owner(s3: S3, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def use(monkeypatch: pytest.MonkeyPatch, environment: dict[str, str]) -> None:
-    """Speak to an S3 server as a program would that was started with these variables."""
+    """Points boto3 at an S3 server, as in a program started with these variables."""
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     # boto3 keeps a session for the whole process.
@@ -167,7 +167,7 @@ WHOLE = {"ETag": '"e"', "Content-Length": "9"}
 
 @contextmanager
 def answers(status: int, body: bytes = b"", headers: dict[str, str] | None = None) -> Iterator[str]:
-    """A server that gives everyone the same answer, then closes; its URL."""
+    """Serves the same answer to everyone, then closes; yields its URL."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -180,7 +180,7 @@ def answers(status: int, body: bytes = b"", headers: dict[str, str] | None = Non
             self.close_connection = True
 
         def log_message(self, *_: object) -> None:
-            """Tests speak for themselves."""
+            """Logs nothing."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     thread = threading.Thread(target=server.serve_forever, args=(0.05,))

@@ -1,4 +1,4 @@
-"""Writing to S3: whole or not at all, and its errors in words that say what to do."""
+"""Uploads to S3 appear whole or not at all, and their errors say what to do."""
 
 from collections.abc import Iterator
 from contextlib import suppress
@@ -163,8 +163,8 @@ def test_a_store_that_is_away_is_a_temporary_fault(monkeypatch: pytest.MonkeyPat
     ],
 )
 def test_each_answer_has_its_meaning(code: str, status: int, expected: type[HkplatesError]) -> None:
-    answer = {"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": status}}
-    error = ClientError(answer, "UploadPart")  # type: ignore[arg-type]
+    answer: Any = {"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": status}}
+    error = ClientError(answer, "UploadPart")
     assert type(s3_errors.upload_error(error, BUCKET, "a.csv", "host")) is expected
 
 

@@ -20,7 +20,7 @@ CELERY = Path(sys.executable).with_name("celery")
 
 @pytest.fixture
 def models(tmp_path: Path) -> Path:
-    """A models folder whose bundles are in order, as far as their hashes go."""
+    """Makes a models folder whose bundles match their hashes."""
     config = {
         "format": 1,
         "inputs": [[384, 640]],
@@ -52,7 +52,7 @@ def environment(database_url: str, models: Path, **more: str) -> dict[str, str]:
 
 
 def refusal(variables: dict[str, str]) -> tuple[int, str]:
-    """Exit status and standard error of a worker that must not start."""
+    """Starts a worker that must refuse to; returns its exit status and standard error."""
     command = [str(CELERY), "-A", "workers.app", "worker", "--concurrency", "1"]
     done = subprocess.run(command, env=variables, capture_output=True, text=True, timeout=180)
     assert "Traceback" not in done.stderr

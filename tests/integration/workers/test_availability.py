@@ -30,7 +30,7 @@ def proxy(s3: S3) -> Iterator[FaultProxy]:
 
 @pytest.fixture
 def bucket(s3: S3, tmp_path: Path) -> str:
-    """Three pictures, and one of whose key the proxy says 500."""
+    """Makes three pictures, and one for whose key the proxy answers 500."""
     name = f"b{secrets.token_hex(4)}"
     client = s3.client()
     client.create_bucket(Bucket=name)
@@ -65,17 +65,17 @@ def working(environment: dict[str, str], tmp_path: Path) -> Iterator[Worker]:
 
 def ends(database: Database) -> dict[object, object]:
     rows = database.execute("SELECT key, coalesce(reason, state) FROM images").fetchall()
-    return dict(rows)  # type: ignore[arg-type]
+    return {row[0]: row[1] for row in rows}
 
 
 def came_back(database: Database) -> bool:
-    """Whether all that has not ended waits for its store, and for how often it came back."""
+    """Returns whether all images not ended wait for their store, and have come back before."""
     query = "SELECT bool_and(returns > 0) FROM images WHERE state IN ('pending', 'queued')"
     return database.execute(query).fetchall() == [(True,)]
 
 
 def let_an_hour_pass(database: Database) -> None:
-    """What waits has come back many times, and is due."""
+    """Makes waiting images due, as if they had come back many times."""
     statement = "UPDATE images SET returns = %s, due_at = now() WHERE state = 'pending'"
     database.execute(statement, [MOST_RETURNS])
 
@@ -98,7 +98,7 @@ def test_an_object_that_answers_500_for_ever_ends_as_unavailable(
 
 
 def record(database_url: str, s3: S3, bucket: str, keys: list[str]) -> None:
-    """Make objects rows, whatever the proxy lets through."""
+    """Records objects as rows, whatever the proxy lets through."""
     listed = s3.client().list_objects_v2(Bucket=bucket)["Contents"]
     entries = [Entry(one["Key"], one["ETag"].strip('"'), one["Size"]) for one in listed]
     engine = open_engine(database_url)
@@ -126,7 +126,7 @@ def test_a_bucket_that_is_away_for_a_while_loses_nothing(
     proxy: FaultProxy,
     working: Worker,
 ) -> None:
-    """One picture is done, and then the store is away for longer than any patience."""
+    """One picture is done, and then the store is away for longer than any retry."""
     record(database_url, s3, bucket, ["a.png"])
     eventually(lambda: ends(database) == {"a.png": "done"}, "the first is done")
     proxy.worsen("busy", 600)

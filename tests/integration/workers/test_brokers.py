@@ -30,18 +30,18 @@ class Broker:
         valkey.start(self.server)
 
     def forget(self) -> None:
-        """Stop it, and remove all that it held."""
+        """Stops it, and removes all that it held."""
         valkey.stop(self.server)
         shutil.rmtree(self.server.folder)
 
     def kill(self) -> None:
-        """As a machine that loses its power, and its disks."""
+        """Kills it and loses its data, as a machine without power or disks."""
         psutil.Process(int((self.server.folder / "server.pid").read_text())).kill()
         eventually(lambda: valkey.port_is_free(self.server.port), "it is gone")
         shutil.rmtree(self.server.folder)
 
     def send(self) -> None:
-        """A chunk whose images nobody has queued: it is received, and there is nothing to do."""
+        """Sends a chunk whose images are not queued: it is received, and there is nothing to do."""
         with Celery(broker=self.server.url, set_as_current=False) as sender:
             image = {"id": 10**9, "store": "folder", "bucket": "/none", "key": "a", "etag": "b"}
             message = {"version": 1, "images": [image]}
@@ -63,7 +63,7 @@ def broker(tmp_path: Path) -> Iterator[Broker]:
 
 
 def consume(running: Worker, broker: Broker) -> None:
-    """Send a message and wait until it is worked."""
+    """Sends a message and waits until it is processed."""
     worked = running.said("chunk_done")
     broker.send()
     eventually(lambda: running.said("chunk_done") > worked, "a new message is worked", SOON)

@@ -1,4 +1,4 @@
-"""What a worker's parent notes of a killed child, on a Postgres that keeps it waiting."""
+"""A worker's parent records why a child was killed, on a Postgres that makes it wait."""
 
 import threading
 import time
@@ -16,7 +16,7 @@ from workers.lifecycle import chunk_request
 def queued(
     database_url: str, broker_url: str, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> int:
-    """The number of an image that a worker has begun."""
+    """Returns the id of an image that a worker has begun."""
     monkeypatch.setenv("DATABASE_URL", database_url)
     monkeypatch.setenv("CELERY_BROKER_URL", broker_url)
     submit(ledger, keys(1))

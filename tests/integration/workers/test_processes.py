@@ -60,14 +60,14 @@ def test_an_image_that_breaks_its_process_is_set_aside_and_its_mates_are_done(
 
 
 def in_redis(broker_url: str) -> tuple[int, int]:
-    """Messages that wait, and messages that somebody has and has not answered for."""
+    """Returns the numbers of messages waiting and of messages unacknowledged."""
     with redis.Redis.from_url(broker_url) as client:
         return client.llen(QUEUE), client.hlen("unacked")
 
 
 @pytest.fixture
 def models(tmp_path: Path) -> Path:
-    """Models that are what their hashes say, and yet none: only loading them shows it."""
+    """Makes models that match their hashes and are invalid: only loading them shows it."""
     config = {
         "format": 1,
         "inputs": [[384, 640]],

@@ -1,4 +1,4 @@
-"""A worker needs no right in the database but to read and write rows."""
+"""A worker needs no right in the database but reading and writing rows."""
 
 import secrets
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ SERVERS = Path(__file__).parents[2] / "servers"
 
 @pytest.fixture
 def writer_url(database_url: str) -> Iterator[str]:
-    """URL of the same database for a login that is made as docs/operations.md tells.
+    """Returns the URL of the same database for a login made as docs/operations.md says.
 
     The login is put on as a role when the connection is made: the embedded server lets no other
     user of the system in.

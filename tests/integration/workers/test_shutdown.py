@@ -1,4 +1,4 @@
-"""Workers that are asked to end: how soon they have ended, and what they leave."""
+"""Workers that are asked to end do so in time, and leave nothing to wait for."""
 
 import signal
 from collections.abc import Callable
@@ -44,7 +44,7 @@ def attempts(database_url: str, state: str) -> set[int]:
 
 
 def in_redis(broker_url: str) -> tuple[int, int]:
-    """Messages that wait, and messages that somebody has and has not answered for."""
+    """Returns the numbers of messages waiting and of messages unacknowledged."""
     with redis.Redis.from_url(broker_url) as client:
         return client.llen(QUEUE), client.hlen("unacked")
 

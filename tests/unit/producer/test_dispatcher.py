@@ -1,4 +1,4 @@
-"""The rolling window: short, never overfilled, and nothing taken that was not sent."""
+"""The rolling window stays short, is never overfilled, and no image is taken that was not sent."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -12,7 +12,7 @@ from producer.dispatcher import SWEEP_SECONDS, Dispatcher, DispatchResult
 
 @dataclass
 class MemoryLedger:
-    """Image numbers, pending or queued."""
+    """A ledger of image ids, pending or queued."""
 
     pending: list[int]
     sent: list[int] = field(default_factory=list)

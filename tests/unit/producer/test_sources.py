@@ -1,4 +1,4 @@
-"""What a person types, and the source it names."""
+"""Sources parsed from the text that a person types, and their listing."""
 
 from collections.abc import Iterator
 from itertools import islice
@@ -141,7 +141,7 @@ def test_a_source_without_images_says_so(tmp_path: Path) -> None:
 
 
 class Restless:
-    """A store that goes away in the middle of each listing, and remembers where it was asked."""
+    """A store that fails in the middle of each listing, and records the keys to list after."""
 
     def __init__(self, store: FolderStore, gives: int) -> None:
         self.store, self.gives, self.asked = store, gives, list[str | None]()

@@ -1,4 +1,4 @@
-"""A stall is found by what the ledger tells, and told once."""
+"""Stalls are found from the backlog, and each is reported once."""
 
 import pytest
 
@@ -39,7 +39,7 @@ def test_without_work_nothing_stalls() -> None:
         pytest.param(work(begun=True, returned=True), (STORE_UNREACHABLE, CANNOT_LOAD), id="both"),
     ],
 )
-def test_the_likely_causes_are_told_by_what_became_of_the_images(
+def test_the_likely_causes_are_derived_from_what_became_of_the_images(
     seen: Backlog, causes: tuple[str, ...]
 ) -> None:
     stall = find_stall(seen, 10)
@@ -48,8 +48,8 @@ def test_the_likely_causes_are_told_by_what_became_of_the_images(
     assert str(stall).startswith("Nothing has ended for 10 minutes although work waits. Likely: ")
 
 
-def test_each_stall_is_told_once_and_its_end_once() -> None:
+def test_each_stall_is_reported_once_and_its_end_once() -> None:
     watch = StallWatch(10)
-    told = [watch.update(work(idle)) for idle in (0, 600, 700, 800, 1, 2, 900)]
-    assert [one is not None for one in told] == [False, True, False, False, True, False, True]
-    assert told[4] == StallOver(800)
+    changes = [watch.update(work(idle)) for idle in (0, 600, 700, 800, 1, 2, 900)]
+    assert [one is not None for one in changes] == [False, True, False, False, True, False, True]
+    assert changes[4] == StallOver(800)

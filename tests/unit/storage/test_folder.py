@@ -182,7 +182,7 @@ def test_a_folder_swapped_for_a_link_while_it_is_read_leads_nowhere(
 
 
 def nest(root: Path, name: str, depth: int) -> None:
-    """Folders of one name within each other, made from within: paths have an end."""
+    """Makes folders of one name within each other, from within: a path's length is limited."""
     inside = os.open(root, os.O_RDONLY)
     for _ in range(depth):
         os.mkdir(name, dir_fd=inside)
@@ -194,7 +194,7 @@ def nest(root: Path, name: str, depth: int) -> None:
 
 @pytest.fixture
 def deep(root: Path) -> Iterator[Path]:
-    """Removed by a program that does not call itself for each folder, as Python's does."""
+    """Removes them by a program that does not recurse for each folder, as Python's does."""
     yield root
     subprocess.run(["rm", "-rf", str(root)], check=True)
 

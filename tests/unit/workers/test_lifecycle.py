@@ -1,8 +1,8 @@
-"""What a worker's processes share: who is at which image, and that it ends."""
+"""A worker's processes share the current image of each, and the shutdown."""
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import SimpleNamespace
 from typing import Any
 
@@ -20,12 +20,12 @@ def nothing_shared(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     current_image.set_current(0)
 
 
-def in_a_child(work: "object") -> int:
-    """Run something in a forked process; its number."""
+def in_a_child(work: Callable[[], object]) -> int:
+    """Runs something in a forked process and returns its id."""
     process = os.fork()
     if process == 0:
         try:
-            work()  # type: ignore[operator]
+            work()
         finally:
             os._exit(0)
     os.waitpid(process, 0)
@@ -40,7 +40,7 @@ def test_a_parent_knows_which_image_a_child_died_at() -> None:
     assert current_image.pop_current(other) == 7
 
 
-def test_nobody_is_to_blame_for_a_child_that_was_at_no_image() -> None:
+def test_no_image_is_the_cause_for_a_child_that_was_at_no_image() -> None:
     child = in_a_child(lambda: (current_image.set_current(3), current_image.set_current(0)))
     assert current_image.pop_current(child) == 0
     assert current_image.pop_current(None) == 0
@@ -63,10 +63,10 @@ def test_the_longest_end_of_a_chunk_leaves_time_to_go() -> None:
 
 
 class Notes:
-    """A ledger and its engine, which may be away."""
+    """A ledger and its engine, which may be unreachable."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.blamed: list[tuple[int, str]] = []
+        self.recorded: list[tuple[int, str]] = []
         self.open = 0
         self.away = False
         monkeypatch.setenv("DATABASE_URL", "postgresql://somewhere/db")
@@ -85,7 +85,7 @@ class Notes:
     def record_failure_cause(self, image_id: int, cause: str) -> None:
         if self.away:
             raise DatabaseUnreachable("restarting")
-        self.blamed.append((image_id, cause))
+        self.recorded.append((image_id, cause))
 
 
 @pytest.fixture
@@ -94,11 +94,11 @@ def notes(monkeypatch: pytest.MonkeyPatch) -> Notes:
 
 
 passed_on: list[Exception] = []
-"""What Celery's own request was given."""
+"""Errors passed on to Celery's own request."""
 
 
 def unwrapped(info: Any) -> Exception:
-    """As Celery unwraps what a child has sent."""
+    """Unwraps the error that a child has sent, as Celery does."""
     error: Exception = getattr(info.exception, "exc", info.exception)
     return error
 
@@ -117,23 +117,23 @@ def request_of(monkeypatch: pytest.MonkeyPatch) -> chunk_request.ChunkRequest:
     return one
 
 
-def test_an_image_at_hand_when_the_hard_limit_struck_is_blamed(
+def test_an_image_in_progress_when_the_hard_limit_struck_is_recorded_as_the_cause(
     notes: Notes, request_of: chunk_request.ChunkRequest
 ) -> None:
     request_of.on_timeout(True, 2)
-    assert notes.blamed == []
+    assert notes.recorded == []
     request_of.on_timeout(False, 8)
-    assert notes.blamed == [(5, "timed_out")]
+    assert notes.recorded == [(5, "timed_out")]
     assert notes.open == 0
 
 
-def test_an_image_at_hand_when_its_process_was_killed_is_blamed(
+def test_an_image_in_progress_when_its_process_was_killed_is_recorded_as_the_cause(
     notes: Notes, request_of: chunk_request.ChunkRequest
 ) -> None:
     request_of.on_failure(SimpleNamespace(exception=RuntimeError("told by the child")))
-    assert notes.blamed == []
+    assert notes.recorded == []
     request_of.on_failure(SimpleNamespace(exception=WorkerLostError("signal 11")))
-    assert notes.blamed == [(5, "crashed")]
+    assert notes.recorded == [(5, "crashed")]
 
 
 @pytest.mark.parametrize("error", [SoftTimeLimitExceeded(), MemoryError()])
@@ -147,12 +147,12 @@ def test_what_strikes_where_nothing_catches_it_sends_the_message_back(
     assert isinstance(passed_on[1], RuntimeError)
 
 
-def test_an_image_of_a_worker_that_is_stopped_is_not_blamed(
+def test_an_image_of_a_worker_that_is_stopped_is_not_recorded_as_a_cause(
     notes: Notes, request_of: chunk_request.ChunkRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(shutdown, "_stop_flag", bytearray(b"\1"))
     request_of.on_failure(SimpleNamespace(exception=WorkerLostError("signal 9")))
-    assert notes.blamed == []
+    assert notes.recorded == []
 
 
 def test_a_database_that_is_away_does_not_keep_a_worker_from_going_on(

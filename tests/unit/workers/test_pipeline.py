@@ -1,9 +1,10 @@
-"""What becomes of the images of a chunk, with every room beside the pipeline replaced by a fake."""
+"""Outcomes of a chunk's images, with everything beside the pipeline replaced by a fake."""
 
 import threading
 import weakref
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import cv2
 import numpy as np
@@ -11,7 +12,7 @@ import pytest
 import structlog
 from celery.exceptions import SoftTimeLimitExceeded
 
-from hkplates.database.results.save import ImageDone, Outcome
+from hkplates.database.results.save import ImageDone, ImageFailed, Outcome
 from hkplates.errors import (
     BundleInvalid,
     DatabaseUnreachable,
@@ -32,7 +33,7 @@ QUAD = Quad((1.0, 1.0), (20.0, 1.0), (20.0, 8.0), (1.0, 8.0))
 
 
 def photo(shade: int, width: int = 32) -> bytes:
-    """A plain picture; a fake recogniser finds one plate for each 10 of its shade."""
+    """Encodes a plain picture; the fake recogniser finds one plate for each 10 of its shade."""
     done, data = cv2.imencode(".png", np.full((24, width, 3), shade, np.uint8))
     assert done
     return bytes(data)
@@ -68,7 +69,7 @@ class MemoryStore:
 
 @dataclass
 class HangingStore(MemoryStore):
-    """Hangs at what it does not hold, until it is over."""
+    """A store that hangs at keys it does not hold, until `over` is set."""
 
     over: threading.Event = field(default_factory=threading.Event)
 
@@ -112,7 +113,7 @@ class MemoryLedger:
     """Counts attempts as the real one does."""
 
     attempts: dict[int, int] = field(default_factory=dict)
-    troubles: dict[int, str] = field(default_factory=dict)
+    causes: dict[int, str] = field(default_factory=dict)
     ended: set[int] = field(default_factory=set)
     back: list[int] = field(default_factory=list)
     later: list[int] = field(default_factory=list)
@@ -134,7 +135,7 @@ class MemoryLedger:
             fresh = [
                 one
                 for one in fresh
-                if self.attempts.get(one.id, 0) <= 1 and one.id not in self.troubles
+                if self.attempts.get(one.id, 0) <= 1 and one.id not in self.causes
             ]
         for one in fresh:
             self.attempts[one.id] = self.attempts.get(one.id, 0) + 1 if alone else 1
@@ -150,7 +151,7 @@ class MemoryLedger:
         return len(image_ids)
 
     def record_failure_cause(self, image_id: int, cause: str) -> None:
-        self.troubles[image_id] = cause
+        self.causes[image_id] = cause
 
     def canaries(self, image_ids: Sequence[int]) -> dict[int, ImageRef]:
         return dict.fromkeys(self.often & set(image_ids), self.canary)
@@ -168,7 +169,7 @@ class World:
         store: MemoryStore | None = None,
     ) -> None:
         self.ending = False
-        self.at_hand: list[int] = []
+        self.currents: list[int] = []
         self.store = store or MemoryStore(photos)
         self.recogniser = recogniser or AlwaysReads()
         self.ledger = MemoryLedger()
@@ -183,7 +184,7 @@ class World:
             lambda outcomes: self.save(outcomes),
             limits,
             retry,
-            WorkerSignals(lambda: self.ending, self.at_hand.append),
+            WorkerSignals(lambda: self.ending, self.currents.append),
         )
 
     def keep(self, outcomes: Sequence[Outcome]) -> None:
@@ -195,7 +196,7 @@ class World:
         self.pipeline.process(chunk, one_at_a_time=one_at_a_time)
 
     def ends(self) -> dict[int, object]:
-        """Marks of images that are done, reasons of those that failed."""
+        """Returns the marks of images that are done, and the reasons of those that failed."""
         return {
             end.image.id: [plate.mark for plate in end.plates]
             if isinstance(end, ImageDone)
@@ -209,7 +210,9 @@ def test_each_image_gets_its_own_plates_though_all_are_read_in_one_call() -> Non
     world.process(1, 2, 3)
     assert world.ends() == {1: ["S20", "S20"], 2: [], 3: ["S10"]}
     assert world.recogniser.reading_calls == 1
-    sizes = {end.image.id: (end.width, end.height) for end in world.saved}  # type: ignore[union-attr]
+    sizes = {
+        end.image.id: (end.width, end.height) for end in world.saved if isinstance(end, ImageDone)
+    }
     assert sizes == {1: (32, 24), 2: (40, 24), 3: (32, 24)}
 
 
@@ -253,7 +256,8 @@ def test_an_image_that_came_back_often_fails_where_its_store_serves_another() ->
     assert world.ends() == {1: ["S10"], 2: "unavailable", 3: "missing"}
     assert world.ledger.back == []
     failed = next(end for end in world.saved if end.image.id == 2)
-    assert failed.detail == "its store serves others of car-park, and never this one: busy"  # type: ignore[union-attr]
+    assert isinstance(failed, ImageFailed)
+    assert failed.detail == "its store serves others of car-park, and never this one: busy"
 
 
 @pytest.mark.parametrize(
@@ -278,7 +282,7 @@ def test_images_of_a_store_that_is_away_wait_however_often_they_came_back(
 
 
 def test_an_image_that_is_served_once_the_store_is_back_waits() -> None:
-    """The store came back just when all patience with this image was over."""
+    """The store came back just when the last retry was over."""
     world = World({"1.png": photo(10), "99.png": photo(10)}, patience=0)
     world.store.fails = 1
     world.ledger.often = {1}
@@ -299,7 +303,7 @@ def test_only_what_its_store_does_not_serve_is_given_up() -> None:
 
 
 def test_an_image_whose_turn_did_not_come_is_not_given_up() -> None:
-    """Two that hang keep both threads; nobody knows of the third."""
+    """Two reads that hang occupy both threads; the third never began."""
     limits = replace(LIMITS, fetch_seconds=0.2, chunk_seconds=0.6)
     store = HangingStore({"99.png": photo(10)})
     world = World({}, patience=0, limits=limits, store=store)
@@ -368,18 +372,18 @@ def test_a_chunk_delivered_twice_does_nothing_the_second_time() -> None:
         pytest.param(AlwaysReads(breaks_reading=ReaderFailed("crashed")), id="while reading"),
     ],
 )
-def test_an_image_that_breaks_us_is_raised_and_counted(recogniser: AlwaysReads) -> None:
+def test_an_image_that_crashes_is_raised_and_counted(recogniser: AlwaysReads) -> None:
     world = World({"1.png": photo(70)}, recogniser)
     with pytest.raises((RuntimeError, ReaderFailed)):
         world.process(1)
     assert world.saved == []
     assert world.ledger.back == []
     assert world.ledger.attempts == {1: 1}
-    assert world.ledger.troubles == {1: "crashed"}
+    assert world.ledger.causes == {1: "crashed"}
 
 
 @pytest.mark.parametrize(
-    ("error", "trouble"),
+    ("error", "cause"),
     [
         (SoftTimeLimitExceeded(), "timed_out"),
         (MemoryError(), "out_of_memory"),
@@ -388,11 +392,11 @@ def test_an_image_that_breaks_us_is_raised_and_counted(recogniser: AlwaysReads) 
     ],
 )
 @pytest.mark.parametrize("alone", [True, False])
-def test_what_an_image_broke_us_with_is_noted(error: Exception, trouble: str, alone: bool) -> None:
+def test_the_cause_of_a_crash_is_recorded(error: Exception, cause: str, alone: bool) -> None:
     world = World({"1.png": photo(70), "2.png": photo(10)}, AlwaysReads(70, error))
     with pytest.raises(type(error)):
         world.process(1, 2, one_at_a_time=alone)
-    assert world.ledger.troubles == {1: trouble}
+    assert world.ledger.causes == {1: cause}
 
 
 def test_memory_that_opencv_cannot_have_is_told_as_such() -> None:
@@ -401,10 +405,10 @@ def test_memory_that_opencv_cannot_have_is_told_as_such() -> None:
     world = World({"1.png": photo(70)}, AlwaysReads(70, no_memory))
     with pytest.raises(cv2.error):
         world.process(1)
-    assert world.ledger.troubles == {1: "out_of_memory"}
+    assert world.ledger.causes == {1: "out_of_memory"}
 
 
-def test_the_mates_of_an_image_that_breaks_us_are_done_in_the_same_pass() -> None:
+def test_the_mates_of_an_image_that_crashes_are_done_in_the_same_pass() -> None:
     world = World(
         {"1.png": photo(10), "2.png": photo(70), "3.png": photo(20)}, AlwaysReads(breaks_at=70)
     )
@@ -414,12 +418,12 @@ def test_the_mates_of_an_image_that_breaks_us_are_done_in_the_same_pass() -> Non
 
 
 class Hoard:
-    """Memory taken, which can be seen to be given back."""
+    """Memory that can be seen to be freed."""
 
 
 @dataclass
 class Hoards(AlwaysReads):
-    """Is out of memory at a picture, which it still holds when the next one comes, or not."""
+    """Runs out of memory at one picture, and records whether that is still held at the next."""
 
     told_otherwise: bool = False
     taken: "list[weakref.ref[Hoard]]" = field(default_factory=list)
@@ -453,7 +457,7 @@ def test_what_an_image_took_until_it_broke_us_is_given_back_before_the_next_one(
     assert recogniser.held == [False]
 
 
-def test_an_image_that_breaks_us_ends_after_three_tries() -> None:
+def test_an_image_that_crashes_ends_after_three_tries() -> None:
     world = World(
         {"1.png": photo(10), "2.png": photo(70), "3.png": photo(20)}, AlwaysReads(breaks_at=70)
     )
@@ -470,10 +474,10 @@ def test_an_image_that_breaks_us_ends_after_three_tries() -> None:
     assert world.ledger.attempts == {1: 1, 2: 3, 3: 1}
 
 
-def test_an_image_that_was_in_trouble_is_worked_alone_in_a_new_message_too() -> None:
+def test_an_image_that_has_a_failure_cause_is_processed_alone_in_a_new_message_too() -> None:
     world = World({f"{number}.png": photo(10) for number in range(1, 5)})
     world.ledger.attempts = {2: 2}
-    world.ledger.troubles = {3: "timed_out"}
+    world.ledger.causes = {3: "timed_out"}
     world.process(1, 2, 3, 4)
     assert world.ledger.claims == [[1, 4], [2], [3]]
     assert len(world.ends()) == 4
@@ -509,7 +513,7 @@ def test_one_at_a_time_claims_each_image_only_when_its_turn_comes() -> None:
 
 
 def test_when_the_time_is_up_the_others_stay_with_the_message() -> None:
-    """Handed back, they would be sent in another message, and worked twice at once."""
+    """Released, they would be sent in another message, and processed twice at once."""
     world = World(
         {"1.png": photo(10), "2.png": photo(70), "3.png": photo(20)},
         AlwaysReads(70, SoftTimeLimitExceeded()),
@@ -520,32 +524,36 @@ def test_when_the_time_is_up_the_others_stay_with_the_message() -> None:
     assert world.ledger.back == []
 
 
-def test_a_time_limit_before_an_image_has_arrived_blames_nobody() -> None:
+def test_a_time_limit_before_an_image_has_arrived_blames_nobody(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     world = World({"1.png": photo(10)})
 
     def strike(*_: object) -> bytes:
         raise SoftTimeLimitExceeded
 
-    world.pipeline._fetcher.await_bytes = strike  # type: ignore[method-assign]
+    monkeypatch.setattr(world.pipeline._fetcher, "await_bytes", strike)
     with pytest.raises(SoftTimeLimitExceeded):
         world.process(1)
-    assert world.ledger.troubles == {}
+    assert world.ledger.causes == {}
 
 
-def test_a_blame_that_cannot_be_told_hides_nothing() -> None:
+def test_a_failure_cause_that_cannot_be_recorded_hides_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     world = World({"1.png": photo(70)}, AlwaysReads(breaks_at=70))
-    world.ledger.record_failure_cause = lambda *_: raise_unreachable(_)  # type: ignore[method-assign]
+    monkeypatch.setattr(world.ledger, "record_failure_cause", lambda *_: raise_unreachable(_))
     with pytest.raises(RuntimeError):
         world.process(1)
 
 
-def test_what_kills_the_process_can_be_told_from_what_was_at_hand() -> None:
+def test_what_kills_the_process_can_be_told_from_the_current_image() -> None:
     world = World({"1.png": photo(10), "2.png": photo(20)})
     seen: list[list[int]] = []
-    world.recogniser.looked = lambda: seen.append([*world.at_hand])
+    world.recogniser.looked = lambda: seen.append([*world.currents])
     world.process(1, 2)
     assert seen == [[1], [1, 0, 2]]
-    assert world.at_hand[-1] == 0
+    assert world.currents[-1] == 0
 
 
 def test_a_worker_that_ends_finishes_the_image_in_hand_and_hands_the_rest_back_at_once() -> None:
@@ -563,16 +571,18 @@ def test_a_worker_that_ends_finishes_the_image_in_hand_and_hands_the_rest_back_a
 
 
 @pytest.mark.parametrize("alone", [True, False])
-def test_a_worker_that_ends_waits_for_no_store(alone: bool) -> None:
+def test_a_worker_that_ends_waits_for_no_store(
+    alone: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     world, gate = World({"1.png": photo(10), "2.png": photo(10)}), threading.Event()
     read = world.store.read
 
-    def slow(*arguments: object, **options: object) -> bytes:
+    def slow(*arguments: Any, **options: Any) -> bytes:
         world.ending = True
         gate.wait(20)
-        return read(*arguments, **options)  # type: ignore[arg-type]
+        return read(*arguments, **options)
 
-    world.store.read = slow  # type: ignore[method-assign]
+    monkeypatch.setattr(world.store, "read", slow)
     world.process(1, 2, one_at_a_time=alone)
     gate.set()
     assert sorted(world.ledger.back) == [1, 2]
@@ -610,7 +620,7 @@ def test_a_large_chunk_is_saved_as_it_goes() -> None:
 
 
 def test_a_store_that_stays_away_is_waited_for_once_and_the_rest_handed_back() -> None:
-    """Once for each image, the soft time limit would strike, and blame whichever was in hand."""
+    """Waiting once for each image, the soft time limit would strike at whichever was in hand."""
     away: dict[str, bytes | Exception] = {f"{n}.png": StoreUnreachable("busy") for n in range(9)}
     world = World(away, patience=0)
     world.process(*range(9), one_at_a_time=True)

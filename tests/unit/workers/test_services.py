@@ -1,4 +1,4 @@
-"""A process that cannot load what it needs: when it tries again, and when it gives up."""
+"""A process that cannot load what it needs retries, and at last shuts its worker down."""
 
 import os
 import signal
@@ -11,7 +11,7 @@ from workers import services
 
 
 class Machine:
-    """What `load` raises, and the signals that were sent."""
+    """A machine whose `load` fails, and the signals that were sent."""
 
     def __init__(self) -> None:
         self.fault: Exception = BundleInvalid("the model is gone")

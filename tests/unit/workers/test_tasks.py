@@ -1,4 +1,4 @@
-"""What becomes of a message, before and after the pipeline."""
+"""Messages are accepted, dropped or sent back, before and after the pipeline."""
 
 import pytest
 from celery.exceptions import Reject
@@ -10,7 +10,7 @@ CHUNK = Chunk((ImageRef(1, "s3", "car-park", "a.jpg", "e"),))
 
 
 class Recorder:
-    """A pipeline that notes what it is given, or breaks."""
+    """A pipeline that records its chunks, or raises."""
 
     def __init__(self, error: Exception | None = None) -> None:
         self.given: list[tuple[Chunk, bool]] = []
