@@ -11,6 +11,7 @@ IMAGES ?= 3000
 DATABASE ?=
 ARGS ?=
 # Processes that run the tests, each with servers of its own. Tests mostly wait: twice the cores.
+# A file stays in one process, for its fixtures' sake; the long files come first.
 TEST_PROCESSES ?= $(shell expr 2 \* $$(nproc 2>/dev/null || echo 2))
 # Debian's packages of typefaces that plates are drawn with for training.
 FONTS := fonts-opendin fonts-routed-gothic fonts-national-park fonts-liberation fonts-texgyre \
@@ -47,7 +48,7 @@ sql: install ## psql on the results: QUERY="select ..." for one answer, nothing 
 
 .PHONY: test
 test: install-dev ## Unit, integration and acceptance tests: ARGS="-k name -n 0"
-	@$(BIN)/pytest -n $(TEST_PROCESSES) --dist loadgroup $(ARGS)
+	@$(BIN)/pytest -n $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 .PHONY: faults
 faults: install-dev ## Break everything while 3,000 images are read; nothing may be lost: SEED=1 IMAGES=3000 (long)

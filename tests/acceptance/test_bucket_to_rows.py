@@ -22,8 +22,6 @@ from servers.s3 import S3
 from hkplates.embedded import valkey
 from hkplates.jobs import QUEUE, TASK_RECOGNISE_CHUNK
 
-pytestmark = pytest.mark.xdist_group("bucket_to_rows")  # one process: its tests share a bucket
-
 SCENES = 6
 COPIES = 6
 TOTAL = SCENES * COPIES

@@ -16,8 +16,6 @@ from models.synthesis.samples import sample, write_samples
 
 pytest.importorskip("tensorflow", reason="training needs TensorFlow: pip install '.[tensorflow]'")
 
-pytestmark = pytest.mark.xdist_group("detector_training")  # one process: its tests share a training
-
 PROJECT = Path(__file__).parents[3]
 SMALL = {"view": 160, "batch": 4, "fresh": 4, "drawn_scenes": 0, "warm_up": 5}
 SMALL |= {"held_back": 0.0, "report_steps": 10}

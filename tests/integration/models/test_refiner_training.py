@@ -21,8 +21,6 @@ from models.synthesis.samples import sample, write_samples
 
 pytest.importorskip("tensorflow", reason="training needs TensorFlow: pip install '.[tensorflow]'")
 
-pytestmark = pytest.mark.xdist_group("refiner_training")  # one process: its tests share a training
-
 PROJECT = Path(__file__).parents[3]
 DETECTOR = PROJECT / "models" / "detector" / "bundle"
 SMALL = {"drawn_scenes": 0, "warm_up": 5, "held_back": 0.0, "report_steps": 10}
