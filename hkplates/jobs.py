@@ -1,4 +1,4 @@
-"""The queue's contract: what a message says, and the names both ends use.
+"""Defines the queue's contract: the form of a message, and the names both ends use.
 
 Standard library only, so that a producer needs nothing else to speak to the workers. A message is
 JSON and carries references, never credentials and never pixels::
@@ -14,7 +14,7 @@ from typing import Any, Literal, cast
 TASK_RECOGNISE_CHUNK = "hkplates.recognise_chunk"
 QUEUE = "hkplates"
 WORKER = "hkplates-worker"
-"""How the names of workers' connections to Redis begin; `WORKER@host:process`."""
+"""Start of the names of workers' connections to Redis: `WORKER@host:process`."""
 MESSAGE_VERSION = 1
 LARGEST_CHUNK = 1000  # images; a message of more is not one of ours
 LONGEST_KEY = 4096  # characters; S3 allows 1,024 bytes, a file system path 4,096
@@ -34,7 +34,7 @@ def image_uri(store: StoreKind, bucket: str, key: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class ImageRef:
-    """One image in a store, at one content.
+    """A reference to an image in a store, at one content.
 
     `id` is its row in `images`. For the store "folder", `bucket` is the absolute path of the root
     and `key` the path below it, with forward slashes. `etag` names the content: the S3 ETag
@@ -54,17 +54,17 @@ class ImageRef:
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """The images of one message, worked together."""
+    """A batch of images in one message, worked together."""
 
     images: tuple[ImageRef, ...]
 
     def to_message(self) -> dict[str, Any]:
-        """The JSON object to send."""
+        """Returns the JSON object to send."""
         return {"version": MESSAGE_VERSION, "images": [asdict(image) for image in self.images]}
 
     @classmethod
     def from_message(cls, message: object) -> "Chunk":
-        """Read a message, trusting nothing in it.
+        """Parses a message, trusting nothing in it.
 
         Raises:
             MessageInvalid: naming the first thing that is wrong.

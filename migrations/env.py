@@ -1,4 +1,4 @@
-"""How a migration runs: one at a time, and never long in the workers' way."""
+"""Runs migrations: one at a time, and never long in the workers' way."""
 
 import sqlalchemy as sa
 from alembic import context
@@ -14,7 +14,7 @@ STATEMENT_TIMEOUT = "15min"
 
 
 def run() -> None:
-    """Run on the connection handed over by `hkplates migrate`, else on the settings' database."""
+    """Runs on the connection handed over by `hkplates migrate`, else on the settings' database."""
     connection = context.config.attributes.get("connection")
     if connection is not None:
         migrate(connection)
@@ -26,7 +26,7 @@ def run() -> None:
 
 
 def migrate(connection: sa.Connection) -> None:
-    """Wait for another migration to end, then migrate; a second one finds nothing left to do."""
+    """Waits for another migration to end, then migrates; a second one finds nothing left to do."""
     lock = {"key": ONE_AT_A_TIME}
     connection.execute(sa.text(f"SET statement_timeout = '{STATEMENT_TIMEOUT}'"))
     connection.execute(sa.text("SELECT pg_advisory_lock(:key)"), lock)

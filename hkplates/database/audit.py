@@ -1,4 +1,4 @@
-"""Who asked for what, and who changed what: rows that are added and never changed."""
+"""Records who asked for what and who changed what, in rows that are never changed."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from hkplates.database.text import sanitise_text
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One thing that somebody did; `subject` is what it was done to, as JSON values."""
+    """An audited action; `subject` is what it was done to, as JSON values."""
 
     id: int
     happened_at: datetime
@@ -33,15 +33,15 @@ def note(
     purpose: str | None = None,
     address: str | None = None,
 ) -> None:
-    """Keep what somebody did; `subject` holds JSON values.
+    """Records what somebody did; `subject` holds JSON values.
 
     Raises:
-        DatabaseUnreachable: it is not kept.
+        DatabaseUnreachable: it is not recorded.
     """
     row = {
         "actor": sanitise_text(actor),
         "action": sanitise_text(action),
-        "subject": _storable(dict(subject)),
+        "subject": _sanitise_json(dict(subject)),
         "purpose": sanitise_text(purpose) if purpose else None,
         "address": sanitise_text(address) if address else None,
     }
@@ -50,7 +50,7 @@ def note(
 
 
 def entries(engine: sa.Engine, *, before: int | None = None, limit: int = 100) -> list[Entry]:
-    """The latest entries, the newest first; with `before`, of those with a smaller number."""
+    """Returns the latest entries, the newest first; with `before`, those with a smaller id."""
     query = sa.select(Audit.__table__).order_by(Audit.id.desc()).limit(limit)
     if before is not None:
         query = query.where(Audit.id < before)
@@ -58,19 +58,19 @@ def entries(engine: sa.Engine, *, before: int | None = None, limit: int = 100) -
         return [Entry(**row._mapping) for row in connection.execute(query)]
 
 
-def _storable(value: Any) -> Any:
-    """The same JSON value with texts that Postgres can hold."""
+def _sanitise_json(value: Any) -> Any:
+    """Returns the same JSON value with texts that Postgres can hold."""
     if isinstance(value, str):
         return sanitise_text(value)
     if isinstance(value, Mapping):
-        return {sanitise_text(str(name)): _storable(one) for name, one in value.items()}
+        return {sanitise_text(str(name)): _sanitise_json(one) for name, one in value.items()}
     if isinstance(value, list | tuple):
-        return [_storable(one) for one in value]
+        return [_sanitise_json(one) for one in value]
     return value
 
 
 def ended_sessions(engine: sa.Engine, seconds: int) -> dict[str, int]:
-    """Those that somebody logged out of in the last `seconds`; when each began, since 1970.
+    """Maps the sessions that were logged out in the last `seconds` to the Unix time each began.
 
     Raises:
         DatabaseUnreachable: Postgres does not answer.

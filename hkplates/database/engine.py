@@ -1,4 +1,4 @@
-"""Opening the database, and what its errors are to us."""
+"""Opens the database and translates its errors."""
 
 from functools import partial
 from typing import TypeGuard
@@ -36,7 +36,7 @@ def open_engine(
     connections: int = 15,
     patience_seconds: float = 30,
 ) -> sa.Engine:
-    """An engine for a Postgres URL; connections are made when they are needed.
+    """Returns an engine for a Postgres URL; connections are made when they are needed.
 
     Whoever needs one while all `connections` are in use waits `patience_seconds`, and is then told
     so (sqlalchemy.exc.TimeoutError).
@@ -69,14 +69,17 @@ def open_engine(
 def _bound(
     milliseconds: str, connection: psycopg.Connection[tuple[object, ...]], _: object
 ) -> None:
-    """Not in the options of the connection, where the URL may have its own."""
+    """Sets a connection's statement timeout.
+
+    Not in the options of the connection, where the URL may have its own.
+    """
     connection.autocommit = True  # a transaction that is taken back would take this back as well
     connection.execute("SELECT set_config('statement_timeout', %s, false)", [milliseconds])
     connection.autocommit = False
 
 
 def connection_arguments(url: str) -> dict[str, str]:
-    """What a Postgres URL says, by libpq's names: host, port, user, password, dbname ...
+    """Returns the parameters of a Postgres URL by libpq's keywords: host, port, user, dbname ...
 
     Raises:
         SettingInvalid: the URL is not one of Postgres, or says what Postgres does not know.
@@ -109,7 +112,7 @@ def _parse(url: str) -> URL:
 
 
 def _translate(context: ExceptionContext) -> None:
-    """Operational errors come of the server's state, not of our statements: try again later."""
+    """Raises DatabaseUnreachable for what comes of the server's state and not of our statements."""
     cause = context.original_exception
     if not isinstance(cause, Exception):
         return  # Ctrl-C, which SQLAlchemy takes for a lost connection too
@@ -130,9 +133,12 @@ def _translate(context: ExceptionContext) -> None:
 
 
 def _is_from_outside(error: BaseException | None) -> TypeGuard[BaseException]:
-    """Whether it broke a statement off (Ctrl-C, a time limit). Where that was the question whether
-    a pooled connection lives, SQLAlchemy tidies up a connection that is still busy, and what comes
-    of that hides it. That is no answer of the server: the client itself refuses (no SQLSTATE)."""
+    """Checks that something other than Postgres broke a statement off: Ctrl-C, a time limit.
+
+    Where that statement was the question whether a pooled connection lives, SQLAlchemy tidies up a
+    connection that is still busy, and what comes of that hides it. That is no answer of the server:
+    the client itself refuses (no SQLSTATE).
+    """
     return error is not None and not isinstance(error, psycopg.Error)
 
 
@@ -143,6 +149,6 @@ def _where(url: URL) -> str:
 
 
 def _first_line(error: BaseException) -> str:
-    """What the server or the driver says, without its long list of hints."""
+    """Returns an error's message without its long list of hints."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return lines[0].rstrip(".") if lines else type(error).__name__

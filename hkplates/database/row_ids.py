@@ -1,4 +1,4 @@
-"""Numbers of rows, as somebody typed them."""
+"""Compares ids of rows with numbers that somebody typed."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ NO_ROW = sa.literal_column("false", sa.Boolean)
 
 
 def id_equals(column: Any, number: int) -> sa.ColumnElement[bool]:
-    """Whether a row has this number; one beyond what Postgres counts to (64 bits) no row has."""
+    """Returns the condition that a row has this id; one beyond 64 bits no row has."""
     if -LARGEST <= number <= LARGEST:
         return column == number  # type: ignore[no-any-return]
     return NO_ROW

@@ -1,4 +1,4 @@
-"""Text that Postgres can hold, patterns of marks, and the digest that tells images apart."""
+"""Prepares text for Postgres: values, LIKE patterns, prefixes and the digest of an image."""
 
 import hashlib
 import re
@@ -7,7 +7,7 @@ _REFUSED = re.compile("[\0\ud800-\udfff]")
 
 
 def sanitise_text(text: str) -> str:
-    """The text without NUL (which Postgres refuses) and without half characters.
+    """Returns the text without NUL (which Postgres refuses) and without half characters.
 
     Half characters (lone surrogates) stand for bytes of a file name that are not UTF-8.
     """
@@ -15,15 +15,15 @@ def sanitise_text(text: str) -> str:
 
 
 def like(pattern: str) -> str:
-    """A mark with ? for one character and * for any number, as LIKE understands it."""
+    """Returns a LIKE pattern of a mark with ? for one character and * for any number."""
     escaped = re.sub(r"([\\%_])", r"\\\1", pattern)
     return escaped.replace("?", "_").replace("*", "%")
 
 
 def uri_or_key_prefix(prefix: str | None) -> str | None:
-    """What a typed prefix is the beginning of: with `://` of a sighting's `uri`, else of its `key`.
+    """Returns a typed prefix as the start of a sighting's `uri` (with `://`), else of its `key`.
 
-    A folder's path is one of addresses: `uri_or_key_prefix("/data/") == "file:///data/"`.
+    A folder's path becomes that of a URI: `uri_or_key_prefix("/data/") == "file:///data/"`.
     """
     if not prefix:
         return None
@@ -31,7 +31,10 @@ def uri_or_key_prefix(prefix: str | None) -> str | None:
 
 
 def image_digest(store: str, bucket: str, key: str, etag: str) -> bytes:
-    """SHA-256 that is equal exactly where all four parts are; each part is led by its length."""
+    """Returns a SHA-256 digest, equal exactly where all four parts are.
+
+    Each part is led by its length.
+    """
     digest = hashlib.sha256()
     for part in (store, bucket, key, etag):
         data = part.encode("utf-8")

@@ -83,7 +83,7 @@ def column(
     nullable: bool = False,
     server_default: Any = None,
 ) -> sa.Column[Any]:
-    """A column that is filled unless it says otherwise, and that says what it is."""
+    """Returns a column, NOT NULL unless it says otherwise, with its comment."""
     return sa.Column(
         name, kind, *rest, nullable=nullable, comment=comment, server_default=server_default
     )

@@ -1,4 +1,4 @@
-"""Work that is paused, delayed or done again: what the ledger must remember for it, and two roles.
+"""Columns for work that is paused, delayed or done again, and two roles.
 
 Revision: 0002, after 0001
 """
@@ -101,7 +101,7 @@ def column(
     nullable: bool = False,
     server_default: Any = None,
 ) -> sa.Column[Any]:
-    """A column that is filled unless it says otherwise, and that says what it is."""
+    """Returns a column, NOT NULL unless it says otherwise, with its comment."""
     return sa.Column(name, kind, nullable=nullable, comment=comment, server_default=server_default)
 
 

@@ -96,7 +96,7 @@ Z - 0.2812 2 0.1250 C 0.1042 X 0.0938 7 0.0729 S 0.0417 J 0.0312 Y 0.0312 T 0.03
 
 
 def column(name: str, kind: sa.types.TypeEngine[Any], comment: str) -> sa.Column[Any]:
-    """A column that is filled and says what it is."""
+    """Returns a column that is NOT NULL, with its comment."""
     return sa.Column(name, kind, nullable=False, comment=comment)
 
 
@@ -131,7 +131,7 @@ def confusable_characters() -> None:
 
 
 def rows(text: str) -> list[dict[str, object]]:
-    """The lines of CONFUSIONS as rows."""
+    """Returns the lines of CONFUSIONS as rows."""
     found: list[dict[str, object]] = []
     for line in text.replace("\n  ", " ").strip().splitlines():
         read, *rest = line.replace("-", "").split(" ")

@@ -1,4 +1,4 @@
-"""Reviews and audit: what people say about readings, shown by sightings, and who asked for what.
+"""Tables of reviews, which sightings shows, and of the audit of who asked for what.
 
 Revision: 0004, after 0003
 """
@@ -105,7 +105,7 @@ def column(
     nullable: bool = False,
     server_default: Any = None,
 ) -> sa.Column[Any]:
-    """A column that is filled unless it says otherwise, and that says what it is."""
+    """Returns a column, NOT NULL unless it says otherwise, with its comment."""
     return sa.Column(
         name, kind, *rest, nullable=nullable, comment=comment, server_default=server_default
     )

@@ -39,7 +39,7 @@ PLATE = PlateReading(
 
 
 def plate(mark: str, confidence: float = 0.75, left: float = 10, **more: object) -> PlateReading:
-    """A plate at a place. Confidences that are sums of powers of two are kept as they are."""
+    """Returns a plate at a place. A confidence that is a sum of powers of two stays as it is."""
     return replace(
         PLATE,
         mark=mark,
@@ -58,11 +58,11 @@ class Archive:
         self.ledger, self.results = Ledger(engine), Results(engine)
 
     def version(self, name: str) -> int:
-        """The number of a model version."""
+        """Registers a model version of this name; returns its id."""
         return self.results.register_model(ModelVersion(name, f"reader of {name}", {}))
 
     def submit(self, *keys: str, source: str = "s3://car-park") -> int:
-        """Make photographs rows, and their submission whole; its number."""
+        """Makes photographs rows of a submission that is listed to the end; returns its id."""
         number = self.ledger.intake.open_submission(source).id
         entries = [Entry(key, "e", 9) for key in keys]
         self.ledger.intake.add_images(number, "s3", BUCKET, entries)
@@ -70,23 +70,23 @@ class Archive:
         return number
 
     def read(self, version: int, plates: Mapping[str, Plates]) -> None:
-        """Have a worker of this version read what is pending; what has no plates here fails."""
+        """Has a worker of this version read what is pending; what has no plates here fails."""
         claimed = self.claim()
         self.results.save(version, [_outcome(image, plates) for image in claimed])
         self.ledger.dispatch.finish_submissions()
 
     def claim(self) -> list[ImageRef]:
-        """What a worker gets of all that is pending."""
+        """Claims all that is pending."""
         return self.ledger.claims.claim(self.ledger.dispatch.take_pending(10_000, 600), 600)
 
     def read_first(self, version: int, plates: Mapping[str, Plates]) -> int:
-        """Submit photographs and read them; the submission's number."""
+        """Submits photographs and reads them; returns the submission's id."""
         number = self.submit(*plates)
         self.read(version, plates)
         return number
 
     def read_again(self, version: int, plates: Mapping[str, Plates]) -> int:
-        """Have all photographs read by another version; the submission's number."""
+        """Has all photographs read by another version; returns the submission's id."""
         number = self.ledger.intake.open_submission("reprocess --all").id
         choice = Reprocessing(self.engine, ReprocessFilter(), version)
         for batch in choice.batches(number):
@@ -96,12 +96,12 @@ class Archive:
         return number
 
     def states(self) -> dict[str, tuple[str, int | None]]:
-        """State and current model version, by key."""
+        """Returns state and current model version, by key."""
         rows = self.rows("SELECT key, state, model_version_id FROM images ORDER BY key")
         return {key: (state, version) for key, state, version in rows}
 
     def seen(self) -> list[tuple[str, str, int]]:
-        """Key, mark and model version of each sighting."""
+        """Returns key, mark and model version of each sighting."""
         rows = self.rows("SELECT key, mark, model_version_id FROM sightings ORDER BY 1, position")
         return [(key, mark, version) for key, mark, version in rows]
 

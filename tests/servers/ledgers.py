@@ -1,4 +1,4 @@
-"""What tests of the ledger share: listings, a worker in two lines, SQL, and threads that race."""
+"""Helpers for tests of the ledger: listings, a worker in two lines, SQL, and threads that race."""
 
 import threading
 from collections import Counter
@@ -35,7 +35,7 @@ def keys(count: int, first: int = 0) -> list[Entry]:
 
 
 def submit(ledger: Ledger, entries: Sequence[Entry], source: str = SOURCE) -> int:
-    """List a whole source; the number of its submission."""
+    """Lists a whole source; returns the id of its submission."""
     submission = ledger.intake.open_submission(source)
     ledger.intake.add_images(submission.id, "s3", BUCKET, entries)
     ledger.intake.listing_finished(submission.id)
@@ -47,7 +47,7 @@ def add(ledger: Ledger, submission_id: int, entries: Sequence[Entry], to: str) -
 
 
 def take(ledger: Ledger, limit: int = 1000) -> list[ImageRef]:
-    """Send and claim at once."""
+    """Sends images and claims them at once."""
     return ledger.claims.claim(ledger.dispatch.take_pending(limit, 600), 600)
 
 
@@ -74,7 +74,7 @@ def column(engine: sa.Engine, query: str) -> list[object]:
 
 
 def states(engine: sa.Engine) -> Counter[object]:
-    """How many images are in which state."""
+    """Counts images by state."""
     return Counter(column(engine, "SELECT state FROM images"))
 
 
@@ -85,7 +85,7 @@ def state_of(engine: sa.Engine, submission_id: int) -> object:
 
 
 def at_once(*works: Callable[[], object]) -> None:
-    """Run all of these at the same moment, and raise what any of them raises."""
+    """Runs all of these at the same moment, and raises what any of them raises."""
     ready = threading.Barrier(len(works))
 
     def start(work: Callable[[], object]) -> None:

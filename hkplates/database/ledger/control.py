@@ -1,6 +1,6 @@
-"""What people do to submissions: pause, resume, cancel, and try failed images again.
+"""Pauses, resumes and cancels submissions, and retries failed images, as people ask for it.
 
-Each may be repeated: what holds already is left alone and told as it is. Cancelling and trying
+Each may be repeated: what holds already is left alone and reported as it is. Cancelling and trying
 again change many images, some thousands in a transaction, so that no worker waits long for a row;
 broken off in the middle, the same call does the rest.
 """
@@ -22,7 +22,7 @@ BATCH = 5000
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What became of a submission: its state before and after, and images that were changed.
+    """A change of a submission's state, with the number of images that changed with it.
 
     `cancelled` images were never looked at to the end; `kept` ones had been, under an earlier model
     version, and are done as they were.
@@ -38,7 +38,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Retried:
-    """Images of one submission that wait again, by the reason they had, and its state now."""
+    """A submission's images that are pending again, by the reason they had, and its state now."""
 
     submission: int
     source: str
@@ -51,7 +51,7 @@ class Retried:
 
 
 class Control:
-    """The part of the ledger that people steer; usable from several threads.
+    """The ledger as people control it; safe to use from several threads.
 
     All methods raise DatabaseUnreachable where Postgres is away.
     """
@@ -60,7 +60,7 @@ class Control:
         self._engine = engine
 
     def pause(self, submission_id: int) -> Change | None:
-        """Send no more of a submission, until it is resumed or submitted again.
+        """Stops sending images of a submission, until it is resumed or submitted again.
 
         What workers have in hand they finish; what waits in the queue comes back to the ledger when
         a worker looks at it. Only what is listed or worked on can be paused. None: no such
@@ -69,7 +69,7 @@ class Control:
         return self._change(submission_id, ("listing", "running"), _PAUSE)
 
     def resume(self, submission_id: int) -> Change | None:
-        """Let a paused submission go on; one with nothing left to do has finished.
+        """Lets a paused submission go on; one with nothing left to do is finished.
 
         None: no such submission.
         """
@@ -83,7 +83,7 @@ class Control:
         return Change(change.submission, change.source, change.before, after)
 
     def cancel(self, submission_id: int) -> Change | None:
-        """End a submission: its images that wait or are queued will not be read.
+        """Ends a submission: its images that wait or are queued will not be read.
 
         What a worker finds out about them later changes nothing. A finished submission stays so.
         None: no such submission.
@@ -108,7 +108,7 @@ class Control:
         )
 
     def retry(self, submission_id: int | None = None, reason: str | None = None) -> list[Retried]:
-        """Make failed and quarantined images pending, as if they had never been begun.
+        """Makes failed and quarantined images pending, as if they had never been begun.
 
         Of one submission or all, of one reason or all. A finished submission is running again; a
         paused one stays paused, with its images waiting. A cancelled one is left alone (its
@@ -137,7 +137,7 @@ class Control:
     def _change(
         self, submission_id: int, changing: tuple[str, ...], statement: sa.TextClause
     ) -> Change | None:
-        """Bring a submission that is in one of some states to another state."""
+        """Changes a submission's state if it is in one of `changing`; None where there is none."""
         with self._engine.begin() as connection:
             row = lock_submission(connection, submission_id)
             if row is None:
@@ -148,7 +148,7 @@ class Control:
             return Change(row.id, row.source, row.state, after)
 
     def _chosen(self, statement: sa.TextClause, **values: object) -> Iterator[list[int]]:
-        """Numbers of images in batches, in their order; nothing is held open between two."""
+        """Yields ids of images in batches, in their order; nothing is held open between two."""
         after = 0
         while ids := self._choose(statement, {**values, "after": after, "limit": BATCH}):
             yield ids
@@ -160,7 +160,7 @@ class Control:
 
 
 def _retry_batch(connection: sa.Connection, submission_id: int, ids: list[int]) -> Counter[str]:
-    """Images that are still at their end, pending again, and the submission open; by reason."""
+    """Makes images that are still rejected pending and reopens the submission; counts by reason."""
     rows = connection.execute(_LOCK_REJECTED, {"id": submission_id, "ids": ids}).all()
     if rows:
         connection.execute(_RETRY_IMAGES, {"ids": [row.id for row in rows]})

@@ -1,7 +1,8 @@
-"""Whose images are sent next: submissions in turns, and what was lost on the way again.
+"""Dispatches pending images fairly across submissions, and requeues lost ones.
 
-The queue is short and shared. Each open submission gets an equal part of it, so that a small one
-waits behind one window and not behind a million images of another. One whose images all come back
+The queue is short and shared. Each open submission gets an equal share (max-min
+fairness), so that a small one waits behind one window and not behind a million images of another.
+One whose images all come back
 (its bucket is away, say) gets one chunk at a time, as a probe, until something of it ends again: a
 worker waits most of a minute for a store that is away, and other work must not wait with it.
 """
@@ -19,13 +20,14 @@ from hkplates.database.ledger.states import image_ref
 from hkplates.jobs import ImageRef
 
 PROBE_SECONDS = 60
-"""Longer than a worker waits for a store (hkplates/retry.py): a probe comes back within it."""
+"""Window in which images that came back make a submission back off. It is longer than a worker
+waits for a store (hkplates/retry.py): a probe comes back within it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Dispatchable:
-    """A submission with images to send: how many chunks of it are queued, and whether its images
-    only come back."""
+    """A submission with images to send: chunks of it that are queued, and whether it is backing off
+    because its images only come back."""
 
     submission: int
     queued: int
@@ -33,7 +35,7 @@ class Dispatchable:
 
 
 class Dispatch:
-    """The part of the ledger that dispatches; usable from several threads.
+    """The ledger as dispatching uses it; safe to use from several threads.
 
     All methods raise DatabaseUnreachable where Postgres is away.
     """
@@ -44,8 +46,7 @@ class Dispatch:
     def take_chunks(
         self, most: int, images: int, lease_seconds: float
     ) -> list[tuple[ImageRef, ...]]:
-        """Move images that are due to queued, in up to `most` chunks of up to `images`, each of one
-        submission.
+        """Queues images that are due, in up to `most` chunks of up to `images` of one submission.
 
         Committed on return, before any message is sent: a message lost after this costs a wait,
         while a message sent before it could be worked and lost.
@@ -54,19 +55,19 @@ class Dispatch:
             return _chunks(connection, _waiting(connection, images), most, images, lease_seconds)
 
     def take_pending(self, limit: int, lease_seconds: float) -> list[ImageRef]:
-        """Move up to `limit` images that are due to queued, one of each open submission in turn."""
+        """Queues up to `limit` images that are due, one of each open submission in turn."""
         with self._engine.begin() as connection:
             waiting = [replace(one, backing_off=False) for one in _waiting(connection, 1)]
             chunks = _chunks(connection, waiting, limit, 1, lease_seconds)
         return [image for chunk in chunks for image in chunk]
 
     def queued(self, limit: int) -> list[int]:
-        """Numbers of images that were sent and have not ended, those sent first first."""
+        """Returns ids of images that were sent and have not ended, those sent first first."""
         with self._engine.connect() as connection:
             return list(connection.execute(_QUEUED, {"limit": limit}).scalars())
 
     def requeue_lost(self, image_ids: Sequence[int], work_seconds: float) -> int:
-        """Make queued images that no message names pending; how many there were.
+        """Makes queued images that no message names pending; returns how many there were.
 
         A worker may still be at those that were begun, where Redis lost the message meanwhile: they
         stay queued for as long as that can take, and no longer.
@@ -102,7 +103,9 @@ def finish(connection: sa.Connection, submission_ids: Sequence[int]) -> list[int
 
 
 def fair_share(waiting: Sequence[Dispatchable], room: int) -> list[int]:
-    """Whose turn it is, chunk by chunk: always theirs who have the fewest queued.
+    """Shares a queue's room by max-min fairness: each chunk goes to who has the fewest queued.
+
+    Returns the submissions in turn, one for each chunk.
 
     Ties are drawn: with more submissions than room, one rule would always leave the same ones out.
     """
@@ -110,11 +113,11 @@ def fair_share(waiting: Sequence[Dispatchable], room: int) -> list[int]:
     heapq.heapify(heap)
     turns: list[int] = []
     while heap and len(turns) < room:
-        queued, lot, submission, backing_off = heapq.heappop(heap)
+        queued, tie_breaker, submission, backing_off = heapq.heappop(heap)
         if backing_off and queued:
             continue
         turns.append(submission)
-        heapq.heappush(heap, (queued + 1, lot, submission, backing_off))
+        heapq.heappush(heap, (queued + 1, tie_breaker, submission, backing_off))
     return turns
 
 
@@ -157,7 +160,7 @@ def _take(
 def _in_turns(
     turns: Sequence[int], taken: dict[int, deque[ImageRef]], images: int
 ) -> Iterator[tuple[ImageRef, ...]]:
-    """Chunks in the order of turns; a turn for which nothing was left is none."""
+    """Yields chunks in the order of turns, and none for a turn that nothing was left for."""
     left = {number: deque(found) for number, found in taken.items()}
     for number in turns:
         chunk = tuple(left[number].popleft() for _ in range(min(images, len(left[number]))))
@@ -171,7 +174,7 @@ def _left(
     taken: dict[int, deque[ImageRef]],
     images: int,
 ) -> list[Dispatchable]:
-    """Submissions that may have more to give, with what they have queued by now."""
+    """Returns the submissions that may have more to send, with what they have queued by now."""
     given = Counter(turns)
     return [
         Dispatchable(one.submission, one.queued + given[one.submission], one.backing_off)

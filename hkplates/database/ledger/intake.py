@@ -37,7 +37,7 @@ class Intake:
     def open_submission(
         self, source: str, name: str | None = None, options: Mapping[str, object] | None = None
     ) -> Submission:
-        """The unfinished submission of this source (and name, where given), else a new one."""
+        """Returns the unfinished submission of this source (and name, if given), else a new one."""
         values = {
             "source": sanitise_text(source),
             "name": None if name is None else sanitise_text(name),
@@ -66,7 +66,7 @@ class Intake:
         *,
         listed_to: str | None = None,
     ) -> Added:
-        """Make listed images rows: new ones, and ones that failed or were cancelled, as pending.
+        """Makes listed images rows: new ones, and ones that failed or were cancelled, as pending.
 
         An image belongs to the submission that last asked for it: those that wait or are queued
         under another are taken over, with their leases. Rows of another content under a listed key
@@ -85,7 +85,7 @@ class Intake:
         return added
 
     def listing_finished(self, submission_id: int) -> None:
-        """All images of the source are rows; the submission ends when they have ended."""
+        """Records that all images of the source are rows; the submission ends with them."""
         with self._engine.begin() as connection:
             connection.execute(_LISTED, {"id": submission_id})
 
@@ -93,7 +93,7 @@ class Intake:
 def _mark_listed(
     connection: sa.Connection, submission_id: int, listed_to: str | None, skipped: int
 ) -> None:
-    """Record how far the listing is and what it skipped.
+    """Records how far the listing is and what it skipped.
 
     A key that Postgres cannot hold is no mark: to go on after another one could leave some out.
     """

@@ -12,7 +12,7 @@ from hkplates.jobs import StoreKind
 
 
 class Listed(Protocol):
-    """What a store's listing says of one image (hkplates.storage.base.Entry)."""
+    """An entry of a store's listing (hkplates.storage.base.Entry)."""
 
     @property
     def key(self) -> str: ...
@@ -24,9 +24,12 @@ class Listed(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Added:
-    """What became of listed images: `new` rows; `retried` ones that had failed; `taken_over` ones
-    that waited under another submission; `known` ones that this submission had already; `skipped`
-    ones that another has ended."""
+    """Counts of listed images by what became of them.
+
+    `new` rows; `retried` ones that had failed; `taken_over` ones that waited under another
+    submission; `known` ones that this submission had already; `skipped` ones that another has
+    ended.
+    """
 
     new: int = 0
     retried: int = 0
@@ -60,7 +63,7 @@ def save_listed(connection: sa.Connection, submission_id: int, batch: dict[str, 
 
 
 def _change_listed(connection: sa.Connection, values: dict[str, Any]) -> tuple[int, int]:
-    """Bring rows that are there already to what a batch says; how many were retried, taken over."""
+    """Updates rows that a batch names; returns how many were retried and taken over."""
     rows = connection.execute(LOCK_LISTED, values).all()
     listed = [row.id for row in rows if row.listed]
     stale = [row.id for row in rows if not row.listed]
@@ -76,7 +79,7 @@ def _change_listed(connection: sa.Connection, values: dict[str, Any]) -> tuple[i
 
 
 def batch_of(store: StoreKind, bucket: str, entries: Iterable[Listed]) -> dict[str, Any]:
-    """Each image once, as columns, in the order of keys: one order for all producers."""
+    """Returns each image once, as columns, in the order of keys: one order for all producers."""
     rows = sorted({(sanitise_text(e.key), sanitise_text(e.etag)): e.size for e in entries}.items())
     return {
         "store": store,

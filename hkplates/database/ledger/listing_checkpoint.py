@@ -1,4 +1,4 @@
-"""Where an interrupted listing goes on, and what it had recorded before."""
+"""Finds an interrupted listing and what it had recorded before."""
 
 import sqlalchemy as sa
 
@@ -22,7 +22,7 @@ _RECORDED = sa.text("""
 
 
 def is_unfinished(engine: sa.Engine, source: str, name: str | None) -> bool:
-    """Whether submitting this source now would continue a submission."""
+    """Checks that submitting this source now would continue a submission."""
     values = {
         "source": sanitise_text(source),
         "name": None if name is None else sanitise_text(name),
@@ -32,8 +32,10 @@ def is_unfinished(engine: sa.Engine, source: str, name: str | None) -> bool:
 
 
 def listed_before(engine: sa.Engine, submission_id: int, after: str | None) -> Added:
-    """What a listing had found when it was interrupted after a key: what became rows of the
-    submission is `known` to it now. Nothing, where it begins anew."""
+    """Counts what a listing had recorded up to the key after which it was interrupted.
+
+    What became rows of the submission is `known` to it now. Nothing, where it begins anew.
+    """
     if after is None:
         return Added()
     with engine.connect() as connection:

@@ -1,4 +1,4 @@
-"""Images that were read to the end, made to wait for another model version.
+"""Makes images that were read to the end pending again, for another model version.
 
 What was read on them before stays, and sightings shows it, until the new reading is whole.
 """
@@ -25,7 +25,7 @@ BATCH = 1000
 
 @dataclass(frozen=True, slots=True)
 class ReprocessFilter:
-    """The images that are chosen: those that meet all conditions.
+    """Conditions that an image meets together to be chosen.
 
     Of `sightings` only `mark`, `below`, `submission` and `prefix` can be set. One plate of the
     image meets `mark` and `below`; with `below` it is one of region HK, and what a person found to
@@ -73,7 +73,7 @@ class Reprocessing:
     target: int | None
 
     def count(self) -> dict[int, int]:
-        """How many images there are to choose, by the version that read them last."""
+        """Counts the images to choose, by the version that read them last."""
         chosen = self._query(None, self.filter.limit).subquery()
         query = sa.select(chosen.c.model_version_id, sa.func.count()).group_by(
             chosen.c.model_version_id
@@ -83,12 +83,12 @@ class Reprocessing:
             return {int(number or 0): count for number, count in rows}
 
     def is_any(self) -> bool:
-        """Whether there is anything to choose."""
+        """Checks that there is an image to choose."""
         with self.engine.connect() as connection:
             return connection.execute(self._query(None, 1)).first() is not None
 
     def batches(self, submission_id: int | None) -> Iterator[Sequence[int]]:
-        """Numbers of images to choose, as they stood at one moment, a thousand at a time.
+        """Yields ids of images to choose, as they stood at one moment, a thousand at a time.
 
         Those that this submission has already are left out, and count towards the limit.
         """
@@ -104,7 +104,7 @@ class Reprocessing:
                 yield [row.id for row in rows]
 
     def take(self, submission_id: int, image_ids: Sequence[int]) -> Added:
-        """Make chosen images pending under the submission, where they still are to be chosen.
+        """Makes chosen images pending under the submission, where they still are to be chosen.
 
         `retried` are those that had ended, `taken_over` those that waited to be read again under
         another submission. A submission that was cancelled meanwhile takes none.
@@ -122,7 +122,7 @@ class Reprocessing:
         return Added(retried=len(ended), taken_over=len(waiting))
 
     def open(self, source: str, options: Mapping[str, Any]) -> Opened:
-        """The unfinished submission of this source, else a new one; with these options."""
+        """Returns the unfinished submission of this source, else a new one, with these options."""
         submission = Intake(self.engine).open_submission(source, options=options)
         if submission.resumed:
             statement = sa.text("UPDATE submissions SET options = :options WHERE id = :id")
@@ -134,13 +134,13 @@ class Reprocessing:
         return submission
 
     def owned(self, submission_id: int) -> int:
-        """Images of a submission, whatever became of them."""
+        """Counts a submission's images, whatever became of them."""
         query = sa.select(sa.func.count()).where(Image.submission_id == submission_id)
         with self.engine.connect() as connection:
             return connection.execute(query).scalar_one()
 
     def versions_of(self, submission_id: int) -> dict[int, int]:
-        """Images of a submission that were done since it began, by the version that read them."""
+        """Counts a submission's images done since it began, by the version that read them."""
         query = (
             sa.select(Image.model_version_id, sa.func.count())
             .join(Submission, Submission.id == Image.submission_id)
@@ -154,7 +154,7 @@ class Reprocessing:
             return {int(number or 0): count for number, count in connection.execute(query)}
 
     def mostly_before(self, submission_id: int) -> int | None:
-        """The version that read most images of a submission before the target did."""
+        """Returns the version that read most images of a submission before the target did."""
         with self.engine.connect() as connection:
             values = {"id": submission_id, "target": self.target}
             found: int | None = connection.execute(_MOSTLY_BEFORE, values).scalar()

@@ -1,4 +1,4 @@
-"""Model versions: which there are, how much each has read, and which was used last."""
+"""Lists model versions, what each has read, and which was used last."""
 
 import hashlib
 import json
@@ -13,7 +13,7 @@ from hkplates.recognition.model_version import ModelVersion
 
 
 def model_row(version: ModelVersion) -> dict[str, Any]:
-    """A model version's columns; its digest is equal exactly where all else is."""
+    """Returns a model version's columns; its digest is equal exactly where all else is."""
     config = _plain(version.config)
     row: dict[str, Any] = {
         "detector": version.detector,
@@ -25,13 +25,13 @@ def model_row(version: ModelVersion) -> dict[str, Any]:
 
 
 def _plain(values: Mapping[str, object]) -> Any:
-    """Plain JSON values, whatever mappings and sequences they came in."""
+    """Converts mappings and sequences of any type to plain JSON values."""
     return json.loads(json.dumps(dict(values), sort_keys=True, default=str))
 
 
 @dataclass(frozen=True, slots=True)
 class ModelVersionUsage:
-    """A model version and what it has read to the end.
+    """A model version with counts of the images that it has read to the end.
 
     `images` are all of these; of `current` ones its reading is the one that sightings shows.
     `first_used` and `last_used` are None where it has read none.
@@ -48,20 +48,20 @@ class ModelVersionUsage:
 
 
 def versions(engine: sa.Engine) -> list[ModelVersionUsage]:
-    """All model versions, the oldest first. It counts all images, which takes a while."""
+    """Returns all model versions, the oldest first. It counts all images, which takes a while."""
     with engine.connect() as connection:
         return [ModelVersionUsage(**row) for row in connection.execute(_USED).mappings()]
 
 
 def exists(engine: sa.Engine, number: int) -> bool:
-    """Whether there is a model version of this number."""
+    """Checks that there is a model version of this id."""
     query = sa.text("SELECT EXISTS (SELECT FROM model_versions WHERE id = :number)")
     with engine.connect() as connection:
         return bool(connection.execute(query, {"number": number}).scalar_one())
 
 
 def number_of(engine: sa.Engine, version: ModelVersion) -> int | None:
-    """The number of a model version, or None where nobody has used it yet."""
+    """Returns the id of a model version, or None where nobody has used it yet."""
     query = sa.text("SELECT id FROM model_versions WHERE digest = :digest")
     with engine.connect() as connection:
         values = {"digest": model_row(version)["digest"]}
@@ -69,12 +69,13 @@ def number_of(engine: sa.Engine, version: ModelVersion) -> int | None:
 
 
 def last_used(engine: sa.Engine) -> int | None:
-    """The model version of the image that was done last, or None where none was."""
+    """Returns the id of the version that read the image that was done last; None if none was."""
     with engine.connect() as connection:
         return connection.execute(_LAST_USED).scalar_one_or_none()
 
 
-# An image that failed or was set aside when it was read again has the time of that.
+# Counts the images of each version. An image that failed or was quarantined when it was read again
+# has the time of that.
 _USED = sa.text("""
     WITH read AS (
         SELECT model_version_id, count(*) AS current, 0 AS earlier,
@@ -92,6 +93,7 @@ _USED = sa.text("""
      GROUP BY id ORDER BY id
 """)
 
+# Finds the version that was used last
 _LAST_USED = sa.text("""
     SELECT model_version_id FROM images
      WHERE processed_at IS NOT NULL AND state = 'done' ORDER BY processed_at DESC LIMIT 1

@@ -1,4 +1,4 @@
-"""Writing what a worker found out. Running a chunk twice leaves the same rows.
+"""Saves what workers read. Running a chunk twice leaves the same rows.
 
 An image keeps the plates of every model version that looked at it to the end. `model_version_id`
 names the version that did so last, whichever is newer; `earlier_versions` names the others.
@@ -24,9 +24,9 @@ from hkplates.recognition.types import PlateReading
 
 @dataclass(frozen=True, slots=True)
 class ImageDone:
-    """An image that was looked at. Pixels of the upright photograph; no plates is a result too.
+    """An image that was read to the end, with its plates; none is a result too.
 
-    `taken_at` carries a time zone.
+    `width` and `height` are pixels of the upright photograph. `taken_at` carries a time zone.
     """
 
     image: ImageRef
@@ -39,7 +39,7 @@ class ImageDone:
 
 @dataclass(frozen=True, slots=True)
 class ImageFailed:
-    """An image that cannot be read, why in a word (an ImageRejected's `reason`), and in words."""
+    """An image that cannot be read: an ImageRejected's `reason`, and a sentence."""
 
     image: ImageRef
     reason: str
@@ -50,13 +50,13 @@ Outcome = ImageDone | ImageFailed
 
 
 class Results:
-    """Where workers write; usable from several threads."""
+    """Writes results into the database; safe to use from several threads."""
 
     def __init__(self, engine: sa.Engine) -> None:
         self._engine = engine
 
     def register_model(self, version: ModelVersion) -> int:
-        """The number of a model version, which is kept once however many workers register it."""
+        """Returns a model version's id; it is kept once however many workers register it."""
         row = model_row(version)
         query = sa.select(ModelVersionRow.id).where(ModelVersionRow.digest == row["digest"])
         with self._engine.begin() as connection:
@@ -67,7 +67,7 @@ class Results:
             return connection.execute(query).scalar_one()
 
     def save(self, model_version_id: int, outcomes: Sequence[Outcome]) -> None:
-        """Write the outcomes of one or more images in one transaction.
+        """Writes the outcomes of one or more images in one transaction.
 
         An outcome counts where its image waits for one: a late duplicate leaves the rows of the
         first as they are. Plates that were found also count for an image whose lease had expired,
@@ -84,7 +84,7 @@ class Results:
             failed = [outcome for outcome in counted if isinstance(outcome, ImageFailed)]
             if done:
                 before = {row.id: row.model_version_id for row in rows}
-                _remember(connection, model_version_id, done, before)
+                _record_earlier(connection, model_version_id, done, before)
                 read_before = [one.image.id for one in done if before[one.image.id] is not None]
                 _save_done(connection, model_version_id, done, read_before)
             if failed:
@@ -92,25 +92,26 @@ class Results:
 
 
 def _lock(connection: sa.Connection, ids: Iterable[int]) -> Sequence[sa.Row[int, str, int | None]]:
-    """The images that are there as they stand, locked in the order of their ids."""
+    """Locks images in the order of their ids and returns those that there are, as they stand."""
     query = sa.select(Image.id, Image.state, Image.model_version_id)
     query = query.where(Image.id.in_(sorted(ids))).order_by(Image.id).with_for_update()
     return connection.execute(query).all()
 
 
 def _counts(outcome: Outcome, state: str) -> bool:
+    """Checks that an image in this state waits for such an outcome."""
     if isinstance(outcome, ImageDone):
         return state in ("queued", "pending", "quarantined")
     return state == "queued"
 
 
-def _remember(
+def _record_earlier(
     connection: sa.Connection,
     version: int,
     done: list[ImageDone],
     before: Mapping[int, int | None],
 ) -> None:
-    """Note which versions the images' last readings are of, before another takes their place.
+    """Records the model versions of the images' last readings, before another takes their place.
 
     A version that comes back (workers were rolled back) is no earlier one any more.
     """
@@ -231,7 +232,7 @@ def _plate(image_id: int, version: int, position: int, plate: PlateReading) -> d
 
 
 def _in_utc(moment: datetime | None) -> datetime | None:
-    """In UTC, since Postgres refuses the strange zones that some cameras write."""
+    """Converts a time to UTC, since Postgres refuses the strange zones that some cameras write."""
     try:
         return None if moment is None else moment.astimezone(UTC)
     except OverflowError:

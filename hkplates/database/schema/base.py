@@ -1,4 +1,4 @@
-"""What all tables share: how constraints are named, and Python's types in SQL."""
+"""Defines the base of all tables: names of constraints, and the SQL types of Python's."""
 
 from datetime import datetime
 from typing import Any
@@ -24,7 +24,7 @@ NAMES = {
 
 
 class Base(DeclarativeBase):
-    """What all tables share: how constraints are named, and Python's types in SQL."""
+    """The base of all tables."""
 
     metadata = MetaData(naming_convention=NAMES)
     type_annotation_map = {  # noqa: RUF012 - SQLAlchemy's own form

@@ -1,4 +1,4 @@
-"""Why images are not read: the reasons that the ledger records."""
+"""Lists the reasons that the ledger records for images that are not read."""
 
 from collections.abc import Mapping
 from typing import Literal
@@ -6,10 +6,10 @@ from typing import Literal
 from hkplates.errors import ImageRejected
 
 MOST_ATTEMPTS = 3
-"""A worker may begin an image this often; one that never ends is then set aside."""
+"""Attempts that a worker may begin at an image; one that never ends is then quarantined."""
 
 FailureCause = Literal["timed_out", "out_of_memory", "crashed"]
-"""What can break an attempt off; the reason of an image that is quarantined."""
+"""Causes that break an attempt off; the reason of an image that is quarantined."""
 
 _BEGUN = f"No worker finished it in {MOST_ATTEMPTS} attempts"
 
@@ -18,7 +18,7 @@ QUARANTINE_REASONS: Mapping[str, str] = {
     "out_of_memory": f"{_BEGUN}, and it ran into the memory limit; it was set aside",
     "crashed": f"{_BEGUN}; it was set aside",
 }
-"""Each trouble in a sentence."""
+"""A sentence for each failure cause: the detail of an image that is quarantined for it."""
 
 REASONS = sorted({kind.reason for kind in ImageRejected.__subclasses__()} | set(QUARANTINE_REASONS))
-"""All that an image can have failed or been set aside for."""
+"""All reasons of images that failed or are quarantined."""

@@ -1,4 +1,6 @@
-"""The tables. Names are a contract: people write SQL against them, so each column says what it is.
+"""The tables of submissions and images.
+
+Names are a contract: people write SQL against them, so each column says what it is.
 
 All times are the database's own clock, except `taken_at`, which is the camera's. States and reasons
 are drawn in docs/architecture.md.

@@ -1,4 +1,4 @@
-"""Bringing a database to the newest migration."""
+"""Migrates a database to the newest schema."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,14 +18,14 @@ MIGRATIONS = Path(__file__).resolve().parents[3] / "migrations"
 
 @dataclass(frozen=True, slots=True)
 class Migrated:
-    """Where the database was before (None: never migrated), and where it is now."""
+    """The migrations that a database was at before (None: never migrated) and is at now."""
 
     before: str | None
     after: str | None
 
 
 def migrate(engine: sa.Engine) -> Migrated:
-    """Run every migration that is missing; safe to run twice, also at the same moment.
+    """Runs every migration that is missing; safe to run twice, also at the same moment.
 
     Raises:
         DatabaseUnreachable: Postgres does not answer, or a table stayed locked too long.
@@ -59,7 +59,7 @@ def _upgrade(connection: sa.Connection, before: str | None) -> None:
 
 
 def config(connection: sa.Connection | None = None) -> Config:
-    """Alembic's configuration in code, so that an installed hkplates needs no file for it."""
+    """Configures Alembic in code, so that an installed hkplates needs no file for it."""
     settings = Config()
     settings.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     settings.set_main_option("path_separator", "os")

@@ -1,4 +1,4 @@
-"""The schema's version, apart from the tables: what only compares it need not load them."""
+"""Compares the schema's version, apart from the tables: whoever compares need not load them."""
 
 import sqlalchemy as sa
 
@@ -9,7 +9,7 @@ REVISION = "0005"
 
 
 def require_current_schema(engine: sa.Engine) -> None:
-    """Make sure that the database is at the migration this version was written for.
+    """Checks that the database is at the migration this version was written for.
 
     Raises:
         SchemaNotCurrent: it is not; the message says which side is behind.
@@ -27,7 +27,7 @@ def require_current_schema(engine: sa.Engine) -> None:
 
 
 def refuse_newer(found: str | None) -> None:
-    """Raise SchemaNotCurrent where a database is ahead of this version."""
+    """Raises SchemaNotCurrent where a database is ahead of this version."""
     if found is not None and found > REVISION:
         raise SchemaNotCurrent(
             f"The database is at migration {found}, newer than {REVISION}, which this version of "
@@ -36,7 +36,7 @@ def refuse_newer(found: str | None) -> None:
 
 
 def current_revision(connection: sa.Connection) -> str | None:
-    """The migration a database is at, or None where it was never migrated."""
+    """Returns the migration a database is at, or None where it was never migrated."""
     exists = sa.text("SELECT to_regclass('alembic_version') IS NOT NULL")
     if not connection.execute(exists).scalar_one():
         return None

@@ -1,5 +1,7 @@
-"""What the view sightings shows of a plate, in SQLAlchemy, for those who also ask for what it hides
-or need other columns."""
+"""Expresses the columns and conditions of the view sightings in SQLAlchemy.
+
+For queries that also ask for what the view hides, or need other columns.
+"""
 
 import re
 
@@ -28,7 +30,7 @@ IS_SIGHTING = (*IS_CURRENT, Plate.review.is_distinct_from("not_a_plate"))
 
 _KEY = re.compile(r"s3://[^/]*/(.*)", re.DOTALL)
 INDEXED: sa.ColumnElement[int] = sa.literal_column("64")
-"""Characters of a key that its index knows."""
+"""Characters of a key that its index holds."""
 
 
 def key_starts_with(
@@ -36,16 +38,16 @@ def key_starts_with(
     key: sa.ColumnElement[str] = Image.__table__.c.key,
     uri: sa.ColumnElement[str] = uri,
 ) -> sa.ColumnElement[bool]:
-    """That an image's URI (where the prefix has `://`), else its key, begins so."""
+    """Returns the condition that an image's URI (a prefix with `://`) or its key starts so."""
     prefix = sanitise_text(prefix)
     if "://" not in prefix:
-        return _begins(key, prefix)
+        return _starts_with(key, prefix)
     found = _KEY.fullmatch(prefix)
     whole = sa.func.starts_with(uri, prefix)
-    return whole if found is None else sa.and_(whole, _begins(key, found[1]))
+    return whole if found is None else sa.and_(whole, _starts_with(key, found[1]))
 
 
-def _begins(key: sa.ColumnElement[str], prefix: str) -> sa.ColumnElement[bool]:
-    """Said twice: as the index on the keys' beginnings has it, and of the whole key."""
-    beginning = sa.func.starts_with(sa.func.left(key, INDEXED), sa.func.left(prefix, INDEXED))
-    return sa.and_(beginning, sa.func.starts_with(key, prefix))
+def _starts_with(key: sa.ColumnElement[str], prefix: str) -> sa.ColumnElement[bool]:
+    """Compares twice: the start of the key, as the index has it, and the whole key."""
+    indexed = sa.func.starts_with(sa.func.left(key, INDEXED), sa.func.left(prefix, INDEXED))
+    return sa.and_(indexed, sa.func.starts_with(key, prefix))

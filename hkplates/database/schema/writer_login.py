@@ -1,4 +1,4 @@
-"""A login for workers and producers: it may read and write rows, and nothing else."""
+"""Makes logins of the writer role, for workers and producers: they read and write rows, no more."""
 
 import psycopg
 import sqlalchemy as sa
@@ -15,10 +15,10 @@ RESERVED = ("public", "none")
 
 
 def require_login_name(name: str) -> None:
-    """Refuse what can be no name of a writer's login.
+    """Checks that a name can be that of a writer's login.
 
     Raises:
-        SetupError: it says why.
+        SetupError: it cannot; the message says why.
     """
     if not name.strip() or not name.isprintable():
         raise SetupError("The writer's login needs a name, such as plates_worker")
@@ -34,7 +34,7 @@ def require_login_name(name: str) -> None:
 
 
 def make_writer_login(engine: sa.Engine, name: str, password: str) -> None:
-    """Make a login of this name and password, or give the one that is there this password.
+    """Makes a login of this name and password, or gives an existing one this password.
 
     The password goes to Postgres as it is kept there (SCRAM): no log of statements shows it.
 
@@ -62,19 +62,22 @@ def make_writer_login(engine: sa.Engine, name: str, password: str) -> None:
             _make(driver, name, password, is_new=found.is_new)
         except psycopg.errors.InsufficientPrivilege as error:
             raise SetupError(
-                f"This database user may not make the login {name} "
-                f"({_said(error)}); migrate as a user with CREATEROLE, and with ADMIN on {WRITER}"
+                f"This database user may not make the login {name} ({_server_message(error)}); "
+                f"migrate as a user with CREATEROLE, and with ADMIN on {WRITER}"
             ) from None
         except psycopg.Error as error:
             # Without the cause, which quotes the statement and in it what is kept of a password.
-            raise SetupError(f"Postgres does not make the login {name}: {_said(error)}") from None
+            raise SetupError(
+                f"Postgres does not make the login {name}: {_server_message(error)}"
+            ) from None
 
 
-def _said(error: psycopg.Error) -> str:
-    """What the server says, without the statement."""
+def _server_message(error: psycopg.Error) -> str:
+    """Returns the server's message, without the statement."""
     return error.diag.message_primary or type(error).__name__
 
 
+# Finds out whether the role is there, and whose a login is
 _FOUND = sa.text("""
     SELECT to_regrole(:writer) IS NOT NULL AS has_writer,
            NOT EXISTS (SELECT FROM pg_roles WHERE rolname = :name) AS is_new,

@@ -1,4 +1,4 @@
-"""Who did what, kept in a real Postgres."""
+"""Tests the audit in a real Postgres."""
 
 import psycopg
 import pytest

@@ -1,4 +1,4 @@
-"""What is sent next, in a real Postgres: fairly, carefully where images come back, and again."""
+"""Tests dispatch in a real Postgres: fair shares, backing off, and lost images."""
 
 from collections import Counter
 
@@ -20,7 +20,7 @@ def other(count: int) -> list[Entry]:
 
 
 def parts(chunks: list[tuple[ImageRef, ...]]) -> Counter[str]:
-    """How many images of each submission; fails where a chunk mixes them."""
+    """Counts the images of each submission; fails where a chunk mixes them."""
     found: Counter[str] = Counter()
     for chunk in chunks:
         [folder] = {ref.key.partition("/")[0] for ref in chunk}

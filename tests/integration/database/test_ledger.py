@@ -1,4 +1,4 @@
-"""The states of images in a real Postgres, also with several producers and workers at once."""
+"""Tests the states of images in a real Postgres, also with producers and workers at once."""
 
 import threading
 from collections import Counter
@@ -23,7 +23,7 @@ def let_leases_expire(engine: sa.Engine) -> None:
 
 
 def in_parallel(work: Callable[[int], object], threads: int) -> None:
-    """Run work(0), work(1) ... at the same moment, and raise what any of them raises."""
+    """Runs work(0), work(1) ... at the same moment, and raises what any of them raises."""
     ready = threading.Barrier(threads)
 
     def start(number: int) -> None:

@@ -1,4 +1,4 @@
-"""Pausing, resuming, cancelling and trying again, in a real Postgres."""
+"""Tests pause, resume, cancel and retry in a real Postgres."""
 
 import pytest
 import sqlalchemy as sa
@@ -26,7 +26,7 @@ from hkplates.database.schema.failure_reasons import MOST_ATTEMPTS
 
 
 def images(engine: sa.Engine) -> list[object]:
-    """Everything that steering could change about images."""
+    """Reads all that control could change about images."""
     query = "SELECT row(id, state, attempts, returns, due_at, leased_until, reason)::text "
     return column(engine, query + "FROM images ORDER BY id")
 
@@ -405,7 +405,7 @@ MANY = 12_000
 
 
 def plant_many(engine: sa.Engine, number: int, state: str, reason: str | None) -> None:
-    """Images of one submission, as Postgres knows them after a while."""
+    """Plants images of one submission, with the statistics that Postgres has after a while."""
     execute(
         engine,
         "INSERT INTO images (submission_id, store, bucket, key, etag, size, digest, state, reason) "
@@ -420,7 +420,7 @@ def plant_many(engine: sa.Engine, number: int, state: str, reason: str | None) -
 
 
 def rows_read(engine: sa.Engine) -> int:
-    """Of images, by all sessions, which tell it when they end."""
+    """Counts rows of images that all sessions read, which report it when they end."""
     engine.dispose()
     query = "SELECT seq_tup_read + idx_tup_fetch FROM pg_stat_user_tables WHERE relname = 'images'"
     return int(str(column(engine, query)[0]))

@@ -1,4 +1,4 @@
-"""What is handed back for later, and what broke an attempt off, in a real Postgres."""
+"""Tests delayed releases and failure causes in a real Postgres."""
 
 import pytest
 import sqlalchemy as sa
@@ -10,8 +10,8 @@ from hkplates.database.schema.failure_reasons import MOST_ATTEMPTS, FailureCause
 DUE_IN = "SELECT CAST(extract(epoch FROM due_at - now()) AS float) FROM images"
 
 
-def hand_back_later(engine: sa.Engine, ledger: Ledger) -> None:
-    """Send, claim and hand back with a delay, whether it is due or not."""
+def release_later(engine: sa.Engine, ledger: Ledger) -> None:
+    """Sends, claims and releases with a delay, whether it is due or not."""
     execute(engine, "UPDATE images SET due_at = now() WHERE state = 'pending'")
     assert ledger.claims.release([image.id for image in take(ledger)], delay=True) == 1
 
@@ -22,7 +22,7 @@ def test_what_is_handed_back_for_later_waits_twice_as_long_each_time(
     submit(ledger, keys(1))
     seconds: list[object] = []
     for _ in range(7):
-        hand_back_later(engine, ledger)
+        release_later(engine, ledger)
         seconds += column(engine, DUE_IN)
     # A slow machine looks some seconds later.
     assert seconds == [pytest.approx(wanted, abs=6) for wanted in (15, 30, 60, 120, 240, 300, 300)]
@@ -33,7 +33,7 @@ def test_a_service_that_is_away_for_weeks_breaks_nothing(ledger: Ledger, engine:
     submit(ledger, keys(1))
     execute(engine, "UPDATE images SET returns = 32766")
     for _ in range(3):
-        hand_back_later(engine, ledger)
+        release_later(engine, ledger)
     assert column(engine, "SELECT due_at < now() + interval '301 s' FROM images") == [True]
 
 

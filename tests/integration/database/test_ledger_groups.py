@@ -1,4 +1,4 @@
-"""Attempts at images that are worked as a group: what a neighbour may cost."""
+"""Tests how attempts count for images that are worked as a group."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""An interrupted listing goes on where it was, in a real Postgres."""
+"""Tests that an interrupted listing goes on where it was, in a real Postgres."""
 
 import pytest
 import sqlalchemy as sa

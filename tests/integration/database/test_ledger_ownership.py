@@ -1,4 +1,4 @@
-"""Whose an image is, and which content of a key counts, in a real Postgres."""
+"""Tests which submission owns an image, and which content of a key counts, in a real Postgres."""
 
 import threading
 import time
@@ -46,7 +46,7 @@ def column(engine: sa.Engine, query: str) -> list[object]:
 
 
 def work(engine: sa.Engine, ledger: Ledger) -> int:
-    """Read a plate on every image that waits; how many there were."""
+    """Reads a plate on every image that waits; returns how many there were."""
     results = Results(engine)
     version = results.register_model(ModelVersion("d", "r", {}))
     images = ledger.claims.claim(ledger.dispatch.take_pending(1000, 60), 60)
@@ -55,7 +55,7 @@ def work(engine: sa.Engine, ledger: Ledger) -> int:
 
 
 def list_three_times(ledger: Ledger, source: str, listing: list[Entry]) -> int:
-    """How many of the images were new."""
+    """Lists three times; returns how many of the images were new."""
     submission = ledger.intake.open_submission(source)
     new = 0
     for start in [*range(0, 400, 50)] * 3:
@@ -67,7 +67,7 @@ def list_three_times(ledger: Ledger, source: str, listing: list[Entry]) -> int:
 def labour(
     engine: sa.Engine, ledger: Ledger, ready: threading.Barrier, listed: threading.Event
 ) -> None:
-    """Take, claim and save until nothing is left, handing every fourth image back once."""
+    """Takes, claims and saves until nothing is left, releasing every fourth image once."""
     results = Results(engine)
     version = results.register_model(ModelVersion("d", "r", {}))
     returned: set[int] = set()
@@ -253,7 +253,7 @@ def test_a_paused_submission_goes_on_only_with_a_word(ledger: Ledger, engine: sa
 
 
 def _fill(ledger: Ledger, engine: sa.Engine, count: int) -> None:
-    """So many images that were done, of submission 1, and statistics that know it."""
+    """Plants images of submission 1 that were done, and statistics that know them."""
     ledger.intake.open_submission("s3://b/old")
     Results(engine).register_model(ModelVersion("d", "r", {}))
     execute(

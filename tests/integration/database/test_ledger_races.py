@@ -1,4 +1,4 @@
-"""A chunk that is delivered twice at the same moment, to workers on connections of their own."""
+"""Tests a chunk delivered twice at once, to workers on connections of their own."""
 
 from collections.abc import Iterator, Sequence
 
@@ -25,7 +25,7 @@ def plate(text: str) -> PlateReading:
 
 
 def outcomes(images: Sequence[ImageRef]) -> list[Outcome]:
-    """A third each: two plates, none, and one that cannot be read."""
+    """Returns a third each: two plates, none, and an image that cannot be read."""
     return [
         ImageFailed(image, "truncated", "it ends too soon")
         if image.id % 3 == 0
@@ -96,7 +96,7 @@ def test_claims_at_once_are_counted_each(
 
 
 def assert_one_set_of_rows(engine: sa.Engine) -> None:
-    """Each image that shows plates has its two, in their places; the others have none."""
+    """Asserts that each image that shows plates has its two, in place, and the others none."""
     query = (
         "SELECT string_agg(position || mark, ' ' ORDER BY position) FROM plates GROUP BY image_id"
     )

@@ -1,4 +1,4 @@
-"""search_marks() where people reviewed what was read, on a real Postgres."""
+"""Tests search_marks() on a real Postgres where people reviewed what was read."""
 
 from datetime import UTC, datetime
 

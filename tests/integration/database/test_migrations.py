@@ -1,4 +1,4 @@
-"""Migrations on a real Postgres: whole, repeatable, and saying the same as the tables."""
+"""Tests migrations on a real Postgres: whole, repeatable, and equal to the tables."""
 
 import subprocess
 import sys

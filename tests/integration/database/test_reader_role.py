@@ -1,4 +1,4 @@
-"""The role hkplates_reader, given to a real login: it reads everything and changes nothing."""
+"""Tests that a login with the role hkplates_reader reads everything and changes nothing."""
 
 import secrets
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Writing results to a real Postgres: once, whole, and harmless when done twice."""
+"""Tests that results reach a real Postgres once and whole, also when saved twice."""
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -70,7 +70,7 @@ def versions(results: Results) -> tuple[int, int]:
 
 
 def again(engine: sa.Engine, image: ImageRef, state: str = "pending") -> None:
-    """Have an image read once more."""
+    """Makes an image wait and be claimed once more."""
     change = sa.text("""
         UPDATE images SET state = :state,
                leased_until = CASE WHEN :state = 'queued' THEN now() END WHERE id = :id

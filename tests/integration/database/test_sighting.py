@@ -1,4 +1,4 @@
-"""One plate with all that is known of it, and what stands beside it, on a real Postgres."""
+"""Tests how one sighting and its neighbours are found, on a real Postgres."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta

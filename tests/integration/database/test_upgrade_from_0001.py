@@ -1,4 +1,4 @@
-"""The migrations of this version on a database that has rows and is in use."""
+"""Tests the migrations of this version on a database that has rows and is in use."""
 
 import threading
 from collections.abc import Iterator

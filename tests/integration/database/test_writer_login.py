@@ -1,4 +1,4 @@
-"""The login that `hkplates migrate --writer-login` makes, on a server that asks for passwords."""
+"""Tests the login of `hkplates migrate --writer-login` on a server that asks for passwords."""
 
 import secrets
 import shutil
@@ -47,7 +47,7 @@ def cluster() -> Iterator[Path]:
 
 @pytest.fixture
 def migrate(cluster: Path) -> Migrate:
-    """Type `hkplates migrate` as the owner; the exit status and what was said."""
+    """Runs `hkplates migrate` as the owner; returns the exit status and the output."""
 
     def run(*arguments: str, password: str = "") -> tuple[int, str]:
         done = subprocess.run(
@@ -63,7 +63,7 @@ def migrate(cluster: Path) -> Migrate:
 
 
 def url(cluster: Path, password: str) -> str:
-    """As workers are told."""
+    """Returns the URL that workers are given."""
     named = sa.make_url(postgres.url(cluster)).set(username=LOGIN, password=password)
     return named.render_as_string(hide_password=False)
 
@@ -150,7 +150,7 @@ def test_a_name_of_63_bytes_is_one(cluster: Path, migrate: Migrate) -> None:
 
 
 def refusal(cluster: Path, options: str) -> str:
-    """What is said where a connection with such options makes a login."""
+    """Returns the error of making a login on a connection with such options."""
     address = sa.make_url(postgres.url(cluster)).update_query_dict({"options": options})
     engine = open_engine(address.render_as_string(hide_password=False))
     with pytest.raises(SetupError) as refused:

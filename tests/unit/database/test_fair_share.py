@@ -1,4 +1,4 @@
-"""Whose turn it is: an equal part of a short queue for each open submission."""
+"""Tests the max-min fair share of a short queue among open submissions."""
 
 from collections import Counter
 

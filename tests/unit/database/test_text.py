@@ -1,4 +1,4 @@
-"""Text that Postgres can hold, and the digest that tells images apart."""
+"""Tests the text that Postgres gets, and the digest that tells images apart."""
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
