@@ -1,5 +1,5 @@
 # The image of a worker, of the command line and of the page: CPU only, LiteRT and Tesseract, no TensorFlow.
-# syntax features beyond plain Dockerfile are left out, so that any builder makes it.
+# It uses no syntax beyond plain Dockerfile, so that any builder makes it.
 FROM python:3.13.16-slim-bookworm AS build
 WORKDIR /src
 COPY constraints.txt pyproject.toml README.md ./

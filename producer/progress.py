@@ -1,4 +1,4 @@
-"""How far a submission is, on standard error: a bar on a terminal, else a line now and then."""
+"""The interface of a progress display, and the snapshot that it shows."""
 
 from dataclasses import dataclass
 from typing import Protocol
@@ -8,7 +8,7 @@ from hkplates.database.queries.submissions import Counts
 
 @dataclass(frozen=True, slots=True)
 class ProgressSnapshot:
-    """How far a submission is at one moment."""
+    """The progress of a submission at one moment."""
 
     listed: int
     skipped: int
@@ -17,20 +17,20 @@ class ProgressSnapshot:
 
 
 class Progress(Protocol):
-    """Shows how far a submission is."""
+    """A display of a submission's progress."""
 
     def due(self) -> bool:
-        """Whether it is time to show again."""
+        """Returns whether it is time to show the next snapshot."""
         ...
 
     def show(self, snapshot: ProgressSnapshot) -> None: ...
 
     def print_message(self, message: str) -> None:
-        """A sentence that stays."""
+        """Prints a sentence that stays."""
         ...
 
     def wait_at_least(self, seconds: float) -> None:
-        """Do not ask again before; where counting millions of rows takes long, count rarely."""
+        """Postpones the next snapshot: where counting millions of rows takes long, count rarely."""
         ...
 
     def close(self) -> None: ...
