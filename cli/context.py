@@ -1,4 +1,4 @@
-"""Contexts that commands share: an open engine, Ctrl-C and a closed pipe as exit statuses.
+"""Provides contexts that commands share: an open database, Ctrl-C and a closed pipe.
 
 Imports nothing heavy: `hkplates read` shares it and needs no database.
 """

@@ -1,4 +1,4 @@
-"""The exit statuses of every command of hkplates."""
+"""Defines the exit statuses of every command of hkplates."""
 
 from enum import IntEnum
 

@@ -36,7 +36,7 @@ def run_web(settings: Settings, place: "ListenAddress") -> int:
 
     logs.configure(settings.log_level)
     stop = StopSignal()
-    stop.install_handlers()  # the server ends by itself, and then asks as it was asked
+    stop.install_handlers()  # the server polls it and ends in order
     serve(
         settings,
         place,

@@ -50,12 +50,12 @@ def run_psql(
 
 def _arguments(query: str, as_csv: bool, as_json: bool) -> list[str]:
     # One answer is printed whole; at the prompt a pager is welcome.
-    asked = ["--pset=pager=off", "--command"]
+    command = ["--pset=pager=off", "--command"]
     if as_csv:
-        return ["--csv", *STREAM_ROWS, *asked, query]
+        return ["--csv", *STREAM_ROWS, *command, query]
     if as_json:
-        return ["--no-align", "--tuples-only", *STREAM_ROWS, *asked, _json_lines_query(query)]
-    return [*asked, query]
+        return ["--no-align", "--tuples-only", *STREAM_ROWS, *command, _json_lines_query(query)]
+    return [*command, query]
 
 
 def _json_lines_query(query: str) -> str:

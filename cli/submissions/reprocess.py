@@ -56,7 +56,7 @@ def run_reprocess(
 
 
 def current_version(settings: Settings) -> ModelVersion:
-    """What a worker with these settings would read with.
+    """Returns the model version with which a worker with these settings would read.
 
     Raises:
         BundleInvalid, TesseractMissing: this machine lacks something of it.
@@ -90,7 +90,11 @@ def _reprocess(
 
 
 def _check(engine: sa.Engine, wanted: ReprocessFilter) -> None:
-    """A number that names nothing chooses nothing, and would look as if all were well."""
+    """Refuses a number that names nothing: it would choose nothing, as if all were well.
+
+    Raises:
+        typer.BadParameter: there is no such version or submission.
+    """
     if wanted.model is not None and not versions.exists(engine, wanted.model):
         raise typer.BadParameter(f"there is no model version {wanted.model}; see: hkplates compare")
     submission = wanted.sightings.submission
@@ -115,8 +119,8 @@ def _show_choice(choice: Reprocessing, *, as_json: bool) -> None:
     found = choice.count()
     images = sum(found.values())
     if as_json:
-        told = {"source": as_command(choice.filter), "target": choice.target}
-        typer.echo(json.dumps({**told, "images": images, "versions": found}))
+        report = {"source": as_command(choice.filter), "target": choice.target}
+        typer.echo(json.dumps({**report, "images": images, "versions": found}))
         return
     target = "a version not used yet" if choice.target is None else f"version {choice.target}"
     by = ", ".join(f"{count:,} read by version {number}" for number, count in found.items())
@@ -127,8 +131,8 @@ def _show_choice(choice: Reprocessing, *, as_json: bool) -> None:
 
 def _show_nothing(wanted: ReprocessFilter, target: int, *, as_json: bool) -> None:
     if as_json:
-        told = {"submission": None, "source": as_command(wanted), "target": target}
-        typer.echo(json.dumps(told))
+        report = {"submission": None, "source": as_command(wanted), "target": target}
+        typer.echo(json.dumps(report))
     else:
         typer.echo(f"Nothing to do: no image of these was read by a version other than {target}.")
 

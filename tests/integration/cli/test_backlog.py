@@ -1,4 +1,4 @@
-"""Whether work goes on, as a real Postgres tells it: a stall is seen, and nothing else is one."""
+"""Tests the backlog and stalls on a real Postgres: a stall is found, and nothing else is one."""
 
 import pytest
 import sqlalchemy as sa
@@ -16,7 +16,7 @@ def causes(engine: sa.Engine) -> tuple[str, ...] | None:
 
 
 def long_ago(engine: sa.Engine) -> None:
-    """Let everything have happened a quarter of an hour before."""
+    """Lets everything have happened a quarter of an hour before."""
     execute(
         engine,
         "UPDATE images SET due_at = due_at - interval '15 min', "

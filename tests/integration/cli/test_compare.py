@@ -1,4 +1,4 @@
-"""`hkplates compare`: what two model versions read on the same images, in a real Postgres."""
+"""Tests `hkplates compare`: what two model versions read on the same images, in a real Postgres."""
 
 import csv
 import io
@@ -29,7 +29,7 @@ def settings(database_url: str) -> Settings:
 
 
 def two_readings(archive: Archive) -> tuple[int, int]:
-    """Six photographs, read by two versions with a difference of each kind."""
+    """Saves six photographs, read by two versions with a difference of each kind."""
     old, new = archive.version("old"), archive.version("new")
     archive.read_first(
         old,
@@ -60,7 +60,7 @@ def two_readings(archive: Archive) -> tuple[int, int]:
 def shown(
     capsys: pytest.CaptureFixture[str], settings: Settings, *numbers: int, **more: Any
 ) -> Any:
-    """What `--json` prints."""
+    """Returns what `--json` prints."""
     options = {"submission": None, "limit": None, **more}
     old, new = (*numbers, None, None)[:2]
     assert run_compare(old, new, settings, form="json", **options) == 0

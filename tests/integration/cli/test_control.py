@@ -1,4 +1,4 @@
-"""`hkplates pause`, `resume`, `cancel`, `retry` and `status`, typed, on a real Postgres."""
+"""Tests `hkplates pause`, `resume`, `cancel`, `retry` and `status`, typed, on a real Postgres."""
 
 import json
 import sys
@@ -33,7 +33,7 @@ Command = Callable[..., str]
 def hkplates(
     database_url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Command:
-    """Type a command; what it printed. It must end as it is expected to."""
+    """Runs a command that must end with the expected status; returns what it printed."""
     monkeypatch.setenv("DATABASE_URL", database_url)
 
     def run(*arguments: object, status: int = 0) -> str:
@@ -54,7 +54,7 @@ def as_json(printed: str) -> dict[str, Any]:
 
 
 def failed(ledger: Ledger, engine: sa.Engine, source: str = SOURCE, first: int = 0) -> int:
-    """A finished submission: two images missing, one empty, one done."""
+    """Makes a finished submission: two images missing, one empty, one done."""
     number = submit(ledger, keys(4, first), source)
     taken = take(ledger)
     save_failed(engine, taken[:2], "missing")
@@ -144,7 +144,7 @@ def test_a_submission_is_told_with_its_name(hkplates: Command, ledger: Ledger) -
 def test_trying_a_cancelled_submission_again_says_how_to_read_it(
     hkplates: Command, ledger: Ledger
 ) -> None:
-    """Also where nothing of it had failed."""
+    """Holds also where nothing of it had failed."""
     number = submit(ledger, keys(2))
     ledger.control.cancel(number)
     said = hkplates("retry", number)
@@ -212,7 +212,7 @@ def test_trying_again_tells_of_submissions_that_do_not_go_on(
 def test_what_was_no_source_is_never_to_be_submitted(
     hkplates: Command, ledger: Ledger, engine: sa.Engine
 ) -> None:
-    """A reprocessing: its source is the command that was typed."""
+    """Takes a reprocessing, whose source is the command that was typed."""
     number = failed(ledger, engine, "reprocess --below 0.8")
     execute(engine, """UPDATE submissions SET options = '{"command": "reprocess"}'""")
     told = hkplates("status", number) + hkplates("retry", number) + hkplates("status", number)
@@ -274,7 +274,7 @@ def test_status_measures_the_pace_of_the_last_minute(
 def test_what_ended_before_the_work_went_on_is_no_pace(
     hkplates: Command, ledger: Ledger, engine: sa.Engine
 ) -> None:
-    """An hour's work that ended a moment before it was paused says nothing of what comes."""
+    """Ends an hour's work a moment before the pause: it says nothing of what comes."""
     number = submit(ledger, keys(20))
     save_done(engine, take(ledger, 10))
     ledger.control.pause(number)
@@ -306,7 +306,7 @@ def test_status_of_all_is_a_table(hkplates: Command, ledger: Ledger, engine: sa.
 def test_the_pace_reads_only_what_ended_in_the_last_minute(
     ledger: Ledger, engine: sa.Engine
 ) -> None:
-    """The real statement, on a ledger of several submissions, most of which ended long before."""
+    """Explains the real statement on a ledger of which most images ended long before."""
     submit(ledger, keys(1))
     save_done(engine, take(ledger))
     execute(

@@ -1,4 +1,4 @@
-"""`hkplates export`: what is in the files, and what is left where it fails."""
+"""Tests `hkplates export`: what is in the files, and what is left where it fails."""
 
 import csv
 import json
@@ -43,7 +43,7 @@ FORMULAS = ("=1+1", "+1", "-1", "@SUM(A1)")
 
 @pytest.fixture
 def archive(engine: sa.Engine) -> sa.Engine:
-    """The seeded days, and photographs under the keys that people and programs stumble over."""
+    """Seeds some days, and photographs under the keys that people and programs stumble over."""
     seed_rows(engine)
     with engine.begin() as connection:
         for key in (*ODD_KEYS, *FORMULAS):
@@ -73,7 +73,7 @@ def run(engine: sa.Engine, *arguments: object) -> Any:
 
 
 def words(done: Any) -> str:
-    """What was said, without the box that is drawn around it."""
+    """Returns the error message without the box that is drawn around it."""
     return " ".join(done.output.replace("│", " ").split())
 
 

@@ -1,4 +1,4 @@
-"""An export takes the same memory however many sightings there are."""
+"""Tests that an export takes the same memory however many sightings there are."""
 
 from pathlib import Path
 
@@ -17,7 +17,7 @@ def filled_url(engine: sa.Engine) -> str:
 
 
 def test_ten_times_the_sightings_take_the_same_memory(filled_url: str, tmp_path: Path) -> None:
-    """Held in memory, these would take more than 200 MB; the process without them has 90."""
+    """Exports what, held in memory, would take more than 200 MB; the bare process has 90."""
     for name in FORMATS:
         path = tmp_path / f"a.{name}"
         tenth = measure_export(filled_url, path, SIGHTINGS // 10, "--submission", str(TENTH))

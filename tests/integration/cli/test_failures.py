@@ -1,4 +1,4 @@
-"""`hkplates failures`: read by people, by a spreadsheet and by a program."""
+"""Tests `hkplates failures`, read by people, by a spreadsheet and by a program."""
 
 import csv
 import io
@@ -108,7 +108,7 @@ def test_text_is_for_a_terminal(engine: sa.Engine, odd: int) -> None:
 def test_a_listing_shows_one_moment_and_leaves_nothing_open(
     ledger: Ledger, engine: sa.Engine
 ) -> None:
-    """However long its reader takes, and though work goes on meanwhile."""
+    """Holds however long its reader takes, and though work goes on meanwhile."""
     submit(ledger, keys(3000))
     save_failed(engine, take(ledger, 3000))
     listing = failures(engine)
@@ -124,7 +124,7 @@ def test_a_listing_shows_one_moment_and_leaves_nothing_open(
 def test_a_million_failures_need_no_memory(
     ledger: Ledger, engine: sa.Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What the driver holds at a time is bounded, so the rows of a larger answer are as well."""
+    """Bounds what the driver holds at a time, and so the rows of a larger answer."""
     submit(ledger, keys(BATCH_ROWS * 4))
     save_failed(engine, take(ledger, BATCH_ROWS * 4))
     held: list[int] = []
@@ -145,7 +145,7 @@ def test_a_million_failures_need_no_memory(
 
 @pytest.mark.usefixtures("odd")
 def test_the_command_prints_the_bytes_of_every_key(database_url: str) -> None:
-    """In a language without Chinese characters, too."""
+    """Holds in a locale without Chinese characters, too."""
     environment = variables(database_url, LC_ALL="C", PYTHONUTF8="0", PYTHONIOENCODING="ascii")
     done = subprocess.run(
         [str(PROGRAMS / "hkplates"), "failures", "--csv"],

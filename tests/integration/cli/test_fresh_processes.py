@@ -1,4 +1,4 @@
-"""What a fresh process loads, and what it prints: only a process of its own can tell."""
+"""Tests what a fresh process loads and prints, in processes of their own."""
 
 import subprocess
 import sys

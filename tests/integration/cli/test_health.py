@@ -1,4 +1,4 @@
-"""`hkplates health`: one line each, a status, whatever is wrong; and what it counts in Redis."""
+"""Tests `hkplates health`: one line each and a status, whatever is wrong; its counts in Redis."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What strikes while the database is asked whether a pooled connection lives, and nothing else."""
+"""Tests interruptions while the driver checks that a pooled connection is alive."""
 
 import os
 import signal
@@ -11,12 +11,12 @@ from sqlalchemy.exc import ProgrammingError
 
 
 class TimeIsUp(Exception):
-    """As Celery's soft time limit."""
+    """Stands for Celery's soft time limit."""
 
 
 @pytest.fixture
 def hanging(engine: sa.Engine) -> Iterator[None]:
-    """The server's side of the one pooled connection is stopped for a while."""
+    """Stops the server's side of the one pooled connection for a while."""
     with engine.connect() as connection:
         process = connection.execute(sa.text("SELECT pg_backend_pid()")).scalar_one()
     try:

@@ -1,4 +1,4 @@
-"""`hkplates read` as a process, with the models of this checkout."""
+"""Tests `hkplates read` as a process, with the models of this checkout."""
 
 import json
 import os

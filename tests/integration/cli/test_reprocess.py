@@ -1,4 +1,4 @@
-"""`hkplates reprocess` in this process, on a real Postgres, with a queue that works for itself."""
+"""Tests `hkplates reprocess` on a real Postgres, with a queue that works for itself."""
 
 import json
 from collections.abc import Callable
@@ -50,7 +50,7 @@ def chosen_by(
 
 @dataclass
 class Screen:
-    """Remembers what was said."""
+    """Records the messages."""
 
     said: list[str] = field(default_factory=list)
 
@@ -58,7 +58,7 @@ class Screen:
         return True
 
     def show(self, snapshot: ProgressSnapshot) -> None:
-        """Nobody looks."""
+        """Shows nothing."""
 
     def print_message(self, message: str) -> None:
         self.said.append(message)
@@ -67,7 +67,7 @@ class Screen:
         """Tests count as often as they like."""
 
     def close(self) -> None:
-        """Nothing to give back."""
+        """Holds nothing."""
 
 
 @dataclass
@@ -135,7 +135,7 @@ class World:
         return run.run(Reprocessing(engine, wanted, self.new), self.new, wait=wait)
 
     def chosen(self, wanted: ReprocessFilter) -> list[str]:
-        """The keys of what would be chosen."""
+        """Returns the keys of what would be chosen."""
         choice = Reprocessing(self.archive.engine, wanted, self.new)
         ids = [number for batch in choice.batches(None) for number in batch]
         assert sum(choice.count().values()) == len(ids)

@@ -1,4 +1,4 @@
-"""`hkplates search`: what is printed, at 80 columns and as JSON, and what is refused."""
+"""Tests `hkplates search`: what is printed, at 80 columns and as JSON, and what is refused."""
 
 import json
 from datetime import UTC, datetime

@@ -1,4 +1,4 @@
-"""`hkplates sql` on embedded servers that did not run: started, and stopped if nobody else came."""
+"""Tests `hkplates sql` on embedded servers: started, and stopped if nobody else came."""
 
 import csv
 import json

@@ -1,4 +1,4 @@
-"""`hkplates submit` in this process, on a real Postgres, with a queue that works for itself."""
+"""Tests `hkplates submit` on a real Postgres, with a queue that works for itself."""
 
 from collections.abc import Iterator
 from itertools import islice
@@ -129,7 +129,7 @@ def test_a_missing_worker_is_told_once(engine: sa.Engine, photos: Path) -> None:
 def test_that_no_worker_is_connected_is_told_soon(
     engine: sa.Engine, photos: Path, connected: int | None
 ) -> None:
-    """Nobody takes anything; somebody cancels after ten seconds."""
+    """Lets nobody take anything; somebody cancels after ten seconds."""
     clock = Clock()
     queue = WorkingQueue(engine, works=False, connected=connected)
     dispatcher = Dispatcher(Dispatch(engine), queue, 4, 3, 600, 240)
@@ -236,7 +236,7 @@ def test_a_database_that_is_away_when_asked_for_numbers_is_waited_for(
 
 
 def fail_once(monkeypatch: pytest.MonkeyPatch, owner: object, name: str) -> None:
-    """Let the first call fail as it does where Postgres is away."""
+    """Lets the first call fail as it does where Postgres is away."""
     real, calls = getattr(owner, name), list[int]()
 
     def fails(*arguments: object, **options: object) -> object:

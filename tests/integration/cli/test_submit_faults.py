@@ -1,4 +1,4 @@
-"""What `hkplates` says when something is in the way: one sentence, a status, no secret."""
+"""Tests the errors of `hkplates`: one sentence, a status, no secret."""
 
 import os
 import secrets
@@ -38,7 +38,7 @@ def servers(database_url: str, broker_url: str) -> dict[str, str]:
 
 @pytest.fixture
 def bucket(s3: S3) -> Any:
-    """A bucket that holds one object, which is no image."""
+    """Makes a bucket that holds one object, which is no image."""
     client = s3.client()
     client.create_bucket(Bucket="faults")
     client.put_object(Bucket="faults", Key="notes/readme.txt", Body=b"words")
@@ -64,7 +64,7 @@ def environment(*variables: dict[str, str]) -> dict[str, str]:
 
 @pytest.fixture
 def hkplates(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
-    """Run the command in this process; its status and what it said on standard error."""
+    """Runs the command in this process; returns its status and standard error."""
 
     def run(arguments: list[str], *variables: dict[str, str]) -> tuple[int, str]:
         for name, value in environment(*variables).items():
@@ -89,7 +89,7 @@ def assert_one_sentence(said: str, *words: str) -> None:
 
 
 def test_a_missing_bucket(servers: dict[str, str], s3: S3) -> None:
-    """As a program of its own, so that nothing that the tests loaded hides a traceback."""
+    """Runs a program of its own, so that nothing that the tests loaded hides a traceback."""
     done = subprocess.run(
         [sys.executable, "-m", "cli.main", "submit", "s3://no-such-bucket/x"],
         capture_output=True,

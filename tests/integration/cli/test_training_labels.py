@@ -1,4 +1,4 @@
-"""`hkplates corrections`: what people said, as models/ trains on it, with the photographs."""
+"""Tests `hkplates corrections`: reviews as labels for training, with the photographs."""
 
 import json
 import os
@@ -47,7 +47,7 @@ def settings(database_url: str) -> Settings:
 
 @pytest.fixture
 def archive(tmp_path: Path) -> Path:
-    """Three photographs of different grays."""
+    """Makes three photographs of different grays."""
     folder = tmp_path / "archive"
     for number, key in enumerate(KEYS):
         (folder / key).parent.mkdir(parents=True, exist_ok=True)
@@ -57,7 +57,7 @@ def archive(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def plates(engine: sa.Engine, ledger: Ledger, archive: Path) -> list[int]:
-    """What was read on them, two plates on the first: the plates' numbers."""
+    """Saves what was read on them, two plates on the first; returns the plates' numbers."""
     submission = ledger.intake.open_submission(str(archive))
     ledger.intake.add_images(
         submission.id, "folder", str(archive), [*FolderStore().list(str(archive), "")]
@@ -73,7 +73,7 @@ def plates(engine: sa.Engine, ledger: Ledger, archive: Path) -> list[int]:
 
 @pytest.fixture
 def reviewed(engine: sa.Engine, plates: list[int]) -> list[int]:
-    """The first plate corrected, that of the second photograph none, the mainland's accepted."""
+    """Corrects the first plate, rejects that of the second photograph, accepts the mainland's."""
     record(engine, plates[0], "corrected", text="ab 1234", reviewer="ada")
     record(engine, plates[2], "not_a_plate", reviewer="ada")
     record(engine, plates[3], "accepted", reviewer="ada")
@@ -271,7 +271,7 @@ def test_missing_credentials_are_told_before_anything_is_written(
 
 
 def unserved(monkeypatch: pytest.MonkeyPatch, keys: set[str]) -> list[str]:
-    """A store that is away for these keys; which keys it was asked for."""
+    """Returns a store that is away for these keys, and the list of keys it was asked for."""
     asked: list[str] = []
     read = FolderStore.read
 

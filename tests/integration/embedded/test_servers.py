@@ -1,4 +1,4 @@
-"""The embedded servers: started once, found again, stopped cleanly, whatever died in between."""
+"""Tests the embedded servers: started once, found again, stopped, whatever died in between."""
 
 import os
 import shutil
@@ -34,7 +34,7 @@ def made() -> Iterator[Path]:
 
 @pytest.fixture
 def data(made: Path) -> Iterator[Path]:
-    """A data folder whose servers are made and do not run."""
+    """Makes a data folder whose servers are made and do not run."""
     embedded.stop(made)
     yield made
     embedded.stop(made)
@@ -106,7 +106,7 @@ def test_servers_killed_hard_start_again_with_what_they_held(data: Path) -> None
 
 
 def test_a_pid_file_of_another_program_does_not_stop_a_start(data: Path) -> None:
-    """After a restart of the machine the number in the file may be anybody's."""
+    """Takes another program's number, as after a restart of the machine."""
     embedded.start(data)
     embedded.stop(data)
     stale = f"{os.getpid()}\n{data / 'postgres'}\n1\n5432\n\n\n 0 0\nready\n"
@@ -168,7 +168,7 @@ def test_root_may_keep_its_data_where_nobody_else_may_look(tmp_path: Path) -> No
 
 @pytest.fixture
 def fresh() -> Iterator[Path]:
-    """A data folder without servers, which PostgreSQL's user can reach."""
+    """Makes a data folder without servers, which PostgreSQL's user can reach."""
     folder = Path(tempfile.mkdtemp(prefix="hkplates-fresh-"))
     folder.chmod(0o755)
     yield folder / "data"

@@ -1,4 +1,4 @@
-"""The demo stops what it starts, says why its worker ended, and draws its samples once."""
+"""Tests that the demo stops what it starts, says why its worker ended, draws samples once."""
 
 import os
 import signal
