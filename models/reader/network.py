@@ -87,7 +87,7 @@ def _trunk(x):
 
 
 def _slot_head(features):
-    """(batch, 4, 40, channels) -> symbols (batch, 8, classes) and lower row (batch, 8)."""
+    """Builds (batch, 4, 40, channels) -> symbols (batch, 8, classes) and lower row (batch, 8)."""
     places = layers.Reshape((-1, features.shape[-1]))(features)
     maps = layers.Dense(SLOTS, name="slot_maps")(places)
     pooled = layers.Dropout(0.1)(AttentionPooling()(places, maps))
@@ -98,7 +98,7 @@ def _slot_head(features):
 
 
 def _ctc_head(features):
-    """(batch, 4, 40, channels) -> (batch, 80, classes): upper half, then lower half."""
+    """Builds (batch, 4, 40, channels) -> (batch, 80, classes): upper half, then lower half."""
     channels = features.shape[-1]
     halves = layers.Reshape((2, 2, CTC_FRAMES // 2, channels))(features)
     halves = layers.Permute((1, 3, 2, 4))(halves)

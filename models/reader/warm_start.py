@@ -103,8 +103,8 @@ def _set_bias_only(norm: Any, bias: np.ndarray) -> None:
 def _fit_statistics(model: keras.Model, norms: list[Any], pixels: np.ndarray) -> None:
     """Sets each normalisation's statistics to its input's, with the scale that undoes them."""
     probe = keras.Model(model.input, [norm.input for norm in norms])
-    for norm, seen in zip(norms, probe(pixels, training=False), strict=True):
-        seen = np.asarray(seen)
-        mean, variance = seen.mean(axis=(0, 1, 2)), seen.var(axis=(0, 1, 2))
+    for norm, inputs in zip(norms, probe(pixels, training=False), strict=True):
+        values = np.asarray(inputs)
+        mean, variance = values.mean(axis=(0, 1, 2)), values.var(axis=(0, 1, 2))
         _, bias, _, _ = norm.get_weights()
         norm.set_weights([np.sqrt(variance + norm.epsilon), bias + mean, mean, variance])

@@ -142,7 +142,7 @@ class Training:
             r"iteration (\d+)/(\d+)/.*?BCER train=([\d.]+)%, BWER train=([\d.]+)%", printed
         )
         if not found:
-            raise SystemExit(f"lstmtraining told nothing:\n{printed[-2000:]}")
+            raise SystemExit(f"lstmtraining printed no figures:\n{printed[-2000:]}")
         line = {
             "phase": self._phase(self._done),
             "iterations": int(found[-1][1]) + self._iterations_before,
@@ -166,7 +166,7 @@ def main() -> None:
     cli.add_argument("--config", type=Path, default=CONFIG)
     cli.add_argument("--iterations", type=int)
     cli.add_argument("--round", type=int, help="iterations between two measurements")
-    cli.add_argument("--lines", type=int, help="lines drawn for each round")
+    cli.add_argument("--lines", type=int, help="lines generated for each round")
     given = cli.parse_args()
     cv2.setNumThreads(1)
     config = yaml.safe_load(given.config.read_text(encoding="utf-8"))

@@ -1,8 +1,8 @@
 """Decodes the reader network's logits: ranked candidates, a soft prior, a calibrated confidence.
 
 Each candidate is scored by both heads (models/reader/network.py); the grammar of registration marks
-adds a little, so that it decides between readings that are about as likely, and never against what
-was plainly seen.
+adds a little, so that it decides between readings that are about as likely, and never against
+clear evidence.
 """
 
 from collections.abc import Mapping, Sequence

@@ -84,7 +84,7 @@ def line_views(crop: Crop) -> list[LineView]:
     if min(crop.shape[:2]) < MIN_CROP_SIDE:
         return []
     realigned = realign(crop)
-    # Where the corners look wrong nothing is trimmed off the sides: letters may stand there.
+    # Where realignment moves the corners no side is trimmed: letters may stand there.
     inks = [_ink_map(crop, EDGE_TRIM if realigned is None else 0.0)]
     if realigned is not None:
         inks.append(_ink_map(realigned, EDGE_TRIM))
@@ -224,7 +224,7 @@ def _row_extent(mask: Mask, neighbour: Literal["above", "below"] | None) -> tupl
     if groups:
         best = max(groups, key=lambda group: sum(part.width * part.height for part in group))
         return _median([p.top for p in best]), _median([p.top + p.height for p in best])
-    # Nothing parts from the blur: half of a plate is taken but for its outer edge,
+    # No component stands out of the blur: half of a plate is taken but for its outer edge,
     if neighbour == "below":
         return int(0.08 * high), high
     if neighbour == "above":

@@ -28,7 +28,7 @@ from hkplates.recognition.types import Crop, TextReading
 _CONFIG = (
     "--psm 13"  # each image is one line, taken whole
     " -c hocr_char_boxes=1"  # a confidence for each character
-    " -c tessedit_do_invert=0"  # what is doubtful is not read once more as white on black
+    " -c tessedit_do_invert=0"  # unsure text is not read once more as white on black
     " --tessdata-dir {}"
 )
 

@@ -160,8 +160,8 @@ def _view_votes(view: ViewReading, weights: VotingWeights) -> Mapping[str, float
     if usual and len(usual) == len(mark):
         # For each exchanged character, its probability in the product becomes what it leaves.
         for place in marks.changed_places(mark, usual):
-            seen = max(PROBABILITY_FLOOR, view.symbols[place].probability)
-            odds_against = max(PROBABILITY_FLOOR, 1 - seen) / seen
+            probability = max(PROBABILITY_FLOOR, view.symbols[place].probability)
+            odds_against = max(PROBABILITY_FLOOR, 1 - probability) / probability
             weight *= odds_against**weights.sharpness * weights.exchanged
         votes[usual] = weight
     return votes
