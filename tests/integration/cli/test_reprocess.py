@@ -20,7 +20,7 @@ from cli.submissions.reprocess import (
 )
 from hkplates.database.ledger.dispatch import Dispatch
 from hkplates.database.ledger.reprocess import ReprocessFilter, Reprocessing
-from hkplates.database.queries import submissions as queries
+from hkplates.database.queries.submissions import count_images, find_submission
 from hkplates.database.results.save import ImageDone, ImageFailed
 from hkplates.database.reviews.reviews import record
 from hkplates.database.sighting_filter import SightingFilter
@@ -244,7 +244,7 @@ def test_images_are_read_again_and_the_old_plates_stay(world: World) -> None:
         ("b/1.jpg", "NEW1", world.new),
     ]
     assert world.archive.rows("SELECT count(*) FROM plates") == [(6,)]
-    row = queries.find_submission(world.archive.engine, report.submission.id)
+    row = find_submission(world.archive.engine, report.submission.id)
     assert row is not None
     assert (row.source, row.state) == ("reprocess --below 0.8", "finished")
     assert row.options == {"command": "reprocess", "below": 0.8, "target": world.new}
@@ -372,7 +372,7 @@ def test_without_waiting_the_images_are_left_to_whatever_sends(world: World) -> 
     queue.works = True
     assert queue.queue_length() == 0
     world.archive.ledger.dispatch.finish_submissions()
-    row = queries.find_submission(world.archive.engine, report.submission.id)
+    row = find_submission(world.archive.engine, report.submission.id)
     assert row is not None
     assert row.state == "finished"
 
@@ -405,7 +405,7 @@ def test_images_that_wait_to_be_read_again_elsewhere_are_taken_over(world: World
     queue.works = True
     report = expected(world.run(ReprocessFilter(), queue))
     assert (report.added.retried, report.added.taken_over) == (2, 2)
-    assert queries.count_images(world.archive.engine, 2).total == 0
+    assert count_images(world.archive.engine, 2).total == 0
 
 
 def test_two_at_once_choose_each_image_once(world: World) -> None:
