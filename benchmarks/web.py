@@ -38,7 +38,7 @@ class Kind:
 
 
 @dataclass(frozen=True)
-class Drawn:
+class Samples:
     """Plates, marks and a submission of the database, to be requested."""
 
     plates: list[int]
@@ -47,7 +47,7 @@ class Drawn:
     submission: int
 
 
-def draw(url: str, count: int, seed: int) -> Drawn:
+def draw(url: str, count: int, seed: int) -> Samples:
     """Draws plates and marks at random; `frequent` are those seen most often, of a few thousand."""
     chance = random.Random(seed)  # noqa: S311
     with psycopg.connect(url) as connection:
@@ -60,28 +60,32 @@ def draw(url: str, count: int, seed: int) -> Drawn:
         often = "SELECT mark FROM plates WHERE mark = ANY(%s) GROUP BY mark ORDER BY count(*) DESC"
         marks = list(dict.fromkeys(mark for _, mark in rows))
         frequent = [mark for (mark,) in connection.execute(often, [marks[:2000]]).fetchmany(count)]
-    return Drawn([number for number, _ in rows[:count]], marks[:count], frequent, submission)
+    return Samples([number for number, _ in rows[:count]], marks[:count], frequent, submission)
 
 
-def kinds(drawn: Drawn, count: int) -> list[Kind]:
+def kinds(samples: Samples, count: int) -> list[Kind]:
     """Lists every page that queries the database, and the search form."""
     month = "&since=2026-05&until=2026-05"
-    one = f"/submissions/{drawn.submission}"
+    one = f"/submissions/{samples.submission}"
     return [
         Kind("search form, empty", ["/search"] * count),
         Kind("home", ["/"] * count),
         Kind("submission", [one] * count),
         Kind("failures", [f"{one}/failures"] * count),
-        Kind("search AB1234", [f"/search?mark={mark}" for mark in drawn.marks]),
-        Kind("search AB1234, a month", [f"/search?mark={mark}{month}" for mark in drawn.marks]),
-        Kind("search AB1234, just so", [f"/search?mark={mark}&exact=true" for mark in drawn.marks]),
-        Kind("search AB?234", [f"/search?mark={quote(m[:2] + '?' + m[3:])}" for m in drawn.marks]),
-        Kind("search AB*", [f"/search?mark={mark[:2]}*" for mark in drawn.marks]),
-        Kind("sighting", [f"/sightings/{number}" for number in drawn.plates]),
-        Kind("mark seen often", [f"/marks/{mark}" for mark in drawn.frequent]),
+        Kind("search AB1234", [f"/search?mark={mark}" for mark in samples.marks]),
+        Kind("search AB1234, a month", [f"/search?mark={mark}{month}" for mark in samples.marks]),
+        Kind(
+            "search AB1234, just so", [f"/search?mark={mark}&exact=true" for mark in samples.marks]
+        ),
+        Kind(
+            "search AB?234", [f"/search?mark={quote(m[:2] + '?' + m[3:])}" for m in samples.marks]
+        ),
+        Kind("search AB*", [f"/search?mark={mark[:2]}*" for mark in samples.marks]),
+        Kind("sighting", [f"/sightings/{number}" for number in samples.plates]),
+        Kind("mark seen often", [f"/marks/{mark}" for mark in samples.frequent]),
         Kind("review", ["/review"] * count),
         Kind("review, a month", ["/review?since=2026-05&until=2026-05"] * count),
-        Kind("review of a submission", [f"/review?submission={drawn.submission}"] * count),
+        Kind("review of a submission", [f"/review?submission={samples.submission}"] * count),
         Kind("review of a place", ["/review?prefix=2026/05/05/"] * count),
     ]
 
@@ -93,13 +97,13 @@ def main() -> int:
     cli.add_argument("--questions", type=int, default=60)
     cli.add_argument("--seed", type=int, default=11)
     options = cli.parse_args()
-    drawn = draw(options.database, options.questions, options.seed)
+    samples = draw(options.database, options.questions, options.seed)
     failed = 0
     print("| page | first, ms | p50, ms | p95, ms | kB | within 200 ms |")
     print("| --- | ---: | ---: | ---: | ---: | --- |")
     with served(options.database) as port:
         counted = _wait_for_counts(port)
-        for kind in kinds(drawn, options.questions):
+        for kind in kinds(samples, options.questions):
             failed += _measure(kind, port)
     print(f"\nThe first count of the submissions, beside the pages, took {counted:.1f} s.")
     return 1 if failed else 0

@@ -137,16 +137,16 @@ def test_a_page_that_cannot_be_loaded_anew_says_since_when(context: BrowserConte
     tab = context.new_page()
     tab.clock.install(time="2026-07-15T00:30:00Z")
     tab.goto("/")
-    told = tab.locator("#stale")
+    stale = tab.locator("#stale")
     tab.clock.run_for(8_000)
-    expect(told).to_be_hidden()
+    expect(stale).to_be_hidden()
     tab.route("**/", lambda route: route.fulfill(status=503))
     tab.clock.run_for(8_000)
-    expect(told).to_have_text("Not up to date since 08:30")
-    expect(told).to_have_attribute("aria-live", "polite")
+    expect(stale).to_have_text("Not up to date since 08:30")
+    expect(stale).to_have_attribute("aria-live", "polite")
     tab.unroute("**/")
     tab.clock.run_for(30_000)
-    expect(told).to_be_hidden()
+    expect(stale).to_be_hidden()
 
 
 def test_a_misread_mark_is_found_looked_at_and_corrected_by_keyboard(
@@ -195,7 +195,7 @@ def search(tab: Page, printed: str, wrong: str) -> None:
     tab.keyboard.press("Enter")
     card = tab.locator("article", has_text=wrong)
     expect(card).to_contain_text(f"Second reading of {wrong}")
-    assert drawn(card.locator("img"))
+    assert is_loaded(card.locator("img"))
     card.get_by_role("link").click()
 
 
@@ -203,7 +203,7 @@ def look_closely(tab: Page, query: Query, plate: int, wrong: str) -> None:
     """Checks that the photograph has the plate outlined, and enlarges it."""
     expect(tab.get_by_role("heading", level=1)).to_contain_text(wrong)
     picture = tab.locator("#photo img")
-    assert drawn(picture)
+    assert is_loaded(picture)
     assert tab.locator("#photo polygon.this").count() == 1
     small = wide(picture)
     tab.get_by_role("button", name="To the plate").click()
@@ -332,7 +332,7 @@ def test_over_a_photograph_that_is_not_there_nothing_is_drawn(
     context.close()
 
 
-def drawn(picture: Locator) -> bool:
+def is_loaded(picture: Locator) -> bool:
     """Checks that a picture is loaded, and no placeholder of one."""
     picture.scroll_into_view_if_needed()
     picture.evaluate("one => one.decode()")

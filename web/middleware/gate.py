@@ -195,8 +195,8 @@ def _login_required(request: Request) -> Response:
             request, 401, "You are not logged in any more. Log in and do it again"
         )
     path = request.url.path + (f"?{request.url.query}" if request.url.query else "")
-    wanted = "" if path == "/" else f"?next={quote(path, safe='')}"
-    return RedirectResponse(LOGIN + wanted, 303)
+    query = "" if path == "/" else f"?next={quote(path, safe='')}"
+    return RedirectResponse(LOGIN + query, 303)
 
 
 def _is_user_action(request: Request) -> bool:

@@ -33,7 +33,7 @@ def show_form(request: Request, next: Next = HOME) -> Response:
     target = safe_redirect(next)
     if principal_of(request).may_read:
         return RedirectResponse(target, 303)
-    return render_page(request, "login.html", wanted=target, message="", name="")
+    return render_page(request, "login.html", target=target, message="", name="")
 
 
 @router.post(LOGIN)
@@ -54,7 +54,7 @@ def log_in(
         principal = Principal(name, None) if known else UNKNOWN_USER
         audit_trail.record(request, "login_failed", {}, principal=principal)
         log.warning("login_failed", known=known, address=client_address(request))
-        values = {"wanted": safe_redirect(target), "message": LOGIN_FAILED, "name": name}
+        values = {"target": safe_redirect(target), "message": LOGIN_FAILED, "name": name}
         return render_page(request, "login.html", status=401, **values)
     _start_session(request, credential)
     return RedirectResponse(safe_redirect(target), 303)

@@ -33,14 +33,14 @@ def test_one_submission_is_told_as_on_the_command_line(api: TestClient, seeded: 
     row = queries.find_submission(seeded, JULY)
     assert row is not None
     [status] = statuses(seeded, [row])
-    told = get(api, f"/submissions/{JULY}")
+    body = get(api, f"/submissions/{JULY}")
     expected = status.as_json(format_step)
     moments = {"created_at", "listed_at", "finished_at", "opened_at", "seconds"}
-    assert told.keys() == expected.keys()
-    for name in told.keys() - moments:
-        assert told[name] == expected[name], name
-    assert told["images"]["done"] > 0
-    assert told["reasons"] == {"undecodable": 2, "missing": 1, "timed_out": 1}
+    assert body.keys() == expected.keys()
+    for name in body.keys() - moments:
+        assert body[name] == expected[name], name
+    assert body["images"]["done"] > 0
+    assert body["reasons"] == {"undecodable": 2, "missing": 1, "timed_out": 1}
 
 
 def test_failures_come_page_by_page_and_by_reason(
@@ -106,25 +106,25 @@ def test_a_value_that_cannot_be_used_is_named_and_not_repeated(api: TestClient) 
 
 def test_a_search_is_that_of_the_command_line(api: TestClient, seeded: sa.Engine) -> None:
 
-    told = get(api, "/search", mark="DE6678", since="2026-07", limit=2)
+    body = get(api, "/search", mark="DE6678", since="2026-07", limit=2)
     found = search(seeded, MarkQuery("DE6678", limit=2)).found
     assert found
-    assert [one["plate_id"] for one in told["sightings"]] == [one.plate_id for one in found]
-    assert told["sightings"][0]["mark"] == "DE5678"
-    assert told["sightings"][0]["score"] == pytest.approx(found[0].score)
+    assert [one["plate_id"] for one in body["sightings"]] == [one.plate_id for one in found]
+    assert body["sightings"][0]["mark"] == "DE5678"
+    assert body["sightings"][0]["score"] == pytest.approx(found[0].score)
     assert get(api, "/search", mark="DE6678", exact=True)["sightings"] == []
     assert get(api, "/search", mark="DE6678", since="2027")["sightings"] == []
     assert get(api, "/search", mark="DE6678", prefix="nowhere/")["sightings"] == []
 
 
 def test_a_sighting_comes_with_what_stands_beside_it(api: TestClient, seeded: sa.Engine) -> None:
-    told = get(api, f"/sightings/{plate_of(seeded, 'FU1234')}")
-    assert (told["mark"], told["text"], told["region"]) == ("FU1234", "FU 1234", "HK")
-    assert [one["text"] for one in told["neighbours"]] == ["粤Z·1234港"]
-    assert len(told["quad"]) == 4
-    assert len(told["box"]) == 4
-    assert told["history"] == []
-    assert told["shown"] is True
+    body = get(api, f"/sightings/{plate_of(seeded, 'FU1234')}")
+    assert (body["mark"], body["text"], body["region"]) == ("FU1234", "FU 1234", "HK")
+    assert [one["text"] for one in body["neighbours"]] == ["粤Z·1234港"]
+    assert len(body["quad"]) == 4
+    assert len(body["box"]) == 4
+    assert body["history"] == []
+    assert body["shown"] is True
     doubtful = get(api, f"/sightings/{plate_of(seeded, 'SB888')}")
     assert doubtful["candidates"] == [{"text": "S8 888", "confidence": 0.21}]
     assert [one["mark"] for one in doubtful["other_readings"]] == ["S8888"]
@@ -149,19 +149,19 @@ def test_pictures_are_asked_for_by_number_and_nothing_else(
 def test_the_document_describes_every_address_and_value(app: FastAPI, api: TestClient) -> None:
     answer = api.get("/api/openapi.json")
     assert answer.status_code == 200
-    told = answer.json()
-    assert told == openapi_document(app)
+    body = answer.json()
+    assert body == openapi_document(app)
     served = {
         (method.lower(), f"/api/v1{route.path}")
-        for room in (submissions, sightings, reviews)
-        for route in room.router.routes
+        for module in (submissions, sightings, reviews)
+        for route in module.router.routes
         if isinstance(route, APIRoute)
         for method in route.methods
     }
-    described = {(method, path) for path, of in told["paths"].items() for method in of}
+    described = {(method, path) for path, of in body["paths"].items() for method in of}
     assert described == served
-    assert not [path for path in told["paths"] if not path.startswith("/api/v1/")]
-    for path, methods in told["paths"].items():
+    assert not [path for path in body["paths"] if not path.startswith("/api/v1/")]
+    for path, methods in body["paths"].items():
         for operation in methods.values():
             assert operation["security"] == [{"token": []}], path
             assert {"401", "422", "503"} <= operation["responses"].keys(), path

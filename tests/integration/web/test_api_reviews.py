@@ -16,8 +16,8 @@ def test_the_queue_has_what_nobody_reviewed_the_least_sure_first(
 ) -> None:
     found = get_all_pages(api, "/reviews/queue", limit=1)
     assert [one["mark"] for one in found] == ["DE5678", "SB888"]
-    told = get(api, "/reviews/queue")
-    assert (told["left"], told["left_is_exact"]) == (2, True)
+    detail = get(api, "/reviews/queue")
+    assert (detail["left"], detail["left_is_exact"]) == (2, True)
     post_review(reviewer, found[0]["plate_id"], 201, verdict="accepted")
     assert [one["mark"] for one in get(api, "/reviews/queue")["items"]] == ["SB888"]
     assert get(api, "/reviews/queue", prefix="tunnel/")["items"] == []
@@ -32,10 +32,10 @@ def test_a_correction_is_what_sightings_tells_from_then_on(
         reviewer, plate, 201, verdict="corrected", text="de 6678", note="seen from near"
     )
     assert (said["mark"], said["text"], said["reviewer"]) == ("DE6678", "DE 6678", "token:robot")
-    told = get(api, f"/sightings/{plate}")
-    assert (told["mark"], told["read_mark"]) == ("DE6678", "DE5678")
-    assert told["review"] == said
-    assert told["history"] == [said]
+    detail = get(api, f"/sightings/{plate}")
+    assert (detail["mark"], detail["read_mark"]) == ("DE6678", "DE5678")
+    assert detail["review"] == said
+    assert detail["history"] == [said]
     asked = get(api, "/search", mark="DE6678", exact=True)
     assert [one["plate_id"] for one in asked["sightings"]] == [plate]
     assert get(api, "/search", mark="DE5678", exact=True)["sightings"] == []

@@ -55,8 +55,8 @@ def test_a_search_leaves_a_row_with_its_purpose(app: FastAPI, engine: sa.Engine)
     assert [(row["actor"], row["action"], row["purpose"]) for row in rows] == [
         ("token:lab", "search", "lost car, case 7")
     ] * 2
-    wanted = {"mark": "AB?1", "prefix": "a\N{REPLACEMENT CHARACTER}"}
-    assert [row["subject"] for row in rows] == [wanted] * 2
+    expected = {"mark": "AB?1", "prefix": "a\N{REPLACEMENT CHARACTER}"}
+    assert [row["subject"] for row in rows] == [expected] * 2
 
 
 def test_reviewers_read_the_trail_page_by_page(app: FastAPI, engine: sa.Engine) -> None:
@@ -123,7 +123,7 @@ def test_no_mark_is_in_a_log_line(app: FastAPI, api: str, monkeypatch: pytest.Mo
     monkeypatch.setattr(
         error_responses, "log", structlog.get_logger()
     )  # none that was configured before
-    with structlog.testing.capture_logs() as told:
+    with structlog.testing.capture_logs() as logged:
         for error in (DatabaseUnreachable("away"), RuntimeError("what nobody expected")):
 
             def fail(*_: object, error: Exception = error, **__: object) -> None:
@@ -131,9 +131,9 @@ def test_no_mark_is_in_a_log_line(app: FastAPI, api: str, monkeypatch: pytest.Mo
 
             monkeypatch.setattr(sightings, "sightings_of_mark", fail)
             client.get(address, headers=bearer(READER_TOKEN))
-    assert [line["event"] for line in told] == ["service_away", "page_failed"]
-    assert {line["path"] for line in told} == {address.replace("ZJ1111", "{mark}")}
-    assert "ZJ1111" not in str(told)
+    assert [line["event"] for line in logged] == ["service_away", "page_failed"]
+    assert {line["path"] for line in logged} == {address.replace("ZJ1111", "{mark}")}
+    assert "ZJ1111" not in str(logged)
 
 
 def test_no_credential_is_in_a_log_line_or_on_a_page(
@@ -157,9 +157,9 @@ def test_no_credential_is_in_a_log_line_or_on_a_page(
     finally:
         logging.getLogger().handlers.clear()
     printed = capsys.readouterr()
-    told = "\n".join([*seen, printed.out, printed.err, json.dumps(audit_rows(engine))])
+    logged = "\n".join([*seen, printed.out, printed.err, json.dumps(audit_rows(engine))])
     assert "login_failed" in printed.err
     assert "what nobody expected" in printed.err
     assert "what nobody expected" not in "".join(seen)
     for secret in (PASSWORD, cookie, REVIEWER_TOKEN, READER_TOKEN, "argon2", "s" * 32):
-        assert secret not in told
+        assert secret not in logged

@@ -79,7 +79,7 @@ def test_a_program_may_give_the_password_on_standard_input() -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "password", "told"),
+    ("arguments", "password", "message"),
     [
         (["ada", "--stdin"], "too short", "12 to 1,024 characters"),
         (["ada:b", "--stdin"], PASSWORD, "a name has"),
@@ -87,10 +87,10 @@ def test_a_program_may_give_the_password_on_standard_input() -> None:
         (["ada", "--role", "chief", "--stdin"], PASSWORD, "chief"),
     ],
 )
-def test_what_can_be_no_user_is_told(arguments: list[str], password: str, told: str) -> None:
+def test_what_can_be_no_user_is_told(arguments: list[str], password: str, message: str) -> None:
     made = CliRunner().invoke(app, ["web-password", *arguments], input=password)
     assert made.exit_code == 2
-    assert told in " ".join(re.sub("[│╭╮╰╯─]", " ", made.stderr).split())
+    assert message in " ".join(re.sub("[│╭╮╰╯─]", " ", made.stderr).split())
     assert password not in made.output
     assert made.stdout == ""
 

@@ -28,7 +28,7 @@ ASKED = 60
 def address(database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     monkeypatch.setattr(services, "STATEMENT_SECONDS", SECONDS)
     settings = Settings(DATABASE_URL=SecretStr(database_url), data=tmp_path)
-    with opened_services(settings, format_step) as held, served(create_app(held)) as one:
+    with opened_services(settings, format_step) as opened, served(create_app(opened)) as one:
         yield one
 
 
@@ -63,7 +63,7 @@ def test_what_takes_long_beside_the_pages_has_a_limit_of_its_own(
 ) -> None:
     settings = Settings(DATABASE_URL=SecretStr(database_url), data=tmp_path)
     query = sa.text("SHOW statement_timeout")
-    with opened_services(settings, format_step) as held:
-        for engine, limit in ((held.engine, "12s"), (held.slow_engine, "10min")):
+    with opened_services(settings, format_step) as opened:
+        for engine, limit in ((opened.engine, "12s"), (opened.slow_engine, "10min")):
             with engine.connect() as connection:
                 assert connection.execute(query).scalar_one() == limit

@@ -83,10 +83,10 @@ def test_so_is_an_address_that_cannot_be_answered(
 
 
 def test_so_is_what_is_typed_into_the_login(app: FastAPI) -> None:
-    stranger = anonymous_client(app)
+    visitor = anonymous_client(app)
     for answer in (
-        stranger.get("/login", params={"next": "/search?mark=" + EVIL}),
-        log_in(stranger, EVIL[:64], EVIL, "/" + EVIL),
+        visitor.get("/login", params={"next": "/search?mark=" + EVIL}),
+        log_in(visitor, EVIL[:64], EVIL, "/" + EVIL),
     ):
         assert answer.status_code in (200, 401)
         assert_harmless(answer.text)

@@ -78,13 +78,13 @@ def test_a_page_elsewhere_leads_here_by_links_alone(
     client = whoever(request, made)
     rows = len(audit_rows(engine))
     for site in ("cross-site", "same-site"):
-        for told in (
+        for fetch in (
             {"Sec-Fetch-Mode": "no-cors", "Sec-Fetch-Dest": "image"},
             {"Sec-Fetch-Mode": "cors", "Sec-Fetch-Dest": "empty"},
             {"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "iframe"},
         ):
             for path in ("/search?mark=AB1234", "/photos/1", "/api/v1/search?mark=AB1234"):
-                answer = client.get(path, headers={"Sec-Fetch-Site": site, **told})
+                answer = client.get(path, headers={"Sec-Fetch-Site": site, **fetch})
                 assert answer.status_code == 403
     assert len(audit_rows(engine)) == rows
     link = {"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}

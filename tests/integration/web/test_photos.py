@@ -229,9 +229,9 @@ def test_a_bucket_that_does_not_know_the_page_is_told_without_its_credentials(
     assert answer.status_code == 503
     assert [line["event"] for line in logs] == ["picture_failed"]
     assert "does not accept" in logs[0]["error"]
-    for told in (answer.text, str(logs)):
-        assert "not-the-secret" not in told
-        assert s3.access_key not in told
+    for output in (answer.text, str(logs)):
+        assert "not-the-secret" not in output
+        assert s3.access_key not in output
 
 
 def test_a_photograph_that_broke_the_workers_is_not_decoded_by_the_page(

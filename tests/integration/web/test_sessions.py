@@ -65,9 +65,9 @@ def test_login_begins_a_session_of_another_number(app: FastAPI) -> None:
     assert before is not None
     assert after is not None
     assert before.id != after.id
-    stranger = anonymous_client(app)
-    stranger.cookies.set("hkplates_session", seeded, domain=HOST)
-    assert stranger.get("/").status_code == 303
+    thief = anonymous_client(app)
+    thief.cookies.set("hkplates_session", seeded, domain=HOST)
+    assert thief.get("/").status_code == 303
 
 
 def test_logout_ends_every_copy_of_the_session(app: FastAPI) -> None:

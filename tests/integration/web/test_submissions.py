@@ -15,7 +15,7 @@ from support.seeded_rows import JULY, LORRIES, seed_rows
 from hkplates.database.queries import submissions as queries
 from hkplates.database.schema.images import Image, Submission
 from hkplates.database.text import image_digest
-from web import status_cache as counting
+from web import status_cache
 from web.status_cache import StatusCache
 
 
@@ -220,13 +220,13 @@ def test_a_page_does_not_wait_for_a_long_count(
     engine: sa.Engine, client: BrowserlessClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seed_rows(engine)
-    counts = counting.statuses
+    counts = status_cache.statuses
 
     def slowly(*arguments: Any) -> Any:
         time.sleep(1.5)
         return counts(*arguments)
 
-    monkeypatch.setattr(counting, "statuses", slowly)
+    monkeypatch.setattr(status_cache, "statuses", slowly)
     assert "Counting its photographs" in client.open(f"/submissions/{JULY}").text
     assert client.page.find(".//*[@data-every]").get("data-every") == "1"
     assert "14" in open_when_counted(client, f"/submissions/{JULY}").text
@@ -237,8 +237,8 @@ def test_a_count_is_kept_for_a_while_and_made_anew_when_it_was_steered(
 ) -> None:
     seed_rows(engine)
     made = []
-    counts = counting.statuses
-    monkeypatch.setattr(counting, "statuses", lambda *a: made.append(a) or counts(*a))
+    counts = status_cache.statuses
+    monkeypatch.setattr(status_cache, "statuses", lambda *a: made.append(a) or counts(*a))
     kept = StatusCache(engine)
     for _ in range(3):
         rows = queries.latest_submissions(engine)
@@ -256,8 +256,8 @@ def test_what_just_ended_is_shown_as_it_was_until_it_is_counted_anew(
 ) -> None:
     fail(engine, 3)
     assert "Listing s3://b/ 0 of 3 read" in open_when_counted(client, "/").text
-    counts, go_on = counting.statuses, threading.Event()
-    monkeypatch.setattr(counting, "statuses", lambda *a: go_on.wait(60) and counts(*a))
+    counts, go_on = status_cache.statuses, threading.Event()
+    monkeypatch.setattr(status_cache, "statuses", lambda *a: go_on.wait(60) and counts(*a))
     with engine.begin() as connection:
         connection.execute(sa.update(Submission).values(state="finished"))
         connection.execute(sa.delete(Image).where(Image.key == "002.jpg"))
@@ -272,15 +272,15 @@ def test_failures_are_listed_while_their_reasons_are_counted(
     engine: sa.Engine, client: BrowserlessClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fail(engine, 2)
-    counts, go_on = counting.statuses, threading.Event()
-    monkeypatch.setattr(counting, "statuses", lambda *a: go_on.wait(60) and counts(*a))
+    counts, go_on = status_cache.statuses, threading.Event()
+    monkeypatch.setattr(status_cache, "statuses", lambda *a: go_on.wait(60) and counts(*a))
     client.open("/submissions/1/failures")
     assert "Counting the reasons" in client.text
     assert "001.jpg" in client.text
     go_on.set()
-    wanted = "It is not there any more (2)"
+    expected = "It is not there any more (2)"
     eventually(
-        lambda: wanted in client.open("/submissions/1/failures").text, "they are counted", 20
+        lambda: expected in client.open("/submissions/1/failures").text, "they are counted", 20
     )
 
 
@@ -291,7 +291,7 @@ def test_a_count_that_failed_is_made_again(
     rows = queries.latest_submissions(engine)
     kept = StatusCache(engine)
     with monkeypatch.context() as patch:
-        patch.setattr(counting, "statuses", lambda *_: 1 / 0)
+        patch.setattr(status_cache, "statuses", lambda *_: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             kept.get(rows[:1], max_wait=20)
     assert kept.get(rows[:1], max_wait=20)[0] is not None

@@ -94,7 +94,7 @@ def test_a_secret_that_is_damaged_or_cannot_be_kept_is_told(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize(
-    ("header", "wanted"),
+    ("header", "expected"),
     [
         ("localhost", ("localhost", None)),
         ("Plates.Example.org.:8443", ("plates.example.org", 8443)),
@@ -112,13 +112,13 @@ def test_a_secret_that_is_damaged_or_cannot_be_kept_is_told(tmp_path: Path) -> N
     ],
 )
 def test_a_host_is_a_name_and_perhaps_a_port(
-    header: str, wanted: tuple[str, int | None] | None
+    header: str, expected: tuple[str, int | None] | None
 ) -> None:
-    assert split_host(header) == wanted
+    assert split_host(header) == expected
 
 
 @pytest.mark.parametrize(
-    ("name", "wanted"),
+    ("name", "expected"),
     [
         ("localhost", True),
         ("plates.localhost", True),
@@ -131,12 +131,12 @@ def test_a_host_is_a_name_and_perhaps_a_port(
         ("192.0.2.1", False),
     ],
 )
-def test_only_this_machine_is_loopback(name: str, wanted: bool) -> None:
-    assert is_loopback(name) is wanted
+def test_only_this_machine_is_loopback(name: str, expected: bool) -> None:
+    assert is_loopback(name) is expected
 
 
 @pytest.mark.parametrize(
-    ("origin", "host", "wanted"),
+    ("origin", "host", "expected"),
     [
         ("http://localhost:8000", "localhost:8000", True),
         ("https://plates.example.org", "plates.example.org", True),
@@ -152,9 +152,9 @@ def test_only_this_machine_is_loopback(name: str, wanted: bool) -> None:
     ],
 )
 def test_a_page_is_of_the_same_origin_where_it_has_the_same_name_and_port(
-    origin: str, host: str, wanted: bool
+    origin: str, host: str, expected: bool
 ) -> None:
-    assert is_same_origin(origin, host) is wanted
+    assert is_same_origin(origin, host) is expected
 
 
 @pytest.mark.parametrize("path", ["/", "/search?pattern=AB%3F", "/sightings/1#top", "/a//b"])

@@ -66,8 +66,8 @@ def test_a_wrong_entry_is_told_by_its_place_and_never_with_its_hash(ada: str) ->
         "ada:reader:" + argon2.PasswordHasher(type=argon2.Type.I).hash(PASSWORD): "whole hash",
         "ada:reader:" + argon2.PasswordHasher().hash(""): "whole hash",
     }
-    for text, told in wrong.items():
-        with pytest.raises(SettingInvalid, match=told) as raised:
+    for text, message in wrong.items():
+        with pytest.raises(SettingInvalid, match=message) as raised:
             read_users(text)
         assert "HKPLATES_WEB_USERS cannot be used" in str(raised.value)
         assert digest not in str(raised.value)
@@ -115,9 +115,9 @@ def test_an_unknown_name_costs_a_hash_as_a_wrong_password_does(
     looked: list[str] = []
 
     class Looking:
-        def verify(self, proof: str, password: str) -> bool:
-            looked.append(proof)
-            return argon2.PasswordHasher().verify(proof, password)
+        def verify(self, secret_hash: str, password: str) -> bool:
+            looked.append(secret_hash)
+            return argon2.PasswordHasher().verify(secret_hash, password)
 
     monkeypatch.setattr("web.auth.credentials._HASHER", Looking())
     assert users.authenticate("ada", "wrong") is None

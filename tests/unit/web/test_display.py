@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from web import display as words
+from web import display
 
 
 @pytest.mark.parametrize(
@@ -21,7 +21,7 @@ from web import display as words
     ],
 )
 def test_nothing_is_called_certain_or_impossible_that_is_not(value: float, shown: str) -> None:
-    assert words.percent(value) == shown
+    assert display.percent(value) == shown
 
 
 @pytest.mark.parametrize(
@@ -37,16 +37,16 @@ def test_nothing_is_called_certain_or_impossible_that_is_not(value: float, shown
     ],
 )
 def test_durations_are_as_exact_as_people_want_them(seconds: float, shown: str) -> None:
-    assert words.duration(seconds) == shown
+    assert display.duration(seconds) == shown
 
 
 def test_times_are_hong_kongs() -> None:
-    shown = words.time_element(datetime(2026, 7, 15, 20, 30, tzinfo=UTC))
+    shown = display.time_element(datetime(2026, 7, 15, 20, 30, tzinfo=UTC))
     assert shown == '<time datetime="2026-07-15T20:30:00+00:00">2026-07-16 04:30:00</time>'
 
 
 def test_a_long_address_may_break_after_its_slashes_and_is_escaped() -> None:
-    assert words.breakable_uri("s3://a/<b>\n") == "s3:/<wbr>/<wbr>a/<wbr>&lt;b&gt;\\n"
+    assert display.breakable_uri("s3://a/<b>\n") == "s3:/<wbr>/<wbr>a/<wbr>&lt;b&gt;\\n"
 
 
 @pytest.mark.parametrize(
@@ -57,5 +57,5 @@ def test_a_long_address_may_break_after_its_slashes_and_is_escaped() -> None:
     ],
 )
 def test_the_first_and_the_last_moment_are_times_too(value: datetime, shown: str, day: str) -> None:
-    assert words.time_element(value) == f'<time datetime="{value.isoformat()}">{shown}</time>'
-    assert words.day(value) == day
+    assert display.time_element(value) == f'<time datetime="{value.isoformat()}">{shown}</time>'
+    assert display.day(value) == day

@@ -60,7 +60,7 @@ def test_a_key_that_is_forgotten_begins_anew() -> None:
 
 
 @pytest.mark.parametrize(
-    ("address", "wanted"),
+    ("address", "expected"),
     [
         ("192.0.2.7", "192.0.2.7"),
         ("::ffff:192.0.2.7", "192.0.2.7"),
@@ -70,5 +70,5 @@ def test_a_key_that_is_forgotten_begins_anew() -> None:
         (None, "nowhere"),
     ],
 )
-def test_a_household_counts_as_one(address: str | None, wanted: str) -> None:
-    assert client_network(address) == wanted
+def test_a_household_counts_as_one(address: str | None, expected: str) -> None:
+    assert client_network(address) == expected
