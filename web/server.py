@@ -36,7 +36,8 @@ def serve(
 ) -> None:
     """Serves the application; `print_message` gets lines for the user who started it.
 
-    `stop_requested`: returns whether a signal arrived before the server handled signals itself.
+    `format_step`: formats a next step as a command, for the API and the pages. `stop_requested`:
+    returns whether a signal arrived before the server handled signals itself.
 
     Raises:
         SetupError: a setting is not in order, nobody could log in, the port is taken.
