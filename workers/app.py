@@ -64,7 +64,7 @@ SETTINGS: dict[str, Any] = {
     "worker_max_tasks_per_child": 500,
     # KiB. Twice what a child needs for a photograph of 120 megapixels; looked at after each task.
     "worker_max_memory_per_child": 2 * 1024 * 1024,
-    # After a lost connection a chunk is worked to its end: its rows are saved, and when its message
+    # After a lost connection a chunk is processed to its end: its rows are saved; when its message
     # comes back there is nothing left to claim. Cancelling it, as Celery would have it, leaves its
     # images to wait for the visibility timeout.
     "worker_cancel_long_running_tasks_on_connection_loss": False,
