@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import uvicorn
 
-from hkplates.database.audit import ended_sessions
+from hkplates.database.audit import revoked_sessions
 from hkplates.errors import SetupError
 from hkplates.reporting.next_steps import FormatStep
 from hkplates.settings import Settings
@@ -47,7 +47,7 @@ def serve(
         settings, host=address.host, trusted_hosts=address.trusted_hosts, proxies=address.proxies
     )
     with opened_services(settings, format_step) as services, _open_listener(address) as listener:
-        revoked = ended_sessions(services.engine, MAX_AGE_SECONDS)
+        revoked = revoked_sessions(services.engine, MAX_AGE_SECONDS)
         security = Security(access, Sessions(access.secret, revoked))
         config = uvicorn.Config(
             create_app(services, security),

@@ -24,7 +24,7 @@ class Entry:
     address: str | None
 
 
-def note(
+def record(
     engine: sa.Engine,
     *,
     actor: str,
@@ -69,18 +69,19 @@ def _sanitise_json(value: Any) -> Any:
     return value
 
 
-def ended_sessions(engine: sa.Engine, seconds: int) -> dict[str, int]:
+def revoked_sessions(engine: sa.Engine, seconds: int) -> dict[str, int]:
     """Maps the sessions that were logged out in the last `seconds` to the Unix time each began.
 
     Raises:
         DatabaseUnreachable: Postgres does not answer.
     """
     with engine.connect() as connection:
-        rows = connection.execute(_ENDED, {"seconds": seconds}).all()
+        rows = connection.execute(_LOGOUTS, {"seconds": seconds}).all()
     return {session: int(began) for session, began in rows}
 
 
-_ENDED = sa.text("""
+# Finds the sessions that were logged out of lately
+_LOGOUTS = sa.text("""
     SELECT subject ->> 'session', subject ->> 'began' FROM audit
      WHERE action = 'logout' AND happened_at > now() - make_interval(secs => :seconds)
        AND subject ->> 'session' IS NOT NULL

@@ -51,7 +51,7 @@ def record(
         TemporaryFault: the row could not be written; the action must not be done.
     """
     try:
-        audit.note(
+        audit.record(
             services_of(request).engine,
             actor=(principal or principal_of(request)).name,
             action=action,

@@ -38,5 +38,6 @@ class Base(DeclarativeBase):
     }
 
 
-def _one_of(column: str, values: tuple[str, ...]) -> str:
+def one_of(column: str, values: tuple[str, ...]) -> str:
+    """Returns the condition of a check constraint that a column holds one of these values."""
     return f"{column} IN ({', '.join(repr(value) for value in values)})"

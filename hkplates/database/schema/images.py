@@ -23,7 +23,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
-from hkplates.database.schema.base import Base, _one_of
+from hkplates.database.schema.base import Base, one_of
 
 SUBMISSION_STATES = ("listing", "running", "finished", "paused", "cancelled")
 IMAGE_STATES = ("pending", "queued", "done", "failed", "quarantined", "cancelled")
@@ -32,7 +32,7 @@ IMAGE_STATES = ("pending", "queued", "done", "failed", "quarantined", "cancelled
 class Submission(Base):
     __tablename__ = "submissions"
     __table_args__ = (
-        CheckConstraint(_one_of("state", SUBMISSION_STATES), "state"),
+        CheckConstraint(one_of("state", SUBMISSION_STATES), "state"),
         # Continuing asks for the unfinished submission of a source; few are ever unfinished.
         Index(
             "ix_submissions_unfinished",
@@ -86,8 +86,8 @@ class Image(Base):
         # key or a folder's path up to 4,096 characters, so the index is over their digest.
         UniqueConstraint("digest"),
         CheckConstraint("octet_length(digest) = 32", "digest"),
-        CheckConstraint(_one_of("store", ("s3", "folder")), "store"),
-        CheckConstraint(_one_of("state", IMAGE_STATES), "state"),
+        CheckConstraint(one_of("store", ("s3", "folder")), "store"),
+        CheckConstraint(one_of("state", IMAGE_STATES), "state"),
         CheckConstraint("(state = 'queued') = (leased_until IS NOT NULL)", "leased"),
         CheckConstraint("(state IN ('failed', 'quarantined')) = (reason IS NOT NULL)", "reason"),
         CheckConstraint("state <> 'done' OR model_version_id IS NOT NULL", "done"),

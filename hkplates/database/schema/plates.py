@@ -18,7 +18,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
-from hkplates.database.schema.base import Base, _one_of
+from hkplates.database.schema.base import Base, one_of
 
 REGIONS = ("HK", "CN", "MO", "other")
 
@@ -72,8 +72,8 @@ class Plate(Base):
     __tablename__ = "plates"
     __table_args__ = (
         UniqueConstraint("image_id", "model_version_id", "position"),
-        CheckConstraint(_one_of("region", REGIONS), "region"),
-        CheckConstraint(_one_of("colour", COLOURS), "colour"),
+        CheckConstraint(one_of("region", REGIONS), "region"),
+        CheckConstraint(one_of("colour", COLOURS), "colour"),
         CheckConstraint("rows IN (1, 2)", "rows"),
         CheckConstraint("confidence BETWEEN 0 AND 1", "confidence"),
         CheckConstraint("cardinality(box) = 4", "box"),

@@ -5,15 +5,15 @@ import pytest
 import sqlalchemy as sa
 from support.seeded_readings import Reading, seed_readings
 
-from hkplates.database.audit import entries, note
-from hkplates.database.reviews.reviews import record
+from hkplates.database import audit
+from hkplates.database.audit import entries
 
 WRITER, READER = "hkplates_writer", "hkplates_reader"
 
 
 def test_entries_come_newest_first_page_by_page(engine: sa.Engine) -> None:
     for n in range(5):
-        note(engine, actor="ada", action="search", subject={"pattern": f"AB{n}"})
+        audit.record(engine, actor="ada", action="search", subject={"pattern": f"AB{n}"})
     first = entries(engine, limit=2)
     assert [one.subject["pattern"] for one in first] == ["AB4", "AB3"]
     rest = entries(engine, before=first[-1].id)
@@ -22,7 +22,7 @@ def test_entries_come_newest_first_page_by_page(engine: sa.Engine) -> None:
 
 def test_an_entry_says_who_what_why_and_from_where(engine: sa.Engine) -> None:
     subject = {"plate": 7, "text": "AB\0 12", "more": [{"a\udc80": None}], "since": None}
-    note(
+    audit.record(
         engine, actor="ada", action="review", subject=subject, purpose="case 12", address="10.0.0.1"
     )
     [entry] = entries(engine)
@@ -35,7 +35,7 @@ def test_an_entry_says_who_what_why_and_from_where(engine: sa.Engine) -> None:
 def rows(engine: sa.Engine) -> sa.Engine:
     [plate] = seed_readings(engine, [Reading("AB1234")])
     record(engine, plate, "accepted", reviewer="ada")
-    note(engine, actor="ada", action="review", subject={})
+    audit.record(engine, actor="ada", action="review", subject={})
     return engine
 
 
@@ -84,7 +84,7 @@ def test_people_review_with_the_right_of_the_writer(rows: sa.Engine) -> None:
         connection.execute(sa.text("SELECT 1"))
     engine = sa.create_engine(rows.url.update_query_dict({"options": f"-crole={WRITER}"}))
     review = record(engine, 1, "corrected", text="AB1235", reviewer="bo")
-    note(engine, actor="bo", action="review", subject={"plate": 1})
+    audit.record(engine, actor="bo", action="review", subject={"plate": 1})
     assert review.current
     assert len(entries(engine)) == 2
     engine.dispose()

@@ -110,7 +110,7 @@ def test_reviewers_read_the_trail_page_by_page(app: FastAPI, engine: sa.Engine) 
 def test_the_trail_is_told_in_words(
     app: FastAPI, engine: sa.Engine, action: str, subject: dict[str, object], words: str
 ) -> None:
-    audit.note(engine, actor="eve", action=action, subject=subject)
+    audit.record(engine, actor="eve", action=action, subject=subject)
     page = html.fromstring(logged_in_client(app, "ada").get("/audit").content)
     [row] = [one for one in page.iter("tr") if "eve" in one.text_content()]
     assert " ".join(row[2].text_content().split()) == words

@@ -31,7 +31,7 @@ def client(seeded: sa.Engine, app: FastAPI) -> TestClient:
             connection.execute(sa.text(statement), {"evil": EVIL})
     for plate in range(1, 5):
         reviews.record(seeded, plate, "accepted", reviewer=EVIL, note=EVIL)
-    audit.note(seeded, actor=EVIL, action=EVIL, subject={EVIL: EVIL}, purpose=EVIL, address=EVIL)
+    audit.record(seeded, actor=EVIL, action=EVIL, subject={EVIL: EVIL}, purpose=EVIL, address=EVIL)
     return logged_in_client(app)
 
 

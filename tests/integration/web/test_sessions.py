@@ -25,7 +25,7 @@ from support.page_with_users import (
     security_with_users,
 )
 
-from hkplates.database.audit import ended_sessions
+from hkplates.database.audit import revoked_sessions
 from web.auth import throttle
 from web.auth.config import Access
 from web.auth.credentials import read_users, user_entry
@@ -99,7 +99,7 @@ def test_what_was_logged_out_stays_so_after_a_restart(
     copied = client.cookies["hkplates_session"]
     client.post("/logout", data={"csrf_token": form_token(client.get("/"))})
     anew = security_with_users()
-    ended = Sessions(anew.access.secret, ended_sessions(engine, 3600))
+    ended = Sessions(anew.access.secret, revoked_sessions(engine, 3600))
     with app_over(engine, tmp_path, Security(anew.access, ended)) as restarted:
         thief = anonymous_client(restarted)
         thief.cookies.set("hkplates_session", copied, domain=HOST)
