@@ -7,6 +7,7 @@ from support.seeded_readings import Reading, seed_readings
 
 from hkplates.database import audit
 from hkplates.database.audit import entries
+from hkplates.database.reviews.reviews import record
 
 WRITER, READER = "hkplates_writer", "hkplates_reader"
 
