@@ -22,14 +22,15 @@ from typing import Any
 
 from benchmarks.accuracy import measure, read_labels
 from cli.sightings.read import plate_fields
-from hkplates.recognition.bundles.bundle import CONFIG, REFINER, hash_of
+from hkplates.recognition.bundles.bundle import CONFIG, REFINER, sha256_of
 from hkplates.recognition.images.decode import decode
 from hkplates.recognition.recogniser import Recogniser, open_recogniser
 from hkplates.settings import read_settings
 
 Config = dict[str, Any]
-WARMTH = 0.45  # threshold of a detector that is alone: as chosen before it had a refiner
-SHOWN = ("found", "exact", "wrong", "false", "precision", "foreign")
+# As chosen before the detector had a refiner.
+DETECTOR_ONLY_THRESHOLD = 0.45
+COLUMNS = ("found", "exact", "wrong", "false", "precision", "foreign")
 
 
 def _same(config: Config) -> None:
@@ -38,14 +39,14 @@ def _same(config: Config) -> None:
 
 def _without_refiner(config: Config) -> None:
     del config["files"][REFINER]
-    config["certainty"], config["threshold"], config["belief"] = None, WARMTH, None
+    config["certainty"], config["threshold"], config["belief"] = None, DETECTOR_ONLY_THRESHOLD, None
 
 
-def _without_belief(config: Config) -> None:
+def _without_score_fusion(config: Config) -> None:
     config["belief"] = None
 
 
-def _one_look(config: Config) -> None:
+def _without_tta(config: Config) -> None:
     config["decoder"]["sure"] = 0.0
 
 
@@ -53,11 +54,11 @@ def _without_prior(config: Config) -> None:
     config["decoder"]["prior"] = {}
 
 
-def _slots_alone(config: Config) -> None:
+def _slot_head_alone(config: Config) -> None:
     config["decoder"]["slot_share"] = 1.0
 
 
-def _steps_alone(config: Config) -> None:
+def _ctc_head_alone(config: Config) -> None:
     config["decoder"]["slot_share"] = 0.0
 
 
@@ -75,11 +76,11 @@ class Variant:
 VARIANTS = (
     Variant("as shipped"),
     Variant("no refiner", detector=_without_refiner),
-    Variant("what is read is no evidence", detector=_without_belief),
-    Variant("one look, no vote", reader=_one_look),
+    Variant("what is read is no evidence", detector=_without_score_fusion),
+    Variant("one look, no vote", reader=_without_tta),
     Variant("no prior of series", reader=_without_prior),
-    Variant("the slot head alone", reader=_slots_alone),
-    Variant("the CTC head alone", reader=_steps_alone),
+    Variant("the slot head alone", reader=_slot_head_alone),
+    Variant("the CTC head alone", reader=_ctc_head_alone),
 )
 
 
@@ -112,7 +113,7 @@ def _replace_weights(bundle: Path, training: Path) -> None:
     weights = convert_training(training)
     (bundle / "model.tflite").write_bytes(weights)
     config = json.loads((bundle / CONFIG).read_text(encoding="utf-8"))
-    config["files"]["model.tflite"] = hash_of(weights)
+    config["files"]["model.tflite"] = sha256_of(weights)
     (bundle / CONFIG).write_text(json.dumps(config), encoding="utf-8")
 
 
@@ -137,11 +138,11 @@ def main() -> None:
     cli.add_argument("--sharp", type=Path, help="folder of a training without blur")
     given = cli.parse_args()
     labels, shipped = read_labels(given.folder), read_settings().models
-    print(f"{'':22}" + "".join(f"{name:>11}" for name in SHOWN))
+    print(f"{'':22}" + "".join(f"{name:>11}" for name in COLUMNS))
     for variant in variants(given.drawn, given.sharp):
         with tempfile.TemporaryDirectory() as folder:
             seen = figures(build(variant, shipped, Path(folder)), given.folder, labels)
-        print(f"{variant.name:22}" + "".join(f"{seen[name]:11.3f}" for name in SHOWN), flush=True)
+        print(f"{variant.name:22}" + "".join(f"{seen[name]:11.3f}" for name in COLUMNS), flush=True)
 
 
 if __name__ == "__main__":

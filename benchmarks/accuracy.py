@@ -37,8 +37,8 @@ from typing import Any, NamedTuple
 
 from rapidfuzz.distance import Levenshtein
 
-from benchmarks.reliability import Judged, accepted, reliability
-from benchmarks.stages import measure_stages, some_of
+from benchmarks.reliability import Judged, acceptance_table, reliability_table
+from benchmarks.stages import measure_stages, sample_evenly
 from hkplates.recognition.images.decode import decode
 from hkplates.recognition.marks import canonical
 from hkplates.recognition.recogniser import open_recogniser
@@ -48,7 +48,7 @@ from hkplates.settings import read_settings
 Box = Sequence[float]
 Plates = Sequence[Mapping[str, Any]]
 
-SAME_PLATE, WELL_PLACED, TOUCHES = 0.3, 0.5, 0.1  # intersection over union
+MATCH_IOU, FOUND_IOU, TOUCH_IOU = 0.3, 0.5, 0.1  # intersection over union
 GROUPS = ("all", "varied", "bridge", "one row", "two rows", "white", "yellow", "other")
 FIGURES = ("found", "exact", "cer", "wrong", "false", "precision", "foreign")
 
@@ -71,13 +71,13 @@ class Tally:
     def figures(self) -> dict[str, float]:
         """Shares and rates; 0 where there is nothing to divide by."""
         return {
-            "found": _share(self.found, self.asked),
-            "exact": _share(self.exact, self.asked),
-            "cer": _share(self.edits, self.characters),
-            "wrong": _share(self.wrong, len(self.photos)),
-            "false": _share(self.false, len(self.photos)),
-            "precision": _share(self.exact, self.exact + self.wrong + self.false),
-            "foreign": _share(self.foreign, len(self.foreign_photos)),
+            "found": _ratio(self.found, self.asked),
+            "exact": _ratio(self.exact, self.asked),
+            "cer": _ratio(self.edits, self.characters),
+            "wrong": _ratio(self.wrong, len(self.photos)),
+            "false": _ratio(self.false, len(self.photos)),
+            "precision": _ratio(self.exact, self.exact + self.wrong + self.false),
+            "foreign": _ratio(self.foreign, len(self.foreign_photos)),
         }
 
 
@@ -90,7 +90,7 @@ class Miss:
     read: str | None
 
 
-class Measured(NamedTuple):
+class Measurement(NamedTuple):
     """Tallies by group, what was missed, and every report on a plate asked for or on none."""
 
     tallies: dict[str, Tally]
@@ -98,9 +98,9 @@ class Measured(NamedTuple):
     judged: list[Judged]
 
 
-def measure(labels: Iterable[Mapping[str, Any]], readings: Mapping[str, Plates]) -> Measured:
+def measure(labels: Iterable[Mapping[str, Any]], readings: Mapping[str, Plates]) -> Measurement:
     """What the readings come to. `readings` are plates by the photograph's name."""
-    measured = Measured(defaultdict(Tally), [], [])
+    measured = Measurement(defaultdict(Tally), [], [])
     for label in labels:
         name = Path(label["file"]).name
         reports = [p for p in readings.get(name, ()) if p.get("region", "HK") == "HK"]
@@ -115,20 +115,20 @@ def _judge_asked(
     label: Mapping[str, Any],
     name: str,
     reports: Plates,
-    measured: Measured,
+    measured: Measurement,
 ) -> Iterator[Mapping[str, Any]]:
     """Count the plates asked for; gives each report that answers one."""
     for plate in label["plates"]:
         if not (plate.get("hk") and plate.get("text")):
             continue
         truth = canonical(plate["text"])
-        report = max(reports, key=lambda r: overlap(r["box"], plate["box"]), default=None)
-        shared = overlap(report["box"], plate["box"]) if report else 0.0
-        if shared < SAME_PLATE:
+        report = max(reports, key=lambda r: box_iou(r["box"], plate["box"]), default=None)
+        shared = box_iou(report["box"], plate["box"]) if report else 0.0
+        if shared < MATCH_IOU:
             report = None
         read = canonical(report["mark"]) if report else ""
         for group in _groups(name, plate):
-            _count(measured.tallies[group], name, truth, read, well_placed=shared >= WELL_PLACED)
+            _count(measured.tallies[group], name, truth, read, well_placed=shared >= FOUND_IOU)
         if read != truth:
             measured.misses.append(Miss(name, truth, read if report else None))
         if report and read:
@@ -155,7 +155,7 @@ def _judge_others(
     if abroad:
         tally.foreign_photos.add(name)
     for report in reports:
-        touched = [p for p in label["plates"] if overlap(report["box"], p["box"]) >= TOUCHES]
+        touched = [p for p in label["plates"] if box_iou(report["box"], p["box"]) >= TOUCH_IOU]
         false = not (touched if abroad else any(plate.get("hk") for plate in touched))
         tally.false += false
         tally.foreign += abroad and not false
@@ -169,7 +169,7 @@ def _groups(name: str, plate: Mapping[str, Any]) -> tuple[str, ...]:
     return ("all", place, rows, plate.get("color", "other"))
 
 
-def overlap(one: Box, other: Box) -> float:
+def box_iou(one: Box, other: Box) -> float:
     """Intersection over union of two boxes [x, y, width, height]."""
     wide = min(one[0] + one[2], other[0] + other[2]) - max(one[0], other[0])
     high = min(one[1] + one[3], other[1] + other[3]) - max(one[1], other[1])
@@ -178,7 +178,7 @@ def overlap(one: Box, other: Box) -> float:
     return wide * high / (one[2] * one[3] + other[2] * other[3] - wide * high)
 
 
-def _share(part: int, whole: int) -> float:
+def _ratio(part: int, whole: int) -> float:
     return part / whole if whole else 0.0
 
 
@@ -230,7 +230,12 @@ def main() -> None:
     if options.misses:
         for miss in misses:
             print(f"{miss.file}: {miss.mark} read as {miss.read or 'nothing'}")
-    print(table(tallies), reliability(judged), accepted(judged, tallies["all"].asked), sep="\n\n")
+    print(
+        table(tallies),
+        reliability_table(judged),
+        acceptance_table(judged, tallies["all"].asked),
+        sep="\n\n",
+    )
     unread = sum(photo["error"] is not None for photo in printed)
     print(f"\n{len(printed)} photographs, {unread} of them could not be read")
     readable = [options.folder / label["file"] for label in labels]
@@ -249,7 +254,7 @@ def _cost(files: Sequence[Path]) -> str:
     def pixels(data: bytes) -> Photo:
         return decode(data, max_pixels=settings.max_image_pixels).pixels
 
-    return measure_stages(some_of(files), pixels, recogniser).in_words()
+    return measure_stages(sample_evenly(files), pixels, recogniser).in_words()
 
 
 def read_labels(folder: Path) -> list[dict[str, Any]]:

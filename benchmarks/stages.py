@@ -9,16 +9,16 @@ from typing import Protocol
 
 import cv2
 
-from hkplates.recognition.types import Found, Photo, PlateReading
+from hkplates.recognition.types import DetectedPlate, Photo, PlateReading
 
 PHOTOGRAPHS = 40  # of a folder, evenly: enough for two digits
 
 
-class Stages(Protocol):
+class RecogniserStages(Protocol):
     """What a Recogniser does, in its two stages."""
 
-    def find(self, photo: Photo) -> list[Found]: ...
-    def read(self, found: Sequence[Found]) -> list[PlateReading]: ...
+    def find(self, photo: Photo) -> list[DetectedPlate]: ...
+    def read(self, found: Sequence[DetectedPlate]) -> list[PlateReading]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,13 +40,15 @@ class Cost:
         )
 
 
-def some_of(files: Sequence[Path], most: int = PHOTOGRAPHS) -> list[Path]:
+def sample_evenly(files: Sequence[Path], most: int = PHOTOGRAPHS) -> list[Path]:
     """At most so many of the files, from the whole folder evenly."""
     step = max(1, -(-len(files) // most))
     return list(files[::step])
 
 
-def measure_stages(files: Sequence[Path], decode: Callable[[bytes], Photo], stages: Stages) -> Cost:
+def measure_stages(
+    files: Sequence[Path], decode: Callable[[bytes], Photo], stages: RecogniserStages
+) -> Cost:
     """What each of the files costs."""
     cv2.setNumThreads(1)  # as workers have it: one process for each core
     # Once beforehand: what is built at the first use belongs to no photograph.

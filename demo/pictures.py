@@ -5,7 +5,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from hkplates.recognition.images.annotate import save_drawing
+from hkplates.recognition.images.annotate import save_annotated
 from hkplates.recognition.images.decode import decode
 from hkplates.recognition.types import Box, Quad, Region
 from hkplates.settings import Settings
@@ -67,4 +67,4 @@ def _draw(
 ) -> Path:
     data = store.read(source.bucket, photo.key, photo.etag, limit=settings.max_image_bytes)
     pixels = decode(data, max_pixels=settings.max_image_pixels).pixels
-    return save_drawing(pixels, plates, f"{source.bucket}/{photo.key}", folder)
+    return save_annotated(pixels, plates, f"{source.bucket}/{photo.key}", folder)

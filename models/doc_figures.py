@@ -15,13 +15,13 @@ from PIL import Image
 
 from hkplates.recognition.bundles.bundle import open_bundle
 from hkplates.recognition.detection.detector import LiteRTDetector, best_input
-from hkplates.recognition.detection.refiner import look
+from hkplates.recognition.detection.refiner import crop_patch
 from hkplates.recognition.images.annotate import draw_plates
 from hkplates.recognition.images.warp import letterbox
 from hkplates.recognition.reading.neural import TTA_SHIFTS, NeuralReader, open_reader
 from hkplates.recognition.reading.realign import realign
 from hkplates.recognition.recogniser import Recogniser
-from hkplates.recognition.types import Crop, Found
+from hkplates.recognition.types import Crop, DetectedPlate
 from models.synthesis.fonts import FontLibrary
 from models.synthesis.samples import sample
 
@@ -41,7 +41,7 @@ def draw_figures(folder: Path) -> None:
     detector = LiteRTDetector(bundle)
     reader = open_reader(BUNDLES / "reader" / "bundle")
     photo = sample(SCENE, SEED, FontLibrary(system=False)).pixels
-    recogniser = Recogniser(detector, reader, belief=bundle.belief)
+    recogniser = Recogniser(detector, reader, score_fusion=bundle.score_fusion)
     found = recogniser.find(photo)
     _save(draw_plates(photo, recogniser.read(found)), folder / "found.png")
     _save(_heatmap(detector, photo), folder / "heatmap.png")
@@ -65,16 +65,16 @@ def _heatmap(detector: LiteRTDetector, photo: np.ndarray) -> np.ndarray:
     """
     height, width = best_input(photo.shape[1] / photo.shape[0], [(480, 640), (640, 480)])
     fitted, *_ = letterbox(photo, width, height)
-    scores = np.sqrt(detector.answer(fitted)[..., :2])
+    scores = np.sqrt(detector.forward(fitted)[..., :2])
     cells = cv2.resize(scores, (width, height), interpolation=cv2.INTER_NEAREST)
     gray = fitted.mean(axis=2, keepdims=True) * 0.3
     colours = cells @ np.array([[255.0, 150.0, 0.0], [40.0, 130.0, 255.0]])
     return np.maximum(gray, colours).clip(0, 255).astype(np.uint8)
 
 
-def _plate_inputs(reader: NeuralReader, photo: np.ndarray, plate: Found) -> np.ndarray:
+def _plate_inputs(reader: NeuralReader, photo: np.ndarray, plate: DetectedPlate) -> np.ndarray:
     """Draws a plate's refiner patch, its crop, its realigned crop, and inputs of the reader."""
-    glimpse = look(photo, plate.detection.quad.to_array().astype(float))
+    glimpse = crop_patch(photo, plate.detection.quad.to_array().astype(float))
     straight = realign(plate.crop)
     shown: list[np.ndarray] = [] if glimpse is None else [glimpse.pixels]
     shown += [plate.crop, plate.crop if straight is None else straight]

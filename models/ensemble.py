@@ -17,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 
 from hkplates.recognition.bundles.bundle import CONFIG
-from hkplates.recognition.calibration import Agreement, Line, log_odds
+from hkplates.recognition.calibration import AgreementCalibration, LogisticWeights, logit
 from hkplates.recognition.marks import canonical
 from hkplates.recognition.reading.ensemble import SECOND_READER_BELOW
 from hkplates.recognition.reading.neural import open_reader
@@ -32,7 +32,7 @@ from models.reader.photo_crops import HeldOut
 BUNDLE = Path(__file__).parent / "tesseract" / "bundle"
 HELD_OUT = HeldOut(0, 0.15)  # what Tesseract's network was not trained on, and is in the first fold
 CROPS_PER_PLATE = 6  # crops of each plate
-UNFITTED_AGREEMENT = Agreement(agreed=(1.0, 0.5, 0.5), differed=(1.0, -0.5, -0.5))
+UNFITTED_AGREEMENT = AgreementCalibration(agreed=(1.0, 0.5, 0.5), differed=(1.0, -0.5, -0.5))
 RIDGE = 1.0  # of them there are few: held near what is expected
 
 
@@ -60,9 +60,9 @@ class ReadingPair(NamedTuple):
         return canonical(read[0].text) == self.mark, canonical(read[1].text) == self.mark
 
 
-def fit_weights(pairs: Sequence[ReadingPair], prior: Line) -> Line:
+def fit_weights(pairs: Sequence[ReadingPair], prior: LogisticWeights) -> LogisticWeights:
     """A logistic regression of the neural reader's being right, on the log-odds of both."""
-    odds = [[log_odds(p.neural.confidence), log_odds(p.tesseract.confidence), 1.0] for p in pairs]
+    odds = [[logit(p.neural.confidence), logit(p.tesseract.confidence), 1.0] for p in pairs]
     right = np.array([p.right for p in pairs], float).reshape(-1, 2)
     seen = np.array(odds).reshape(-1, 3)
     line = logistic_regression.fit(seen, right[:, 0], prior=np.array(prior), ridge=RIDGE)
@@ -113,7 +113,7 @@ def main() -> None:
     _print_summary("photographed", photographed)
     _print_summary("drawn", drawn)
     asked = [p for p in (*photographed, *drawn) if p.second_asked and p.tesseract.text]
-    agreement = Agreement(
+    agreement = AgreementCalibration(
         agreed=fit_weights([p for p in asked if p.agree], UNFITTED_AGREEMENT.agreed),
         differed=fit_weights([p for p in asked if not p.agree], UNFITTED_AGREEMENT.differed),
     )

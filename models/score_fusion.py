@@ -22,7 +22,7 @@ from hkplates.recognition.bundles.bundle import open_bundle
 from hkplates.recognition.detection.detector import LiteRTDetector
 from hkplates.recognition.images.warp import rectify
 from hkplates.recognition.reading.neural import open_reader
-from hkplates.recognition.score_fusion import Belief, evidence
+from hkplates.recognition.score_fusion import ScoreFusion, fusion_features
 from hkplates.recognition.types import Detector, Reader, TextReading
 from models import logistic_regression
 from models.detector.calibrate import fit_calibration, hard_copies, is_hong_kong_plate
@@ -66,14 +66,14 @@ def label_detections(
     return found
 
 
-def fit(detections: Sequence[LabelledDetection]) -> Belief:
+def fit(detections: Sequence[LabelledDetection]) -> ScoreFusion:
     """The regression on all that shows text: it is asked of nothing else."""
     read = [find for find in detections if find.reading.text]
-    seen = np.array([evidence(find.score, find.reading) for find in read]).reshape(-1, 4)
+    seen = np.array([fusion_features(find.score, find.reading) for find in read]).reshape(-1, 4)
     right = np.array([find.is_hong_kong for find in read], float)
     line = logistic_regression.fit(seen, right, prior=np.array([1.0, 0.0, 0.0, 0.0]), ridge=RIDGE)
     score, reading, lettered, shift = (round(float(value), 3) for value in line)
-    return Belief(max(score, 0.0), max(reading, 0.0), lettered, shift, FUSION_THRESHOLD)
+    return ScoreFusion(max(score, 0.0), max(reading, 0.0), lettered, shift, FUSION_THRESHOLD)
 
 
 def cross_validate(
@@ -118,7 +118,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     held = read_data(given.data, read_config(given.config))[1]
     every = [*held, *hard_copies(held)]
     seeing = LiteRTDetector(open_bundle(given.bundle))
-    certainty = fit_calibration(every, [seeing.sights(picture.pixels) for picture in every])
+    certainty = fit_calibration(every, [seeing.propose(picture.pixels) for picture in every])
     _write(given.bundle, {"certainty": list(astuple(certainty)), "threshold": READING_THRESHOLD})
     detector = LiteRTDetector(open_bundle(given.bundle), TRAINING_THRESHOLD)
     found = label_detections(every, detector, open_reader(given.reader))

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from hkplates.database.queries.version_pairs import Reading, VersionPair
-from hkplates.recognition.geometry import matches
+from hkplates.recognition.geometry import greedy_match
 
 Kind = Literal["read_differently", "only_in_old", "only_in_new"]
 MIN_CONFIDENCE_CHANGE = 0.05
@@ -111,7 +111,7 @@ class Comparison:
     def add(self, image: VersionPair) -> Iterator[Change]:
         """Counts an image; yields what changed on it."""
         self.images += 1
-        pairs = matches([r.corners for r in image.old], [r.corners for r in image.new])
+        pairs = greedy_match([r.corners for r in image.old], [r.corners for r in image.new])
         both = [(image.old[i], image.new[j]) for i, j in pairs]
         lost = [r for i, r in enumerate(image.old) if i not in {pair[0] for pair in pairs}]
         gained = [r for j, r in enumerate(image.new) if j not in {pair[1] for pair in pairs}]

@@ -26,13 +26,13 @@ from cli.sightings.photo_files import find_photographs, read_file
 from hkplates.errors import ImageMissing, ImageRejected, SettingInvalid, SourceEmpty
 from hkplates.exit_status import ExitStatus
 from hkplates.formatting import printable
-from hkplates.recognition.marks import printed_differently
+from hkplates.recognition.marks import printing_differences
 from hkplates.settings import Settings
 
 if TYPE_CHECKING:
     from hkplates.recognition.images.decode import Photograph
     from hkplates.recognition.recogniser import Recogniser
-    from hkplates.recognition.types import Found, PlateReading
+    from hkplates.recognition.types import DetectedPlate, PlateReading
 
 BATCH = 16  # photographs whose plates are read in one call: more gains little and answers later
 
@@ -43,7 +43,7 @@ class _DetectedPhoto:
 
     path: str
     size: tuple[int, int] | None
-    found: "tuple[Found, ...]"
+    found: "tuple[DetectedPlate, ...]"
     error: ImageRejected | None
 
 
@@ -176,7 +176,7 @@ def _format_plate(plate: "PlateReading") -> str:
     if plate.confidence:  # 0 where HKPLATES_READER=none: nothing was read
         details.append(f"{plate.confidence:.0%}")
     # Blanks need no remark: nobody takes them for part of the mark.
-    details += printed_differently(plate.text.replace(" ", ""))
+    details += printing_differences(plate.text.replace(" ", ""))
     return f"{plate.mark or 'a plate, not read'} ({', '.join(details)})"
 
 
@@ -197,7 +197,7 @@ def _draw(path: str, plates: "Sequence[PlateReading]", folder: Path, settings: S
     Raises:
         SettingInvalid: the folder cannot be written.
     """
-    from hkplates.recognition.images.annotate import save_drawing
+    from hkplates.recognition.images.annotate import save_annotated
 
     try:
         pixels = _open(path, settings).pixels
@@ -205,7 +205,7 @@ def _draw(path: str, plates: "Sequence[PlateReading]", folder: Path, settings: S
         _warn(f"{path} changed while it was read and was not drawn: {error}")
         return False
     try:
-        save_drawing(pixels, plates, path, folder)
+        save_annotated(pixels, plates, path, folder)
     except OSError as error:
         raise SettingInvalid(
             f"--draw {folder} cannot be written: {error.strerror}; make room or name another folder"

@@ -5,43 +5,47 @@ from itertools import pairwise
 
 from hkplates.recognition.types import Point
 
-Corners = Sequence[Point]
+Polygon = Sequence[Point]
 """A plate's four corners in pixels, in turn around it."""
 
-LEAST_OVERLAP = 0.3
+MATCH_IOU = 0.3
 """Of two quads' joint area, the share from which on they are one plate. Two looks at a small plate
 are a few pixels apart, and plates above or beside each other share next to nothing."""
 
 
-def matches(
-    first: Sequence[Corners], second: Sequence[Corners], least: float = LEAST_OVERLAP
+def greedy_match(
+    first: Sequence[Polygon], second: Sequence[Polygon], min_iou: float = MATCH_IOU
 ) -> list[tuple[int, int]]:
     """Pairs of indices that are one plate, those that overlap most first; each index once."""
     shares = (
-        (overlap(one, other), i, j) for i, one in enumerate(first) for j, other in enumerate(second)
+        (quad_iou(one, other), i, j)
+        for i, one in enumerate(first)
+        for j, other in enumerate(second)
     )
     found: list[tuple[int, int]] = []
-    for _, i, j in sorted((s for s in shares if s[0] >= least), key=lambda s: (-s[0], s[1], s[2])):
+    for _, i, j in sorted(
+        (s for s in shares if s[0] >= min_iou), key=lambda s: (-s[0], s[1], s[2])
+    ):
         if all(i != taken and j != given for taken, given in found):
             found.append((i, j))
     return found
 
 
-def overlap(first: Corners, second: Corners) -> float:
+def quad_iou(first: Polygon, second: Polygon) -> float:
     """The area that two quads share, of the area that they cover together: 0 to 1."""
-    if _apart(first, second):
+    if _bounds_disjoint(first, second):
         return 0.0
     shared = list(first)
     turn = 1 if _area(second) >= 0 else -1
     for a, b in pairwise([*second, second[0]]):
-        shared = _inside(shared, a, b, turn)
+        shared = _clip_half_plane(shared, a, b, turn)
     together = abs(_area(first)) + abs(_area(second))
     both = abs(_area(shared))
     # Corners that cross over have no area to speak of.
     return min(1.0, both / (together - both)) if together > both else 0.0
 
 
-def _apart(first: Corners, second: Corners) -> bool:
+def _bounds_disjoint(first: Polygon, second: Polygon) -> bool:
     """Whether the upright rectangles around them do not touch, as those of most pairs."""
     for axis in (0, 1):
         ours, theirs = [p[axis] for p in first], [p[axis] for p in second]
@@ -50,7 +54,7 @@ def _apart(first: Corners, second: Corners) -> bool:
     return False
 
 
-def _inside(polygon: list[Point], a: Point, b: Point, turn: int) -> list[Point]:
+def _clip_half_plane(polygon: list[Point], a: Point, b: Point, turn: int) -> list[Point]:
     """What of a polygon lies on the inner side of the line from a to b."""
     sides = [
         turn * ((b[0] - a[0]) * (p[1] - a[1]) - (b[1] - a[1]) * (p[0] - a[0])) for p in polygon
@@ -66,7 +70,7 @@ def _inside(polygon: list[Point], a: Point, b: Point, turn: int) -> list[Point]:
     return kept
 
 
-def _area(polygon: Corners) -> float:
+def _area(polygon: Polygon) -> float:
     """Of a polygon; below zero where its corners go the other way round."""
     closed = [*polygon, *polygon[:1]]
     return sum(p[0] * q[1] - q[0] * p[1] for p, q in pairwise(closed)) / 2

@@ -18,7 +18,7 @@ from typing import Literal
 ALPHABET = "0123456789ABCDEFGHJKLMNPRSTUVWXYZ"
 """Every character of a registration mark."""
 
-LONGEST = 8
+MAX_LENGTH = 8
 
 Series = Literal[
     "usual",
@@ -36,10 +36,10 @@ Series = Literal[
     "unknown",
 ]
 
-PRINTED_FOR = (("I", "1"), ("O", "0"))
+PRINTED_SUBSTITUTES = (("I", "1"), ("O", "0"))
 """Letters that no mark has, and the digits that they are printed for."""
 
-_FOLD = str.maketrans(dict(PRINTED_FOR))
+_FOLD = str.maketrans(dict(PRINTED_SUBSTITUTES))
 _NUMBER = "[1-9][0-9]{0,3}"  # 1 to 9999 without a leading zero
 
 
@@ -84,16 +84,18 @@ def canonical(text: str) -> str:
 def is_mark(text: str) -> bool:
     """Whether the text, in the registry's form, can be a mark: 1 to 8 characters of ALPHABET."""
     mark = canonical(text)
-    return 1 <= len(mark) <= LONGEST and all(character in ALPHABET for character in mark)
+    return 1 <= len(mark) <= MAX_LENGTH and all(character in ALPHABET for character in mark)
 
 
-def printed_differently(text: str) -> tuple[str, ...]:
+def printing_differences(text: str) -> tuple[str, ...]:
     """Why what is printed is not letter for letter the mark, in words; empty where it is.
 
     `printed_differently("NAR ITA") == ("I is printed for 1", "a blank is printed")`.
     """
     reasons = [
-        f"{letter} is printed for {digit}" for letter, digit in PRINTED_FOR if letter in text
+        f"{letter} is printed for {digit}"
+        for letter, digit in PRINTED_SUBSTITUTES
+        if letter in text
     ]
     if " " in text.strip():
         reasons.append("a blank is printed")
@@ -134,7 +136,7 @@ def usual_spelling(mark: str) -> str | None:
     return None if series(spelling) in ("personalised", "unknown") else spelling
 
 
-def changed_places(mark: str, spelling: str) -> list[int]:
+def differing_positions(mark: str, spelling: str) -> list[int]:
     """Where two marks of one length differ."""
     return [
         place for place, pair in enumerate(zip(mark, spelling, strict=True)) if len({*pair}) > 1

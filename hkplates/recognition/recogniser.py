@@ -6,16 +6,16 @@ from pathlib import Path
 from hkplates.recognition import marks
 from hkplates.recognition.bundles.bundle import open_bundle
 from hkplates.recognition.bundles.choices import ReaderName, RuntimeName
-from hkplates.recognition.detection.plate_colour import colour_of
+from hkplates.recognition.detection.plate_colour import classify_colour
 from hkplates.recognition.images.warp import rectify
 from hkplates.recognition.model_version import ModelVersion, version_config
 from hkplates.recognition.reading.factory import open_reader
-from hkplates.recognition.score_fusion import Belief
+from hkplates.recognition.score_fusion import ScoreFusion
 from hkplates.recognition.types import (
     Crop,
+    DetectedPlate,
     Detection,
     Detector,
-    Found,
     Photo,
     PlateReading,
     Reader,
@@ -31,7 +31,7 @@ class Recogniser:
         detector: Detector,
         reader: Reader,
         config: Mapping[str, object] | None = None,
-        belief: Belief | None = None,
+        score_fusion: ScoreFusion | None = None,
     ) -> None:
         """`config` is what else the readings depend on, kept in `version`.
 
@@ -40,7 +40,7 @@ class Recogniser:
         """
         self._detector = detector
         self._reader = reader
-        self.belief = belief or Belief()
+        self.score_fusion = score_fusion or ScoreFusion()
         self.version = ModelVersion(detector.sha256, reader.version, dict(config or {}))
 
     def recognise(self, photos: Sequence[Photo]) -> list[list[PlateReading]]:
@@ -49,16 +49,18 @@ class Recogniser:
         readings = iter(self.read([plate for plates in found for plate in plates]))
         return [[next(readings) for _ in plates] for plates in found]
 
-    def find(self, photo: Photo) -> list[Found]:
+    def find(self, photo: Photo) -> list[DetectedPlate]:
         """The plates of one photograph, left to right, then top to bottom, cut out.
 
         Quads are in pixels of the photograph and may reach a little beyond its edge. Crops are
         small: keep those of many photographs, drop the photographs, and `read` them together.
         """
-        detections = sorted(self._detector.detect(photo), key=_place)
-        return [Found(detection, rectify(photo, detection.quad)) for detection in detections]
+        detections = sorted(self._detector.detect(photo), key=_reading_order)
+        return [
+            DetectedPlate(detection, rectify(photo, detection.quad)) for detection in detections
+        ]
 
-    def read(self, found: Sequence[Found]) -> list[PlateReading]:
+    def read(self, found: Sequence[DetectedPlate]) -> list[PlateReading]:
         """One reading for each plate, in order, in one call of the reader.
 
         A plate that cannot be read is reported with an empty mark: nothing found is hidden. A
@@ -76,15 +78,15 @@ class Recogniser:
         mark = marks.canonical(reading.text)
         score, region = detection.score, detection.region
         if region == "HK":
-            score = self.belief.probability(score, reading)
-            region = "HK" if self.belief.holds(detection.score, reading) else "other"
+            score = self.score_fusion.probability(score, reading)
+            region = "HK" if self.score_fusion.is_hong_kong(detection.score, reading) else "other"
         return PlateReading(
             mark=mark,
             text=reading.text,
             region=region,
             series=marks.series(mark),
             rows=reading.rows,
-            colour=colour_of(crop),
+            colour=classify_colour(crop),
             confidence=score * reading.confidence,
             character_confidences=reading.character_confidences,
             candidates=reading.candidates,
@@ -94,7 +96,7 @@ class Recogniser:
         )
 
 
-def _place(detection: Detection) -> tuple[float, float]:
+def _reading_order(detection: Detection) -> tuple[float, float]:
     box = detection.quad.bounds()
     return (box.left, box.top)
 
@@ -115,6 +117,6 @@ def open_recogniser(
 
     folder = models / "detector" / "bundle"
     detector = open_detector(folder, runtime, threshold)
-    belief = open_bundle(folder, runtime).belief
+    belief = open_bundle(folder, runtime).score_fusion
     config = version_config(runtime, threshold)
     return Recogniser(detector, open_reader(models, reader), config, belief)

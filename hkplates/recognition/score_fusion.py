@@ -9,43 +9,47 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hkplates.recognition import marks
-from hkplates.recognition.calibration import log_odds, share_of
+from hkplates.recognition.calibration import logit, sigmoid
 
 if TYPE_CHECKING:  # bundles are opened where no array is needed
     from hkplates.recognition.types import TextReading
 
-LETTERED = frozenset({"usual", "government", "legislative", "zg", "vip", "cross_boundary"})
+TWO_LETTER_SERIES = frozenset({"usual", "government", "legislative", "zg", "vip", "cross_boundary"})
 """Series of two letters and up to four digits, which few other countries' marks look like."""
 
-EVEN = 0.5
+UNREAD_THRESHOLD = 0.5
 """Below this score what shows no text is rather no Hong Kong plate."""
 
-LEAST = 0.01
+MIN_READING_CONFIDENCE = 0.01
 """Confidence of a reading below which it makes no difference how unsure it is."""
 
 
 @dataclass(frozen=True, slots=True)
-class Belief:
+class ScoreFusion:
     """A logistic regression on the detector's score and on what was read (models/score_fusion.py).
 
     `threshold` is the probability from which what is read is called a Hong Kong plate. As it
     stands the score is the probability.
     """
 
-    score: float = 1.0
-    reading: float = 0.0
-    lettered: float = 0.0
-    shift: float = 0.0
-    threshold: float = EVEN
+    score_weight: float = 1.0
+    reading_weight: float = 0.0
+    series_weight: float = 0.0
+    bias: float = 0.0
+    threshold: float = UNREAD_THRESHOLD
 
     def __post_init__(self) -> None:
-        rising = self.score >= 0 and self.reading >= 0
-        if not (rising and math.isfinite(self.lettered + self.shift) and 0 <= self.threshold <= 1):
+        rising = self.score_weight >= 0 and self.reading_weight >= 0
+        if not (
+            rising and math.isfinite(self.series_weight + self.bias) and 0 <= self.threshold <= 1
+        ):
             raise ValueError(f"expected a belief that rises and a share as threshold, got {self}")
 
-    def holds(self, score: float, reading: "TextReading") -> bool:
+    def is_hong_kong(self, score: float, reading: "TextReading") -> bool:
         """Whether a find is called a Hong Kong plate."""
-        return self.probability(score, reading) >= (self.threshold if reading.text else EVEN)
+        return self.probability(score, reading) >= (
+            self.threshold if reading.text else UNREAD_THRESHOLD
+        )
 
     def probability(self, score: float, reading: "TextReading") -> float:
         """How likely it is that a find is a Hong Kong plate; `score` (0 to 1) is the detector's.
@@ -54,15 +58,17 @@ class Belief:
         """
         if not reading.text:
             return score
-        factors = (self.score, self.reading, self.lettered, self.shift)
-        return share_of(sum(a * b for a, b in zip(factors, evidence(score, reading), strict=True)))
+        factors = (self.score_weight, self.reading_weight, self.series_weight, self.bias)
+        return sigmoid(
+            sum(a * b for a, b in zip(factors, fusion_features(score, reading), strict=True))
+        )
 
 
-def evidence(score: float, reading: "TextReading") -> tuple[float, float, float, float]:
+def fusion_features(score: float, reading: "TextReading") -> tuple[float, float, float, float]:
     """What a belief weighs: log-odds of the score and of the reading, a lettered series, and 1.
 
     The series counts as far as the reading may be right.
     """
     series = marks.series(marks.canonical(reading.text))
-    lettered = reading.confidence if series in LETTERED else 0.0
-    return log_odds(score), log_odds(max(reading.confidence, LEAST)), lettered, 1.0
+    lettered = reading.confidence if series in TWO_LETTER_SERIES else 0.0
+    return logit(score), logit(max(reading.confidence, MIN_READING_CONFIDENCE)), lettered, 1.0

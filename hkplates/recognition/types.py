@@ -83,7 +83,7 @@ class Detection:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Found:
+class DetectedPlate:
     """A plate found and cut out, to be read with others: all that is kept of its photograph."""
 
     detection: Detection

@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 
 from hkplates.recognition.bundles.bundle import open_bundle
-from hkplates.recognition.calibration import Certainty, log_odds
-from hkplates.recognition.detection.detector import LiteRTDetector, Sight
+from hkplates.recognition.calibration import ScoreCalibration, logit
+from hkplates.recognition.detection.detector import LiteRTDetector, Proposal
 from hkplates.recognition.types import Box, Detection, Quad
 from models import logistic_regression
 from models.detector.copy_paste import recolour_yellow
@@ -24,13 +24,13 @@ MIN_WEIGHT = 0.05  # so that a higher score is never less likely
 RIDGE = 0.5  # detections are few, so that the line is held near the prior
 
 
-def calibrate(bundle: Path, held: Sequence[LabelledPhoto]) -> tuple[Certainty, float]:
+def calibrate(bundle: Path, held: Sequence[LabelledPhoto]) -> tuple[ScoreCalibration, float]:
     """Fits the calibration and chooses the threshold of a bundle on photographs held back."""
     detector = LiteRTDetector(open_bundle(bundle), 0.0)
     every = [*held, *hard_copies(held)]
-    proposals = [detector.sights(photo.pixels) for photo in every]
+    proposals = [detector.propose(photo.pixels) for photo in every]
     certainty = fit_calibration(every, proposals)
-    detections = [detector.reports(found, certainty, 0.0) for found in proposals]
+    detections = [detector.select_detections(found, certainty, 0.0) for found in proposals]
     return certainty, choose_threshold(every, detections)
 
 
@@ -90,8 +90,8 @@ def choose_threshold(
 
 
 def fit_calibration(
-    held: Sequence[LabelledPhoto], proposals: Sequence[Sequence[Sight]]
-) -> Certainty:
+    held: Sequence[LabelledPhoto], proposals: Sequence[Sequence[Proposal]]
+) -> ScoreCalibration:
     """Fits P(Hong Kong plate) of proposals of that class by logistic regression (Platt scaling)."""
     judged = [
         (proposal, is_hong_kong_plate(photo, Quad.from_array(proposal.corners).bounds()))
@@ -100,14 +100,18 @@ def fit_calibration(
         if proposal.label == HONG_KONG
     ]
     known = [(proposal, is_right) for proposal, is_right in judged if is_right is not None]
-    refined = any(proposal.lead is not None for proposal, _ in known)
+    refined = any(proposal.refiner_logit is not None for proposal, _ in known)
     right = np.array([is_right for _, is_right in known], float)
-    features = np.array([[log_odds(s.warmth), s.lead or 0.0, 1.0] for s, _ in known]).reshape(-1, 3)
+    features = np.array(
+        [[logit(s.heatmap_score), s.refiner_logit or 0.0, 1.0] for s, _ in known]
+    ).reshape(-1, 3)
     prior = np.array([0.3, 0.7, 0.0] if refined else [1.0, 0.0, 0.0])
     line = logistic_regression.fit(features, right, prior=prior, ridge=RIDGE)
     print(f"{int(right.sum())} of {len(known)} proposals of class Hong Kong are right")
     warmth, lead, shift = (round(float(value), 3) for value in line)
-    return Certainty(max(warmth, MIN_WEIGHT), max(lead, MIN_WEIGHT if refined else 0.0), shift)
+    return ScoreCalibration(
+        max(warmth, MIN_WEIGHT), max(lead, MIN_WEIGHT if refined else 0.0), shift
+    )
 
 
 def is_hong_kong_plate(photo: LabelledPhoto, box: Box) -> bool | None:

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 
 from hkplates.recognition import marks
-from hkplates.recognition.score_fusion import LETTERED
+from hkplates.recognition.score_fusion import TWO_LETTER_SERIES
 from models.synthesis.fonts import FontLibrary
 from models.synthesis.samples import sample
 
@@ -123,7 +123,7 @@ def _class_of(fields: dict) -> int:
     if fields["hk"]:
         return HONG_KONG
     series = marks.series(marks.canonical(fields.get("raw_text") or ""))
-    contradicts = series in LETTERED and fields.get("color") in ("white", "yellow")
+    contradicts = series in TWO_LETTER_SERIES and fields.get("color") in ("white", "yellow")
     return UNCERTAIN if contradicts else OTHER
 
 

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from hkplates.recognition.bundles.bundle import CONFIG as CONFIG_NAME
-from hkplates.recognition.bundles.bundle import FORMAT, REFINER, hash_of, open_bundle
-from hkplates.recognition.calibration import Certainty
+from hkplates.recognition.bundles.bundle import FORMAT, REFINER, open_bundle, sha256_of
+from hkplates.recognition.calibration import ScoreCalibration
 from hkplates.recognition.detection.heatmap import STRIDE
 from models.detector.calibrate import calibrate
 from models.detector.dataset import read_data
@@ -43,7 +43,7 @@ def write_config(
     config: dict[str, Any],
     threshold: float,
     state: dict[str, Any],
-    certainty: Certainty | None = None,
+    certainty: ScoreCalibration | None = None,
 ) -> None:
     """Writes config.json with the hashes of all files beside it."""
     files = sorted(p for p in bundle.rglob("*") if p.is_file() and p.name != CONFIG_NAME)
@@ -59,7 +59,8 @@ def write_config(
         "stride": STRIDE,
         "threshold": threshold,
         "first_threshold": config["proposal_threshold"],
-        "certainty": certainty and [certainty.warmth, certainty.lead, certainty.shift],
+        "certainty": certainty
+        and [certainty.heatmap_weight, certainty.refiner_weight, certainty.bias],
         "training": {
             "seed": config["seed"],
             "steps": state["step"],
@@ -67,7 +68,7 @@ def write_config(
             "minutes": round(state["spent"] / 60, 1),
             "before": state.get("before"),
         },
-        "files": {p.relative_to(bundle).as_posix(): hash_of(p.read_bytes()) for p in files},
+        "files": {p.relative_to(bundle).as_posix(): sha256_of(p.read_bytes()) for p in files},
     }
     text = json.dumps(described, indent=2) + "\n"
     (bundle / CONFIG_NAME).write_text(text, encoding="utf-8")

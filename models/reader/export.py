@@ -18,7 +18,7 @@ import tensorflow as tf
 import yaml
 
 from hkplates.recognition.bundles.bundle import CONFIG as CONFIG_NAME
-from hkplates.recognition.bundles.bundle import FORMAT, hash_of
+from hkplates.recognition.bundles.bundle import FORMAT, sha256_of
 from hkplates.recognition.reading.neural import open_reader
 from models.litert import convert
 from models.reader import calibrate
@@ -83,7 +83,7 @@ def fit_decoder(
 def write_config(bundle: Path, described: dict[str, Any]) -> None:
     """Writes config.json with the hashes of all files beside it."""
     files = sorted(p for p in bundle.rglob("*") if p.is_file() and p.name != CONFIG_NAME)
-    hashes = {p.relative_to(bundle).as_posix(): hash_of(p.read_bytes()) for p in files}
+    hashes = {p.relative_to(bundle).as_posix(): sha256_of(p.read_bytes()) for p in files}
     text = json.dumps({**described, "files": hashes}, indent=2) + "\n"
     (bundle / CONFIG_NAME).write_text(text, encoding="utf-8")
 

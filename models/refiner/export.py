@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from hkplates.recognition.bundles.bundle import CONFIG as CONFIG_NAME
-from hkplates.recognition.bundles.bundle import REFINER, hash_of, open_bundle
-from hkplates.recognition.detection.refiner import HEIGHT, KINDS, WIDTH
+from hkplates.recognition.bundles.bundle import REFINER, open_bundle, sha256_of
+from hkplates.recognition.detection.refiner import CLASSES, HEIGHT, WIDTH
 from models.detector.calibrate import calibrate
 from models.detector.dataset import read_data
 from models.detector.evaluate import BUNDLE
@@ -35,7 +35,7 @@ def export(out: Path, bundle: Path, config: dict[str, Any]) -> None:
         "is inside",
         "output": "float32 (1, 11): x, y of how far each corner is off in pixels of the input, "
         "logits of each kind",
-        "kinds": list(KINDS),
+        "kinds": list(CLASSES),
         "seed": config["seed"],
         "samples": state["step"] * config["batch"],
         "minutes": round(state["seconds"] / 60, 1),
@@ -48,7 +48,7 @@ def _update_config(bundle: Path, values: dict[str, Any]) -> None:
     """Updates config.json, and writes the hash of the refiner into it."""
     path = bundle / CONFIG_NAME
     updated = {**json.loads(path.read_text(encoding="utf-8")), **values}
-    updated["files"][REFINER] = hash_of((bundle / REFINER).read_bytes())
+    updated["files"][REFINER] = sha256_of((bundle / REFINER).read_bytes())
     path.write_text(json.dumps(updated, indent=2) + "\n", encoding="utf-8")
 
 
@@ -63,7 +63,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     config = read_config(options.config)
     export(options.out, options.bundle, config)
     certainty, threshold = calibrate(options.bundle, read_data(options.data, config)[1])
-    weights = [certainty.warmth, certainty.lead, certainty.shift]
+    weights = [certainty.heatmap_weight, certainty.refiner_weight, certainty.bias]
     _update_config(options.bundle, {"certainty": weights, "threshold": threshold})
     opened = open_bundle(options.bundle)
     print(f"{options.bundle}: certainty {weights}, threshold {threshold}, {opened.sha256}")

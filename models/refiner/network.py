@@ -4,7 +4,7 @@ import keras
 import tensorflow as tf
 from keras import layers
 
-from hkplates.recognition.detection.refiner import HEIGHT, KINDS, WIDTH
+from hkplates.recognition.detection.refiner import CLASSES, HEIGHT, WIDTH
 
 OFFSET_SCALE = 8.0  # pixels of the input per unit of a corner output, so that outputs stay near one
 
@@ -26,7 +26,7 @@ def build_network() -> keras.Model:
     x = layers.Dense(160, use_bias=False)(x)
     x = layers.LeakyReLU(0.1)(layers.BatchNormalization(momentum=0.98)(x))
     x = layers.Dropout(0.1)(x)
-    return keras.Model(picture, layers.Dense(8 + len(KINDS), name="answers")(x), name="refiner")
+    return keras.Model(picture, layers.Dense(8 + len(CLASSES), name="answers")(x), name="refiner")
 
 
 class ServingRefiner(tf.Module):

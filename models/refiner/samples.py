@@ -20,7 +20,12 @@ import numpy as np
 from hkplates.recognition.bundles.bundle import open_bundle
 from hkplates.recognition.detection.detector import LiteRTDetector
 from hkplates.recognition.detection.heatmap import Peak, find_peaks, overlap
-from hkplates.recognition.detection.refiner import KINDS, look, plate_size, units
+from hkplates.recognition.detection.refiner import (
+    CLASSES,
+    crop_patch,
+    pixels_per_plate_height,
+    plate_size,
+)
 from models.detector.augmentation import ViewMaker
 from models.detector.batches import RELOAD_BATCHES
 from models.detector.crops import View
@@ -28,7 +33,7 @@ from models.detector.dataset import UNCERTAIN, LabelledPlate
 from models.detector.hard_negatives import HARD_NEGATIVES, read_hard_negatives
 from models.detector.targets import MIN_PLATE_WIDTH
 
-NO_PLATE = KINDS.index("none")
+NO_PLATE = CLASSES.index("none")
 MATCH_IOU = 0.3  # from which a proposal is the labelled plate
 BACKGROUND_IOU = 0.08  # below which it is background; between them it is neither
 MAX_TRIES = 40  # views that are searched for a region of one class
@@ -71,7 +76,7 @@ class ProposalLabeller:
         return tuple(region for region in [*found, *given] if region is not None)
 
     def _peaks(self, view: View) -> list[Peak]:
-        return find_peaks(self._detector.answer(view.pixels), self._min_score)
+        return find_peaks(self._detector.forward(view.pixels), self._min_score)
 
 
 def _label_proposal(corners: np.ndarray, plates: Sequence[LabelledPlate]) -> LabelledRegion | None:
@@ -99,7 +104,7 @@ class ReplayBuffer:
     def __init__(self, config: Mapping[str, Any], seed: int) -> None:
         self._rng = np.random.default_rng(seed)
         self._capacity, self._jitter = int(config["pool"]), config["jitter"]
-        self._shares = np.array([config["shares"][kind] for kind in KINDS])
+        self._shares = np.array([config["shares"][kind] for kind in CLASSES])
         self._views: list[LabelledView] = []
 
     def add(self, view: LabelledView) -> None:
@@ -113,7 +118,7 @@ class ReplayBuffer:
         """Samples `size` patches: classes by their shares, then views by chance."""
         patches = []
         while len(patches) < size:
-            label = int(self._rng.choice(len(KINDS), p=self._shares))
+            label = int(self._rng.choice(len(CLASSES), p=self._shares))
             # Another view where one has no region of this class; few classes are in no view at all.
             tries = (self._sample(label) for _ in range(MAX_TRIES))
             patches += itertools.islice((patch for patch in tries if patch is not None), 1)
@@ -137,11 +142,13 @@ class ReplayBuffer:
             return None
         region = regions[rng.integers(len(regions))]
         loose = jitter(rng, region.corners, rng.uniform(*self._jitter))
-        glimpse = look(view.pixels, loose)
+        glimpse = crop_patch(view.pixels, loose)
         if glimpse is None:
             return None
         width, height = plate_size(loose)
-        weight = np.array([region.weight / unit for unit in units(min(width / height, 8.0))])
+        weight = np.array(
+            [region.weight / unit for unit in pixels_per_plate_height(min(width / height, 8.0))]
+        )
         return glimpse.pixels, glimpse.from_photo(region.truth) - glimpse.corners, weight, label
 
 

@@ -4,7 +4,7 @@ import os
 import signal
 
 from hkplates.recognition.recogniser import Recogniser
-from hkplates.recognition.types import Found, Photo
+from hkplates.recognition.types import DetectedPlate, Photo
 from workers.app import app
 
 __all__ = ["app"]
@@ -12,7 +12,7 @@ __all__ = ["app"]
 find = Recogniser.find
 
 
-def find_or_die(self: Recogniser, photo: Photo) -> list[Found]:
+def find_or_die(self: Recogniser, photo: Photo) -> list[DetectedPlate]:
     """As a decoder with a bug would, without a word."""
     if photo.shape[1] == 77:
         os.kill(os.getpid(), signal.SIGKILL)

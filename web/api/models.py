@@ -9,9 +9,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from hkplates.recognition.marks import LONGEST
+from hkplates.recognition.marks import MAX_LENGTH
 
-_PRINTED = f"^ *[A-PR-Za-pr-z0-9]( ?[A-PR-Za-pr-z0-9]){{0,{LONGEST - 1}}} *$"
+_PRINTED = f"^ *[A-PR-Za-pr-z0-9]( ?[A-PR-Za-pr-z0-9]){{0,{MAX_LENGTH - 1}}} *$"
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Next = Annotated[

@@ -5,14 +5,14 @@ from typing import Protocol
 
 from hkplates.database.schema.failure_reasons import FailureCause
 from hkplates.jobs import ImageRef
-from hkplates.recognition.types import Found, Photo, PlateReading
+from hkplates.recognition.types import DetectedPlate, Photo, PlateReading
 
 
 class Recogniser(Protocol):
     """The part of hkplates.recognition.recogniser.Recogniser that a chunk needs."""
 
-    def find(self, photo: Photo) -> list[Found]: ...
-    def read(self, found: Sequence[Found]) -> list[PlateReading]: ...
+    def find(self, photo: Photo) -> list[DetectedPlate]: ...
+    def read(self, found: Sequence[DetectedPlate]) -> list[PlateReading]: ...
 
 
 class ClaimsLedger(Protocol):

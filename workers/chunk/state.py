@@ -11,7 +11,7 @@ from datetime import datetime
 from hkplates.database.results.save import ImageDone
 from hkplates.errors import SetupError, TemporaryFault
 from hkplates.jobs import ImageRef
-from hkplates.recognition.types import Found, PlateReading
+from hkplates.recognition.types import DetectedPlate, PlateReading
 from workers.chunk.failure_kinds import is_soft_time_limit
 
 
@@ -59,7 +59,7 @@ class DetectedImage:
     taken_at: datetime | None
     seconds: float
     """Time taken to decode and detect."""
-    found: list[Found]
+    found: list[DetectedPlate]
 
     def done(self, plates: tuple[PlateReading, ...], seconds_per_plate: float) -> ImageDone:
         """Returns the outcome of this image once its plates are read."""

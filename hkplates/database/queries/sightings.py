@@ -15,7 +15,7 @@ from hkplates.database.schema.plates import ModelVersionRow, Plate
 from hkplates.database.schema.reviews import Review as ReviewRow
 from hkplates.database.schema.sightings_view import IS_SIGHTING
 from hkplates.recognition import marks
-from hkplates.recognition.geometry import LEAST_OVERLAP, overlap
+from hkplates.recognition.geometry import MATCH_IOU, quad_iou
 
 TimelineCursor = tuple[datetime | None, int]
 """The time and the number of the plate at which a page of a timeline ends."""
@@ -118,7 +118,7 @@ def other_readings(engine: sa.Engine, plate_id: int) -> list[Sighting]:
         one
         for one in found
         if one.model_version_id != here.model_version_id
-        and overlap(_corners(one), _corners(here)) >= LEAST_OVERLAP
+        and quad_iou(_corners(one), _corners(here)) >= MATCH_IOU
     ]
 
 

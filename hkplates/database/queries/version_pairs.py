@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from hkplates.database.snapshot import snapshot, stream_rows
 from hkplates.jobs import image_uri
-from hkplates.recognition.geometry import Corners
+from hkplates.recognition.geometry import Polygon
 
 BATCH_ROWS = 2000
 
@@ -25,7 +25,7 @@ class Reading:
     rows: int
     colour: str
     confidence: float
-    corners: Corners
+    corners: Polygon
 
 
 @dataclass(frozen=True, slots=True)

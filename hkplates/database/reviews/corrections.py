@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from hkplates.database.snapshot import snapshot, stream_rows
 from hkplates.jobs import ImageRef
-from hkplates.recognition.geometry import LEAST_OVERLAP, overlap
+from hkplates.recognition.geometry import MATCH_IOU, quad_iou
 
 BATCH_ROWS = 500
 
@@ -83,7 +83,7 @@ def latest_by_place(reviews: Iterable[sa.Row[Any]]) -> list[sa.Row[Any]]:
 
 
 def _overlaps_none(row: sa.Row[Any], others: Iterable[sa.Row[Any]]) -> bool:
-    return all(overlap(row.quad, other.quad) < LEAST_OVERLAP for other in others)
+    return all(quad_iou(row.quad, other.quad) < MATCH_IOU for other in others)
 
 
 def _without_repeats(rows: Sequence[sa.Row[Any]]) -> list[sa.Row[Any]]:

@@ -12,7 +12,7 @@ from hkplates.database.reviews.corrections import latest_by_place
 from hkplates.database.reviews.reviews import insert_current
 from hkplates.database.schema.plates import Plate
 from hkplates.database.schema.reviews import Review
-from hkplates.recognition.geometry import Corners, matches
+from hkplates.recognition.geometry import Polygon, greedy_match
 
 _Row = sa.Row[*tuple[Any, ...]]
 
@@ -53,7 +53,7 @@ def inherit(connection: sa.Connection, version: int, image_ids: Sequence[int]) -
 
 
 def _inherited_reviews(reviews: Sequence[_Row], plates: Sequence[_Row]) -> Iterator[dict[str, Any]]:
-    pairs = matches([_corners(row) for row in reviews], [_corners(row) for row in plates])
+    pairs = greedy_match([_corners(row) for row in reviews], [_corners(row) for row in plates])
     for i, j in pairs:
         review, plate = reviews[i], plates[j]
         if review.plate_id != plate.id:
@@ -71,7 +71,7 @@ def _verdict(review: _Row, plate: _Row) -> str:
     return "accepted" if plate.text.split() == review.text.split() else "corrected"
 
 
-def _corners(row: _Row) -> Corners:
+def _corners(row: _Row) -> Polygon:
     return [(x, y) for x, y in row.quad]
 
 

@@ -19,12 +19,12 @@ from typing import Any
 
 from hkplates.errors import BundleInvalid
 from hkplates.recognition.bundles.choices import RuntimeName
-from hkplates.recognition.calibration import Certainty
-from hkplates.recognition.score_fusion import Belief
+from hkplates.recognition.calibration import ScoreCalibration
+from hkplates.recognition.score_fusion import ScoreFusion
 
 CONFIG = "config.json"
 REFINER = "refiner.tflite"
-LEAST_WARMTH = 0.05  # of the detector; below it nothing is a plate
+MIN_PROPOSAL_SCORE = 0.05  # of the detector; below it nothing is a plate
 FORMAT = 1
 WEIGHTS: dict[RuntimeName, str] = {"litert": "model.tflite", "tensorflow": "saved_model/"}
 REMEDY = "Restore it from the repository, or train it again (models/README.md)."
@@ -58,9 +58,9 @@ class Bundle:
         return float(self.config["threshold"])
 
     @property
-    def first_threshold(self) -> float:
+    def proposal_threshold(self) -> float:
         """Least warmth of a place that is looked at at all."""
-        return float(self.config.get("first_threshold", LEAST_WARMTH))
+        return float(self.config.get("first_threshold", MIN_PROPOSAL_SCORE))
 
     @property
     def refiner(self) -> Path | None:
@@ -68,22 +68,22 @@ class Bundle:
         return self.folder / REFINER if REFINER in self.config["files"] else None
 
     @property
-    def certainty(self) -> Certainty | None:
+    def score_calibration(self) -> ScoreCalibration | None:
         """What makes the networks' answers a probability; None where warmth is the score."""
         value = self.config.get("certainty")
         if value is None:
             return None
         warmth, lead, shift = (float(number) for number in value)
-        return Certainty(warmth, lead, shift)
+        return ScoreCalibration(warmth, lead, shift)
 
     @property
-    def belief(self) -> Belief:
+    def score_fusion(self) -> ScoreFusion:
         """What is made of a detector's score and what was read; the score alone without one."""
         value = self.config.get("belief")
         if value is None:
-            return Belief()
+            return ScoreFusion()
         score, reading, lettered, shift, threshold = (float(number) for number in value)
-        return Belief(score, reading, lettered, shift, threshold)
+        return ScoreFusion(score, reading, lettered, shift, threshold)
 
 
 def open_bundle(folder: Path, runtime: RuntimeName = "litert") -> Bundle:
@@ -98,15 +98,15 @@ def open_bundle(folder: Path, runtime: RuntimeName = "litert") -> Bundle:
     except ValueError:
         raise BundleInvalid(f"{folder / CONFIG} is not JSON. {REMEDY}") from None
     _check_config(folder, config)
-    bundle = Bundle(folder, config, hash_of(data))
+    bundle = Bundle(folder, config, sha256_of(data))
     _check_values(bundle)
     for name, expected in _needed(folder, config["files"], runtime).items():
-        if hash_of(_read(folder / name)) != expected:
+        if sha256_of(_read(folder / name)) != expected:
             raise BundleInvalid(f"{folder / name} is not the file that {CONFIG} names. {REMEDY}")
     return bundle
 
 
-def hash_of(data: bytes) -> str:
+def sha256_of(data: bytes) -> str:
     """SHA-256 in hexadecimal."""
     return hashlib.sha256(data).hexdigest()
 
@@ -115,7 +115,12 @@ def _check_values(bundle: Bundle) -> None:
     """A value of the wrong form is named now, and not in the middle of the work."""
     try:
         inputs = bundle.inputs, bundle.large_inputs
-        _ = bundle.threshold, bundle.first_threshold, bundle.certainty, bundle.belief
+        _ = (
+            bundle.threshold,
+            bundle.proposal_threshold,
+            bundle.score_calibration,
+            bundle.score_fusion,
+        )
     except (TypeError, ValueError):
         inputs = ((), ())
     if not inputs[0]:

@@ -22,7 +22,7 @@ def open_interpreter(model: Path, shape: Sequence[int] | None = None) -> Interpr
         BundleInvalid: where LiteRT cannot load it.
     """
     try:
-        with without_announcements():
+        with suppress_info_lines():
             interpreter = Interpreter(model_path=str(model), num_threads=1)
             if shape is not None:
                 interpreter.resize_tensor_input(interpreter.get_input_details()[0]["index"], shape)
@@ -33,7 +33,7 @@ def open_interpreter(model: Path, shape: Sequence[int] | None = None) -> Interpr
 
 
 @contextmanager
-def without_announcements() -> Iterator[None]:
+def suppress_info_lines() -> Iterator[None]:
     """Leave out LiteRT's "INFO: Created ..." on standard error, which no setting turns off.
 
     Whatever else is written meanwhile comes out afterwards.

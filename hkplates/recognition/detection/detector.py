@@ -14,11 +14,11 @@ import numpy as np
 import numpy.typing as npt
 
 from hkplates.errors import BundleInvalid, RuntimeMissing
-from hkplates.recognition.bundles.bundle import LEAST_WARMTH, REMEDY, Bundle, open_bundle
+from hkplates.recognition.bundles.bundle import MIN_PROPOSAL_SCORE, REMEDY, Bundle, open_bundle
 from hkplates.recognition.bundles.choices import RuntimeName
 from hkplates.recognition.bundles.litert import open_interpreter
-from hkplates.recognition.calibration import Certainty
-from hkplates.recognition.detection.heatmap import Answers, Peak, drop_repeats, find_peaks
+from hkplates.recognition.calibration import ScoreCalibration
+from hkplates.recognition.detection.heatmap import HeadOutput, Peak, find_peaks, non_max_suppression
 from hkplates.recognition.detection.refiner import Refiner
 from hkplates.recognition.images.warp import letterbox
 from hkplates.recognition.types import Detection, Detector, Photo, Quad, Region
@@ -27,14 +27,14 @@ REGIONS: tuple[Region, Region] = ("HK", "other")  # of the network's classes, in
 
 # Pixels. Larger photographs mostly show more and smaller plates: of 29 on photographs of
 # 2,560 x 1,920 made of four, the small input finds 22 and the large one 27.
-LARGE_SIDE = 1800
+LARGE_PHOTO_SIDE = 1800
 
-Answer = Callable[[Photo], Answers]
+ForwardFn = Callable[[Photo], HeadOutput]
 """A fitted photograph (H, W, 3) to the network's answers (H/8, W/8, 10)."""
 
 
 @dataclass(frozen=True, slots=True)
-class Sight:
+class Proposal:
     """A place that may be a plate: corners (4, 2) in pixels of the photograph, and its class.
 
     `warmth` (0 to 1) is the detector's; `lead` the refiner's log-odds of that class.
@@ -42,8 +42,8 @@ class Sight:
 
     corners: npt.NDArray[np.float32]
     label: int
-    warmth: float
-    lead: float | None = None
+    heatmap_score: float
+    refiner_logit: float | None = None
 
 
 class NetworkDetector:
@@ -51,14 +51,14 @@ class NetworkDetector:
 
     def __init__(
         self,
-        answer: Answer,
+        forward: ForwardFn,
         inputs: Sequence[tuple[int, int]],
         threshold: float,
         *,
         large_inputs: Sequence[tuple[int, int]] = (),
-        first_threshold: float = LEAST_WARMTH,
+        proposal_threshold: float = MIN_PROPOSAL_SCORE,
         refiner: Refiner | None = None,
-        certainty: Certainty | None = None,
+        calibration: ScoreCalibration | None = None,
         sha256: str = "",
     ) -> None:
         """`inputs` are heights and widths to choose from; `sha256` names the model.
@@ -67,12 +67,12 @@ class NetworkDetector:
         Whatever has a warmth of `first_threshold` is looked at by the `refiner`; `certainty` makes
         what both say the score that `threshold` is about.
         """
-        self.answer = answer
+        self.forward = forward
         self._inputs = tuple(inputs)
         self._large_inputs = tuple(large_inputs) or self._inputs
-        self._first_threshold = first_threshold
+        self._proposal_threshold = proposal_threshold
         self._refiner = refiner
-        self._certainty = certainty or Certainty()
+        self._calibration = calibration or ScoreCalibration()
         self.threshold = threshold
         self.sha256 = sha256
 
@@ -81,43 +81,49 @@ class NetworkDetector:
 
         `photo` is (height, width, 3) uint8 RGB; quads are in its pixels.
         """
-        return self.reports(self.sights(photo), self._certainty, self.threshold)
+        return self.select_detections(self.propose(photo), self._calibration, self.threshold)
 
-    def reports(
-        self, sights: Sequence[Sight], certainty: Certainty, threshold: float
+    def select_detections(
+        self, proposals: Sequence[Proposal], calibration: ScoreCalibration, threshold: float
     ) -> list[Detection]:
         """Those sights that are plates with a probability of `threshold`, none of them twice."""
         peaks = [
-            Peak(s.corners, certainty.probability(s.warmth, s.lead or 0.0), s.label) for s in sights
+            Peak(
+                s.corners, calibration.probability(s.heatmap_score, s.refiner_logit or 0.0), s.label
+            )
+            for s in proposals
         ]
         return [
             Detection(Quad.from_array(peak.corners), peak.score, REGIONS[peak.label])
-            for peak in drop_repeats([peak for peak in peaks if peak.score >= threshold])
+            for peak in non_max_suppression([peak for peak in peaks if peak.score >= threshold])
         ]
 
-    def sights(self, photo: Photo) -> list[Sight]:
+    def propose(self, photo: Photo) -> list[Proposal]:
         """What may be a plate, as the refiner sees it, if there is one."""
-        seen = [self._look_at(photo, peak) for peak in self.first_look(photo)]
+        seen = [self._refine(photo, peak) for peak in self.heatmap_proposals(photo)]
         return [sight for sight in seen if sight is not None]
 
-    def first_look(self, photo: Photo) -> list[Peak]:
+    def heatmap_proposals(self, photo: Photo) -> list[Peak]:
         """What may be a plate, before the refiner looks at it; in pixels of the photograph."""
-        inputs = self._large_inputs if max(photo.shape[:2]) > LARGE_SIDE else self._inputs
+        inputs = self._large_inputs if max(photo.shape[:2]) > LARGE_PHOTO_SIDE else self._inputs
         height, width = best_input(photo.shape[1] / photo.shape[0], inputs)
         fitted, scale, left, top = letterbox(photo, width, height)
         offset = np.array([left, top], np.float32)
-        peaks = find_peaks(self.answer(fitted), self._first_threshold)
+        peaks = find_peaks(self.forward(fitted), self._proposal_threshold)
         return [replace(p, corners=(p.corners - offset) / np.float32(scale)) for p in peaks]
 
-    def _look_at(self, photo: Photo, peak: Peak) -> Sight | None:
+    def _refine(self, photo: Photo, peak: Peak) -> Proposal | None:
         if self._refiner is None:
-            return Sight(peak.corners, peak.label, peak.score)
+            return Proposal(peak.corners, peak.label, peak.score)
         refined = self._refiner.refine(photo, peak.corners.astype(np.float64))
         if refined is None:
             return None
-        label = int(refined.kinds[: len(REGIONS)].argmax())
-        return Sight(
-            refined.corners.astype(np.float32), label, peak.score, lead=refined.lead(label)
+        label = int(refined.class_logits[: len(REGIONS)].argmax())
+        return Proposal(
+            refined.corners.astype(np.float32),
+            label,
+            peak.score,
+            refiner_logit=refined.log_odds(label),
         )
 
 
@@ -138,11 +144,13 @@ class LiteRTDetector(NetworkDetector):
         super().__init__(self._run, **_settings(bundle, threshold))
         self._interpreter(bundle.inputs[0])
 
-    def _run(self, photo: Photo) -> Answers:
+    def _run(self, photo: Photo) -> HeadOutput:
         interpreter = self._interpreter(photo.shape[:2])
         interpreter.set_tensor(interpreter.get_input_details()[0]["index"], photo[None])
         interpreter.invoke()
-        answers: Answers = interpreter.get_tensor(interpreter.get_output_details()[0]["index"])[0]
+        answers: HeadOutput = interpreter.get_tensor(interpreter.get_output_details()[0]["index"])[
+            0
+        ]
         return answers
 
     def _interpreter(self, size: tuple[int, ...]) -> Any:
@@ -180,8 +188,8 @@ class TensorFlowDetector(NetworkDetector):
         self._to_tensor = tf.constant
         super().__init__(self._run, **_settings(bundle, threshold))
 
-    def _run(self, photo: Photo) -> Answers:
-        answers: Answers = self._loaded.answer(self._to_tensor(photo[None])).numpy()[0]
+    def _run(self, photo: Photo) -> HeadOutput:
+        answers: HeadOutput = self._loaded.answer(self._to_tensor(photo[None])).numpy()[0]
         return answers
 
 
@@ -191,9 +199,9 @@ def _settings(bundle: Bundle, threshold: float | None) -> dict[str, Any]:
         "inputs": bundle.inputs,
         "threshold": bundle.threshold if threshold is None else threshold,
         "large_inputs": bundle.large_inputs,
-        "first_threshold": bundle.first_threshold,
+        "proposal_threshold": bundle.proposal_threshold,
         "refiner": bundle.refiner and Refiner(bundle.refiner),
-        "certainty": bundle.certainty,
+        "calibration": bundle.score_calibration,
         "sha256": bundle.sha256,
     }
 

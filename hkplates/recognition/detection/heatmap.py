@@ -12,12 +12,12 @@ import numpy as np
 import numpy.typing as npt
 
 STRIDE = 8  # pixels of the input in one cell
-CLASSES = 2
-MOST_PEAKS = 64  # a photograph of more plates is noise, and each costs time
-SAME_PLATE = 0.3  # intersection over union from which two quads are one plate
-NEIGHBOUR_SHARE = 0.3  # a neighbour this warm beside its peak speaks about the same plate
+NUM_CLASSES = 2
+MAX_PEAKS = 64  # a photograph of more plates is noise, and each costs time
+NMS_IOU = 0.3  # intersection over union from which two quads are one plate
+CORNER_AVERAGING_RATIO = 0.3  # a neighbour this warm beside its peak speaks about the same plate
 
-Answers = npt.NDArray[np.float32]
+HeadOutput = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,34 +29,34 @@ class Peak:
     label: int
 
 
-def find_peaks(answers: Answers, threshold: float) -> list[Peak]:
+def find_peaks(head_output: HeadOutput, threshold: float) -> list[Peak]:
     """Plates of at least `threshold`, the surest first, overlapping ones reduced to the surest."""
-    if answers.ndim != 3 or answers.shape[2] != CLASSES + 8:
-        raise ValueError(f"expected answers of shape (H, W, 10), got {answers.shape}")
-    warmth = answers[..., :CLASSES]
-    summits = (warmth >= threshold) & (warmth >= _warmest_around(warmth))
+    if head_output.ndim != 3 or head_output.shape[2] != NUM_CLASSES + 8:
+        raise ValueError(f"expected answers of shape (H, W, 10), got {head_output.shape}")
+    warmth = head_output[..., :NUM_CLASSES]
+    summits = (warmth >= threshold) & (warmth >= _max_pool_3x3(warmth))
     rows, columns, labels = np.nonzero(summits)
     scores = warmth[rows, columns, labels]
-    best = np.argsort(-scores, kind="stable")[:MOST_PEAKS]
-    peaks = [_peak(answers, int(rows[i]), int(columns[i]), int(labels[i])) for i in best]
-    return drop_repeats(peaks)
+    best = np.argsort(-scores, kind="stable")[:MAX_PEAKS]
+    peaks = [_peak(head_output, int(rows[i]), int(columns[i]), int(labels[i])) for i in best]
+    return non_max_suppression(peaks)
 
 
-def drop_repeats(peaks: list[Peak]) -> list[Peak]:
+def non_max_suppression(peaks: list[Peak]) -> list[Peak]:
     """Without those that overlap a surer one, whatever its class: one place holds one plate."""
     if not peaks:
         return []
     ranked = sorted(peaks, key=lambda p: -p.score)
-    near = _boxes_touch(np.stack([peak.corners for peak in ranked]))
+    near = _bounds_overlap(np.stack([peak.corners for peak in ranked]))
     kept: list[int] = []
     for i, peak in enumerate(ranked):
         others = (ranked[j].corners for j in kept if near[i, j])
-        if all(overlap(peak.corners, other) < SAME_PLATE for other in others):
+        if all(overlap(peak.corners, other) < NMS_IOU for other in others):
             kept.append(i)
     return [ranked[i] for i in kept]
 
 
-def _boxes_touch(quads: npt.NDArray[np.float32]) -> npt.NDArray[np.bool_]:
+def _bounds_overlap(quads: npt.NDArray[np.float32]) -> npt.NDArray[np.bool_]:
     """(n, n), whether the upright boxes of two quads (n, 4, 2) share anything."""
     low, high = quads.min(axis=1), quads.max(axis=1)
     return np.asarray((low[:, None] < high[None]).all(-1) & (low[None] < high[:, None]).all(-1))
@@ -71,7 +71,7 @@ def overlap(a: npt.NDArray[np.float32], b: npt.NDArray[np.float32]) -> float:
     return float(both / (sum(areas) - both))
 
 
-def _warmest_around(warmth: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+def _max_pool_3x3(warmth: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     """The warmest of each cell's 3 x 3 neighbourhood, per class."""
     padded = np.pad(warmth, ((1, 1), (1, 1), (0, 0)), constant_values=-1.0)
     height, width = warmth.shape[:2]
@@ -80,17 +80,17 @@ def _warmest_around(warmth: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     return warmest
 
 
-def _peak(answers: Answers, row: int, column: int, label: int) -> Peak:
+def _peak(head_output: HeadOutput, row: int, column: int, label: int) -> Peak:
     """The plate at a summit; corners are the mean of what its warm neighbours say as well.
 
     A single cell's corners jitter by a pixel or two; the weighted mean of nine halves that.
     """
-    score = float(answers[row, column, label])
+    score = float(head_output[row, column, label])
     top, left = max(row - 1, 0), max(column - 1, 0)
-    around = answers[top : row + 2, left : column + 2]
-    corners = around[..., CLASSES:].reshape(*around.shape[:2], 4, 2).copy()
+    around = head_output[top : row + 2, left : column + 2]
+    corners = around[..., NUM_CLASSES:].reshape(*around.shape[:2], 4, 2).copy()
     corners[..., 0] += ((np.arange(around.shape[1]) + left + 0.5) * STRIDE)[None, :, None]
     corners[..., 1] += ((np.arange(around.shape[0]) + top + 0.5) * STRIDE)[:, None, None]
-    weight = np.where(around[..., label] >= score * NEIGHBOUR_SHARE, around[..., label], 0.0)
+    weight = np.where(around[..., label] >= score * CORNER_AVERAGING_RATIO, around[..., label], 0.0)
     mean = np.tensordot(weight, corners, ((0, 1), (0, 1))) / weight.sum()
     return Peak(mean.astype(np.float32), score, label)

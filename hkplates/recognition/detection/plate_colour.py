@@ -18,7 +18,7 @@ mainland and Macau plates 154 below.
 """
 
 
-def colour_of(crop: Crop) -> Colour:
+def classify_colour(crop: Crop) -> Colour:
     """White or yellow paper with dark characters; "other" for dark plates and other paper."""
     edge = round(crop.shape[0] * (CROP_MARGIN + 0.06) / (1 + 2 * CROP_MARGIN))
     plate = crop[edge:-edge, edge:-edge]

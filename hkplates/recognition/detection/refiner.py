@@ -16,7 +16,7 @@ import numpy.typing as npt
 from hkplates.errors import BundleInvalid
 from hkplates.recognition.bundles.bundle import REMEDY
 from hkplates.recognition.bundles.litert import open_interpreter
-from hkplates.recognition.images.warp import halved
+from hkplates.recognition.images.warp import downsample_by_halves
 from hkplates.recognition.types import Photo
 
 HEIGHT, WIDTH = 64, 128
@@ -25,16 +25,18 @@ HEIGHT, WIDTH = 64, 128
 MARGIN = 0.4
 """What the input shows around the corners found so far, in heights of the plate."""
 
-KINDS = ("hong_kong", "other", "none")
+CLASSES = ("hong_kong", "other", "none")
 """What a place can be, in the order of the network's answers."""
 
-PASSES = 2
+ITERATIONS = 2
 """How often the corners of a plate are moved; after that they hardly move any more."""
 
-NO_PLATE = 2.0  # lead of "none" after the first pass, from which a place is not looked at again
+EARLY_EXIT_LOGIT = (
+    2.0  # lead of "none" after the first pass, from which a place is not looked at again
+)
 
-LEAST_HEIGHT = 3.0  # pixels; what is lower is not looked at
-SHARP = 1.6  # times the input's own scale: a sharper place is shrunk before it is turned
+MIN_HEIGHT = 3.0  # pixels; what is lower is not looked at
+MAX_SCALE_RATIO = 1.6  # times the input's own scale: a sharper place is shrunk before it is turned
 PADDING = (114, 114, 114)  # beyond the photograph's edge
 
 Points = npt.NDArray[np.float64]
@@ -45,16 +47,16 @@ class Refined:
     """Corners (4, 2) in pixels of the photograph, and logits (3,) of KINDS."""
 
     corners: Points
-    kinds: Points
+    class_logits: Points
 
-    def lead(self, kind: int) -> float:
+    def log_odds(self, label: int) -> float:
         """Log-odds of one of KINDS against all others."""
-        others = np.delete(self.kinds, kind)
-        return float(self.kinds[kind] - np.logaddexp.reduce(others))
+        others = np.delete(self.class_logits, label)
+        return float(self.class_logits[label] - np.logaddexp.reduce(others))
 
 
 @dataclass(frozen=True, slots=True)
-class Glimpse:
+class RefinerPatch:
     """What the network is shown of a quad: `pixels` (HEIGHT, WIDTH, 3) uint8 RGB.
 
     `corners` (4, 2) are the quad's in its pixels; `turn` (3, 3) leads there from the photograph's.
@@ -62,15 +64,15 @@ class Glimpse:
 
     pixels: Photo
     corners: Points
-    turn: Points
+    homography: Points
 
     def from_photo(self, points: Points) -> Points:
         """Points (n, 2) of the photograph in pixels of the input."""
-        return _moved(self.turn, points)
+        return _project(self.homography, points)
 
     def to_photo(self, points: Points) -> Points:
         """The way back."""
-        return _moved(np.asarray(np.linalg.inv(self.turn), np.float64), points)
+        return _project(np.asarray(np.linalg.inv(self.homography), np.float64), points)
 
 
 class Refiner:
@@ -86,25 +88,25 @@ class Refiner:
         given = self._interpreter.get_input_details()[0]
         answer = self._interpreter.get_output_details()[0]
         shapes = tuple(given["shape"]), tuple(answer["shape"])
-        if shapes != ((1, HEIGHT, WIDTH, 3), (1, 8 + len(KINDS))):
+        if shapes != ((1, HEIGHT, WIDTH, 3), (1, 8 + len(CLASSES))):
             raise BundleInvalid(f"{model} is no refiner, but a network of {shapes}. {REMEDY}")
         self._input, self._output = given["index"], answer["index"]
 
     def refine(self, photo: Photo, corners: Points) -> Refined | None:
         """Look at the quad `corners` (4, 2) of a photograph; None where that cannot be a plate."""
         kinds = []
-        for _ in range(PASSES):
-            glimpse = look(photo, corners)
+        for _ in range(ITERATIONS):
+            glimpse = crop_patch(photo, corners)
             if glimpse is None:
                 return None
-            moves, seen = self._answer(glimpse.pixels)
+            moves, seen = self._forward(glimpse.pixels)
             corners = glimpse.to_photo(glimpse.corners + moves)
             kinds.append(seen)
-            if Refined(corners, seen).lead(KINDS.index("none")) > NO_PLATE:
+            if Refined(corners, seen).log_odds(CLASSES.index("none")) > EARLY_EXIT_LOGIT:
                 break
         return Refined(corners, np.mean(kinds, axis=0)) if may_be_plate(corners) else None
 
-    def _answer(self, pixels: Photo) -> tuple[Points, Points]:
+    def _forward(self, pixels: Photo) -> tuple[Points, Points]:
         """How far the corners are off (4, 2), in pixels of the input, and logits (3,) of KINDS."""
         self._interpreter.set_tensor(self._input, pixels[None])
         self._interpreter.invoke()
@@ -112,29 +114,31 @@ class Refiner:
         return flat[:8].reshape(4, 2), flat[8:]
 
 
-def look(photo: Photo, corners: Points) -> Glimpse | None:
+def crop_patch(photo: Photo, corners: Points) -> RefinerPatch | None:
     """Turn a quad of the photograph upright into the network's input; None if it is no plate's."""
     if not may_be_plate(corners):
         return None
     width, height = plate_size(corners)
     down = HEIGHT / (1 + 2 * MARGIN)
-    inner = _inner(min(width / height, 8.0))
+    inner = _target_corners(min(width / height, 8.0))
     turn = np.asarray(
         cv2.getPerspectiveTransform(corners.astype(np.float32), inner.astype(np.float32)),
         np.float64,
     )
-    part, origin, scale = _part(photo, corners, height, min(1.0, SHARP * down / height))
+    part, origin, scale = _cut_around(
+        photo, corners, height, min(1.0, MAX_SCALE_RATIO * down / height)
+    )
     # From the part to the photograph, from there to the input; then between pixels' middles.
     back = np.array([[1 / scale[0], 0, origin[0]], [0, 1 / scale[1], origin[1]], [0, 0, 1]])
-    whole = _shift(-0.5) @ turn @ back @ _shift(0.5)
+    whole = _translation(-0.5) @ turn @ back @ _translation(0.5)
     pixels = cv2.warpPerspective(part, whole, (WIDTH, HEIGHT), borderValue=PADDING)
-    return Glimpse(np.asarray(pixels, np.uint8), inner, turn)
+    return RefinerPatch(np.asarray(pixels, np.uint8), inner, turn)
 
 
 def may_be_plate(corners: Points) -> bool:
     """Whether a quad is convex, not on end, and large enough to look at."""
     width, height = plate_size(corners)
-    plausible = np.isfinite(corners).all() and height >= LEAST_HEIGHT and width >= height / 2
+    plausible = np.isfinite(corners).all() and height >= MIN_HEIGHT and width >= height / 2
     return bool(plausible) and cv2.isContourConvex(corners.astype(np.float32))
 
 
@@ -144,19 +148,19 @@ def plate_size(corners: Points) -> tuple[float, float]:
     return float(top + bottom) / 2, float(right + left) / 2
 
 
-def units(aspect: float) -> tuple[float, float]:
+def pixels_per_plate_height(aspect: float) -> tuple[float, float]:
     """Pixels of the input in one height of a plate of this width / height, across and down."""
     return WIDTH / (aspect + 2 * MARGIN), HEIGHT / (1 + 2 * MARGIN)
 
 
-def _inner(aspect: float) -> Points:
+def _target_corners(aspect: float) -> Points:
     """Where the input shows the quad's corners."""
-    left, top = (MARGIN * unit for unit in units(aspect))
+    left, top = (MARGIN * unit for unit in pixels_per_plate_height(aspect))
     right, bottom = WIDTH - left, HEIGHT - top
     return np.array([[left, top], [right, top], [right, bottom], [left, bottom]])
 
 
-def _part(
+def _cut_around(
     photo: Photo, corners: Points, height: float, shrink: float
 ) -> tuple[Photo, Points, Points]:
     """The piece around a quad, shrunk; its origin in the photograph, and its scale."""
@@ -168,16 +172,16 @@ def _part(
         return np.full((1, 1, 3), PADDING, np.uint8), low.astype(float), np.ones(2)
     if shrink == 1.0:
         return part, low.astype(float), np.ones(2)
-    part, times = halved(part, shrink)
+    part, times = downsample_by_halves(part, shrink)
     whole = times * np.array(part.shape[1::-1])
     size = np.maximum(np.round(whole * shrink).astype(int), 1)
     small = cv2.resize(part, size.tolist())
     return np.asarray(small, np.uint8), low.astype(float), size / whole
 
 
-def _shift(by: float) -> Points:
+def _translation(by: float) -> Points:
     return np.array([[1, 0, by], [0, 1, by], [0, 0, 1.0]])
 
 
-def _moved(matrix: Points, points: Points) -> Points:
+def _project(matrix: Points, points: Points) -> Points:
     return np.asarray(cv2.perspectiveTransform(points[None], matrix)[0], np.float64)

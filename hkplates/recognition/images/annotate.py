@@ -11,13 +11,18 @@ import numpy as np
 
 from hkplates.recognition.types import Box, Photo, Quad, Region
 
-_LINE = {"HK": (0, 200, 83), "other": (41, 121, 255), "CN": (41, 121, 255), "MO": (41, 121, 255)}
-_PAPER = (20, 20, 20)
-_INK = (255, 255, 255)
+_OUTLINE_COLOURS = {
+    "HK": (0, 200, 83),
+    "other": (41, 121, 255),
+    "CN": (41, 121, 255),
+    "MO": (41, 121, 255),
+}
+_LABEL_BACKGROUND = (20, 20, 20)
+_LABEL_TEXT = (255, 255, 255)
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
 
 
-class Marked(Protocol):
+class AnnotatedPlate(Protocol):
     """What a picture shows of a plate: a PlateReading, or a row of the table `plates`."""
 
     @property
@@ -32,7 +37,7 @@ class Marked(Protocol):
     def box(self) -> Box: ...
 
 
-def draw_plates(photo: Photo, plates: Sequence[Marked]) -> Photo:
+def draw_plates(photo: Photo, plates: Sequence[AnnotatedPlate]) -> Photo:
     """A copy with each plate's outline, and its mark and confidence on a dark label beside it.
 
     Green outlines are Hong Kong plates, blue ones others; "?" stands for a plate not read.
@@ -43,23 +48,29 @@ def draw_plates(photo: Photo, plates: Sequence[Marked]) -> Photo:
     for plate in plates:
         corners = np.round(plate.quad.to_array()).astype(np.int32)
         thickness = max(1, round(2 * unit))
-        cv2.polylines(drawn, [corners], True, _PAPER, thickness + max(2, round(2 * unit)))
-        cv2.polylines(drawn, [corners], True, _LINE[plate.region], thickness, cv2.LINE_AA)
+        cv2.polylines(
+            drawn, [corners], True, _LABEL_BACKGROUND, thickness + max(2, round(2 * unit))
+        )
+        cv2.polylines(
+            drawn, [corners], True, _OUTLINE_COLOURS[plate.region], thickness, cv2.LINE_AA
+        )
     for plate in plates:
         others = [other.box for other in plates if other is not plate]
         _label(drawn, plate, others, unit)
     return drawn
 
 
-def _label(drawn: Photo, plate: Marked, others: Sequence[Box], unit: float) -> None:
+def _label(drawn: Photo, plate: AnnotatedPlate, others: Sequence[Box], unit: float) -> None:
     text = f"{plate.mark or '?'} {plate.confidence:.0%}"
     scale, weight, gap = max(0.4, 0.75 * unit), max(1, round(1.5 * unit)), max(3, round(5 * unit))
     (wide, high), low = cv2.getTextSize(text, _FONT, scale, weight)
     size = wide + 2 * gap, high + low + 2 * gap
     left, top = _label_place(plate.box, others, size, drawn.shape[1], drawn.shape[0], gap)
-    cv2.rectangle(drawn, (left, top), (left + size[0], top + size[1]), _PAPER, cv2.FILLED)
+    cv2.rectangle(
+        drawn, (left, top), (left + size[0], top + size[1]), _LABEL_BACKGROUND, cv2.FILLED
+    )
     foot = (left + gap, top + size[1] - gap - low)
-    cv2.putText(drawn, text, foot, _FONT, scale, _INK, weight, cv2.LINE_AA)
+    cv2.putText(drawn, text, foot, _FONT, scale, _LABEL_TEXT, weight, cv2.LINE_AA)
 
 
 def _label_place(
@@ -80,20 +91,22 @@ def _label_place(
     return left, min(places, key=hidden)
 
 
-def save_drawing(photo: Photo, plates: Sequence[Marked], source: str, folder: Path) -> Path:
+def save_annotated(
+    photo: Photo, plates: Sequence[AnnotatedPlate], source: str, folder: Path
+) -> Path:
     """Write the marked copy of `source` into an existing folder as JPEG.
 
     The name is made of the source's own and a hash of its whole path: photographs of one name from
     two folders do not meet, no name leads out of the folder, and the same photograph has the same
     name each time.
     """
-    path = folder / drawing_name(source)
+    path = folder / annotated_name(source)
     _, data = cv2.imencode(".jpg", cv2.cvtColor(draw_plates(photo, plates), cv2.COLOR_RGB2BGR))
     path.write_bytes(data.tobytes())
     return path
 
 
-def drawing_name(source: str) -> str:
+def annotated_name(source: str) -> str:
     """The name of a photograph's marked copy: "gate-3f9a1c0b7d.jpg" for "/park/gate.png"."""
     whole = str(Path(source).absolute()).encode("utf-8", "surrogateescape")
     stem = re.sub(r"[^A-Za-z0-9_-]+", "_", Path(source).stem)[:80]

@@ -8,31 +8,31 @@ import struct
 
 from hkplates.errors import ImageTooLarge, ImageUndecodable, ImageUnsupported
 
-MOST_CHUNKS = 70_000
+MAX_PNG_CHUNKS = 70_000
 """Of a PNG file; 64 MiB in the smallest chunks that encoders write, of 1 KiB."""
 
-MOST_TAGS = 4096
+MAX_TIFF_TAGS = 4096
 """Of one TIFF directory; cameras and scanners write some hundred."""
 
-MOST_NUMBERS = 65_536
+MAX_TAG_VALUES = 65_536
 """In one TIFF tag: the places of as many strips or tiles."""
 
-MOST_RUN_LENGTH_PIXELS = 8_000_000
+MAX_RUN_LENGTH_PIXELS = 8_000_000
 """Of a BMP whose lines are packed, which Pillow unpacks in Python."""
 
-MOST_TILE_PIXELS = 32 * 2**20
+MAX_TILE_PIXELS = 32 * 2**20
 """Of one TIFF tile, for which a decoder takes memory before it looks at the data."""
 
-_SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4}
+_TYPE_SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4}
 """Bytes of one value of each TIFF type; 16 to 18 are BigTIFF's."""
-_BIG_SIZES = {**_SIZES, 16: 8, 17: 8, 18: 8}
-_OPAQUE = (1, 2, 6, 7)  # types that Pillow keeps as bytes
+_BIGTIFF_TYPE_SIZES = {**_TYPE_SIZES, 16: 8, 17: 8, 18: 8}
+_BYTE_TYPES = (1, 2, 6, 7)  # types that Pillow keeps as bytes
 _SHORT = 3
 _TILE_SIDES = (322, 323)
-_PARTS = (0x8769, 0x8825, 0xA005)  # directories of Exif, GPS, interoperability
+_SUB_DIRECTORIES = (0x8769, 0x8825, 0xA005)  # directories of Exif, GPS, interoperability
 
 
-def require_room(wide: int, high: int, *, max_pixels: int, share: float = 1.0) -> None:
+def check_pixel_limit(wide: int, high: int, *, max_pixels: int, share: float = 1.0) -> None:
     """Refuse a size over the limit; `share` is what of the limit a hungry decoder is given.
 
     Raises:
@@ -51,7 +51,7 @@ def require_room(wide: int, high: int, *, max_pixels: int, share: float = 1.0) -
         raise ImageUndecodable(f"the header says {wide} x {high} pixels")
 
 
-def require_cheap(data: bytes, name: str, *, max_pixels: int) -> None:
+def check_decode_cost(data: bytes, name: str, *, max_pixels: int) -> None:
     """Look at what Pillow would go through to open a file of the format called `name`.
 
     Raises:
@@ -70,14 +70,14 @@ def require_cheap(data: bytes, name: str, *, max_pixels: int) -> None:
         return  # cut off within what was looked at: Pillow says how
 
 
-def is_cut_off(data: bytes, name: str) -> bool:
+def is_truncated(data: bytes, name: str) -> bool:
     """Whether a file whose header cannot be read ends before that header does."""
     try:
         if name == "TIFF":
             order = "<" if data[:2] == b"II" else ">"
             big = data[2:4] in (b"+\0", b"\0+")
             start = struct.unpack_from(order + ("Q" if big else "L"), data, 8 if big else 4)[0]
-            count = struct.unpack_from(order + ("Q" if big else "H"), data, _at(start))[0]
+            count = struct.unpack_from(order + ("Q" if big else "H"), data, _file_offset(start))[0]
             return bool(start + count * (20 if big else 12) > len(data))
         if name == "WEBP":
             return bool(struct.unpack_from("<L", data, 4)[0] + 8 > len(data))
@@ -88,14 +88,16 @@ def is_cut_off(data: bytes, name: str) -> bool:
 
 def _png(data: bytes) -> None:
     place = 8
-    for _ in range(MOST_CHUNKS):
+    for _ in range(MAX_PNG_CHUNKS):
         if place + 8 > len(data):
             return
         place += 12 + int.from_bytes(data[place : place + 4])
-    raise ImageUndecodable(f"a PNG file of more than {MOST_CHUNKS} chunks; no program writes that")
+    raise ImageUndecodable(
+        f"a PNG file of more than {MAX_PNG_CHUNKS} chunks; no program writes that"
+    )
 
 
-WEBP_SHARE = 0.6
+WEBP_PIXEL_SHARE = 0.6
 """libwebp and Pillow hold a WebP picture four times."""
 
 
@@ -119,14 +121,14 @@ def webp_size(data: bytes) -> tuple[int, int] | None:
 def _webp(data: bytes, max_pixels: int) -> None:
     size = webp_size(data)
     if size is not None:
-        require_room(*size, max_pixels=max_pixels, share=WEBP_SHARE)
+        check_pixel_limit(*size, max_pixels=max_pixels, share=WEBP_PIXEL_SHARE)
 
 
 def _bmp(data: bytes) -> None:
     size, wide, high, _, _, packing = struct.unpack_from("<LllHHL", data, 14)
-    if size >= 40 and packing in (1, 2) and abs(wide * high) > MOST_RUN_LENGTH_PIXELS:
+    if size >= 40 and packing in (1, 2) and abs(wide * high) > MAX_RUN_LENGTH_PIXELS:
         raise ImageUnsupported(
-            f"a packed BMP of more than {MOST_RUN_LENGTH_PIXELS} pixels; save it as PNG"
+            f"a packed BMP of more than {MAX_RUN_LENGTH_PIXELS} pixels; save it as PNG"
         )
 
 
@@ -146,10 +148,10 @@ def _directory(data: bytes, order: str, start: int, *, big: bool) -> list[int]:
     Raises:
         ImageUndecodable: its tags hold together more than the file has, or are too many.
     """
-    count = struct.unpack_from(order + ("Q" if big else "H"), data, _at(start))[0]
-    if count > MOST_TAGS:
+    count = struct.unpack_from(order + ("Q" if big else "H"), data, _file_offset(start))[0]
+    if count > MAX_TIFF_TAGS:
         raise ImageUndecodable(f"a TIFF directory of {count} tags; no camera writes that")
-    entry, sizes = (order + "HHQQ", _BIG_SIZES) if big else (order + "HHLL", _SIZES)
+    entry, sizes = (order + "HHQQ", _BIGTIFF_TYPE_SIZES) if big else (order + "HHLL", _TYPE_SIZES)
     place, total, tile = start + (8 if big else 2), 0, 1
     parts: list[int] = []
     for number in range(count):
@@ -160,25 +162,25 @@ def _directory(data: bytes, order: str, start: int, *, big: bool) -> list[int]:
             raise ImageUndecodable(
                 "the TIFF header is damaged: its tags say more than the file holds"
             )
-        if values > MOST_NUMBERS and kind in sizes and kind not in _OPAQUE:
+        if values > MAX_TAG_VALUES and kind in sizes and kind not in _BYTE_TYPES:
             raise ImageUndecodable(f"the TIFF tag {tag} has {values} values; no camera writes that")
         if tag in _TILE_SIDES:
-            tile *= _number(kind, value, order, big=big)
-        if tag in _PARTS and len(parts) < len(_PARTS):
+            tile *= _tag_value(kind, value, order, big=big)
+        if tag in _SUB_DIRECTORIES and len(parts) < len(_SUB_DIRECTORIES):
             parts.append(value)
-    if tile > MOST_TILE_PIXELS:
-        raise ImageTooLarge(f"TIFF tiles of {tile} pixels, the limit is {MOST_TILE_PIXELS}")
+    if tile > MAX_TILE_PIXELS:
+        raise ImageTooLarge(f"TIFF tiles of {tile} pixels, the limit is {MAX_TILE_PIXELS}")
     return parts
 
 
-def _number(kind: int, value: int, order: str, *, big: bool) -> int:
+def _tag_value(kind: int, value: int, order: str, *, big: bool) -> int:
     """The one number of a tag; one of two bytes stands in the first two of its four or eight."""
     if kind != _SHORT:
         return value
     return value & 0xFFFF if order == "<" else value >> (48 if big else 16)
 
 
-def _at(start: int) -> int:
+def _file_offset(start: int) -> int:
     if start >= 2**62:  # more than a place in a file can be
         raise struct.error("beyond the file")
     return start

@@ -1,7 +1,7 @@
 """From the bytes of a file to upright pixels, and from a photograph to a plate seen straight on.
 
 The header is read first, so that a hostile or huge file costs nothing: JPEG's in jpeg.py, which
-decodes it too; of the others in guards.py, then by Pillow, which decodes them. Pillow knows
+decodes it too; of the others in cost_limits.py, then by Pillow, which decodes them. Pillow knows
 palettes, 16 bits and the many kinds of TIFF.
 """
 
@@ -20,34 +20,33 @@ from PIL import Image
 from PIL.TiffImagePlugin import TiffImageFile
 
 from hkplates.errors import ImageEmpty, ImageTruncated, ImageUndecodable, ImageUnsupported
-from hkplates.recognition.images import cost_limits as guards
-from hkplates.recognition.images import exif, jpeg
-from hkplates.recognition.images.formats import FORMATS, name_of, unsupported_name
+from hkplates.recognition.images import cost_limits, exif, jpeg
+from hkplates.recognition.images.formats import FORMATS, format_name, unsupported_name
 from hkplates.recognition.types import Photo
 
 # Not at the first picture: a format that is loaded while memory is short is lost to the process.
 Image.init()
 
 # What a damaged file makes Pillow raise.
-_DAMAGE = (
+_PILLOW_ERRORS = (
     *(OSError, SyntaxError, ValueError, TypeError, IndexError, KeyError, EOFError),
     *(struct.error, OverflowError, NotImplementedError, AttributeError, ZeroDivisionError),
 )
 
 # A decoder that keeps the whole picture as coefficients, of four inks, is given less room.
-_CMYK_SHARE = 0.75
+_CMYK_PIXEL_SHARE = 0.75
 
 # So is one that holds more than four bytes a pixel, beside Pillow's four.
-_DEEP_SHARE = 0.75
+_DEEP_PIXEL_SHARE = 0.75
 
 # Bytes a pixel that libwebp takes to open a picture, and with what follows then.
-_OPENING, _LOADING = 16, 8
+_WEBP_OPEN_BYTES, _WEBP_LOAD_BYTES = 16, 8
 
 
 _BAND = 256  # rows turned into RGB at a time: a whole second picture would double the memory
 
 # `warnings.catch_warnings` changes the whole process, so that two threads may not overlap in it.
-_quiet = threading.Lock()
+_warnings_lock = threading.Lock()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -76,16 +75,18 @@ def decode(data: bytes, *, max_pixels: int) -> Photograph:
     name = _require_format(data)
     if name == "JPEG":
         header = jpeg.read_header(data)
-        share = _CMYK_SHARE if header.whole and header.channels == 4 else 1.0
-        guards.require_room(header.width, header.height, max_pixels=max_pixels, share=share)
+        share = _CMYK_PIXEL_SHARE if header.buffers_coefficients and header.channels == 4 else 1.0
+        cost_limits.check_pixel_limit(
+            header.width, header.height, max_pixels=max_pixels, share=share
+        )
         pixels, tags = jpeg.decode(data, header), exif.read_tags(header.exif)
     else:
-        guards.require_cheap(data, name, max_pixels=max_pixels)
+        cost_limits.check_decode_cost(data, name, max_pixels=max_pixels)
         with _pillow():
             pixels, tags = _decode_with_pillow(data, max_pixels)
     # Pillow turns TIFF itself while it loads.
-    turn = 1 if name == "TIFF" else exif.turn_of(tags)
-    return Photograph(_upright(pixels, turn), exif.taken_at(tags))
+    turn = 1 if name == "TIFF" else exif.orientation(tags)
+    return Photograph(_apply_orientation(pixels, turn), exif.taken_at(tags))
 
 
 def _require_format(data: bytes) -> str:
@@ -94,7 +95,7 @@ def _require_format(data: bytes) -> str:
         raise ImageUnsupported(
             f"{unsupported}; convert it to JPEG, PNG, WebP, TIFF or BMP to have it read"
         )
-    name = name_of(data)
+    name = format_name(data)
     if name not in FORMATS:
         raise ImageUndecodable(f"not an image but {name}")
     return name
@@ -103,7 +104,7 @@ def _require_format(data: bytes) -> str:
 @contextmanager
 def _pillow() -> Iterator[None]:
     """Pillow without its warnings and its own limit of pixels, in place of which ours stands."""
-    with _quiet, warnings.catch_warnings():
+    with _warnings_lock, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
         try:
@@ -114,32 +115,32 @@ def _pillow() -> Iterator[None]:
 
 def _decode_with_pillow(data: bytes, max_pixels: int) -> tuple[Photo, exif.Tags]:
     picture = _open(data)
-    guards.require_room(*picture.size, max_pixels=max_pixels, share=_share(picture))
+    cost_limits.check_pixel_limit(*picture.size, max_pixels=max_pixels, share=_pixel_share(picture))
     try:
         picture.load()
         tags = exif.read_tags(data if picture.format == "TIFF" else _exif_block(picture))
         return _as_rgb(picture), tags
-    except _DAMAGE as error:
+    except _PILLOW_ERRORS as error:
         damage = str(error)
     if "memory" in damage.lower():
         raise MemoryError(f"not enough memory for the {picture.format} picture")
     if picture.format == "WEBP":
-        _require_memory(picture.size, _LOADING)
+        _require_memory(picture.size, _WEBP_LOAD_BYTES)
     if "truncated" in damage.lower() or "not enough" in damage.lower():
         raise ImageTruncated(f"the {picture.format} data ends before the picture does")
     raise ImageUndecodable(f"the {picture.format} data is damaged: {damage:.200}")
 
 
-def _share(picture: Image.Image) -> float:
+def _pixel_share(picture: Image.Image) -> float:
     """What of the limit a picture is given: less, where a strip of it may be twice as large."""
     bits = picture.tag_v2.get(258, (8,)) if isinstance(picture, TiffImageFile) else (8,)
-    return _DEEP_SHARE if isinstance(bits, tuple) and sum(bits) > 32 else 1.0
+    return _DEEP_PIXEL_SHARE if isinstance(bits, tuple) and sum(bits) > 32 else 1.0
 
 
 def _open(data: bytes) -> Image.Image:
     try:
         picture = Image.open(io.BytesIO(data), formats=FORMATS)
-    except _DAMAGE:
+    except _PILLOW_ERRORS:
         pass  # what it held is freed before memory is asked for
     else:
         _refuse_raw(picture)
@@ -148,11 +149,11 @@ def _open(data: bytes) -> Image.Image:
 
 
 def _unreadable(data: bytes) -> ImageTruncated | ImageUndecodable:
-    name = name_of(data)
-    if guards.is_cut_off(data, name):
+    name = format_name(data)
+    if cost_limits.is_truncated(data, name):
         return ImageTruncated(f"a {name} file of {len(data)} bytes without a whole header")
     if name == "WEBP":
-        _require_memory(guards.webp_size(data) or (0, 0), _OPENING)
+        _require_memory(cost_limits.webp_size(data) or (0, 0), _WEBP_OPEN_BYTES)
     return ImageUndecodable(f"a {name} file whose header is damaged, or of a kind that is not read")
 
 
@@ -203,13 +204,13 @@ def _band_as_rgb(band: Image.Image) -> Photo:
     return np.asarray(band.convert("RGB"))
 
 
-def _upright(pixels: Photo, turn: int) -> Photo:
+def _apply_orientation(pixels: Photo, orientation: int) -> Photo:
     """Undo the camera's turn; `turn` is EXIF's Orientation, 1 to 8."""
     turned: npt.NDArray[np.uint8] = pixels
-    if turn in (5, 6, 7, 8):
+    if orientation in (5, 6, 7, 8):
         turned = turned.transpose(1, 0, 2)
-    if turn in (2, 3, 6, 7):
+    if orientation in (2, 3, 6, 7):
         turned = turned[:, ::-1]
-    if turn in (3, 4, 7, 8):
+    if orientation in (3, 4, 7, 8):
         turned = turned[::-1]
     return np.ascontiguousarray(turned)

@@ -9,12 +9,12 @@ Source: TIFF 6.0 for the directory, Exif 2.31 for the tags.
 import struct
 from datetime import UTC, datetime, timedelta, timezone
 
-ORIENTATION, EXIF_PART, TAKEN, OFFSET, OFFSET_TAKEN = 0x0112, 0x8769, 0x9003, 0x9010, 0x9011
+ORIENTATION, EXIF_DIRECTORY, TAKEN, OFFSET, OFFSET_TAKEN = 0x0112, 0x8769, 0x9003, 0x9010, 0x9011
 HONG_KONG = timezone(timedelta(hours=8), "HKT")
 
 _NUMBERS = {1: "B", 3: "H", 4: "L"}  # TIFF's types BYTE, SHORT, LONG
 _TEXT = 2  # and its ASCII
-_LONGEST_TEXT = 64  # bytes; a time has 20
+_MAX_TEXT = 64  # bytes; a time has 20
 _LEADER = b"Exif\0\0"
 
 Tags = dict[int, int | str]
@@ -32,13 +32,13 @@ def read_tags(data: bytes) -> Tags:
         return {}
     try:
         tags = _directory(data, order, _unpack(data, order, "L", 4))
-        part = tags.pop(EXIF_PART, None)
+        part = tags.pop(EXIF_DIRECTORY, None)
         return {**tags, **(_directory(data, order, part) if isinstance(part, int) else {})}
     except struct.error:
         return {}
 
 
-def turn_of(tags: Tags) -> int:
+def orientation(tags: Tags) -> int:
     """EXIF's Orientation, 1 to 8; 1 (upright) where it is absent or no such number."""
     turn = tags.get(ORIENTATION)
     return turn if isinstance(turn, int) and 1 <= turn <= 8 else 1
@@ -66,7 +66,7 @@ def _directory(data: bytes, order: str, start: int) -> Tags:
         if place + 12 > len(data):
             break  # cut off: what came before is still true
         tag = _unpack(data, order, "H", place)
-        if tag in (ORIENTATION, EXIF_PART, TAKEN, OFFSET, OFFSET_TAKEN) and tag not in tags:
+        if tag in (ORIENTATION, EXIF_DIRECTORY, TAKEN, OFFSET, OFFSET_TAKEN) and tag not in tags:
             value = _value(data, order, place)
             if value is not None:
                 tags[tag] = value
@@ -81,7 +81,7 @@ def _value(data: bytes, order: str, place: int) -> int | str | None:
         return None
     size = _unpack(data, order, "L", place + 4)
     start = place + 8 if size <= 4 else _unpack(data, order, "L", place + 8)
-    text = data[start : start + min(size, _LONGEST_TEXT)]
+    text = data[start : start + min(size, _MAX_TEXT)]
     return text.partition(b"\0")[0].decode("latin-1").strip()
 
 

@@ -10,7 +10,7 @@ SUFFIXES = frozenset(
     | {"heic", "heif", "avif", "gif", "jp2", "jxl"}
 )
 
-_STARTS = (
+_SIGNATURES = (
     (b"\xff\xd8\xff", "JPEG"),
     (b"\x89PNG", "PNG"),
     (b"BM", "BMP"),
@@ -20,7 +20,7 @@ _STARTS = (
     (b"MM\0+", "TIFF"),
 )
 
-_UNSUPPORTED_STARTS = (
+_UNSUPPORTED_SIGNATURES = (
     (b"GIF8", "a GIF picture"),
     (b"%PDF", "a PDF document"),
     (b"8BPS", "a Photoshop picture"),
@@ -70,7 +70,7 @@ def looks_like_image(key: str) -> bool:
 
 def unsupported_name(data: bytes) -> str | None:
     """The name, with its article, of a known format that is not decoded; else None."""
-    for start, name in _UNSUPPORTED_STARTS:
+    for start, name in _UNSUPPORTED_SIGNATURES:
         if data.startswith(start):
             return name
     if data[4:8] == b"ftyp":
@@ -82,9 +82,9 @@ def unsupported_name(data: bytes) -> str | None:
     return None
 
 
-def name_of(data: bytes) -> str:
+def format_name(data: bytes) -> str:
     """One of FORMATS, else what the bytes look like, in words."""
-    for start, name in _STARTS:
+    for start, name in _SIGNATURES:
         if data.startswith(start):
             return name
     if data[:4] == b"RIFF" and data[8:12] == b"WEBP":

@@ -16,24 +16,24 @@ import simplejpeg  # type: ignore[import-untyped, unused-ignore]
 from hkplates.errors import ImageTooLarge, ImageTruncated, ImageUndecodable, ImageUnsupported
 from hkplates.recognition.types import Photo
 
-MOST_SEGMENTS = 5000
+MAX_SEGMENTS = 5000
 """Parts of a header; each holds up to 64 KB, and cameras write some ten."""
 
-MOST_SCANS = 100
+MAX_SCANS = 100
 """Of one picture. Progressive files have some ten; libjpeg-turbo's own bound for fuzzers is 500."""
 
-MOST_WORK = 1_800_000_000
+MAX_DECODED_PIXELS = 1_800_000_000
 """Pixels gone over: those of the picture, once for each scan. 15 scans of 120 megapixels."""
 
-_ARITHMETIC = 10  # times as slow as Huffman's codes; and it goes on when the data has ended
+_ARITHMETIC_COST = 10  # times as slow as Huffman's codes; and it goes on when the data has ended
 
 _MARKER = re.compile(rb"\xff[^\xff\x00]")  # 0xFF may be repeated before a marker
 _SCAN = b"\xff\xda"
 # In the picture's data 0xFF is followed by 0, or by one of eight marks of restart.
 _IN_PICTURE = re.compile(rb"\xff[^\xff\x00\x01\xd0-\xd7]")
-_BARE = frozenset([0x01, *range(0xD0, 0xD9)])  # markers that stand alone
+_STANDALONE = frozenset([0x01, *range(0xD0, 0xD9)])  # markers that stand alone
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
-_READ_FRAMES = frozenset([0xC0, 0xC1, 0xC2, 0xC9, 0xCA])
+_SUPPORTED_FRAMES = frozenset([0xC0, 0xC1, 0xC2, 0xC9, 0xCA])
 _PROGRESSIVE = frozenset([0xC2, 0xCA])
 _ARITHMETIC_FRAMES = frozenset([0xC9, 0xCA])
 
@@ -50,7 +50,7 @@ class Header:
     width: int
     height: int
     channels: int
-    whole: bool
+    buffers_coefficients: bool
     adobe: bool
     exif: bytes
 
@@ -64,9 +64,9 @@ def read_header(data: bytes) -> Header:
         ImageUnsupported: a kind of JPEG that is not read: lossless, hierarchical, 12 bits.
     """
     frame, exif, adobe, place = b"", b"", False, 2
-    for _ in range(MOST_SEGMENTS):
+    for _ in range(MAX_SEGMENTS):
         marker, place = _next_marker(data, place)
-        if marker in _BARE:
+        if marker in _STANDALONE:
             continue
         segment, place = _segment(data, place)
         if marker in _FRAMES and not frame:
@@ -77,7 +77,7 @@ def read_header(data: bytes) -> Header:
             adobe = True
         elif marker == 0xDA:
             return _header(frame, segment, data, place, adobe=adobe, exif=exif)
-    raise ImageUndecodable(f"a JPEG whose header has more than {MOST_SEGMENTS} segments")
+    raise ImageUndecodable(f"a JPEG whose header has more than {MAX_SEGMENTS} segments")
 
 
 def _next_marker(data: bytes, place: int) -> tuple[int, int]:
@@ -105,19 +105,19 @@ def _header(
     if len(frame) < 7 or not scan:
         raise ImageUndecodable("the JPEG header is damaged: it does not say how large it is")
     kind, bits, channels = frame[0], frame[1], frame[6]
-    if kind not in _READ_FRAMES or bits != 8:
+    if kind not in _SUPPORTED_FRAMES or bits != 8:
         raise ImageUnsupported(
             f"a JPEG of a kind that is not read (frame {kind:02X}, {bits} bits); save it as "
             "baseline or progressive JPEG of 8 bits to have it read"
         )
     height, width = int.from_bytes(frame[2:4]), int.from_bytes(frame[4:6])
-    work = max(1, width * height) * (_ARITHMETIC if kind in _ARITHMETIC_FRAMES else 1)
-    _require_few_scans(data, place, min(MOST_SCANS, max(1, MOST_WORK // work)))
+    work = max(1, width * height) * (_ARITHMETIC_COST if kind in _ARITHMETIC_FRAMES else 1)
+    _check_scan_count(data, place, min(MAX_SCANS, max(1, MAX_DECODED_PIXELS // work)))
     whole = kind in _PROGRESSIVE or scan[0] < channels
     return Header(width, height, channels, whole, adobe, exif)
 
 
-def _require_few_scans(data: bytes, place: int, most: int) -> None:
+def _check_scan_count(data: bytes, place: int, most: int) -> None:
     """Refuse a picture of so many scans that each of its few bytes would cost a walk over it."""
     if data.count(_SCAN, place) < most:
         return  # nearly always; what follows is slower, and exact
@@ -143,11 +143,11 @@ def decode(data: bytes, header: Header) -> Photo:
         MemoryError: there is not enough memory; no fault of the picture.
     """
     space = "CMYK" if header.channels == 4 else "RGB"
-    pixels = _whole_or_damaged(data, space)
+    pixels = _decode_tolerantly(data, space)
     return pixels if space == "RGB" else _from_cmyk(pixels, inverted=header.adobe)
 
 
-def _whole_or_damaged(data: bytes, space: str) -> Photo:
+def _decode_tolerantly(data: bytes, space: str) -> Photo:
     try:
         return _turbo(data, space, strict=True)
     except ValueError as error:

@@ -17,10 +17,10 @@ TWO_ROWS_ASPECT = 2.6
 """Plates no wider than this many heights are cut out twice as high."""
 
 
-_HALVED = 0.6  # what is to be scaled by this or less is halved first
+_HALVING_SCALE = 0.6  # what is to be scaled by this or less is halved first
 
 
-_LEAST_HALVED = 32  # pixels; a row of fewer would be missed
+_MIN_HALVED_SIDE = 32  # pixels; a row of fewer would be missed
 
 
 def letterbox(photo: Photo, width: int, height: int) -> tuple[Photo, float, float, float]:
@@ -36,11 +36,13 @@ def letterbox(photo: Photo, width: int, height: int) -> tuple[Photo, float, floa
     left, top = (width - inner[0]) // 2, (height - inner[1]) // 2
     boxed = np.full((height, width, 3), 114, np.uint8)
     # By area in one go takes five times as long or more, and the detector finds the same.
-    boxed[top : top + inner[1], left : left + inner[0]] = cv2.resize(halved(photo, scale)[0], inner)
+    boxed[top : top + inner[1], left : left + inner[0]] = cv2.resize(
+        downsample_by_halves(photo, scale)[0], inner
+    )
     return boxed, scale, float(left), float(top)
 
 
-def halved(photo: Photo, scale: float) -> tuple[Photo, int]:
+def downsample_by_halves(photo: Photo, scale: float) -> tuple[Photo, int]:
     """A picture that is to be shrunk to `scale`, halved as long as that leaves enough of it.
 
     Returns:
@@ -48,7 +50,7 @@ def halved(photo: Photo, scale: float) -> tuple[Photo, int]:
         exact and cheap; of an odd number of rows or columns the last one is left out.
     """
     times = 1
-    while scale * times <= _HALVED and min(photo.shape[:2]) >= _LEAST_HALVED:
+    while scale * times <= _HALVING_SCALE and min(photo.shape[:2]) >= _MIN_HALVED_SIDE:
         high, wide = photo.shape[0] // 2, photo.shape[1] // 2
         even = photo[: 2 * high, : 2 * wide]
         photo = np.asarray(cv2.resize(even, (wide, high), interpolation=cv2.INTER_AREA), np.uint8)
@@ -64,7 +66,7 @@ def rectify(photo: Photo, quad: Quad) -> Crop:
     Beyond the photograph's edge its last pixels are repeated.
     """
     corners = quad.to_array()
-    wide, high = _plate_size(corners)
+    wide, high = _crop_size(corners)
     margin = round(high * CROP_MARGIN)
     inner = np.array([[0, 0], [wide, 0], [wide, high], [0, high]], np.float32) + margin
     # The outer corner of the top left pixel is the origin; OpenCV's is that pixel's middle.
@@ -78,7 +80,7 @@ def rectify(photo: Photo, quad: Quad) -> Crop:
     )
 
 
-def _plate_size(corners: npt.NDArray[np.float32]) -> tuple[int, int]:
+def _crop_size(corners: npt.NDArray[np.float32]) -> tuple[int, int]:
     sides = np.linalg.norm(corners - np.roll(corners, -1, axis=0), axis=1)
     aspect = float((sides[0] + sides[2]) / max(sides[1] + sides[3], 1e-3))
     aspect = min(max(aspect, 0.5), 8.0)  # A plate seen from the side, or no plate at all.

@@ -13,7 +13,7 @@ from typing import Literal
 import numpy as np
 
 from hkplates.recognition import marks
-from hkplates.recognition.calibration import share_of
+from hkplates.recognition.calibration import sigmoid
 from hkplates.recognition.reading.head_scores import (
     LETTER_OF_DIGIT,
     Floats,
@@ -55,7 +55,7 @@ class Decoder:
         if not best.mark:
             return TextReading("", 0.0, (), rows)
         weights = self.calibration if len(views) == 1 else self.tta_calibration
-        confidence = share_of(float(decoder_features(ranked) @ np.asarray(weights)))
+        confidence = sigmoid(float(decoder_features(ranked) @ np.asarray(weights)))
         upper = _upper_row_length(views, len(best.mark)) if rows == 2 else None
         texts = [_printed_text(probabilities, one.mark) for one in ranked[:MAX_CANDIDATES]]
         # The best candidate alone gets its row break: lower-row logits belong to its characters.
@@ -146,7 +146,7 @@ def _prior_terms(mark: str) -> tuple[str, ...]:
         return (marks.series(mark),)
     # Few people choose a mark that is a usual one but for an 8 in place of a B; with more digits
     # among its letters it may well be a word: B0SS12.
-    alone = len(marks.changed_places(marks.canonical(mark), usual)) == 1
+    alone = len(marks.differing_positions(marks.canonical(mark), usual)) == 1
     return (marks.series(mark), "nearly_usual", *(["one_shape_off"] if alone else []))
 
 

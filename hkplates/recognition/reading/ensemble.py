@@ -9,7 +9,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 
-from hkplates.recognition.calibration import Agreement
+from hkplates.recognition.calibration import AgreementCalibration
 from hkplates.recognition.marks import canonical
 from hkplates.recognition.reading.versions import ensemble_version
 from hkplates.recognition.types import MAX_CANDIDATES, Candidate, Crop, Reader, TextReading
@@ -23,7 +23,7 @@ class EnsembleReader:
 
     name = "both"
 
-    def __init__(self, first: Reader, second: Reader, agreement: Agreement) -> None:
+    def __init__(self, first: Reader, second: Reader, agreement: AgreementCalibration) -> None:
         """Takes the reader of all plates, and that of those below SECOND_READER_BELOW.
 
         `agreement` is fitted on their confidences (models/ensemble.py).
@@ -43,7 +43,9 @@ class EnsembleReader:
         return readings
 
 
-def combine(first: TextReading, second: TextReading, agreement: Agreement) -> TextReading:
+def combine(
+    first: TextReading, second: TextReading, agreement: AgreementCalibration
+) -> TextReading:
     """Combines two readings of one plate, whose confidences are probabilities."""
     if not second.text:
         return first

@@ -12,7 +12,7 @@ import yaml
 
 from hkplates.recognition.bundles.bundle import open_bundle
 from hkplates.recognition.detection.detector import open_detector
-from hkplates.recognition.score_fusion import Belief
+from hkplates.recognition.score_fusion import ScoreFusion
 from models.detector.train import CONFIG as DETECTOR_CONFIG
 from models.refiner.train import CONFIG
 from models.score_fusion import READING_THRESHOLD
@@ -104,7 +104,7 @@ def test_score_fusion_is_fitted_into_the_bundle(trained, tmp_path):
 
     before, opened = open_bundle(DETECTOR), open_bundle(bundle)
     assert opened.sha256 in printed
-    assert opened.belief not in (before.belief, Belief())
+    assert opened.score_fusion not in (before.score_fusion, ScoreFusion())
     assert opened.threshold == READING_THRESHOLD
-    assert 0 < opened.belief.threshold < 1
-    assert opened.belief.reading > 0
+    assert 0 < opened.score_fusion.threshold < 1
+    assert opened.score_fusion.reading_weight > 0

@@ -11,7 +11,7 @@ import pytest
 
 from hkplates.errors import BundleInvalid
 from hkplates.recognition import marks
-from hkplates.recognition.bundles.bundle import hash_of
+from hkplates.recognition.bundles.bundle import sha256_of
 from hkplates.recognition.images.warp import rectify
 from hkplates.recognition.reading.neural import open_reader
 from hkplates.recognition.types import Quad
@@ -105,7 +105,7 @@ def another(tmp_path):
         config = json.loads(path.read_text(encoding="utf-8")) | fields
         if weights is not None:
             (path.parent / "model.tflite").write_bytes(weights)
-            config["files"] = {"model.tflite": hash_of(weights)}
+            config["files"] = {"model.tflite": sha256_of(weights)}
         kept = {name: value for name, value in config.items() if value is not None}
         path.write_text(json.dumps(kept), encoding="utf-8")
         return path.parent

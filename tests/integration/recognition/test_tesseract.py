@@ -13,7 +13,7 @@ import pytest
 from PIL import Image, ImageDraw, ImageFont
 
 from hkplates.errors import BundleInvalid, ReaderFailed, TesseractMissing
-from hkplates.recognition.bundles.bundle import hash_of
+from hkplates.recognition.bundles.bundle import sha256_of
 from hkplates.recognition.images.warp import rectify
 from hkplates.recognition.marks import canonical
 from hkplates.recognition.reading.factory import open_reader
@@ -125,7 +125,7 @@ def test_the_version_names_the_program_and_the_data() -> None:
     name, program, data = TesseractReader(BUNDLE).version.split()
     assert name == "tesseract"
     assert program[0].isdigit()
-    assert data == hash_of((BUNDLE / "config.json").read_bytes())
+    assert data == sha256_of((BUNDLE / "config.json").read_bytes())
 
 
 @needs_tesseract

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmarks.accuracy import measure, overlap, table
+from benchmarks.accuracy import box_iou, measure, table
 from benchmarks.reliability import Judged
 
 BOX = [100.0, 100.0, 100.0, 30.0]
@@ -141,6 +141,6 @@ BOXES = st.lists(st.integers(1, 100), min_size=4, max_size=4)
 
 @given(BOXES, BOXES)
 def test_overlap_is_a_share_and_the_same_both_ways(one: list[int], other: list[int]) -> None:
-    assert 0 <= overlap(one, other) <= 1
-    assert overlap(one, other) == pytest.approx(overlap(other, one))
-    assert overlap(one, one) == pytest.approx(1)
+    assert 0 <= box_iou(one, other) <= 1
+    assert box_iou(one, other) == pytest.approx(box_iou(other, one))
+    assert box_iou(one, one) == pytest.approx(1)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.stages import Cost, measure_stages, some_of
+from benchmarks.stages import Cost, measure_stages, sample_evenly
 
 
 def busy(seconds: float) -> None:
@@ -62,7 +62,7 @@ def test_the_stages_are_told_in_one_line() -> None:
 
 def test_some_are_taken_from_the_whole_folder() -> None:
     files = [Path(str(number)) for number in range(128)]
-    chosen = some_of(files, 40)
+    chosen = sample_evenly(files, 40)
     assert 20 <= len(chosen) <= 40
     assert (chosen[0], chosen[-1]) == (files[0], files[124])
-    assert some_of(files[:3], 40) == files[:3]
+    assert sample_evenly(files[:3], 40) == files[:3]

@@ -17,8 +17,8 @@ from hkplates.exit_status import ExitStatus
 from hkplates.recognition.images.decode import decode
 from hkplates.recognition.types import (
     Candidate,
+    DetectedPlate,
     Detection,
-    Found,
     Photo,
     PlateReading,
     Quad,
@@ -48,11 +48,11 @@ class OnePlateOnLightPhotos:
     def __init__(self) -> None:
         self.reads: list[int] = []
 
-    def find(self, photo: Photo) -> list[Found]:
+    def find(self, photo: Photo) -> list[DetectedPlate]:
         crop = np.zeros((9, 9, 3), np.uint8)
-        return [Found(Detection(QUAD, 0.92, "HK"), crop)] if photo.mean() > 100 else []
+        return [DetectedPlate(Detection(QUAD, 0.92, "HK"), crop)] if photo.mean() > 100 else []
 
-    def read(self, found: Sequence[Found]) -> list[PlateReading]:
+    def read(self, found: Sequence[DetectedPlate]) -> list[PlateReading]:
         self.reads.append(len(found))
         return [PLATE for _ in found]
 
@@ -284,7 +284,7 @@ def test_a_photograph_that_changes_before_it_is_drawn_does_not_end_the_run(
     names = [photo(tmp_path / name) for name in ("a.jpg", "b.jpg")]
     found = recogniser.read
 
-    def remove_the_first(plates: Sequence[Found]) -> list[PlateReading]:
+    def remove_the_first(plates: Sequence[DetectedPlate]) -> list[PlateReading]:
         Path(names[0]).unlink(missing_ok=True)
         return found(plates)
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from hkplates.recognition.detection.detector import Sight
+from hkplates.recognition.detection.detector import Proposal
 from hkplates.recognition.types import Detection, Quad
 from models.detector.calibrate import SMALL_SCALE, choose_threshold, fit_calibration, hard_copies
 from models.detector.dataset import HONG_KONG, OTHER, LabelledPhoto, LabelledPlate
@@ -37,7 +37,7 @@ def test_a_plate_is_worth_two_false_positives():
 
 
 def proposal(warmth, quad=QUAD, label=HONG_KONG, lead=None):
-    return Sight(quad, label, warmth, lead)
+    return Proposal(quad, label, warmth, lead)
 
 
 def test_a_score_becomes_likelier_where_detections_were_right():

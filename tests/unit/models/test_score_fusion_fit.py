@@ -44,8 +44,8 @@ def finds_of(count=40):
 def test_the_reading_tells_what_the_score_does_not():
     found = finds_of()
     belief = fit(found)
-    assert belief.reading > 0
-    assert belief.lettered > 0
+    assert belief.reading_weight > 0
+    assert belief.series_weight > 0
     told = cross_validate(found, found)
     assert np.mean([(p > 0.5) == f.is_hong_kong for p, f in zip(told, found, strict=True)]) > 0.95
 
@@ -60,7 +60,7 @@ def test_what_shows_no_text_is_left_out():
 
 def test_where_nothing_was_found_the_score_stays_what_it_is():
     belief = fit([])
-    assert (belief.score, belief.reading, belief.shift) == (1.0, 0.0, 0.0)
+    assert (belief.score_weight, belief.reading_weight, belief.bias) == (1.0, 0.0, 0.0)
 
 
 def test_a_find_is_judged_by_what_was_fitted_on_other_pictures():

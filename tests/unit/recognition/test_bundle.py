@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from hkplates.errors import BundleInvalid
-from hkplates.recognition.bundles.bundle import hash_of, open_bundle
+from hkplates.recognition.bundles.bundle import open_bundle, sha256_of
 from hkplates.recognition.detection.detector import LiteRTDetector, open_detector
 
 COMMITTED = Path(__file__).parents[3] / "models" / "detector" / "bundle"
@@ -23,7 +23,7 @@ def folder(tmp_path):
         "threshold": 0.4,
         "colour_order": "RGB",
         "classes": ["hong_kong", "other"],
-        "files": {"model.tflite": hash_of(b"weights")},
+        "files": {"model.tflite": sha256_of(b"weights")},
     }
     write(tmp_path, config)
     return tmp_path
@@ -44,7 +44,7 @@ def test_a_whole_bundle_opens_with_its_settings(folder):
     assert bundle.folder == folder
     assert bundle.threshold == 0.4
     assert bundle.inputs == ((480, 640),)
-    assert bundle.sha256 == hash_of((folder / "config.json").read_bytes())
+    assert bundle.sha256 == sha256_of((folder / "config.json").read_bytes())
 
 
 def test_another_threshold_makes_another_bundle(folder):
@@ -74,7 +74,10 @@ def with_saved_model(folder):
     """The same with a file for TensorFlow."""
     (folder / "saved_model").mkdir()
     (folder / "saved_model" / "saved_model.pb").write_bytes(b"graph")
-    files = {"model.tflite": hash_of(b"weights"), "saved_model/saved_model.pb": hash_of(b"graph")}
+    files = {
+        "model.tflite": sha256_of(b"weights"),
+        "saved_model/saved_model.pb": sha256_of(b"graph"),
+    }
     change(folder, files=files)
     return folder
 

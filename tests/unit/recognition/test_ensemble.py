@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hkplates.recognition.calibration import Agreement
+from hkplates.recognition.calibration import AgreementCalibration
 from hkplates.recognition.reading.ensemble import SECOND_READER_BELOW, EnsembleReader, combine
 from hkplates.recognition.types import Candidate, TextReading
 
-CALIBRATION = Agreement(agreed=(1.0, 0.5, 1.0), differed=(1.0, -0.5, -0.5))
+CALIBRATION = AgreementCalibration(agreed=(1.0, 0.5, 1.0), differed=(1.0, -0.5, -0.5))
 CROPS = [np.full((90, 300, 3), shade, np.uint8) for shade in range(3)]
 
 
@@ -95,7 +95,7 @@ def test_an_empty_second_reading_changes_nothing():
 
 PROBABILITIES = st.floats(0.01, 0.99)
 WEIGHTS = st.tuples(st.floats(-2, 2), st.floats(-2, 2), st.floats(-3, 3))
-CALIBRATIONS = st.builds(Agreement, agreed=WEIGHTS, differed=WEIGHTS)
+CALIBRATIONS = st.builds(AgreementCalibration, agreed=WEIGHTS, differed=WEIGHTS)
 
 
 @given(PROBABILITIES, PROBABILITIES, CALIBRATIONS)

@@ -5,9 +5,9 @@ import math
 import numpy as np
 import pytest
 
-from hkplates.recognition.calibration import Certainty
+from hkplates.recognition.calibration import ScoreCalibration
 from hkplates.recognition.detection.detector import NetworkDetector, best_input
-from hkplates.recognition.detection.heatmap import STRIDE, drop_repeats, find_peaks, overlap
+from hkplates.recognition.detection.heatmap import STRIDE, find_peaks, non_max_suppression, overlap
 
 PLATE = np.array([[-40, -10], [40, -10], [40, 10], [-40, 10]], np.float32)
 
@@ -93,7 +93,7 @@ def test_the_surest_come_first():
 def test_repeats_are_dropped_only_where_they_overlap():
     peaks = find_peaks(put(put(silent(), 3, 7, 0.5), 9, 7, 0.9), 0.3)
 
-    assert len(drop_repeats([*peaks, *peaks])) == 2
+    assert len(non_max_suppression([*peaks, *peaks])) == 2
 
 
 def test_answers_of_another_shape_are_refused():
@@ -145,12 +145,12 @@ def test_a_detection_is_in_pixels_of_the_photograph():
 
 def test_the_score_is_a_probability_and_the_threshold_is_one_too():
     """Warmth of 0.5 and 0.4 are told as probabilities of 0.9 and 0.86."""
-    certainty = Certainty(1.0, 0.0, math.log(9))
+    certainty = ScoreCalibration(1.0, 0.0, math.log(9))
     answers = put(put(silent(60, 80), 10, 10, 0.4), 40, 60, 0.5)
 
     def found(threshold):
         detector = NetworkDetector(
-            lambda photo: answers, [(480, 640)], threshold, certainty=certainty
+            lambda photo: answers, [(480, 640)], threshold, calibration=certainty
         )
         return [d.score for d in detector.detect(np.zeros((480, 640, 3), np.uint8))]
 

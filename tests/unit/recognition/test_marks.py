@@ -8,9 +8,9 @@ from hkplates.recognition.marks import (
     ALPHABET,
     RULES,
     canonical,
-    changed_places,
+    differing_positions,
     is_mark,
-    printed_differently,
+    printing_differences,
     series,
     usual_spelling,
 )
@@ -103,12 +103,12 @@ def test_the_example_of_a_series_is_of_that_series(rule) -> None:
     ],
 )
 def test_why_the_print_is_not_the_mark_is_told(text: str, reasons: tuple[str, ...]) -> None:
-    assert printed_differently(text) == reasons
+    assert printing_differences(text) == reasons
 
 
 @given(st.text(ALPHABET + "IO ", max_size=9))
 def test_print_and_mark_differ_where_a_reason_is_told_and_nowhere_else(text: str) -> None:
-    assert bool(printed_differently(text)) == (canonical(text) != text.strip())
+    assert bool(printing_differences(text)) == (canonical(text) != text.strip())
 
 
 @given(MARKS)
@@ -140,7 +140,7 @@ def test_a_mark_is_left_alone_where_it_has_a_series_or_cannot_be_usual(read: str
 def test_a_spelling_differs_only_where_it_says(mark: str) -> None:
     spelling = usual_spelling(mark)
     if spelling is not None:
-        places = changed_places(mark, spelling)
+        places = differing_positions(mark, spelling)
         kept = [character for place, character in enumerate(mark) if place not in places]
         assert kept == [spelling[place] for place in range(len(mark)) if place not in places]
         assert places

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from hkplates.recognition.bundles.bundle import open_bundle
-from hkplates.recognition.images.annotate import draw_plates, drawing_name, save_drawing
+from hkplates.recognition.images.annotate import annotated_name, draw_plates, save_annotated
 from hkplates.recognition.recogniser import Recogniser, open_recogniser
-from hkplates.recognition.score_fusion import Belief
+from hkplates.recognition.score_fusion import ScoreFusion
 from hkplates.recognition.types import (
     Candidate,
     Crop,
@@ -178,18 +178,20 @@ def test_drawings_of_one_name_do_not_meet_and_do_not_leave_the_folder(tmp_path: 
         "..",
         "x/\n\x1b[2J.jpg",
     ]
-    paths = {save_drawing(photo(), [], source, tmp_path) for source in sources}
+    paths = {save_annotated(photo(), [], source, tmp_path) for source in sources}
     assert len(paths) == len(sources)
     assert {path.resolve().parent for path in paths} == {tmp_path.resolve()}
     assert all(path.stat().st_size > 100 for path in paths)
 
 
 def test_a_drawing_has_the_same_name_each_time() -> None:
-    assert drawing_name("a/gate.jpg") == drawing_name("a/gate.jpg")
-    assert drawing_name("a/gate.jpg").startswith("gate-")
+    assert annotated_name("a/gate.jpg") == annotated_name("a/gate.jpg")
+    assert annotated_name("a/gate.jpg").startswith("gate-")
 
 
-BELIEF = Belief(score=0.4, reading=0.4, lettered=1.4, shift=-0.6, threshold=0.3)
+BELIEF = ScoreFusion(
+    score_weight=0.4, reading_weight=0.4, series_weight=1.4, bias=-0.6, threshold=0.3
+)
 
 
 @pytest.mark.parametrize(
@@ -208,7 +210,7 @@ def test_what_is_read_helps_to_tell_what_was_found(
     score: float, text: str, confidence: float, region: Region
 ) -> None:
     detector = Finds(Detection(quad(100, 100), score, "HK"))
-    recogniser = Recogniser(detector, Reads(text, confidence=confidence), belief=BELIEF)
+    recogniser = Recogniser(detector, Reads(text, confidence=confidence), score_fusion=BELIEF)
 
     ((plate,),) = recogniser.recognise([photo()])
 
@@ -218,13 +220,13 @@ def test_what_is_read_helps_to_tell_what_was_found(
 def test_the_bundles_belief_is_the_one_that_counts() -> None:
     models = Path(__file__).parents[3] / "models"
     recogniser = open_recogniser(models, "litert", None, "none")
-    assert recogniser.belief == open_bundle(models / "detector" / "bundle").belief
-    assert recogniser.belief != Belief()
+    assert recogniser.score_fusion == open_bundle(models / "detector" / "bundle").score_fusion
+    assert recogniser.score_fusion != ScoreFusion()
 
 
 def test_the_confidence_is_that_of_a_plate_which_reads_so() -> None:
     detector = Finds(Detection(quad(100, 100), 0.4, "HK"))
-    recogniser = Recogniser(detector, Reads("AB 1234", confidence=0.9), belief=BELIEF)
+    recogniser = Recogniser(detector, Reads("AB 1234", confidence=0.9), score_fusion=BELIEF)
 
     ((plate,),) = recogniser.recognise([photo()])
 
@@ -234,7 +236,7 @@ def test_the_confidence_is_that_of_a_plate_which_reads_so() -> None:
 
 def test_of_another_countrys_plate_the_score_stays_as_it_is() -> None:
     detector = Finds(Detection(quad(100, 100), 0.4, "other"))
-    recogniser = Recogniser(detector, Reads("AB 123 C", confidence=0.9), belief=BELIEF)
+    recogniser = Recogniser(detector, Reads("AB 123 C", confidence=0.9), score_fusion=BELIEF)
 
     ((plate,),) = recogniser.recognise([photo()])
 

@@ -4,19 +4,19 @@ import cv2
 import numpy as np
 import pytest
 
-from hkplates.recognition.calibration import Certainty
+from hkplates.recognition.calibration import ScoreCalibration
 from hkplates.recognition.detection.detector import NetworkDetector
 from hkplates.recognition.detection.heatmap import STRIDE
 from hkplates.recognition.detection.refiner import (
+    CLASSES,
     HEIGHT,
-    KINDS,
     MARGIN,
     WIDTH,
     Refined,
     Refiner,
-    look,
+    crop_patch,
+    pixels_per_plate_height,
     plate_size,
-    units,
 )
 
 PLATE = np.array([[500, 400], [600, 400], [600, 424], [500, 424]], float)
@@ -38,9 +38,9 @@ def seen_part(glimpse):
 
 
 def test_the_plate_is_seen_with_a_margin_of_its_height(photo):
-    glimpse = look(photo, PLATE)
+    glimpse = crop_patch(photo, PLATE)
 
-    across, down = units(100 / 24)
+    across, down = pixels_per_plate_height(100 / 24)
     left, top = MARGIN * across, MARGIN * down
     assert glimpse.pixels.shape == (HEIGHT, WIDTH, 3)
     assert seen_part(glimpse) == pytest.approx((left, top, WIDTH - left, HEIGHT - top), abs=1.0)
@@ -51,7 +51,7 @@ def test_a_plate_of_any_size_looks_the_same(photo, scale):
     way = cv2.INTER_AREA if scale < 1 else cv2.INTER_NEAREST
     other = cv2.resize(photo, None, fx=scale, fy=scale, interpolation=way)
 
-    one, same = look(photo, PLATE), look(other, PLATE * scale)
+    one, same = crop_patch(photo, PLATE), crop_patch(other, PLATE * scale)
 
     np.testing.assert_allclose(seen_part(one), seen_part(same), atol=1.5)
 
@@ -61,19 +61,19 @@ def test_fine_stripes_of_a_large_plate_become_gray_and_not_coarse_stripes():
     picture[:, ::4] = picture[:, 1::4] = 255
     corners = np.array([[500, 500], [3000, 500], [3000, 1100], [500, 1100]], float)
 
-    assert look(picture, corners).pixels[20:44, 30:98].std() < 12
+    assert crop_patch(picture, corners).pixels[20:44, 30:98].std() < 12
 
 
 @pytest.mark.parametrize("corners", [PLATE, SLANTED], ids=["upright", "slanted"])
 def test_points_come_back_to_where_they_were(photo, corners):
-    glimpse = look(photo, corners)
+    glimpse = crop_patch(photo, corners)
 
     np.testing.assert_allclose(glimpse.from_photo(corners), glimpse.corners, atol=1e-3)
     np.testing.assert_allclose(glimpse.to_photo(glimpse.corners), corners, atol=1e-3)
 
 
 def test_beyond_the_photograph_there_is_padding(photo):
-    glimpse = look(photo, PLATE - PLATE[0] - 10)
+    glimpse = crop_patch(photo, PLATE - PLATE[0] - 10)
 
     assert (glimpse.pixels[:2, :2] == 114).all()
 
@@ -89,11 +89,11 @@ def test_beyond_the_photograph_there_is_padding(photo):
     ],
 )
 def test_what_cannot_be_a_plate_is_not_looked_at(photo, corners):
-    assert look(photo, corners) is None
+    assert crop_patch(photo, corners) is None
 
 
 def test_a_place_far_outside_the_photograph_is_all_padding(photo):
-    assert (look(photo, PLATE + 5000).pixels == 114).all()
+    assert (crop_patch(photo, PLATE + 5000).pixels == 114).all()
 
 
 class Tells(Refiner):
@@ -102,13 +102,13 @@ class Tells(Refiner):
     def __init__(self, kinds):
         self.kinds, self.asked = np.array(kinds, float), 0
 
-    def _answer(self, pixels):
+    def _forward(self, pixels):
         self.asked += 1
         rows, columns = np.nonzero(pixels[..., 0] > 172)
         left, right = columns.min(), columns.max() + 1
         top, bottom = rows.min(), rows.max() + 1
         white = np.array([[left, top], [right, top], [right, bottom], [left, bottom]], float)
-        here = look(np.zeros((900, 1200, 3), np.uint8), self.given).corners
+        here = crop_patch(np.zeros((900, 1200, 3), np.uint8), self.given).corners
         return white - here, self.kinds
 
     def refine(self, photo, corners):
@@ -116,7 +116,7 @@ class Tells(Refiner):
         return super().refine(photo, corners)
 
 
-HONG_KONG, OTHER, NONE = (4.0 * np.eye(3)[KINDS.index(kind)] for kind in KINDS)
+HONG_KONG, OTHER, NONE = (4.0 * np.eye(3)[CLASSES.index(kind)] for kind in CLASSES)
 
 
 def test_loose_corners_are_mended(photo):
@@ -139,7 +139,7 @@ def test_what_is_plainly_no_plate_is_looked_at_once(photo):
 def test_the_lead_is_over_all_other_kinds_together():
     even = Refined(PLATE, np.zeros(3))
 
-    assert even.lead(0) == pytest.approx(-np.log(2))
+    assert even.log_odds(0) == pytest.approx(-np.log(2))
 
 
 def warm_at_the_plate(view):
@@ -153,9 +153,9 @@ def warm_at_the_plate(view):
 
 
 def detector_with(kinds, threshold=0.5):
-    certainty = Certainty(0.5, 1.0)
+    certainty = ScoreCalibration(0.5, 1.0)
     return NetworkDetector(
-        warm_at_the_plate, [(480, 640)], threshold, refiner=Tells(kinds), certainty=certainty
+        warm_at_the_plate, [(480, 640)], threshold, refiner=Tells(kinds), calibration=certainty
     )
 
 
@@ -182,8 +182,8 @@ def test_corners_that_end_as_no_plates_are_no_find(photo):
     """At the second pass the upper corners change places."""
 
     class Crosses(Tells):
-        def _answer(self, pixels):
-            moves, kinds = super()._answer(pixels)
+        def _forward(self, pixels):
+            moves, kinds = super()._forward(pixels)
             crossed = np.array([[150, 0], [-150, 0], [0, 0], [0, 0]], float)
             return (moves if self.asked == 1 else crossed), kinds
 

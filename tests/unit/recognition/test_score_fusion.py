@@ -4,11 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hkplates.recognition.score_fusion import Belief
+from hkplates.recognition.score_fusion import ScoreFusion
 from hkplates.recognition.types import TextReading
 
 SHARES = st.floats(0.02, 0.98)
-BELIEF = Belief(score=0.4, reading=0.4, lettered=1.4, shift=-0.6)
+BELIEF = ScoreFusion(score_weight=0.4, reading_weight=0.4, series_weight=1.4, bias=-0.6)
 
 
 def read(text: str, confidence: float) -> TextReading:
@@ -17,7 +17,7 @@ def read(text: str, confidence: float) -> TextReading:
 
 @given(SHARES, SHARES)
 def test_without_one_the_score_is_the_probability(score: float, confidence: float) -> None:
-    assert Belief().probability(score, read("AB 1234", confidence)) == pytest.approx(score)
+    assert ScoreFusion().probability(score, read("AB 1234", confidence)) == pytest.approx(score)
 
 
 @given(SHARES)
@@ -40,17 +40,20 @@ def test_two_letters_and_a_number_speak_for_hong_kong(score: float, confidence: 
 
 
 @pytest.mark.parametrize(
-    "values", [{"score": -0.1}, {"reading": -0.1}, {"threshold": 7.0}, {"shift": float("nan")}]
+    "values",
+    [{"score_weight": -0.1}, {"reading_weight": -0.1}, {"threshold": 7.0}, {"bias": float("nan")}],
 )
 def test_a_belief_that_cannot_be_one_is_refused(values: dict[str, float]) -> None:
     with pytest.raises(ValueError, match="rises"):
-        Belief(**values)
+        ScoreFusion(**values)
 
 
 @pytest.mark.parametrize(("score", "holds"), [(0.45, False), (0.55, True)])
 def test_what_shows_no_text_is_held_for_a_plate_from_even_on(score: float, holds: bool) -> None:
-    belief = Belief(score=0.4, reading=0.4, lettered=1.4, shift=-0.6, threshold=0.3)
-    assert belief.holds(score, read("", 0.0)) is holds
+    belief = ScoreFusion(
+        score_weight=0.4, reading_weight=0.4, series_weight=1.4, bias=-0.6, threshold=0.3
+    )
+    assert belief.is_hong_kong(score, read("", 0.0)) is holds
 
 
 def test_a_guess_is_worth_nothing_however_unsure() -> None:

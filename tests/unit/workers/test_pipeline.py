@@ -22,7 +22,7 @@ from hkplates.errors import (
     TesseractMissing,
 )
 from hkplates.jobs import Chunk, ImageRef
-from hkplates.recognition.types import Detection, Found, Photo, PlateReading, Quad
+from hkplates.recognition.types import DetectedPlate, Detection, Photo, PlateReading, Quad
 from hkplates.retry import Backoff, RetryPolicy
 from hkplates.storage.base import Entry
 from workers.chunk.pipeline import GROUP_IMAGES, Pipeline
@@ -89,15 +89,15 @@ class AlwaysReads:
     reading_calls: int = 0
     looked: Callable[[], None] = lambda: None
 
-    def find(self, picture: Photo) -> list[Found]:
+    def find(self, picture: Photo) -> list[DetectedPlate]:
         self.looked()
         shade = int(picture[0, 0, 0])
         if shade == self.breaks_at:
             raise self.breaks_with
         crop = picture[:8, :20].copy()
-        return [Found(Detection(QUAD, 0.9, "HK"), crop) for _ in range(shade // 10)]
+        return [DetectedPlate(Detection(QUAD, 0.9, "HK"), crop) for _ in range(shade // 10)]
 
-    def read(self, found: Sequence[Found]) -> list[PlateReading]:
+    def read(self, found: Sequence[DetectedPlate]) -> list[PlateReading]:
         self.reading_calls += 1
         if self.breaks_reading:
             raise self.breaks_reading
@@ -429,7 +429,7 @@ class Hoards(AlwaysReads):
     taken: "list[weakref.ref[Hoard]]" = field(default_factory=list)
     held: list[bool] = field(default_factory=list)
 
-    def find(self, picture: Photo) -> list[Found]:
+    def find(self, picture: Photo) -> list[DetectedPlate]:
         self.held += [hoard() is not None for hoard in self.taken]
         try:
             self._take(picture)

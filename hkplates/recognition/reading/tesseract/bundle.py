@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from hkplates.errors import BundleInvalid
-from hkplates.recognition.bundles.bundle import CONFIG, REMEDY, hash_of
-from hkplates.recognition.calibration import Agreement
+from hkplates.recognition.bundles.bundle import CONFIG, REMEDY, sha256_of
+from hkplates.recognition.calibration import AgreementCalibration
 
 LANGUAGE = "hkplates"
 FORMAT = 1
@@ -51,7 +51,7 @@ class TesseractData:
 
     folder: Path
     weights: VotingWeights
-    agreement: Agreement
+    agreement: AgreementCalibration
     sha256: str
 
 
@@ -77,12 +77,12 @@ def open_data(folder: Path) -> TesseractData:
             f"{path} is not of format {FORMAT} ({type(error).__name__}: {error}). {REMEDY}"
         ) from None
     for name, expected in files.items():
-        if hash_of(_read(folder / name)) != expected:
+        if sha256_of(_read(folder / name)) != expected:
             raise BundleInvalid(f"{folder / name} is not the file that {CONFIG} names. {REMEDY}")
-    agreement = Agreement(
+    agreement = AgreementCalibration(
         (agreed[0], agreed[1], agreed[2]), (differed[0], differed[1], differed[2])
     )
-    return TesseractData(folder, weights, agreement, hash_of(text))
+    return TesseractData(folder, weights, agreement, sha256_of(text))
 
 
 def _parse_weights(values: Mapping[str, Any]) -> VotingWeights:

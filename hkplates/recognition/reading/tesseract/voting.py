@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from hkplates.recognition import marks
-from hkplates.recognition.calibration import share_of
+from hkplates.recognition.calibration import sigmoid
 from hkplates.recognition.reading.tesseract.bundle import VotingWeights
 from hkplates.recognition.reading.tesseract.lines import Preprocessing
 from hkplates.recognition.types import MAX_CANDIDATES, Candidate, TextReading
@@ -82,7 +82,7 @@ def vote(views: Sequence[ViewReading], weights: VotingWeights) -> TextReading:
         return UNREAD
     best = tallied[0]
     features = zip(voting_features(tallied), weights.calibration, strict=True)
-    confidence = share_of(sum(value * weight for value, weight in features))
+    confidence = sigmoid(sum(value * weight for value, weight in features))
     texts = [_printed_text(one) for one in tallied]
     # The other marks share what the confidence leaves, by their votes; none gets more than it.
     left = (1 - confidence) / max(1e-9, 1 - best.share)
@@ -159,7 +159,7 @@ def _view_votes(view: ViewReading, weights: VotingWeights) -> Mapping[str, float
     usual = marks.usual_spelling(mark)
     if usual and len(usual) == len(mark):
         # For each exchanged character, its probability in the product becomes what it leaves.
-        for place in marks.changed_places(mark, usual):
+        for place in marks.differing_positions(mark, usual):
             probability = max(PROBABILITY_FLOOR, view.symbols[place].probability)
             odds_against = max(PROBABILITY_FLOOR, 1 - probability) / probability
             weight *= odds_against**weights.sharpness * weights.exchanged
