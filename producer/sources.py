@@ -49,7 +49,12 @@ def _folder(text: str) -> Source:
         raise SourceInvalid(f"No source was named; expected {EXAMPLES}")
     # Resolved, so that a folder is the same source by whatever path it is named.
     # ~name stays as it is where there is no such user.
-    path = Path(os.path.expanduser(text)).resolve()
+    try:
+        path = Path(os.path.expanduser(text)).resolve()
+    except UnicodeEncodeError:
+        raise SourceInvalid(
+            f"{text!r} holds characters that no path of this system can; expected {EXAMPLES}"
+        ) from None
     if path.is_file():
         raise SourceInvalid(f"{text} is a file; name its folder, or try: hkplates read {text}")
     if not path.is_dir():

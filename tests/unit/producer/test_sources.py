@@ -45,6 +45,7 @@ typed = st.text(st.characters(exclude_categories=()), max_size=40)
 
 @settings(max_examples=100, deadline=None)
 @example("~0")
+@example("\ud800")
 @given(typed | typed.map("s3://{}".format) | typed.map("{}://x".format))
 def test_whatever_is_typed_is_a_source_or_says_why_not(text: str) -> None:
     try:
