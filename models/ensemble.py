@@ -1,10 +1,10 @@
-"""What the agreement of the two readers is worth, fitted into the config of Tesseract's bundle.
+"""Fits the calibration of the ensemble into the config of Tesseract's bundle.
 
     python -m models.ensemble --data DATA [--folds FOLDER] [--drawn N]
 
-To be run when both readers are there: on plates of train/ that neither was trained on, and on drawn
-ones. The neural reader is the one of the first fold (models/reader/crossvalidate.py), which was
-kept from all of them.
+To be run when both readers are trained: on plates of train/ that neither was trained on, and on
+synthetic ones. The neural reader is that of the first fold (models/reader/crossvalidate.py), from
+which all of them were held out.
 """
 
 import argparse
@@ -30,14 +30,14 @@ from models.reader.folds import open_folds
 from models.reader.photo_crops import HeldOut
 
 BUNDLE = Path(__file__).parent / "tesseract" / "bundle"
-HELD_OUT = HeldOut(0, 0.15)  # what Tesseract's network was not trained on, and is in the first fold
-CROPS_PER_PLATE = 6  # crops of each plate
+HELD_OUT = HeldOut(0, 0.15)  # from Tesseract's training; all of it is in the first fold
+CROPS_PER_PLATE = 6
 UNFITTED_AGREEMENT = AgreementCalibration(agreed=(1.0, 0.5, 0.5), differed=(1.0, -0.5, -0.5))
-RIDGE = 1.0  # of them there are few: held near what is expected
+RIDGE = 1.0  # examples are few: the weights stay near UNFITTED_AGREEMENT
 
 
 class ReadingPair(NamedTuple):
-    """What both readers made of a plate, and its mark."""
+    """The readings of a plate by both readers, and its true mark."""
 
     neural: TextReading
     tesseract: TextReading
@@ -45,44 +45,45 @@ class ReadingPair(NamedTuple):
 
     @property
     def second_asked(self) -> bool:
-        """Whether the second reader is asked at all."""
+        """Returns whether the ensemble asks the second reader."""
         return bool(self.neural.text) and self.neural.confidence < SECOND_READER_BELOW
 
     @property
     def agree(self) -> bool:
-        """Whether both read one mark."""
+        """Returns whether both read the same mark."""
         return canonical(self.neural.text) == canonical(self.tesseract.text)
 
     @property
     def right(self) -> tuple[bool, bool]:
-        """Whether the neural reader is, and whether Tesseract is."""
-        read = (self.neural, self.tesseract)
-        return canonical(read[0].text) == self.mark, canonical(read[1].text) == self.mark
+        """Returns whether the neural reader is right, and whether Tesseract is."""
+        neural, tesseract = canonical(self.neural.text), canonical(self.tesseract.text)
+        return neural == self.mark, tesseract == self.mark
 
 
 def fit_weights(pairs: Sequence[ReadingPair], prior: LogisticWeights) -> LogisticWeights:
-    """A logistic regression of the neural reader's being right, on the log-odds of both."""
+    """Fits a logistic regression on the neural reader being right, by the log-odds of both."""
     odds = [[logit(p.neural.confidence), logit(p.tesseract.confidence), 1.0] for p in pairs]
     right = np.array([p.right for p in pairs], float).reshape(-1, 2)
-    seen = np.array(odds).reshape(-1, 3)
-    line = logistic_regression.fit(seen, right[:, 0], prior=np.array(prior), ridge=RIDGE)
+    features = np.array(odds).reshape(-1, 3)
+    weights = logistic_regression.fit(features, right[:, 0], prior=np.array(prior), ridge=RIDGE)
     neural, tesseract = right.sum(axis=0)
     print(
-        f"of {len(pairs)} the neural reader {neural:.0f}, Tesseract {tesseract:.0f} right; {line}"
+        f"of {len(pairs)} the neural reader {neural:.0f}, Tesseract {tesseract:.0f} right; "
+        f"{weights}"
     )
-    first, second, shift = (round(float(value), 2) for value in line)
-    return first, second, shift
+    first, second, bias = (round(float(value), 2) for value in weights)
+    return first, second, bias
 
 
 def read_both(
-    pieces: Sequence[tuple[Crop, str]], neural: Reader, tesseract: Reader
+    labelled: Sequence[tuple[Crop, str]], neural: Reader, tesseract: Reader
 ) -> list[ReadingPair]:
-    """What both make of crops whose texts are known."""
-    crops = [crop for crop, _ in pieces]
-    told = [canonical(text) for _, text in pieces]
+    """Reads crops whose texts are known with both readers."""
+    crops = [crop for crop, _ in labelled]
+    true = [canonical(text) for _, text in labelled]
     return [
         ReadingPair(*three)
-        for three in zip(neural.read(crops), tesseract.read(crops), told, strict=True)
+        for three in zip(neural.read(crops), tesseract.read(crops), true, strict=True)
     ]
 
 
@@ -96,7 +97,7 @@ def _print_summary(name: str, pairs: Sequence[ReadingPair]) -> None:
 
 
 def main() -> None:
-    """Measure, fit, write."""
+    """Parses the command line, measures, fits and writes the config."""
     cli = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     cli.add_argument("--data", type=Path, required=True)
     cli.add_argument("--folds", type=Path, default=Path(".train/reader-folds"))
@@ -106,13 +107,14 @@ def main() -> None:
     neural = open_reader(open_folds(given.folds, given.data)[0].bundle)
     tesseract = TesseractReader(given.bundle)
     plates = [p for p in photo_crops.hong_kong_plates(given.data / "train") if p.label in HELD_OUT]
-    pieces = evaluate.labelled_crops(plates, CROPS_PER_PLATE, evaluate.CORNER_JITTER, seed=11)
-    photographed = read_both(pieces, neural, tesseract)
+    labelled = evaluate.labelled_crops(plates, CROPS_PER_PLATE, evaluate.CORNER_JITTER, seed=11)
+    photographed = read_both(labelled, neural, tesseract)
     fonts = [given.data / "fonts"]
-    drawn = read_both(calibrate.synthetic_crops(given.data, fonts, given.drawn), neural, tesseract)
+    drawn = calibrate.synthetic_crops(given.data, fonts, given.drawn)
+    synthetic = read_both(drawn, neural, tesseract)
     _print_summary("photographed", photographed)
-    _print_summary("drawn", drawn)
-    asked = [p for p in (*photographed, *drawn) if p.second_asked and p.tesseract.text]
+    _print_summary("drawn", synthetic)
+    asked = [p for p in (*photographed, *synthetic) if p.second_asked and p.tesseract.text]
     agreement = AgreementCalibration(
         agreed=fit_weights([p for p in asked if p.agree], UNFITTED_AGREEMENT.agreed),
         differed=fit_weights([p for p in asked if not p.agree], UNFITTED_AGREEMENT.differed),

@@ -1,11 +1,11 @@
-"""Settle what a score and a reading are worth, on photographs that the detector did not learn from.
+"""Fits score calibration and score fusion on photographs held out from the detector's training.
 
     python -m models.score_fusion --data DATA [--bundle FOLDER] [--reader FOLDER]
 
-To be run when detector, refiner and reader are there: fits the certainty anew, and then which finds
-are Hong Kong plates once they are read (hkplates/recognition/score_fusion.py), into the config of
-the detector's bundle. The reader has learned from these plates and is surer of them than of new
-ones; fitted on photographs of dev instead the factors are much the same.
+To be run when detector, refiner and reader are trained: fits the score calibration anew, and then
+the fusion of score and reading (hkplates/recognition/score_fusion.py), into the config of the
+detector's bundle. The reader was trained on these plates and is surer of them than of new ones;
+fitted on photographs of dev instead the weights are much the same.
 """
 
 import argparse
@@ -32,18 +32,16 @@ from models.detector.train import CONFIG, read_config
 from models.reader.export import write_config
 
 READER = Path(__file__).parent / "reader" / "bundle"
-READING_THRESHOLD = 0.15  # score of what is read at all: below it hardly a plate is left
-TRAINING_THRESHOLD = (
-    0.03  # score of what is learned from: what is no plate is rare among the others
-)
+READING_THRESHOLD = 0.15  # score of detections that are read: below it hardly any is a plate
+TRAINING_THRESHOLD = 0.03  # of detections fitted on: false ones are rare above READING_THRESHOLD
 FUSION_THRESHOLD = 0.33  # probability of a Hong Kong plate: one missed is as bad as two too many
 RIDGE = 0.5
-FOLDS = 8  # of the pictures, each judged by what was fitted on the others
+FOLDS = 8  # of the photographs, in cross-validation
 
 
 @dataclass(frozen=True, slots=True)
 class LabelledDetection:
-    """What the detector takes for a Hong Kong plate, as it is read, and whether it is one."""
+    """A detection of a Hong Kong plate with its reading, and whether it is one."""
 
     photo: str
     score: float
@@ -52,53 +50,56 @@ class LabelledDetection:
 
 
 def label_detections(
-    pictures: Sequence[LabelledPhoto], detector: Detector, reader: Reader
+    photos: Sequence[LabelledPhoto], detector: Detector, reader: Reader
 ) -> list[LabelledDetection]:
-    """All that is taken for Hong Kong plates on pictures whose plates are known."""
-    found = []
-    for picture in pictures:
-        claims = [d for d in detector.detect(picture.pixels) if d.region == "HK"]
-        readings = reader.read([rectify(picture.pixels, claim.quad) for claim in claims])
-        for claim, reading in zip(claims, readings, strict=True):
-            right = is_hong_kong_plate(picture, claim.quad.bounds())
+    """Detects and reads Hong Kong plates on labelled photographs, and labels each detection.
+
+    Detections that the labels leave open are left out.
+    """
+    labelled = []
+    for photo in photos:
+        detections = [d for d in detector.detect(photo.pixels) if d.region == "HK"]
+        readings = reader.read([rectify(photo.pixels, d.quad) for d in detections])
+        for detection, reading in zip(detections, readings, strict=True):
+            right = is_hong_kong_plate(photo, detection.quad.bounds())
             if right is not None:
-                found.append(LabelledDetection(picture.file, claim.score, reading, right))
-    return found
+                labelled.append(LabelledDetection(photo.file, detection.score, reading, right))
+    return labelled
 
 
 def fit(detections: Sequence[LabelledDetection]) -> ScoreFusion:
-    """The regression on all that shows text: it is asked of nothing else."""
-    read = [find for find in detections if find.reading.text]
-    seen = np.array([fusion_features(find.score, find.reading) for find in read]).reshape(-1, 4)
-    right = np.array([find.is_hong_kong for find in read], float)
+    """Fits the fusion on detections with text, the only ones that it is applied to."""
+    read = [d for d in detections if d.reading.text]
+    seen = np.array([fusion_features(d.score, d.reading) for d in read]).reshape(-1, 4)
+    right = np.array([d.is_hong_kong for d in read], float)
     line = logistic_regression.fit(seen, right, prior=np.array([1.0, 0.0, 0.0, 0.0]), ridge=RIDGE)
     score, reading, lettered, shift = (round(float(value), 3) for value in line)
     return ScoreFusion(max(score, 0.0), max(reading, 0.0), lettered, shift, FUSION_THRESHOLD)
 
 
 def cross_validate(
-    asked: Sequence[LabelledDetection], found: Sequence[LabelledDetection]
+    asked: Sequence[LabelledDetection], detections: Sequence[LabelledDetection]
 ) -> list[float]:
-    """The probability of each that is asked, by what was `found` on the other pictures."""
-    names = sorted({find.photo for find in found})
-    part_of = {name: number % FOLDS for number, name in enumerate(names)}
-    others = [[f for f in found if part_of[f.photo] != part] for part in range(FOLDS)]
-    beliefs = [fit(some) for some in others]
-    return [beliefs[part_of[f.photo]].probability(f.score, f.reading) for f in asked]
+    """Returns the probability of each one `asked`, as fitted on the other folds of `detections`."""
+    names = sorted({d.photo for d in detections})
+    fold_of = {name: number % FOLDS for number, name in enumerate(names)}
+    others = [[d for d in detections if fold_of[d.photo] != fold] for fold in range(FOLDS)]
+    fusions = [fit(some) for some in others]
+    return [fusions[fold_of[d.photo]].probability(d.score, d.reading) for d in asked]
 
 
 def print_evaluation(detections: Sequence[LabelledDetection]) -> None:
-    """Print what the belief is worth on pictures that it was not fitted on."""
-    read = [find for find in detections if find.reading.text and find.score >= READING_THRESHOLD]
-    right = np.array([find.is_hong_kong for find in read])
-    told = {
-        "score alone": [f.score for f in read],
+    """Prints log loss and errors of the score alone and of the fusion, by cross-validation."""
+    read = [d for d in detections if d.reading.text and d.score >= READING_THRESHOLD]
+    right = np.array([d.is_hong_kong for d in read])
+    probabilities = {
+        "score alone": [d.score for d in read],
         "with what is read": cross_validate(read, detections),
     }
-    for name, shares in told.items():
-        share = np.clip(shares, 1e-4, 1 - 1e-4)
-        loss = -np.log(np.where(right, share, 1 - share)).mean()
-        called = share >= FUSION_THRESHOLD
+    for name, values in probabilities.items():
+        probability = np.clip(values, 1e-4, 1 - 1e-4)
+        loss = -np.log(np.where(right, probability, 1 - probability)).mean()
+        called = probability >= FUSION_THRESHOLD
         missed, wrong = int((right & ~called).sum()), int((~right & called).sum())
         print(
             f"{name}: loss {loss:.3f}, "
@@ -107,7 +108,7 @@ def print_evaluation(detections: Sequence[LabelledDetection]) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Measure, fit, write."""
+    """Parses the command line, fits, and writes the config."""
     cli = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     cli.add_argument("--data", type=Path, required=True)
     cli.add_argument("--bundle", type=Path, default=BUNDLE, help="of the detector")
@@ -117,16 +118,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
     cv2.setNumThreads(1)
     held = read_data(given.data, read_config(given.config))[1]
     every = [*held, *hard_copies(held)]
-    seeing = LiteRTDetector(open_bundle(given.bundle))
-    certainty = fit_calibration(every, [seeing.propose(picture.pixels) for picture in every])
-    _write(given.bundle, {"certainty": list(astuple(certainty)), "threshold": READING_THRESHOLD})
+    proposer = LiteRTDetector(open_bundle(given.bundle))
+    calibration = fit_calibration(every, [proposer.propose(photo.pixels) for photo in every])
+    _write(given.bundle, {"certainty": list(astuple(calibration)), "threshold": READING_THRESHOLD})
     detector = LiteRTDetector(open_bundle(given.bundle), TRAINING_THRESHOLD)
-    found = label_detections(every, detector, open_reader(given.reader))
-    print(f"{sum(find.is_hong_kong for find in found)} of {len(found)} are Hong Kong plates")
-    print_evaluation(found)
-    belief = fit(found)
-    _write(given.bundle, {"belief": list(astuple(belief))})
-    print(f"{given.bundle}: {certainty}, {belief}, {open_bundle(given.bundle).sha256}")
+    labelled = label_detections(every, detector, open_reader(given.reader))
+    print(f"{sum(d.is_hong_kong for d in labelled)} of {len(labelled)} are Hong Kong plates")
+    print_evaluation(labelled)
+    fusion = fit(labelled)
+    _write(given.bundle, {"belief": list(astuple(fusion))})
+    print(f"{given.bundle}: {calibration}, {fusion}, {open_bundle(given.bundle).sha256}")
 
 
 def _write(bundle: Path, values: dict[str, object]) -> None:
