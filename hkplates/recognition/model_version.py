@@ -1,10 +1,12 @@
 """Identifies the model version that an installation reads with, without loading any runtime."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib.metadata import version
+from importlib import import_module
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from hkplates.errors import RuntimeMissing
 from hkplates.recognition.bundles.bundle import open_bundle
 from hkplates.recognition.bundles.choices import ReaderName, RuntimeName
 from hkplates.recognition.reading.factory import reader_version
@@ -39,5 +41,47 @@ def installed_version(
 
 
 def version_config(runtime: RuntimeName, threshold: float | None) -> dict[str, object]:
-    """Returns a version's `config`; `threshold` is None where the detector bundle's own counts."""
-    return {"hkplates": version("hkplates"), "runtime": runtime, "threshold": threshold}
+    """Returns a version's `config`; `threshold` is None where the detector bundle's own counts.
+
+    OpenCV and LiteRT are recorded by major and minor version (docs/decisions/0014).
+
+    Raises:
+        RuntimeMissing: OpenCV or LiteRT is not installed.
+    """
+    return {
+        "hkplates": version("hkplates"),
+        "litert": _release("ai_edge_litert", LITERT_PACKAGES),
+        "opencv": _release("cv2", OPENCV_PACKAGES),
+        "runtime": runtime,
+        "threshold": threshold,
+    }
+
+
+OPENCV_PACKAGES = (
+    "opencv-python-headless",
+    "opencv-python",
+    "opencv-contrib-python-headless",
+    "opencv-contrib-python",
+)
+LITERT_PACKAGES = ("ai-edge-litert", "ai-edge-litert-nightly")
+
+
+def _release(module: str, packages: Sequence[str]) -> str:
+    """Returns major and minor version ("5.0") of a library, from its package's metadata."""
+    found = {text for name in packages if (text := _installed(name))}
+    if len(found) != 1:
+        # None of these packages, or several that overwrite each other: the module itself knows.
+        try:
+            found = {str(import_module(module).__version__)}
+        except ImportError:
+            raise RuntimeMissing(
+                f"{packages[0]} is not installed. Install hkplates with what it depends on."
+            ) from None
+    return ".".join(found.pop().split(".")[:2])
+
+
+def _installed(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
