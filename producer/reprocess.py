@@ -9,7 +9,7 @@ from hkplates.database.ledger.intake import Intake, Submission
 from hkplates.database.ledger.listed_images import Added
 from hkplates.database.ledger.listing_checkpoint import is_unfinished
 from hkplates.database.ledger.reprocess import ReprocessFilter, Reprocessing
-from hkplates.database.queries import submissions as queries
+from hkplates.database.queries import submissions
 from hkplates.database.queries.submissions import Counts
 from hkplates.errors import TemporaryFault
 from producer.submission_run import SubmissionRun
@@ -85,8 +85,8 @@ class Reprocess(SubmissionRun):
             counts,
             self.retry(lambda: choice.versions_of(opened.id)),
             self.retry(lambda: choice.mostly_before(opened.id)),
-            self.retry(lambda: queries.failure_reasons(self.engine, opened.id)),
-            self.retry(lambda: queries.count_plates(self.engine, opened.id)),
+            self.retry(lambda: submissions.failure_reasons(self.engine, opened.id)),
+            self.retry(lambda: submissions.count_plates(self.engine, opened.id)),
             self.clock() - began,
         )
 

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from hkplates.database.ledger.dispatch import Dispatch
 from hkplates.database.ledger.intake import Intake
 from hkplates.database.ledger.listed_images import Added
-from hkplates.database.queries import submissions as queries
+from hkplates.database.queries import submissions
 from hkplates.database.queries.backlog import read_backlog
 from hkplates.database.queries.submissions import Counts
 from hkplates.errors import TemporaryFault
@@ -76,7 +76,7 @@ class SubmissionRun:
 
     def halted_state(self, submission_id: int) -> str | None:
         """Returns "paused" or "cancelled" where somebody has made it so meanwhile, else None."""
-        row = self.retry(lambda: queries.find_submission(self.engine, submission_id))
+        row = self.retry(lambda: submissions.find_submission(self.engine, submission_id))
         return row.state if row is not None and row.state in ("paused", "cancelled") else None
 
     def step(self, submission_id: int, added: Added, *, listing: bool) -> Counts:
@@ -93,7 +93,7 @@ class SubmissionRun:
         # No count from the listing is reused: nothing left of half a listing is not the end.
         if not listing and self._last_counts is not None and began < self._recount_at:
             return self._last_counts
-        counts = self.retry(lambda: queries.count_images(self.engine, submission_id))
+        counts = self.retry(lambda: submissions.count_images(self.engine, submission_id))
         pause = RECOUNT_FACTOR * (self.clock() - began)
         self._last_counts = None if listing else counts
         self._recount_at = self.clock() + pause
@@ -122,7 +122,7 @@ class SubmissionRun:
         if (
             idle
             and counts.queued
-            and not self.retry(lambda: queries.count_in_progress(self.engine))
+            and not self.retry(lambda: submissions.count_in_progress(self.engine))
         ):
             if not self._idle_reported:
                 self.progress.print_message(NO_WORKER)

@@ -9,7 +9,7 @@ from typing import Any
 from hkplates.database.ledger.intake import Intake, Submission
 from hkplates.database.ledger.listed_images import Added
 from hkplates.database.ledger.listing_checkpoint import is_unfinished, listed_before
-from hkplates.database.queries import submissions as queries
+from hkplates.database.queries import submissions
 from hkplates.database.queries.submissions import Counts
 from producer.listing import Batch
 from producer.sources import Source
@@ -78,8 +78,8 @@ class Submit(SubmissionRun):
             opened.resumed,
             added,
             counts,
-            self.retry(lambda: queries.failure_reasons(self.engine, number)),
-            self.retry(lambda: queries.count_plates(self.engine, number)),
+            self.retry(lambda: submissions.failure_reasons(self.engine, number)),
+            self.retry(lambda: submissions.count_plates(self.engine, number)),
             self.clock() - began,
         )
 

@@ -15,7 +15,7 @@ from rich.console import Console
 from cli.compare.comparison import compare
 from cli.compare.report import show_csv, show_json, show_text, write_csv
 from cli.context import interruption_reported, opened_database
-from hkplates.database.queries import submissions as queries
+from hkplates.database.queries import submissions
 from hkplates.database.queries.version_pairs import VersionPair, image_pairs
 from hkplates.database.results import model_versions as versions
 from hkplates.database.results.model_versions import ModelVersionUsage
@@ -64,7 +64,7 @@ def _require_versions(engine: sa.Engine, old: int, new: int, submission: int | N
     for number in (old, new):
         if not versions.exists(engine, number):
             raise typer.BadParameter(f"there is no model version {number}; see: hkplates compare")
-    if submission is not None and queries.find_submission(engine, submission) is None:
+    if submission is not None and submissions.find_submission(engine, submission) is None:
         raise typer.BadParameter(f"there is no submission {submission}; see: hkplates status")
 
 

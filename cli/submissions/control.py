@@ -13,8 +13,7 @@ from cli.submissions.failures import require_reason
 from cli.submissions.next_steps import how_to_send, resubmit_command
 from cli.submissions.status import format_reasons, require_submission
 from hkplates.database.ledger.control import Change, Control, Retried
-from hkplates.database.queries import submissions as queries
-from hkplates.database.queries.submissions import SubmissionRow
+from hkplates.database.queries.submissions import SubmissionRow, count_images, find_submission
 from hkplates.exit_status import ExitStatus
 from hkplates.formatting import pluralise, source_title
 from hkplates.settings import Settings
@@ -35,9 +34,7 @@ def change_state(verb: Verb, submission_id: int, settings: Settings, *, as_json:
         change = acts[verb](submission_id)
         row = require_submission(engine, submission_id)
         if change is not None and not as_json:
-            cancelled = (
-                queries.count_images(engine, submission_id).cancelled if verb == "cancel" else 0
-            )
+            cancelled = count_images(engine, submission_id).cancelled if verb == "cancel" else 0
             typer.echo(format_change(verb, change, row, cancelled))
     if change is not None and as_json:
         typer.echo(json.dumps(asdict(change)))
@@ -140,7 +137,7 @@ def _format_retried(engine: sa.Engine, retried: list[Retried]) -> str:
         images = pluralise(sum(reasons.values()), "image waits", "images wait")
         lines = [f"{images} to be tried again: {format_reasons(reasons)}."]
     for one in retried:
-        if row := queries.find_submission(engine, one.submission):
+        if row := find_submission(engine, one.submission):
             lines += _format_submission_retried(one, row)
     return "\n".join(lines)
 

@@ -9,7 +9,7 @@ from cli.context import opened_database
 from cli.submissions.running import opened_run
 from cli.submissions.status import format_reasons
 from hkplates.database.ledger.reprocess import ReprocessFilter, Reprocessing
-from hkplates.database.queries import submissions as queries
+from hkplates.database.queries import submissions
 from hkplates.database.results import model_versions as versions
 from hkplates.database.results.save import Results
 from hkplates.embedded.servers import resolve_urls
@@ -98,7 +98,7 @@ def _check(engine: sa.Engine, wanted: ReprocessFilter) -> None:
     if wanted.model is not None and not versions.exists(engine, wanted.model):
         raise typer.BadParameter(f"there is no model version {wanted.model}; see: hkplates compare")
     submission = wanted.sightings.submission
-    if submission is not None and queries.find_submission(engine, submission) is None:
+    if submission is not None and submissions.find_submission(engine, submission) is None:
         raise typer.BadParameter(f"there is no submission {submission}; see: hkplates status")
 
 

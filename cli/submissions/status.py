@@ -15,7 +15,7 @@ from rich.table import Table
 
 from cli.context import opened_database
 from cli.submissions.next_steps import format_step
-from hkplates.database.queries import submissions as queries
+from hkplates.database.queries import submissions
 from hkplates.database.queries.submissions import SubmissionRow
 from hkplates.exit_status import ExitStatus
 from hkplates.formatting import source_title
@@ -50,9 +50,9 @@ def require_submission(engine: sa.Engine, submission_id: int) -> SubmissionRow:
     Raises:
         typer.BadParameter: there is none; the message lists the latest.
     """
-    row = queries.find_submission(engine, submission_id)
+    row = submissions.find_submission(engine, submission_id)
     if row is None:
-        latest = [str(one.id) for one in queries.latest_submissions(engine, LATEST_SUBMISSIONS)]
+        latest = [str(one.id) for one in submissions.latest_submissions(engine, LATEST_SUBMISSIONS)]
         known = f"the latest are {', '.join(latest)}" if latest else "nothing was submitted yet"
         raise typer.BadParameter(
             f"there is no submission {submission_id}; {known}. See: hkplates status"
@@ -61,7 +61,7 @@ def require_submission(engine: sa.Engine, submission_id: int) -> SubmissionRow:
 
 
 def _show_all(engine: sa.Engine, as_json: bool) -> int:
-    found = statuses(engine, queries.latest_submissions(engine, LATEST_SUBMISSIONS))
+    found = statuses(engine, submissions.latest_submissions(engine, LATEST_SUBMISSIONS))
     if as_json:
         typer.echo(json.dumps({"submissions": [status.as_json(format_step) for status in found]}))
     elif found:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from hkplates.database.queries import submissions as queries
+from hkplates.database.queries import submissions
 from hkplates.database.queries.failures import Failure as FailureRow
 from hkplates.database.queries.failures import failures
 from hkplates.database.queries.submissions import SubmissionRow
@@ -34,7 +34,7 @@ class StillCounting(RetryLater):
 @router.get("", responses=problem_responses(401, 422, 503))
 def latest(services: ServicesDep, limit: Limit = 50, cursor: IdCursor = None) -> models.Submissions:
     """Submissions, the newest first."""
-    found = queries.latest_submissions(services.engine, limit + 1, before=cursor)
+    found = submissions.latest_submissions(services.engine, limit + 1, before=cursor)
     rows = found[:limit]
     next_cursor = str(rows[-1].id) if len(found) > limit else None
     return models.Submissions(items=[_submission_head(row) for row in rows], next=next_cursor)

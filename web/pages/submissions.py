@@ -9,9 +9,8 @@ from fastapi import APIRouter, Form, HTTPException, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
 
 from hkplates.database.ledger.control import Change, Control
-from hkplates.database.queries import submissions as queries
 from hkplates.database.queries.failures import failures
-from hkplates.database.queries.submissions import SubmissionRow
+from hkplates.database.queries.submissions import SubmissionRow, latest_submissions
 from hkplates.database.schema.failure_reasons import REASONS
 from hkplates.reporting.status import Status
 from web.auth import audit_trail
@@ -38,7 +37,7 @@ _executor = DaemonExecutor(2)
 @router.get("/")
 def home(request: Request, services: ServicesDep, before: BeforeId = None) -> HTMLResponse:
     """Shows the latest submissions, or those with a smaller id than `before`."""
-    found = queries.latest_submissions(services.engine, PAGE_SIZE + 1, before=before)
+    found = latest_submissions(services.engine, PAGE_SIZE + 1, before=before)
     rows, more = found[:PAGE_SIZE], len(found) > PAGE_SIZE
     submissions = list(zip(rows, services.statuses.get(rows), strict=True))
     every = _refresh_seconds(submissions, at_rest=5)

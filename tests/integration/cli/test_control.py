@@ -24,7 +24,7 @@ from servers.ledgers import (
 from cli.main import main
 from cli.submissions.control import format_change
 from hkplates.database.ledger.control import Change
-from hkplates.database.queries import submissions as queries
+from hkplates.database.queries import submissions
 
 Command = Callable[..., str]
 
@@ -128,7 +128,7 @@ def test_what_was_cancelled_has_no_rate(hkplates: Command, ledger: Ledger) -> No
 def test_cancelling_says_only_what_holds(
     ledger: Ledger, engine: sa.Engine, cancelled: int, kept: int, words: str
 ) -> None:
-    row = queries.find_submission(engine, submit(ledger, []))
+    row = submissions.find_submission(engine, submit(ledger, []))
     assert row is not None
     change = Change(row.id, row.source, "running", "cancelled", cancelled, kept)
     assert words in format_change("cancel", change, row, cancelled)
@@ -321,7 +321,7 @@ def test_the_pace_reads_only_what_ended_in_the_last_minute(
         "FROM generate_series(100, 20000) i",
     )
     execute(engine, "ANALYZE images, submissions")
-    explain = sa.text("EXPLAIN " + str(queries._PACE))
+    explain = sa.text("EXPLAIN " + str(submissions._PACE))
     with engine.connect() as connection:
         plan = "\n".join(connection.execute(explain, {"ids": [7], "seconds": 60}).scalars())
     assert "ix_images_processed_at" in plan

@@ -13,7 +13,7 @@ from cli.submissions.submit import QUARANTINED_HINT, format_report
 from hkplates.database.ledger.dispatch import Dispatch
 from hkplates.database.ledger.intake import Intake
 from hkplates.database.ledger.listed_images import Added
-from hkplates.database.queries import submissions as queries
+from hkplates.database.queries import submissions
 from hkplates.database.queries.submissions import Counts, PlateCount
 from hkplates.errors import (
     BrokerUnreachable,
@@ -67,7 +67,7 @@ def test_a_folder_is_worked_to_the_end(engine: sa.Engine, photos: Path) -> None:
     assert report.exit_code == 1
     assert queue.longest <= 3
     assert screen.shown[-1].counts.done == 25
-    row = queries.find_submission(engine, report.submission)
+    row = submissions.find_submission(engine, report.submission)
     assert row is not None
     assert row.state == "finished"
     assert row.finished_at is not None
@@ -84,7 +84,7 @@ def test_submitting_again_sends_only_what_is_new_changed_or_failed(
     assert again.submission != first.submission
     assert again.added == Added(new=2, retried=1, skipped=24)
     assert (again.counts.done, again.counts.failed) == (2, 1)
-    row = queries.find_submission(engine, again.submission)
+    row = submissions.find_submission(engine, again.submission)
     assert row is not None
     assert row.skipped == 24
 
@@ -110,7 +110,7 @@ def test_an_interrupted_submission_is_continued(engine: sa.Engine, photos: Path)
     assert report.counts.done == 25
     assert report.added.known > 0
     assert report.added.skipped == 0
-    assert len(queries.latest_submissions(engine)) == 1
+    assert len(submissions.latest_submissions(engine)) == 1
 
 
 def test_a_missing_worker_is_told_once(engine: sa.Engine, photos: Path) -> None:
@@ -176,17 +176,17 @@ def test_a_source_that_cannot_be_listed_leaves_no_submission(
 ) -> None:
     with pytest.raises(SourceEmpty):
         submit(engine, tmp_path, WorkingQueue(engine))
-    assert queries.latest_submissions(engine) == []
+    assert submissions.latest_submissions(engine) == []
 
 
 def test_status_reads_what_was_done(engine: sa.Engine, photos: Path) -> None:
     (photos / "99.jpg").touch()
     number = submit(engine, photos, WorkingQueue(engine)).submission
-    assert queries.count_images(engine, number).total == 26
-    assert queries.failure_reasons(engine, number) == {"empty": 1}
-    assert queries.count_in_progress(engine) == 0
-    assert queries.count_plates(engine, number) == 0
-    assert queries.find_submission(engine, 999) is None
+    assert submissions.count_images(engine, number).total == 26
+    assert submissions.failure_reasons(engine, number) == {"empty": 1}
+    assert submissions.count_in_progress(engine) == 0
+    assert submissions.count_plates(engine, number) == 0
+    assert submissions.find_submission(engine, 999) is None
 
 
 class Restless(FolderStore):
@@ -229,7 +229,7 @@ def test_a_database_that_is_away_when_asked_for_numbers_is_waited_for(
             super().print_message(message)
             queue.works = True
 
-    fail_once(monkeypatch, queries, read)
+    fail_once(monkeypatch, submissions, read)
     screen, queue = Helper(), WorkingQueue(engine, works=read != "count_in_progress")
     assert submit(engine, photos, queue, screen).counts.done == 25
     assert "Postgres is away. Waiting for it to come back ..." in screen.said
@@ -266,7 +266,7 @@ def test_a_producer_whose_images_were_taken_over_finishes_with_what_is_left(
         """Another producer asks for the same images, once this one has listed them."""
 
         def show(self, snapshot: ProgressSnapshot) -> None:
-            if not snapshot.listing and not queries.find_submission(engine, 2):
+            if not snapshot.listing and not submissions.find_submission(engine, 2):
                 rival = Intake(engine)
                 taken = rival.open_submission("another")
                 entries = list(FolderStore().list(str(photos), ""))[:25]
@@ -275,10 +275,12 @@ def test_a_producer_whose_images_were_taken_over_finishes_with_what_is_left(
 
     report = submit(engine, photos, WorkingQueue(engine), Rival())
     assert report.counts.left == 0
-    row = queries.find_submission(engine, 1)
+    row = submissions.find_submission(engine, 1)
     assert row is not None
     assert row.state == "finished"
-    assert queries.count_images(engine, 1).total + queries.count_images(engine, 2).total == 25
+    assert (
+        submissions.count_images(engine, 1).total + submissions.count_images(engine, 2).total == 25
+    )
 
 
 def test_what_was_set_aside_is_told_apart_from_what_failed(engine: sa.Engine, photos: Path) -> None:
@@ -303,13 +305,13 @@ def test_numbers_of_many_submissions_take_one_query_each(
     other.mkdir()
     (other / "bad.jpg").touch()
     submit(engine, other, WorkingQueue(engine))
-    assert queries.count_images_by_submission(engine, [2, 1, 9]) == {
+    assert submissions.count_images_by_submission(engine, [2, 1, 9]) == {
         2: Counts(failed=1),
         1: Counts(done=25),
         9: Counts(),
     }
-    assert queries.failure_reasons_by_submission(engine, [1, 2]) == {1: {}, 2: {"empty": 1}}
-    assert queries.count_plates_by_submission(engine, [1, 2]) == {1: 0, 2: 0}
+    assert submissions.failure_reasons_by_submission(engine, [1, 2]) == {1: {}, 2: {"empty": 1}}
+    assert submissions.count_plates_by_submission(engine, [1, 2]) == {1: 0, 2: 0}
 
 
 def test_plates_of_very_many_images_are_estimated(
@@ -320,11 +322,11 @@ def test_plates_of_very_many_images_are_estimated(
     two = [plate("AA11"), plate("AA12", left=300)]
     large = archive.read_first(version, {f"{number}.jpg": two for number in range(3000)})
     small = archive.read_first(version, {"x.jpg": two})
-    counts = queries.count_images_by_submission(engine, [large, small])
-    assert queries.estimate_plates(engine, counts)[large] == PlateCount(6000)
-    monkeypatch.setattr(queries, "COUNTED_IMAGES", 2000)
-    monkeypatch.setattr(queries, "SAMPLED_IMAGES", 1500)
-    assert queries.estimate_plates(engine, counts) == {
+    counts = submissions.count_images_by_submission(engine, [large, small])
+    assert submissions.estimate_plates(engine, counts)[large] == PlateCount(6000)
+    monkeypatch.setattr(submissions, "COUNTED_IMAGES", 2000)
+    monkeypatch.setattr(submissions, "SAMPLED_IMAGES", 1500)
+    assert submissions.estimate_plates(engine, counts) == {
         large: PlateCount(6000, exact=False),
         small: PlateCount(2),
     }
@@ -340,7 +342,7 @@ def test_what_takes_long_to_count_is_not_counted_at_every_step(
         clock.now += 3
         return Counts(pending=1)
 
-    monkeypatch.setattr(queries, "count_images", count_for_three_seconds)
+    monkeypatch.setattr(submissions, "count_images", count_for_three_seconds)
     dispatcher = Dispatcher(Dispatch(engine), WorkingQueue(engine), 4, 3, 600, 240)
     run = Submit(engine, dispatcher, Screen(), 60, StallWatch(10), clock, clock.sleep)
     for _ in range(100):

@@ -21,7 +21,7 @@ from servers.ledgers import (
 from hkplates.database.ledger import control
 from hkplates.database.ledger.control import Change, Retried
 from hkplates.database.ledger.listed_images import Added
-from hkplates.database.queries import submissions as queries
+from hkplates.database.queries import submissions
 from hkplates.database.schema.failure_reasons import MOST_ATTEMPTS
 
 
@@ -254,7 +254,7 @@ def test_images_that_failed_or_were_set_aside_are_tried_again(
     assert states(engine) == {"done": 1, "pending": 4}
     query = "SELECT DISTINCT row(attempts, returns, due_at <= now(), reason, detail, trouble)::text"
     assert column(engine, query + " FROM images WHERE state = 'pending'") == ["(0,0,t,,,)"]
-    [row] = queries.latest_submissions(engine)
+    [row] = submissions.latest_submissions(engine)
     assert (row.state, row.finished_at) == ("running", None)
     assert column(engine, "SELECT opened_at > created_at FROM submissions") == [True]
     save_done(engine, take(ledger))
@@ -268,11 +268,11 @@ def test_only_what_was_named_is_tried_again(ledger: Ledger, engine: sa.Engine) -
     assert ledger.control.retry(second, "missing") == [
         Retried(second, "s3://other", "running", {"missing": 2})
     ]
-    assert (state_of(engine, first), queries.count_images(engine, first).rejected) == (
+    assert (state_of(engine, first), submissions.count_images(engine, first).rejected) == (
         "finished",
         4,
     )
-    assert queries.failure_reasons(engine, second) == {"empty": 1, "timed_out": 1}
+    assert submissions.failure_reasons(engine, second) == {"empty": 1, "timed_out": 1}
     assert ledger.control.retry(None, "empty") == [
         Retried(first, SOURCE, "running", {"empty": 1}),
         Retried(second, "s3://other", "running", {"empty": 1}),
@@ -360,7 +360,7 @@ def test_cancelling_while_workers_work_leaves_every_image_in_one_state(
                 ledger.claims.release([image.id for image in taken[1::2]])
 
         at_once(labour, lambda number=number: ledger.control.cancel(number), labour)
-        counts = queries.count_images(engine, number)
+        counts = submissions.count_images(engine, number)
         assert (counts.left, counts.done + counts.cancelled) == (0, 40)
 
 
@@ -376,7 +376,7 @@ def test_nothing_ends_a_submission_that_is_being_tried_again(
             ledger.dispatch.finish_submissions,
             ledger.dispatch.finish_submissions,
         )
-        assert queries.count_images(engine, number).pending == 20
+        assert submissions.count_images(engine, number).pending == 20
         assert state_of(engine, number) == "running"
 
 

@@ -5,11 +5,11 @@ import sqlalchemy as sa
 from servers.ledgers import SOURCE, Ledger, add, column, execute, keys, save_done, submit, take
 
 from hkplates.database.ledger.listed_images import Added
-from hkplates.database.queries import submissions as queries
+from hkplates.database.queries import submissions
 
 
 def skipped(engine: sa.Engine, submission_id: int) -> int:
-    row = queries.find_submission(engine, submission_id)
+    row = submissions.find_submission(engine, submission_id)
     assert row is not None
     return row.skipped
 
@@ -54,7 +54,7 @@ def test_images_and_how_far_the_listing_is_are_recorded_together(
     with pytest.raises(sa.exc.IntegrityError):
         add(ledger, number, keys(3, first=3), "a/00005.jpg")
     assert ledger.intake.open_submission(SOURCE).listing_after == "a/00002.jpg"
-    assert queries.count_images(engine, number).total == 3
+    assert submissions.count_images(engine, number).total == 3
 
 
 def test_what_is_skipped_adds_up_over_interruptions(ledger: Ledger, engine: sa.Engine) -> None:

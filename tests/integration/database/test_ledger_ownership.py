@@ -10,7 +10,7 @@ from servers.ledgers import Ledger
 
 from hkplates.database.ledger.dispatch import EXPIRE_LEASES, TAKE_PENDING
 from hkplates.database.ledger.listed_images import INSERT_IMAGES, LOCK_LISTED, Added
-from hkplates.database.queries import submissions as queries
+from hkplates.database.queries import submissions
 from hkplates.database.results.save import ImageDone, Results
 from hkplates.jobs import ImageRef
 from hkplates.recognition.model_version import ModelVersion
@@ -76,7 +76,7 @@ def labour(
     while (
         images
         or not listed.is_set()
-        or sum(queries.count_images(engine, one).left for one in (1, 2))
+        or sum(submissions.count_images(engine, one).left for one in (1, 2))
     ):
         images = ledger.claims.claim(ledger.dispatch.take_pending(40, 60), 60)
         back = {image.id for image in images if image.id % 4 == 0} - returned
@@ -105,7 +105,7 @@ def test_what_waits_under_another_submission_is_taken_over_and_sent(
     ledger.dispatch.take_pending(2, 600)
     execute(engine, "UPDATE submissions SET state = 'paused'")  # nobody sends it on
     assert add(ledger, second[0], keys(6), second[1]) == Added(taken_over=6)
-    counts = queries.count_images(engine, 2)
+    counts = submissions.count_images(engine, 2)
     assert (counts.pending, counts.queued) == (4, 2)
     assert len(ledger.dispatch.take_pending(10, 60)) == 4
 
@@ -120,21 +120,21 @@ def test_leases_and_attempts_are_taken_over_as_they_are(ledger: Ledger, engine: 
     results = Results(engine)
     version = results.register_model(ModelVersion("d", "r", {}))
     results.save(version, [ImageDone(claimed, 9, 9, None, 1, ())])
-    assert queries.count_images(engine, 2) == queries.Counts(pending=1, done=1)
+    assert submissions.count_images(engine, 2) == submissions.Counts(pending=1, done=1)
 
 
 def test_a_submission_whose_images_were_taken_over_ends(ledger: Ledger, engine: sa.Engine) -> None:
     add(ledger, CHILD, keys(3))
     add(ledger, PARENT, keys(3))
     assert ledger.dispatch.finish_submissions() == [1]
-    assert queries.count_images(engine, 1).total == 0
+    assert submissions.count_images(engine, 1).total == 0
 
 
 def test_what_another_submission_ended_is_skipped(ledger: Ledger, engine: sa.Engine) -> None:
     add(ledger, CHILD, keys(3))
     work(engine, ledger)
     assert add(ledger, PARENT, keys(3)) == Added(skipped=3)
-    assert queries.count_images(engine, 1).done == 3
+    assert submissions.count_images(engine, 1).done == 3
 
 
 def test_two_producers_and_a_worker_at_once_end_every_image_once(

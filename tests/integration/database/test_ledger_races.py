@@ -8,7 +8,7 @@ from servers.ledgers import Ledger, at_once, column, keys, states, submit
 
 from hkplates.database.engine import open_engine
 from hkplates.database.ledger.claims import Claims
-from hkplates.database.queries import submissions as queries
+from hkplates.database.queries import submissions
 from hkplates.database.results.save import ImageDone, ImageFailed, Outcome, Results
 from hkplates.jobs import ImageRef
 from hkplates.recognition.model_version import ModelVersion
@@ -63,7 +63,7 @@ def test_a_chunk_delivered_twice_at_once_ends_with_one_set_of_rows(
         )
     assert states(engine) == {"done": ROUNDS * IMAGES * 2 / 3, "failed": ROUNDS * IMAGES / 3}
     assert_one_set_of_rows(engine)
-    [counts] = {queries.count_images(engine, one).left for one in (1, 2)}
+    [counts] = {submissions.count_images(engine, one).left for one in (1, 2)}
     assert counts == 0
 
 

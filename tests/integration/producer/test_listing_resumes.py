@@ -16,7 +16,7 @@ from support.working_queue import Clock, Screen, WorkingQueue
 from hkplates.database.ledger.control import Control
 from hkplates.database.ledger.dispatch import Dispatch
 from hkplates.database.ledger.listed_images import Added
-from hkplates.database.queries import submissions as queries
+from hkplates.database.queries import submissions
 from hkplates.database.results.save import ImageDone, Outcome
 from hkplates.jobs import ImageRef
 from hkplates.storage.base import Entry, Store
@@ -112,7 +112,7 @@ def test_what_was_skipped_before_the_interruption_counts(engine: sa.Engine, phot
     report = submit(engine, source, store, Screen())
     assert len(store.given) < 60
     assert report.added == Added(skipped=30)
-    row = queries.find_submission(engine, report.submission)
+    row = submissions.find_submission(engine, report.submission)
     assert row is not None
     assert row.skipped == 30
 

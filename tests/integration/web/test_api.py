@@ -11,8 +11,8 @@ from support.page_with_users import anonymous_client
 from support.seeded_rows import JULY
 
 from cli.submissions.next_steps import format_step
-from hkplates.database.queries import submissions as queries
 from hkplates.database.queries.mark_search import MarkQuery, search
+from hkplates.database.queries.submissions import find_submission
 from hkplates.reporting.status import statuses
 from web.api import reviews, sightings, submissions
 from web.api.router import openapi_document
@@ -30,7 +30,7 @@ def test_submissions_come_the_newest_first_and_page_by_page(
 
 
 def test_one_submission_is_told_as_on_the_command_line(api: TestClient, seeded: sa.Engine) -> None:
-    row = queries.find_submission(seeded, JULY)
+    row = find_submission(seeded, JULY)
     assert row is not None
     [status] = statuses(seeded, [row])
     body = get(api, f"/submissions/{JULY}")

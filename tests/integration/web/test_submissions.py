@@ -12,7 +12,7 @@ from servers.processes import eventually
 from support.browserless_client import BrowserlessClient, browserless_client, open_when_counted
 from support.seeded_rows import JULY, LORRIES, seed_rows
 
-from hkplates.database.queries import submissions as queries
+from hkplates.database.queries import submissions
 from hkplates.database.schema.images import Image, Submission
 from hkplates.database.text import image_digest
 from web import status_cache
@@ -192,7 +192,7 @@ def test_failed_photographs_are_tried_again_by_button(
     seed_rows(engine)
     open_when_counted(client, f"/submissions/{JULY}").press("Try again")
     assert "4 photographs wait to be read again" in client.text
-    assert queries.count_images(engine, JULY).rejected == 0
+    assert submissions.count_images(engine, JULY).rejected == 0
     assert state(engine, JULY) == "running"
 
 
@@ -201,7 +201,7 @@ def test_those_of_one_reason_are_tried_again(engine: sa.Engine, client: Browserl
     client.open(f"/submissions/{JULY}/failures?reason=undecodable")
     client.press("Try those of this reason again")
     assert "2 photographs wait to be read again" in client.text
-    assert queries.failure_reasons(engine, JULY) == {"missing": 1, "timed_out": 1}
+    assert submissions.failure_reasons(engine, JULY) == {"missing": 1, "timed_out": 1}
 
 
 def test_steering_what_has_ended_changes_nothing_and_says_so(
@@ -241,12 +241,12 @@ def test_a_count_is_kept_for_a_while_and_made_anew_when_it_was_steered(
     monkeypatch.setattr(status_cache, "statuses", lambda *a: made.append(a) or counts(*a))
     kept = StatusCache(engine)
     for _ in range(3):
-        rows = queries.latest_submissions(engine)
+        rows = submissions.latest_submissions(engine)
         assert all(kept.get(rows, max_wait=20))
     assert len(made) == len(rows) == 2
     with engine.begin() as connection:
         connection.execute(sa.update(Submission).values(state="paused"))
-    found = kept.get(queries.latest_submissions(engine), max_wait=20)
+    found = kept.get(submissions.latest_submissions(engine), max_wait=20)
     assert [one.row.state for one in found if one] == ["paused", "paused"]
     assert len(made) == 4
 
@@ -288,7 +288,7 @@ def test_a_count_that_failed_is_made_again(
     engine: sa.Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seed_rows(engine)
-    rows = queries.latest_submissions(engine)
+    rows = submissions.latest_submissions(engine)
     kept = StatusCache(engine)
     with monkeypatch.context() as patch:
         patch.setattr(status_cache, "statuses", lambda *_: 1 / 0)
