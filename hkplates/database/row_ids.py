@@ -1,7 +1,5 @@
 """Compares ids of rows with numbers that somebody typed."""
 
-from typing import Any
-
 import sqlalchemy as sa
 
 LARGEST = 2**63 - 1
@@ -9,8 +7,8 @@ LARGEST = 2**63 - 1
 NO_ROW = sa.literal_column("false", sa.Boolean)
 
 
-def id_equals(column: Any, number: int) -> sa.ColumnElement[bool]:
+def id_equals(column: sa.SQLColumnExpression[int], number: int) -> sa.ColumnElement[bool]:
     """Returns the condition that a row has this id; one beyond 64 bits no row has."""
     if -LARGEST <= number <= LARGEST:
-        return column == number  # type: ignore[no-any-return]
+        return column == number
     return NO_ROW

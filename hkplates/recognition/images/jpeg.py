@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass
 
 import numpy as np
-import simplejpeg  # type: ignore[import-untyped, unused-ignore]
+import simplejpeg
 
 from hkplates.errors import ImageTooLarge, ImageTruncated, ImageUndecodable, ImageUnsupported
 from hkplates.recognition.types import Photo

@@ -37,7 +37,7 @@ def test_what_we_did_not_sign_is_nothing(cookie: str) -> None:
 
 def test_a_cookie_that_was_changed_is_nothing() -> None:
     cookie = Sessions(SECRET).encode(Sessions(SECRET).new(ADA))
-    # But for the last letter: its lowest bits are beyond the signature's 256 or so.
+    # All but the last letter, whose lowest bits are padding.
     for place in range(0, len(cookie) - 1, 7):
         other = "A" if cookie[place] != "A" else "B"
         assert Sessions(SECRET).decode(cookie[:place] + other + cookie[place + 1 :]) is None
