@@ -1,4 +1,4 @@
-"""What each part of the recogniser is worth: the figures with it left out, one at a time.
+"""Measures each part of the recogniser by the figures with that part left out.
 
     python -m benchmarks.ablations FOLDER [--drawn TRAINING] [--sharp TRAINING]
 
@@ -64,7 +64,7 @@ def _ctc_head_alone(config: Config) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """What is left out, and how the configs of the two bundles say so."""
+    """A part that is left out, and how the configs of the two bundles say so."""
 
     name: str
     detector: Callable[[Config], None] = _same
@@ -120,7 +120,7 @@ def _replace_weights(bundle: Path, training: Path) -> None:
 def figures(
     recogniser: Recogniser, folder: Path, labels: Sequence[Mapping[str, Any]]
 ) -> dict[str, float]:
-    """What the recogniser makes of the folder."""
+    """Returns the recogniser's figures on the folder."""
     readings = {}
     for label in labels:
         data = (folder / label["file"]).read_bytes()

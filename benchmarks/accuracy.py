@@ -1,4 +1,4 @@
-"""How well a labelled folder of photographs is read, by the command that people use.
+"""Measures how well a labelled folder of photographs is read, by the command that people use.
 
     python -m benchmarks.accuracy FOLDER [--misses] [--json] [--readings FILE]
 
@@ -99,7 +99,7 @@ class Measurement(NamedTuple):
 
 
 def measure(labels: Iterable[Mapping[str, Any]], readings: Mapping[str, Plates]) -> Measurement:
-    """What the readings come to. `readings` are plates by the photograph's name."""
+    """Scores the readings. `readings` are plates by the photograph's name."""
     measured = Measurement(defaultdict(Tally), [], [])
     for label in labels:
         name = Path(label["file"]).name
@@ -245,7 +245,7 @@ def main() -> None:
 
 
 def _cost(files: Sequence[Path]) -> str:
-    """What the photographs cost with the settings that `hkplates read` just had."""
+    """Measures the photographs' cost with the settings that `hkplates read` just had."""
     settings = read_settings()
     recogniser = open_recogniser(
         settings.models, settings.runtime, settings.detector_threshold, settings.reader

@@ -1,4 +1,4 @@
-"""Whether the confidences of readings can be believed, and from which one on they are right."""
+"""Compares the confidences of readings with the share that is right (reliability)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ class Judged:
 
 
 def reliability_table(judged: Sequence[Judged]) -> str:
-    """How many of the reports of about a confidence are right: as many as it says, at best."""
+    """Reports of about one confidence, and how many are right: as many as it says, at best."""
     lines = [f"{'confidence':>14}{'reports':>9}{'mean':>8}{'right':>8}"]
     for low, high in pairwise(BIN_EDGES):
         last = high == BIN_EDGES[-1]
@@ -33,7 +33,7 @@ def reliability_table(judged: Sequence[Judged]) -> str:
 
 
 def acceptance_table(judged: Sequence[Judged], asked: int) -> str:
-    """What is left, and how right it is, where reports under a confidence are set aside.
+    """The reports from a confidence on, and how many of them are right.
 
     `asked` is the number of plates that could have been read.
     """

@@ -1,4 +1,4 @@
-"""What a photograph costs, stage by stage: CPU time of a process and of those that it starts."""
+"""Measures a photograph's cost by stage: CPU time of a process and of those that it starts."""
 
 import resource
 import time
@@ -15,7 +15,7 @@ PHOTOGRAPHS = 40  # of a folder, evenly: enough for two digits
 
 
 class RecogniserStages(Protocol):
-    """What a Recogniser does, in its two stages."""
+    """A recogniser as its two stages."""
 
     def find(self, photo: Photo) -> list[DetectedPlate]: ...
     def read(self, found: Sequence[DetectedPlate]) -> list[PlateReading]: ...
@@ -49,7 +49,7 @@ def sample_evenly(files: Sequence[Path], most: int = PHOTOGRAPHS) -> list[Path]:
 def measure_stages(
     files: Sequence[Path], decode: Callable[[bytes], Photo], stages: RecogniserStages
 ) -> Cost:
-    """What each of the files costs."""
+    """Measures the cost of each file."""
     cv2.setNumThreads(1)  # as workers have it: one process for each core
     # Once beforehand: what is built at the first use belongs to no photograph.
     stages.read(stages.find(decode(files[0].read_bytes())))
@@ -70,6 +70,6 @@ def measure_stages(
 
 
 def _cpu_seconds() -> float:
-    """Of this process, and of its children that have ended: Tesseract is one."""
+    """Returns the CPU seconds of this process and of its ended children, such as Tesseract."""
     children = resource.getrusage(resource.RUSAGE_CHILDREN)
     return time.process_time() + children.ru_utime + children.ru_stime
