@@ -1,4 +1,4 @@
-"""A copy of a photograph with its plates marked, for people to look at."""
+"""Draws the plates of a photograph onto a copy of it, for people to look at."""
 
 import hashlib
 import re
@@ -23,7 +23,7 @@ _FONT = cv2.FONT_HERSHEY_SIMPLEX
 
 
 class AnnotatedPlate(Protocol):
-    """What a picture shows of a plate: a PlateReading, or a row of the table `plates`."""
+    """A plate that can be drawn: a PlateReading, or a row of the table `plates`."""
 
     @property
     def mark(self) -> str: ...
@@ -38,22 +38,24 @@ class AnnotatedPlate(Protocol):
 
 
 def draw_plates(photo: Photo, plates: Sequence[AnnotatedPlate]) -> Photo:
-    """A copy with each plate's outline, and its mark and confidence on a dark label beside it.
+    """Draws each plate's outline on a copy, and a dark label with mark and confidence beside it.
 
     Green outlines are Hong Kong plates, blue ones others; "?" stands for a plate not read.
     """
     drawn = photo.copy()
-    # Legible when the picture is shown a thousand pixels wide.
+    # Lines and letters grow with the picture: legible when it is shown a thousand pixels wide.
     unit = max(photo.shape[:2]) / 1000
     for plate in plates:
         corners = np.round(plate.quad.to_array()).astype(np.int32)
         thickness = max(1, round(2 * unit))
+        # A wider dark line below the coloured one: seen on white plates and on dark cars alike.
         cv2.polylines(
             drawn, [corners], True, _LABEL_BACKGROUND, thickness + max(2, round(2 * unit))
         )
         cv2.polylines(
             drawn, [corners], True, _OUTLINE_COLOURS[plate.region], thickness, cv2.LINE_AA
         )
+    # Labels after all outlines, so that no outline runs through a label.
     for plate in plates:
         others = [other.box for other in plates if other is not plate]
         _label(drawn, plate, others, unit)
@@ -76,25 +78,25 @@ def _label(drawn: Photo, plate: AnnotatedPlate, others: Sequence[Box], unit: flo
 def _label_place(
     box: Box, others: Sequence[Box], size: tuple[int, int], wide: int, high: int, gap: int
 ) -> tuple[int, int]:
-    """Left and top of a label within the picture: above the plate, or below if that hides less."""
+    """Returns a label's left and top: above its plate, or below where that hides less of all."""
     left = min(max(0, round(box.left)), max(0, wide - size[0]))
     above, below = round(box.top) - gap - size[1], round(box.bottom) + gap
     places = [min(max(0, top), max(0, high - size[1])) for top in (above, below)]
 
-    def hidden(top: int) -> float:
+    def hidden_area(top: int) -> float:
         return sum(
-            max(0.0, min(left + size[0], one.right) - max(left, one.left))
-            * max(0.0, min(top + size[1], one.bottom) - max(top, one.top))
-            for one in (box, *others)
+            max(0.0, min(left + size[0], covered.right) - max(left, covered.left))
+            * max(0.0, min(top + size[1], covered.bottom) - max(top, covered.top))
+            for covered in (box, *others)
         )
 
-    return left, min(places, key=hidden)
+    return left, min(places, key=hidden_area)
 
 
 def save_annotated(
     photo: Photo, plates: Sequence[AnnotatedPlate], source: str, folder: Path
 ) -> Path:
-    """Write the marked copy of `source` into an existing folder as JPEG.
+    """Writes the annotated copy of `source` into an existing folder as JPEG and returns its path.
 
     The name is made of the source's own and a hash of its whole path: photographs of one name from
     two folders do not meet, no name leads out of the folder, and the same photograph has the same
@@ -107,7 +109,8 @@ def save_annotated(
 
 
 def annotated_name(source: str) -> str:
-    """The name of a photograph's marked copy: "gate-3f9a1c0b7d.jpg" for "/park/gate.png"."""
-    whole = str(Path(source).absolute()).encode("utf-8", "surrogateescape")
+    """Returns the name of an annotated copy: "gate-3f9a1c0b7d.jpg" for "/park/gate.png"."""
+    # A name that is not UTF-8 comes as surrogates; its own bytes are hashed.
+    whole_path = str(Path(source).absolute()).encode("utf-8", "surrogateescape")
     stem = re.sub(r"[^A-Za-z0-9_-]+", "_", Path(source).stem)[:80]
-    return f"{stem}-{hashlib.sha256(whole).hexdigest()[:10]}.jpg"
+    return f"{stem}-{hashlib.sha256(whole_path).hexdigest()[:10]}.jpg"

@@ -1,7 +1,8 @@
-"""What would make a small file cost much is refused from its bytes, before Pillow opens it.
+"""Refuses small files that would cost much to decode, from their bytes, before Pillow opens them.
 
 Pillow checks the size of a picture after it has opened it, and goes through chunks and tags in
-Python, however many they are. A decoder's own memory for each pixel is reckoned here too.
+Python, however many they are. Decoders that need more memory for each pixel get a smaller share
+of the limit on pixels.
 """
 
 import struct
@@ -9,19 +10,19 @@ import struct
 from hkplates.errors import ImageTooLarge, ImageUndecodable, ImageUnsupported
 
 MAX_PNG_CHUNKS = 70_000
-"""Of a PNG file; 64 MiB in the smallest chunks that encoders write, of 1 KiB."""
+"""Chunks of one PNG file; 64 MiB in the smallest chunks that encoders write, of 1 KiB."""
 
 MAX_TIFF_TAGS = 4096
-"""Of one TIFF directory; cameras and scanners write some hundred."""
+"""Tags of one TIFF directory; cameras and scanners write some hundred."""
 
 MAX_TAG_VALUES = 65_536
-"""In one TIFF tag: the places of as many strips or tiles."""
+"""Values in one TIFF tag: the offsets of as many strips or tiles."""
 
 MAX_RUN_LENGTH_PIXELS = 8_000_000
-"""Of a BMP whose lines are packed, which Pillow unpacks in Python."""
+"""Pixels of a run-length encoded BMP, which Pillow unpacks in Python."""
 
 MAX_TILE_PIXELS = 32 * 2**20
-"""Of one TIFF tile, for which a decoder takes memory before it looks at the data."""
+"""Pixels of one TIFF tile, for which a decoder allocates memory before it reads the data."""
 
 _TYPE_SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4}
 """Bytes of one value of each TIFF type; 16 to 18 are BigTIFF's."""
@@ -33,7 +34,7 @@ _SUB_DIRECTORIES = (0x8769, 0x8825, 0xA005)  # directories of Exif, GPS, interop
 
 
 def check_pixel_limit(wide: int, high: int, *, max_pixels: int, share: float = 1.0) -> None:
-    """Refuse a size over the limit; `share` is what of the limit a hungry decoder is given.
+    """Refuses a size over the limit; `share` (0 to 1) scales it for decoders that need more memory.
 
     Raises:
         ImageTooLarge, ImageUndecodable: too many pixels, or none.
@@ -52,7 +53,7 @@ def check_pixel_limit(wide: int, high: int, *, max_pixels: int, share: float = 1
 
 
 def check_decode_cost(data: bytes, name: str, *, max_pixels: int) -> None:
-    """Look at what Pillow would go through to open a file of the format called `name`.
+    """Checks the cost at which Pillow would open a file of the format called `name`.
 
     Raises:
         ImageTooLarge, ImageUndecodable, ImageUnsupported: it would cost too much.
@@ -67,11 +68,11 @@ def check_decode_cost(data: bytes, name: str, *, max_pixels: int) -> None:
         elif name == "WEBP":
             _webp(data, max_pixels)
     except struct.error:
-        return  # cut off within what was looked at: Pillow says how
+        return  # truncated within the part that was parsed: Pillow reports how
 
 
 def is_truncated(data: bytes, name: str) -> bool:
-    """Whether a file whose header cannot be read ends before that header does."""
+    """Checks whether a file whose header cannot be read ends before that header does."""
     try:
         if name == "TIFF":
             order = "<" if data[:2] == b"II" else ">"
@@ -81,6 +82,7 @@ def is_truncated(data: bytes, name: str) -> bool:
             return bool(start + count * (20 if big else 12) > len(data))
         if name == "WEBP":
             return bool(struct.unpack_from("<L", data, 4)[0] + 8 > len(data))
+        # PNG: signature of 8 bytes and IHDR of 25; BMP: file header of 14 and info header of 40.
         return len(data) < {"PNG": 33, "BMP": 54}.get(name, 0)
     except struct.error:
         return True
@@ -91,6 +93,7 @@ def _png(data: bytes) -> None:
     for _ in range(MAX_PNG_CHUNKS):
         if place + 8 > len(data):
             return
+        # Length, type and checksum of a chunk take 4 bytes each.
         place += 12 + int.from_bytes(data[place : place + 4])
     raise ImageUndecodable(
         f"a PNG file of more than {MAX_PNG_CHUNKS} chunks; no program writes that"
@@ -98,14 +101,16 @@ def _png(data: bytes) -> None:
 
 
 WEBP_PIXEL_SHARE = 0.6
-"""libwebp and Pillow hold a WebP picture four times."""
+"""Share of the pixel limit: libwebp and Pillow hold a WebP picture four times."""
 
 
 def webp_size(data: bytes) -> tuple[int, int] | None:
-    """Width and height of a WebP picture; None where its first bytes do not tell."""
+    """Returns width and height of a WebP picture; None where its first bytes do not hold them."""
     kind = data[12:16]
     if len(data) < (25 if kind == b"VP8L" else 30):
         return None
+    # Extended: 24 bits each, less one. Lossless: 14 bits each, less one. Lossy: 14 bits each below
+    # two bits of scale.
     if kind == b"VP8X":
         wide, high = (1 + int.from_bytes(data[at : at + 3], "little") for at in (24, 27))
     elif kind == b"VP8L":
@@ -125,15 +130,21 @@ def _webp(data: bytes, max_pixels: int) -> None:
 
 
 def _bmp(data: bytes) -> None:
-    size, wide, high, _, _, packing = struct.unpack_from("<LllHHL", data, 14)
-    if size >= 40 and packing in (1, 2) and abs(wide * high) > MAX_RUN_LENGTH_PIXELS:
+    header_size, wide, high, _, _, compression = struct.unpack_from("<LllHHL", data, 14)
+    # 1 and 2 are the run-length codes of 8 and of 4 bits; a height below zero means top row first.
+    run_length = header_size >= 40 and compression in (1, 2)
+    if run_length and abs(wide * high) > MAX_RUN_LENGTH_PIXELS:
         raise ImageUnsupported(
             f"a packed BMP of more than {MAX_RUN_LENGTH_PIXELS} pixels; save it as PNG"
         )
 
 
 def _tiff(data: bytes) -> None:
-    """Walk the first directory and its parts as Pillow will, adding up what it would read."""
+    """Walks the first directory and its sub-directories as Pillow will, and checks each.
+
+    Raises:
+        ImageTooLarge, ImageUndecodable: one of them would cost too much.
+    """
     order = "<" if data[:2] == b"II" else ">"
     big = data[2:4] in (b"+\0", b"\0+")
     first = struct.unpack_from(order + ("Q" if big else "L"), data, 8 if big else 4)[0]
@@ -143,10 +154,11 @@ def _tiff(data: bytes) -> None:
 
 
 def _directory(data: bytes, order: str, start: int, *, big: bool) -> list[int]:
-    """Where the parts of a directory begin.
+    """Checks a directory and returns the offsets of its sub-directories.
 
     Raises:
         ImageUndecodable: its tags hold together more than the file has, or are too many.
+        ImageTooLarge: its tiles have more pixels than any photograph's.
     """
     count = struct.unpack_from(order + ("Q" if big else "H"), data, _file_offset(start))[0]
     if count > MAX_TIFF_TAGS:
@@ -154,9 +166,11 @@ def _directory(data: bytes, order: str, start: int, *, big: bool) -> list[int]:
     entry, sizes = (order + "HHQQ", _BIGTIFF_TYPE_SIZES) if big else (order + "HHLL", _TYPE_SIZES)
     place, total, tile = start + (8 if big else 2), 0, 1
     parts: list[int] = []
+    # 2 or 8 bytes of count, then entries of 12 or 20 bytes: tag, type, count, value or its offset.
     for number in range(count):
         at = place + number * struct.calcsize(entry)
         tag, kind, values, value = struct.unpack_from(entry, data, at)
+        # Many tags may point at the same bytes, and Pillow copies them for each.
         total += values * sizes.get(kind, 0)
         if total > len(data):
             raise ImageUndecodable(
@@ -174,13 +188,14 @@ def _directory(data: bytes, order: str, start: int, *, big: bool) -> list[int]:
 
 
 def _tag_value(kind: int, value: int, order: str, *, big: bool) -> int:
-    """The one number of a tag; one of two bytes stands in the first two of its four or eight."""
+    """Returns a tag's one number; a SHORT stands in the first two of its four or eight bytes."""
     if kind != _SHORT:
         return value
     return value & 0xFFFF if order == "<" else value >> (48 if big else 16)
 
 
 def _file_offset(start: int) -> int:
-    if start >= 2**62:  # more than a place in a file can be
+    # Beyond any file, and near what `unpack_from` cannot take as an offset: the file ends before.
+    if start >= 2**62:
         raise struct.error("beyond the file")
     return start

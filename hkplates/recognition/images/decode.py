@@ -1,8 +1,8 @@
-"""From the bytes of a file to upright pixels, and from a photograph to a plate seen straight on.
+"""Decodes the bytes of an image file to upright RGB pixels and the time it was taken.
 
-The header is read first, so that a hostile or huge file costs nothing: JPEG's in jpeg.py, which
-decodes it too; of the others in cost_limits.py, then by Pillow, which decodes them. Pillow knows
-palettes, 16 bits and the many kinds of TIFF.
+The header is read first, so that a hostile or huge file costs nothing. jpeg.py parses and decodes
+JPEG. Headers of the other formats are checked in cost_limits.py, then by Pillow, which decodes
+them: it knows palettes, 16 bits and the many kinds of TIFF.
 """
 
 import io
@@ -24,24 +24,23 @@ from hkplates.recognition.images import cost_limits, exif, jpeg
 from hkplates.recognition.images.formats import FORMATS, format_name, unsupported_name
 from hkplates.recognition.types import Photo
 
-# Not at the first picture: a format that is loaded while memory is short is lost to the process.
+# Loads all formats now: one that fails to load for want of memory is lost to the process.
 Image.init()
 
-# What a damaged file makes Pillow raise.
+# Exceptions that damaged files make Pillow raise.
 _PILLOW_ERRORS = (
     *(OSError, SyntaxError, ValueError, TypeError, IndexError, KeyError, EOFError),
     *(struct.error, OverflowError, NotImplementedError, AttributeError, ZeroDivisionError),
 )
 
-# A decoder that keeps the whole picture as coefficients, of four inks, is given less room.
+# Share of the pixel limit where libjpeg-turbo keeps the coefficients of four inks in memory.
 _CMYK_PIXEL_SHARE = 0.75
 
-# So is one that holds more than four bytes a pixel, beside Pillow's four.
+# The same where a decoder holds more than four bytes a pixel, beside Pillow's four.
 _DEEP_PIXEL_SHARE = 0.75
 
-# Bytes a pixel that libwebp takes to open a picture, and with what follows then.
+# Bytes a pixel that libwebp allocates to open a picture, and to load it then.
 _WEBP_OPEN_BYTES, _WEBP_LOAD_BYTES = 16, 8
-
 
 _BAND = 256  # rows turned into RGB at a time: a whole second picture would double the memory
 
@@ -51,14 +50,16 @@ _warnings_lock = threading.Lock()
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Photograph:
-    """A decoded file: upright RGB pixels, and when it was taken where EXIF tells."""
+    """A decoded file: upright RGB pixels, and the time it was taken, None where EXIF has none."""
 
     pixels: Photo
     taken_at: datetime | None
 
 
 def decode(data: bytes, *, max_pixels: int) -> Photograph:
-    """Decode JPEG, PNG, WebP, TIFF or BMP to (height, width, 3) uint8 RGB, EXIF turn applied.
+    """Decodes JPEG, PNG, WebP, TIFF or BMP to upright (height, width, 3) uint8 RGB.
+
+    EXIF's Orientation is applied.
 
     `taken_at` is EXIF's DateTimeOriginal and carries a time zone: EXIF's own offset, else Hong
     Kong time. Of a file with several pictures the first is taken; transparency is dropped; of
@@ -84,9 +85,9 @@ def decode(data: bytes, *, max_pixels: int) -> Photograph:
         cost_limits.check_decode_cost(data, name, max_pixels=max_pixels)
         with _pillow():
             pixels, tags = _decode_with_pillow(data, max_pixels)
-    # Pillow turns TIFF itself while it loads.
-    turn = 1 if name == "TIFF" else exif.orientation(tags)
-    return Photograph(_apply_orientation(pixels, turn), exif.taken_at(tags))
+    # Pillow applies a TIFF's orientation itself while it loads.
+    orientation = 1 if name == "TIFF" else exif.orientation(tags)
+    return Photograph(_apply_orientation(pixels, orientation), exif.taken_at(tags))
 
 
 def _require_format(data: bytes) -> str:
@@ -103,7 +104,7 @@ def _require_format(data: bytes) -> str:
 
 @contextmanager
 def _pillow() -> Iterator[None]:
-    """Pillow without its warnings and its own limit of pixels, in place of which ours stands."""
+    """Silences Pillow's warnings and lifts its pixel limit, which `check_pixel_limit` replaces."""
     with _warnings_lock, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
@@ -122,6 +123,7 @@ def _decode_with_pillow(data: bytes, max_pixels: int) -> tuple[Photo, exif.Tags]
         return _as_rgb(picture), tags
     except _PILLOW_ERRORS as error:
         damage = str(error)
+    # Pillow raises the same errors for all of these: only the message tells them apart.
     if "memory" in damage.lower():
         raise MemoryError(f"not enough memory for the {picture.format} picture")
     if picture.format == "WEBP":
@@ -132,7 +134,8 @@ def _decode_with_pillow(data: bytes, max_pixels: int) -> tuple[Photo, exif.Tags]
 
 
 def _pixel_share(picture: Image.Image) -> float:
-    """What of the limit a picture is given: less, where a strip of it may be twice as large."""
+    """Returns the picture's share of the pixel limit: less where a strip may be twice as large."""
+    # 258 is BitsPerSample, one number for each channel.
     bits = picture.tag_v2.get(258, (8,)) if isinstance(picture, TiffImageFile) else (8,)
     return _DEEP_PIXEL_SHARE if isinstance(bits, tuple) and sum(bits) > 32 else 1.0
 
@@ -141,7 +144,7 @@ def _open(data: bytes) -> Image.Image:
     try:
         picture = Image.open(io.BytesIO(data), formats=FORMATS)
     except _PILLOW_ERRORS:
-        pass  # what it held is freed before memory is asked for
+        pass  # the exception's frames are freed before `_unreadable` asks for memory
     else:
         _refuse_raw(picture)
         return picture
@@ -158,16 +161,20 @@ def _unreadable(data: bytes) -> ImageTruncated | ImageUndecodable:
 
 
 def _require_memory(size: tuple[int, int], bytes_a_pixel: int) -> None:
-    """Where libwebp was given no memory it says only that it failed, as of a damaged picture.
+    """Checks that libwebp can have failed only by damage: it reports want of memory as the same.
 
     Raises:
-        MemoryError: this process may not take that much, so that it may have been for this.
+        MemoryError: this process may not allocate that much, which may be why libwebp failed.
     """
     np.empty(size[0] * size[1] * bytes_a_pixel, np.uint8)
 
 
 def _refuse_raw(picture: Image.Image) -> None:
-    """Most cameras' raw files are TIFF whose first picture is a thumbnail: too small to read."""
+    """Refuses cameras' raw files: most are TIFF whose first picture is a thumbnail, too small.
+
+    Raises:
+        ImageUnsupported: it is one.
+    """
     tags = picture.tag_v2 if isinstance(picture, TiffImageFile) else {}
     reduced = tags.get(254, 0)  # NewSubfileType; its lowest bit marks a smaller version
     if 50706 in tags or (isinstance(reduced, int) and reduced & 1):  # 50706 is DNGVersion
@@ -178,7 +185,7 @@ def _exif_block(picture: Image.Image) -> bytes:
     block = picture.info.get("exif")
     if isinstance(block, bytes):
         return block
-    # As older ImageMagick writes it into PNG: name, length, then the bytes in hexadecimal.
+    # Older ImageMagick writes it into PNG as text: name, length, then the bytes in hexadecimal.
     text = picture.info.get("Raw profile type exif")
     try:
         return bytes.fromhex("".join(text.split()[2:])) if isinstance(text, str) else b""
@@ -199,18 +206,19 @@ def _as_rgb(picture: Image.Image) -> Photo:
 
 def _band_as_rgb(band: Image.Image) -> Photo:
     if band.mode.startswith("I;16"):
+        # Pillow's own conversion clips 16 bits at 255 where the upper 8 are wanted.
         gray = (np.asarray(band) >> 8).astype(np.uint8)
         return np.repeat(gray[:, :, None], 3, axis=2)
     return np.asarray(band.convert("RGB"))
 
 
 def _apply_orientation(pixels: Photo, orientation: int) -> Photo:
-    """Undo the camera's turn; `turn` is EXIF's Orientation, 1 to 8."""
-    turned: npt.NDArray[np.uint8] = pixels
+    """Makes stored pixels upright; `orientation` is EXIF's, 1 to 8."""
+    upright: npt.NDArray[np.uint8] = pixels
     if orientation in (5, 6, 7, 8):
-        turned = turned.transpose(1, 0, 2)
+        upright = upright.transpose(1, 0, 2)
     if orientation in (2, 3, 6, 7):
-        turned = turned[:, ::-1]
+        upright = upright[:, ::-1]
     if orientation in (3, 4, 7, 8):
-        turned = turned[::-1]
-    return np.ascontiguousarray(turned)
+        upright = upright[::-1]
+    return np.ascontiguousarray(upright)

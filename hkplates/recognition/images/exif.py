@@ -1,7 +1,7 @@
-"""The few tags of EXIF that matter here, read without believing a length or an offset.
+"""Parses orientation and time from EXIF, trusting no length and no offset in it.
 
 Pillow's own reader keeps every tag of a file: a directory of thousands of tags that all point at
-the same megabytes costs it gigabytes. Here five tags are looked for, of some tens of bytes each.
+the same megabytes costs it gigabytes. This one keeps five tags, of some tens of bytes each.
 
 Source: TIFF 6.0 for the directory, Exif 2.31 for the tags.
 """
@@ -21,7 +21,7 @@ Tags = dict[int, int | str]
 
 
 def read_tags(data: bytes) -> Tags:
-    """Orientation and times of a TIFF structure and of its Exif part; what is damaged is left out.
+    """Parses orientation and times of a TIFF structure and its Exif directory; skips damaged tags.
 
     `data` is a block of EXIF, with or without its leading "Exif", or a whole TIFF file.
     """
@@ -32,20 +32,23 @@ def read_tags(data: bytes) -> Tags:
         return {}
     try:
         tags = _directory(data, order, _unpack(data, order, "L", 4))
-        part = tags.pop(EXIF_DIRECTORY, None)
-        return {**tags, **(_directory(data, order, part) if isinstance(part, int) else {})}
+        exif = tags.pop(EXIF_DIRECTORY, None)
+        return {**tags, **(_directory(data, order, exif) if isinstance(exif, int) else {})}
     except struct.error:
         return {}
 
 
 def orientation(tags: Tags) -> int:
-    """EXIF's Orientation, 1 to 8; 1 (upright) where it is absent or no such number."""
-    turn = tags.get(ORIENTATION)
-    return turn if isinstance(turn, int) and 1 <= turn <= 8 else 1
+    """Returns EXIF's Orientation, 1 to 8; 1 (upright) where it is absent or no such number."""
+    value = tags.get(ORIENTATION)
+    return value if isinstance(value, int) and 1 <= value <= 8 else 1
 
 
 def taken_at(tags: Tags) -> datetime | None:
-    """DateTimeOriginal in EXIF's own offset (OffsetTimeOriginal, OffsetTime), else Hong Kong's."""
+    """Returns DateTimeOriginal with EXIF's own offset from UTC, else with Hong Kong's.
+
+    The offset is OffsetTimeOriginal's, else OffsetTime's; None where there is no such time.
+    """
     try:
         moment = datetime.strptime(str(tags.get(TAKEN, "")), "%Y:%m:%d %H:%M:%S")
     except ValueError:
@@ -59,12 +62,12 @@ def taken_at(tags: Tags) -> datetime | None:
 
 
 def _directory(data: bytes, order: str, start: int) -> Tags:
-    """The wanted tags of one directory; of a tag that comes twice, the first."""
+    """Parses the wanted tags of one directory; of a tag that comes twice, the first."""
     tags: Tags = {}
     for number in range(_unpack(data, order, "H", start)):
         place = start + 2 + 12 * number
         if place + 12 > len(data):
-            break  # cut off: what came before is still true
+            break  # truncated: the tags before are still valid
         tag = _unpack(data, order, "H", place)
         if tag in (ORIENTATION, EXIF_DIRECTORY, TAKEN, OFFSET, OFFSET_TAKEN) and tag not in tags:
             value = _value(data, order, place)
@@ -79,6 +82,7 @@ def _value(data: bytes, order: str, place: int) -> int | str | None:
         return _unpack(data, order, _NUMBERS[kind], place + 8)
     if kind != _TEXT:
         return None
+    # Up to four bytes stand in the entry itself, more at the offset that the entry holds instead.
     size = _unpack(data, order, "L", place + 4)
     start = place + 8 if size <= 4 else _unpack(data, order, "L", place + 8)
     text = data[start : start + min(size, _MAX_TEXT)]

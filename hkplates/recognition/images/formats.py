@@ -1,7 +1,7 @@
-"""What a file is, told from its first bytes, so that a refusal can name it; or from its name."""
+"""Identifies a file's format from its first bytes, so that a refusal can name it, or by suffix."""
 
 FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP")
-"""What is decoded, by Pillow's names."""
+"""Formats that are decoded, by Pillow's names."""
 
 # HEIC and the like are listed although no worker reads them: they end as failed, "unsupported",
 # where leaving them out would look as if they had never been there.
@@ -63,13 +63,13 @@ _BRANDS = {
 
 
 def looks_like_image(key: str) -> bool:
-    """Whether the end of a key says that it is a photograph."""
+    """Checks whether a key ends with a suffix of photographs, in upper or lower case."""
     name = key.rpartition("/")[2]
     return "." in name and name.rpartition(".")[2].lower() in SUFFIXES
 
 
 def unsupported_name(data: bytes) -> str | None:
-    """The name, with its article, of a known format that is not decoded; else None."""
+    """Returns the name, with its article, of a known format that is not decoded; else None."""
     for start, name in _UNSUPPORTED_SIGNATURES:
         if data.startswith(start):
             return name
@@ -77,13 +77,14 @@ def unsupported_name(data: bytes) -> str | None:
         return _BRANDS.get(data[8:12], "an MP4 or QuickTime video")
     if data[:4] == b"RIFF" and data[8:12] == b"AVI ":
         return "an AVI video"
+    # Canon's CR2 is TIFF with its own letters behind the first offset.
     if data[:4] in (b"II*\0", b"MM\0*") and data[8:10] == b"CR":
         return "a Canon raw picture"
     return None
 
 
 def format_name(data: bytes) -> str:
-    """One of FORMATS, else what the bytes look like, in words."""
+    """Returns one of FORMATS, else a description of the bytes in words."""
     for start, name in _SIGNATURES:
         if data.startswith(start):
             return name
@@ -100,6 +101,7 @@ def _guess(head: bytes) -> str:
     if not any(head):
         return "zeros"
     try:
+        # A whole head of 512 bytes may end within a character; a shorter file may not.
         text = head.decode("utf-8", "strict" if len(head) < 512 else "ignore")
     except UnicodeDecodeError:
         return "bytes of no known format"

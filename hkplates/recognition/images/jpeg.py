@@ -1,8 +1,8 @@
-"""JPEG: its header read here, its picture decoded by libjpeg-turbo.
+"""Parses JPEG headers, and decodes JPEG with libjpeg-turbo.
 
 Archives are made of JPEG. libjpeg-turbo is faster than OpenCV or Pillow with the same pixels, and
-silent about damage. What it costs is told from the header: a picture of many scans is kept whole
-as coefficients and gone over once for each scan, however few bytes a scan has.
+silent about damage. The header bounds the cost of decoding: a picture of many scans is kept whole
+as coefficients, and libjpeg-turbo passes over it once for each scan, however few bytes that has.
 
 Source: ITU-T T.81 for the markers, Adobe's technical note 5116 for CMYK.
 """
@@ -17,21 +17,22 @@ from hkplates.errors import ImageTooLarge, ImageTruncated, ImageUndecodable, Ima
 from hkplates.recognition.types import Photo
 
 MAX_SEGMENTS = 5000
-"""Parts of a header; each holds up to 64 KB, and cameras write some ten."""
+"""Segments of a header; each holds up to 64 KB, and cameras write some ten."""
 
 MAX_SCANS = 100
-"""Of one picture. Progressive files have some ten; libjpeg-turbo's own bound for fuzzers is 500."""
+"""Scans of one picture. Progressive files have some ten; libjpeg-turbo's fuzzers stop at 500."""
 
 MAX_DECODED_PIXELS = 1_800_000_000
-"""Pixels gone over: those of the picture, once for each scan. 15 scans of 120 megapixels."""
+"""Pixels of the picture times its scans: 15 scans of 120 megapixels."""
 
-_ARITHMETIC_COST = 10  # times as slow as Huffman's codes; and it goes on when the data has ended
+# Arithmetic codes decode ten times as slowly as Huffman's, and go on when the data has ended.
+_ARITHMETIC_COST = 10
 
 _MARKER = re.compile(rb"\xff[^\xff\x00]")  # 0xFF may be repeated before a marker
 _SCAN = b"\xff\xda"
-# In the picture's data 0xFF is followed by 0, or by one of eight marks of restart.
+# In a scan's data 0xFF is followed by 0, or by one of the eight restart markers.
 _IN_PICTURE = re.compile(rb"\xff[^\xff\x00\x01\xd0-\xd7]")
-_STANDALONE = frozenset([0x01, *range(0xD0, 0xD9)])  # markers that stand alone
+_STANDALONE = frozenset([0x01, *range(0xD0, 0xD9)])  # markers without a segment
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _SUPPORTED_FRAMES = frozenset([0xC0, 0xC1, 0xC2, 0xC9, 0xCA])
 _PROGRESSIVE = frozenset([0xC2, 0xCA])
@@ -40,11 +41,11 @@ _ARITHMETIC_FRAMES = frozenset([0xC9, 0xCA])
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """What a JPEG says before its picture begins.
+    """The header of a JPEG: the segments before its first scan.
 
-    `exif` is the first block of EXIF without its leader, or empty. `adobe` says that Adobe's
-    marker is there: CMYK is then stored inverted. `whole` says that the decoder must hold the
-    whole picture as coefficients, two bytes each.
+    `exif` is the first block of EXIF without its leader, or empty. `adobe` is True if Adobe's
+    marker is there: CMYK is then stored inverted. `buffers_coefficients` is True if the decoder
+    must hold the whole picture as coefficients, two bytes each.
     """
 
     width: int
@@ -56,7 +57,7 @@ class Header:
 
 
 def read_header(data: bytes) -> Header:
-    """Go through the segments up to the picture's first scan.
+    """Parses the segments up to the picture's first scan.
 
     Raises:
         ImageTruncated: the file ends within its header.
@@ -111,21 +112,26 @@ def _header(
             "baseline or progressive JPEG of 8 bits to have it read"
         )
     height, width = int.from_bytes(frame[2:4]), int.from_bytes(frame[4:6])
-    work = max(1, width * height) * (_ARITHMETIC_COST if kind in _ARITHMETIC_FRAMES else 1)
-    _check_scan_count(data, place, min(MAX_SCANS, max(1, MAX_DECODED_PIXELS // work)))
-    whole = kind in _PROGRESSIVE or scan[0] < channels
-    return Header(width, height, channels, whole, adobe, exif)
+    pixel_cost = max(1, width * height) * (_ARITHMETIC_COST if kind in _ARITHMETIC_FRAMES else 1)
+    _check_scan_count(data, place, min(MAX_SCANS, max(1, MAX_DECODED_PIXELS // pixel_cost)))
+    # A first scan of some channels only: the others' coefficients come later.
+    buffers_coefficients = kind in _PROGRESSIVE or scan[0] < channels
+    return Header(width, height, channels, buffers_coefficients, adobe, exif)
 
 
 def _check_scan_count(data: bytes, place: int, most: int) -> None:
-    """Refuse a picture of so many scans that each of its few bytes would cost a walk over it."""
+    """Refuses a picture of more than `most` scans, each of which costs a pass over all pixels.
+
+    Raises:
+        ImageUndecodable: it has more.
+    """
     if data.count(_SCAN, place) < most:
-        return  # nearly always; what follows is slower, and exact
+        return  # nearly always; the search below is slower, and exact
     scans = 1
     while (found := _IN_PICTURE.search(data, place)) is not None:
         marker = data[found.end() - 1]
         if marker == 0xD9:
-            return  # what follows is another picture, or a phone's film
+            return  # the picture ends here; another one, or a phone's film, may follow
         scans += marker == 0xDA
         if scans > most:
             raise ImageUndecodable(
@@ -136,7 +142,7 @@ def _check_scan_count(data: bytes, place: int, most: int) -> None:
 
 
 def decode(data: bytes, header: Header) -> Photo:
-    """The picture as it is stored, (height, width, 3) uint8 RGB.
+    """Decodes the picture as it is stored, to (height, width, 3) uint8 RGB.
 
     Raises:
         ImageTruncated, ImageUndecodable: the picture ends too early, or is damaged throughout.
@@ -153,7 +159,7 @@ def _decode_tolerantly(data: bytes, space: str) -> Photo:
     except ValueError as error:
         damage = str(error)
     if "Premature end of JPEG" in damage:
-        # Some cameras leave out the last marker: with it, a picture that is whole decodes.
+        # Some cameras leave out the end marker: with it, a complete picture decodes.
         data += b"\xff\xd9"
         try:
             return _turbo(data, space, strict=True)
@@ -181,10 +187,11 @@ def _turbo(data: bytes, space: str, *, strict: bool) -> Photo:
 
 
 def _from_cmyk(inks: Photo, *, inverted: bool) -> Photo:
-    """Red is what neither cyan nor black takes away, and so on; some rows at a time."""
+    """Converts CMYK to RGB, 64 rows at a time: red is what cyan and black leave, and so on."""
     rgb = np.empty((*inks.shape[:2], 3), np.uint8)
     for top in range(0, len(inks), 64):
         band = inks[top : top + 64] if inverted else 255 - inks[top : top + 64]
+        # A product of two bytes needs 16 bits; half of 255 is added to round to the nearest.
         light = band.astype(np.uint16)
         rgb[top : top + 64] = (light[:, :, :3] * light[:, :, 3:] + 127) // 255
     return rgb

@@ -1,4 +1,4 @@
-"""Every kind of file a photo archive holds, made on the fly: its colours."""
+"""Decodes every kind of file that a photo archive holds, made on the fly, to its colours."""
 
 import struct
 import threading
@@ -74,7 +74,7 @@ def test_a_cmyk_jpeg_without_adobes_marker_is_not_inverted() -> None:
 
 def test_a_ycck_jpeg_keeps_its_colours() -> None:
     cyan, magenta, yellow, black = four_colours().convert("CMYK").split()
-    # Of inverted inks, as Adobe has them, the opposite is coded: cyan's as red, and so on.
+    # Adobe stores inks inverted, so their opposite is coded: cyan as red, and so on.
     coded = Image.merge("RGB", (cyan, magenta, yellow)).convert("YCbCr")
     inks = Image.merge("CMYK", (*coded.split(), ImageChops.invert(black)))
     # Pillow inverts what it writes as CMYK, and the file is to hold these values as they are.
@@ -86,7 +86,7 @@ def test_a_ycck_jpeg_keeps_its_colours() -> None:
 
 
 def test_an_arithmetic_coded_jpeg_is_read() -> None:
-    """One gray block after another, of no difference: middle gray."""
+    """Decodes blocks of no difference from each other, all of middle gray."""
     pixels = decode(refinements(48, 32, 2, kind=0xCA), max_pixels=NO_PIXEL_LIMIT).pixels
     assert pixels.shape == (32, 48, 3)
     assert np.ptp(pixels[:, :, 1].astype(int)) <= 2
@@ -128,7 +128,7 @@ def test_a_packed_bmp_is_unpacked(half: bool) -> None:
 
 
 def packed_bmp(*, half: bool) -> bytes:
-    """Run lengths of 8 bits or 4: lines from the bottom, each of two runs of 24 pixels."""
+    """Returns a BMP of run lengths, 8 bits or 4: lines from the bottom, of two runs of 24 each."""
     palette = b"".join(bytes([*colour[::-1], 0]) for colour in (RED, GREEN, WHITE, BLUE))
     rows = ((3, 2), (0, 1))  # blue and white below, red and green above
     runs = [
@@ -174,7 +174,7 @@ def test_16_bit_colour_becomes_8_bit_colour() -> None:
 
 
 def png_of_16_bits(pixels: Photo) -> bytes:
-    """PNG with 16 bits a channel, which Pillow does not write."""
+    """Encodes PNG with 16 bits a channel, which Pillow does not write."""
     rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in pixels.astype(np.uint16) * 257)
     head = struct.pack(">IIBBBBB", pixels.shape[1], pixels.shape[0], 16, 2, 0, 0, 0)
     parts = ((b"IHDR", head), (b"IDAT", zlib.compress(rows)), (b"IEND", b""))

@@ -1,4 +1,4 @@
-"""Pictures stood upright, and when they were taken."""
+"""Applies EXIF's orientation exactly once, and takes the time a photograph was taken from it."""
 
 from datetime import UTC, datetime, timedelta, timezone
 
@@ -33,9 +33,9 @@ STORED = {
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF"])
 @pytest.mark.parametrize("orientation", STORED)
-def test_the_exif_turn_is_undone_exactly_once(kind: str, orientation: int) -> None:
-    turn = STORED[orientation]
-    stored = four_colours() if turn is None else four_colours().transpose(turn)
+def test_the_exif_orientation_is_applied_exactly_once(kind: str, orientation: int) -> None:
+    transpose = STORED[orientation]
+    stored = four_colours() if transpose is None else four_colours().transpose(transpose)
     exif = Image.Exif()
     exif[ORIENTATION] = orientation
     options = {"quality": 95, "exif": exif}
@@ -65,11 +65,11 @@ def test_without_an_offset_the_time_taken_is_hong_kongs() -> None:
 
 
 @pytest.mark.parametrize("text", ["0000:00:00 00:00:00", "    :  :     :  :  ", "yesterday", ""])
-def test_a_clock_never_set_tells_no_time(text: str) -> None:
+def test_a_clock_never_set_gives_no_time(text: str) -> None:
     assert taken(taken=text) is None
 
 
-def test_a_picture_without_exif_tells_no_time() -> None:
+def test_a_picture_without_exif_has_no_time() -> None:
     assert decode(encoded(four_colours(), "PNG"), max_pixels=NO_PIXEL_LIMIT).taken_at is None
 
 

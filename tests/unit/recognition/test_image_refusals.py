@@ -1,4 +1,4 @@
-"""Files that are cut off, damaged, of other formats, or made to cost much."""
+"""Refuses files that are truncated, damaged, of other formats, or made to cost much."""
 
 import os
 import struct
@@ -35,14 +35,14 @@ from hkplates.recognition.images.decode import decode
 
 @pytest.mark.parametrize("share", [0.002, 0.05, 0.5, 0.95])
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF", "BMP"])
-def test_a_file_cut_off_is_rejected(kind: str, share: float) -> None:
+def test_a_truncated_file_is_rejected(kind: str, share: float) -> None:
     data = encoded(noise(), kind)
     with pytest.raises(ImageRejected):
         decode(data[: max(8, int(len(data) * share))], max_pixels=NO_PIXEL_LIMIT)
 
 
 @pytest.mark.parametrize("options", [{}, {"progressive": True}], ids=["baseline", "progressive"])
-def test_a_jpeg_cut_off_is_said_to_be_truncated(options: dict[str, bool]) -> None:
+def test_a_truncated_jpeg_is_named_as_truncated(options: dict[str, bool]) -> None:
     data = encoded(noise(), "JPEG", **options)
     with pytest.raises(ImageTruncated, match="ends before the picture does"):
         decode(data[: len(data) * 2 // 3], max_pixels=NO_PIXEL_LIMIT)
@@ -64,7 +64,7 @@ def test_no_bytes_are_called_empty() -> None:
 
 
 @pytest.mark.parametrize(
-    ("data", "error", "said"),
+    ("data", "error", "message"),
     [
         pytest.param(b"\0\0\0\x18ftypheic", ImageUnsupported, "HEIC", id="heic"),
         pytest.param(b"\0\0\0\x18ftypavif", ImageUnsupported, "AVIF", id="avif"),
@@ -89,8 +89,8 @@ def test_no_bytes_are_called_empty() -> None:
         pytest.param(bytes(range(128, 200)), ImageUndecodable, "no known", id="anything"),
     ],
 )
-def test_what_is_no_photograph_is_named(data: bytes, error: type, said: str) -> None:
-    with pytest.raises(error, match=said):
+def test_a_file_that_is_no_photograph_is_named(data: bytes, error: type, message: str) -> None:
+    with pytest.raises(error, match=message):
         decode(data, max_pixels=NO_PIXEL_LIMIT)
 
 
@@ -128,11 +128,11 @@ def test_a_jpeg_of_too_many_scans_for_its_size_is_refused_before_any_is_decoded(
             decode(data, max_pixels=120_000_000)
 
 
-def test_what_looks_like_scans_behind_the_picture_is_not_counted() -> None:
+def test_bytes_like_scans_behind_the_picture_are_not_counted() -> None:
     assert_upright(encoded(four_colours(), "JPEG", **JPEG) + b"\xff\xda" * 500, IN_COLOUR)
 
 
-def test_a_hungry_decoder_is_given_less_of_the_limit() -> None:
+def test_a_decoder_that_needs_more_memory_has_a_smaller_limit() -> None:
     data = encoded(four_colours(), "WEBP")
     assert decode(data, max_pixels=48 * 32 * 2).pixels.shape == (32, 48, 3)
     with pytest.raises(ImageTooLarge, match="whose decoder needs more memory"):
@@ -155,7 +155,7 @@ def test_a_tile_larger_than_any_photograph_is_refused() -> None:
             decode(tiff({**plain(), **tiles}, order=order), max_pixels=NO_PIXEL_LIMIT)
 
 
-def test_more_pixels_than_pillow_would_allow_are_ours_to_allow() -> None:
+def test_our_pixel_limit_replaces_pillows() -> None:
     data = png_header_of(20_000, 20_000)
     with pytest.raises(ImageTooLarge, match="the limit is 399999999; raise"):
         decode(data, max_pixels=399_999_999)
@@ -171,7 +171,7 @@ def png_header_of(wide: int, high: int) -> bytes:
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF", "BMP"])
-def test_whatever_is_damaged_is_read_or_rejected(kind: str) -> None:
+def test_a_damaged_file_is_read_or_rejected(kind: str) -> None:
     whole = np.frombuffer(encoded(noise(), kind), np.uint8)
     random = np.random.default_rng(3)
     for _ in range(60):
@@ -228,9 +228,9 @@ def test_a_sound_webp_is_not_called_damaged_where_memory_is_short(
     file = tmp_path / "sound.webp"
     file.write_bytes(encoded(noise().resize((1200, 900)), "WEBP", **options))
     command = [sys.executable, "-c", SHORT_OF_MEMORY, file, str(48 * 2**20)]
-    # Whatever is freed goes back at once, so that each decoding has to ask for its memory.
+    # Freed memory goes back at once, so that each decoding has to ask for its memory.
     environment = {**os.environ, "MALLOC_MMAP_THRESHOLD_": "60000", "MALLOC_TRIM_THRESHOLD_": "0"}
-    said = subprocess.run(
+    finished = subprocess.run(
         command, capture_output=True, text=True, check=True, timeout=120, env=environment
     )
-    assert set(said.stdout.splitlines()) == {"read", "no memory"}
+    assert set(finished.stdout.splitlines()) == {"read", "no memory"}

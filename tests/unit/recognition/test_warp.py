@@ -1,4 +1,4 @@
-"""Photographs fitted into a frame, and plates cut out straight."""
+"""Fits photographs into a frame, and crops plates to a frontal view."""
 
 import numpy as np
 import pytest
@@ -10,7 +10,7 @@ from hkplates.recognition.types import Quad
 
 
 @pytest.mark.parametrize(("wide", "high"), [(48, 32), (32, 48), (640, 10), (7, 7)])
-def test_a_letterbox_tells_where_each_point_went(wide: int, high: int) -> None:
+def test_a_letterbox_maps_points_by_scale_and_offset(wide: int, high: int) -> None:
     photo = np.zeros((high, wide, 3), np.uint8)
     photo[high // 2 :, wide // 2 :] = 255
     boxed, scale, left, top = letterbox(photo, 160, 120)
@@ -22,7 +22,7 @@ def test_a_letterbox_tells_where_each_point_went(wide: int, high: int) -> None:
 
 
 @pytest.mark.parametrize("size", [(1200, 900), (1333, 901), (4032, 3024), (200, 3001)])
-def test_what_is_halved_first_stays_where_it_was(size: tuple[int, int]) -> None:
+def test_halving_first_moves_nothing(size: tuple[int, int]) -> None:
     wide, high = size
     photo = np.zeros((high, wide, 3), np.uint8)
     left, top = round(wide * 0.8), round(high * 0.7)
@@ -33,7 +33,7 @@ def test_what_is_halved_first_stays_where_it_was(size: tuple[int, int]) -> None:
     assert white.min(axis=0)[0] == pytest.approx(top * scale + above, abs=1.5)
 
 
-def test_what_is_shrunk_far_is_the_mean_of_its_pixels() -> None:
+def test_a_photo_shrunk_far_is_the_mean_of_its_pixels() -> None:
     photo = np.zeros((1920, 2560, 3), np.uint8)
     photo[:, ::4] = photo[:, 1::4] = 255
     boxed, *_ = letterbox(photo, 640, 480)
@@ -48,7 +48,7 @@ def test_a_letterbox_does_not_stretch() -> None:
 QUAD = Quad((100, 50), (300, 80), (295, 130), (95, 100))
 
 
-def test_a_plate_is_seen_straight_on() -> None:
+def test_a_plate_is_cropped_to_a_frontal_view() -> None:
     photo = np.zeros((200, 400, 3), np.uint8)
     picture = Image.fromarray(photo)
     ImageDraw.Draw(picture).polygon(
@@ -61,7 +61,7 @@ def test_a_plate_is_seen_straight_on() -> None:
     assert crop[: margin - 3].max() < 60
 
 
-def test_a_squarish_plate_is_cut_out_twice_as_high() -> None:
+def test_a_squarish_plate_is_cropped_twice_as_high() -> None:
     crop = rectify(np.zeros((200, 400, 3), np.uint8), Quad((0, 0), (160, 0), (160, 90), (0, 90)))
     assert crop.shape[0] == 144 + 2 * round(144 * CROP_MARGIN)
 
