@@ -1,13 +1,13 @@
-"""Hong Kong registration marks: what they are made of, and which series one belongs to.
+"""Normalises Hong Kong registration marks and classifies them by series.
 
 Source: Road Traffic (Registration and Licensing of Vehicles) Regulations, Cap. 374E. Regulation 12E
-has what a personalised mark may be: at most 8 letters and numerals, each blank counted as one; no
+limits personalised marks: at most 8 letters and numerals, each blank counted as one; no
 I, O or Q; no two blanks together; and blanks do not make one mark differ from another. Registration
-marks of the other series are of the same alphabet. Which letters stand for what is the Transport
+marks of the other series are of the same alphabet. The meaning of prefixes is the Transport
 Department's practice, not the regulations' text.
 
 Plates are made by garages: on personalised ones 1 and 0 are often printed as I and O, so that
-NARITA is the mark NAR1TA. The grammar names what was read; it never changes or hides it.
+NARITA is the mark NAR1TA. The grammar classifies readings; it never changes or hides one.
 """
 
 import re
@@ -37,7 +37,7 @@ Series = Literal[
 ]
 
 PRINTED_SUBSTITUTES = (("I", "1"), ("O", "0"))
-"""Letters that no mark has, and the digits that they are printed for."""
+"""Pairs of a letter that no mark has and the digit that it is printed for."""
 
 _FOLD = str.maketrans(dict(PRINTED_SUBSTITUTES))
 _NUMBER = "[1-9][0-9]{0,3}"  # 1 to 9999 without a leading zero
@@ -45,7 +45,7 @@ _NUMBER = "[1-9][0-9]{0,3}"  # 1 to 9999 without a leading zero
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One series: `pattern` is what its marks look like, `bearers` who drives under them."""
+    """Grammar of one series: `pattern` matches its marks, `bearers` are its vehicles or owners."""
 
     name: Series
     pattern: str
@@ -53,7 +53,7 @@ class Rule:
     example: str
 
 
-# The first that fits names the series: the reserved prefixes are two letters as well.
+# The first rule that matches names the series: reserved prefixes come before the usual two letters.
 RULES = (
     Rule("government", f"AM{_NUMBER}", "the government", "AM1234"),
     Rule("legislative", f"LC{_NUMBER}", "the Legislative Council", "LC12"),
@@ -67,13 +67,13 @@ RULES = (
     Rule("numeral", _NUMBER, "the oldest marks, now auctioned", "9999"),
     Rule("usual", f"[A-HJ-NPR-Z]{{2}}{_NUMBER}", "everybody", "AG5555"),
 )
-"""The series with a form of their own; any other mark is "personalised"."""
+"""Rules of the series that have a form of their own; any other mark is "personalised"."""
 
 _PATTERNS = tuple((rule.name, re.compile(rule.pattern)) for rule in RULES)
 
 
 def canonical(text: str) -> str:
-    """What is printed, in the registry's form: upper case, I as 1, O as 0, nothing else kept.
+    """Normalises printed text to the registry's form: upper case, I as 1, O as 0.
 
     `canonical("AG 5555") == "AG5555"` and `canonical("NARITA") == "NAR1TA"`. Applying it twice
     changes nothing. Characters outside A-Z and 0-9 (blanks, dots, dashes) are dropped.
@@ -82,15 +82,15 @@ def canonical(text: str) -> str:
 
 
 def is_mark(text: str) -> bool:
-    """Whether the text, in the registry's form, can be a mark: 1 to 8 characters of ALPHABET."""
+    """Checks whether the text, once canonical, can be a mark: 1 to 8 characters of ALPHABET."""
     mark = canonical(text)
     return 1 <= len(mark) <= MAX_LENGTH and all(character in ALPHABET for character in mark)
 
 
 def printing_differences(text: str) -> tuple[str, ...]:
-    """Why what is printed is not letter for letter the mark, in words; empty where it is.
+    """Explains in words how the printed text differs from its mark; empty where it does not.
 
-    `printed_differently("NAR ITA") == ("I is printed for 1", "a blank is printed")`.
+    `printing_differences("NAR ITA") == ("I is printed for 1", "a blank is printed")`.
     """
     reasons = [
         f"{letter} is printed for {digit}"
@@ -103,9 +103,9 @@ def printing_differences(text: str) -> tuple[str, ...]:
 
 
 def series(mark: str) -> Series:
-    """The series a mark belongs to; "unknown" where it is no mark at all.
+    """Classifies a mark by its series; "unknown" where the text is no mark.
 
-    Anything of the right characters and length may be a personalised mark, so "personalised" says
+    Any text of the right characters and length may be a personalised mark, so "personalised" means
     only that no other series fits.
     """
     mark = canonical(mark)
@@ -115,19 +115,20 @@ def series(mark: str) -> Series:
     return "personalised" if is_mark(mark) else "unknown"
 
 
-# Pairs that optical readers mix up, by what the usual series wants at a place.
+# Pairs of like shape that readers confuse; the usual series decides which of a pair is meant.
 _AS_DIGIT = {"S": "5", "B": "8", "Z": "2", "G": "6", "D": "0", "A": "4", "Q": "0"}
 _AS_LETTER = {"5": "S", "8": "B", "2": "Z", "6": "G", "0": "D", "4": "A"}
 
 
-@lru_cache(maxsize=4096)  # a plate's candidates come again with each look at it
+@lru_cache(maxsize=4096)  # candidates of a plate come again with each view of it
 def usual_spelling(mark: str) -> str | None:
-    """The usual mark (two letters and a number) that may have been misread as `mark`.
+    """Returns the usual mark (two letters, a number) that may have been misread as `mark`.
 
     Only characters of like shape are exchanged: RKB19 gives RK819. None where `mark` has a series
     of its own already, or cannot be made a usual one.
     """
     mark = canonical(mark)
+    # A usual mark has two letters and one to four digits.
     if series(mark) not in ("personalised", "unknown") or not 3 <= len(mark) <= 6:
         return None
     letters = [_AS_LETTER.get(character, character) for character in mark[:2]]
@@ -137,7 +138,7 @@ def usual_spelling(mark: str) -> str | None:
 
 
 def differing_positions(mark: str, spelling: str) -> list[int]:
-    """Where two marks of one length differ."""
+    """Returns the positions, from 0, at which two marks of one length differ."""
     return [
         place for place, pair in enumerate(zip(mark, spelling, strict=True)) if len({*pair}) > 1
     ]

@@ -1,8 +1,8 @@
-"""The values recognition speaks in, and the two protocols it is built from.
+"""Values and the two protocols of recognition.
 
-Conventions, everywhere in this package: pixels of the upright photograph (after its EXIF turn),
-x to the right, y down, the origin at the outer corner of the top left pixel. Arrays are NumPy,
-rows first. Colours are RGB.
+Conventions, everywhere in this package: pixels of the upright photograph (EXIF's orientation
+applied), x to the right, y down, the origin at the outer corner of the top left pixel. Arrays are
+NumPy, rows first. Colours are RGB.
 """
 
 from collections.abc import Sequence
@@ -52,7 +52,11 @@ class Quad:
 
     @classmethod
     def from_array(cls, corners: npt.ArrayLike) -> "Quad":
-        """From (4, 2) x, y in the order of the fields."""
+        """Builds a quad from (4, 2) x, y in the order of the fields.
+
+        Raises:
+            ValueError: `corners` have another shape.
+        """
         points = np.asarray(corners, dtype=float)
         if points.shape != (4, 2):
             raise ValueError(f"expected corners of shape (4, 2), got {points.shape}")
@@ -60,13 +64,13 @@ class Quad:
         return cls(a, b, c, d)
 
     def to_array(self) -> npt.NDArray[np.float32]:
-        """(4, 2) float32 x, y in the order of the fields."""
+        """Returns (4, 2) float32 x, y in the order of the fields."""
         return np.array(
             [self.top_left, self.top_right, self.bottom_right, self.bottom_left], np.float32
         )
 
     def bounds(self) -> Box:
-        """The smallest upright rectangle around the corners."""
+        """Returns the smallest upright rectangle around the corners."""
         points = self.to_array()
         left, top = points.min(axis=0)
         right, bottom = points.max(axis=0)
@@ -75,7 +79,7 @@ class Quad:
 
 @dataclass(frozen=True, slots=True)
 class Detection:
-    """A plate found: where, how sure (0 to 1), and whose it looks like."""
+    """A plate found in a photograph: corners, score (0 to 1), and the region of its design."""
 
     quad: Quad
     score: float
@@ -84,7 +88,7 @@ class Detection:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DetectedPlate:
-    """A plate found and cut out, to be read with others: all that is kept of its photograph."""
+    """A detection with its crop, to be read in a batch: all that is kept of its photograph."""
 
     detection: Detection
     crop: Crop
@@ -92,21 +96,21 @@ class DetectedPlate:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """One way to read a plate, with its probability (0 to 1)."""
+    """One possible text of a plate, with its probability (0 to 1)."""
 
     text: str
     confidence: float
 
 
 MAX_CANDIDATES = 5
-"""Candidates of a reading at most, its own text included."""
+"""Candidates of one reading at most, its own text included."""
 
 
 @dataclass(frozen=True, slots=True)
 class TextReading:
-    """What a reader saw on one crop.
+    """The text that a reader found on one crop, with its confidence (0 to 1).
 
-    `text` holds what is printed, the rows of a two-row plate parted by a blank, I and O kept; empty
+    `text` is as printed, the rows of a two-row plate parted by a blank, I and O kept; empty
     where nothing could be read. `character_confidences` has one number (0 to 1) for each character
     that is not a blank.
     """
@@ -120,7 +124,7 @@ class TextReading:
 
 @dataclass(frozen=True, slots=True)
 class PlateReading:
-    """One plate of a photograph, found and read: what is stored and printed."""
+    """One plate of a photograph, detected and read, as it is stored and printed."""
 
     mark: str
     text: str
@@ -142,21 +146,21 @@ class PlateReading:
 
 
 class Detector(Protocol):
-    """Finds plates in photographs; `sha256` names its model."""
+    """Detects plates in photographs; `sha256` identifies its model."""
 
     sha256: str
 
     def detect(self, photo: Photo) -> list[Detection]:
-        """Every plate found, the surest first."""
+        """Returns every plate found, the highest score first."""
         ...
 
 
 class Reader(Protocol):
-    """Reads rectified plates; `version` tells its name and what it was built from."""
+    """Reads rectified plates; `version` holds its name and what it was built from."""
 
     name: str
     version: str
 
     def read(self, crops: Sequence[Crop]) -> list[TextReading]:
-        """One reading for each crop, in order; many crops in one call cost less each."""
+        """Returns one reading for each crop, in order; many crops in one call cost less each."""
         ...

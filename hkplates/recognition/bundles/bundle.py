@@ -1,4 +1,4 @@
-"""A trained model as a folder that explains itself: weights, config.json, and their hashes.
+"""Opens bundles: trained models as folders of weights, a config.json and the files' hashes.
 
 ::
 
@@ -24,7 +24,7 @@ from hkplates.recognition.score_fusion import ScoreFusion
 
 CONFIG = "config.json"
 REFINER = "refiner.tflite"
-MIN_PROPOSAL_SCORE = 0.05  # of the detector; below it nothing is a plate
+MIN_PROPOSAL_SCORE = 0.05  # heat-map score of the detector; below it nothing is a plate
 FORMAT = 1
 WEIGHTS: dict[RuntimeName, str] = {"litert": "model.tflite", "tensorflow": "saved_model/"}
 REMEDY = "Restore it from the repository, or train it again (models/README.md)."
@@ -32,10 +32,10 @@ REMEDY = "Restore it from the repository, or train it again (models/README.md)."
 
 @dataclass(frozen=True, slots=True)
 class Bundle:
-    """An opened model folder, whose files are what its config says.
+    """An opened model folder, whose needed files have the hashes that its config names.
 
-    `sha256` names the whole: the hash of config.json, which holds the hashes of all other files,
-    whether or not they were needed and lie there.
+    `sha256` identifies the whole model: the hash of config.json, which holds the hashes of all
+    other files, also of those that were not needed and may be absent.
     """
 
     folder: Path
@@ -44,53 +44,54 @@ class Bundle:
 
     @property
     def inputs(self) -> tuple[tuple[int, int], ...]:
-        """Heights and widths, in pixels, of the inputs to choose from."""
+        """Heights and widths, in pixels, of the network inputs to choose from."""
         return _sizes(self.config["inputs"])
 
     @property
     def large_inputs(self) -> tuple[tuple[int, int], ...]:
-        """Those for large photographs; none where they go into the others."""
+        """Input sizes for large photographs; empty where those go into the others."""
         return _sizes(self.config.get("large_inputs", ()))
 
     @property
     def threshold(self) -> float:
-        """Least score of what is reported at all."""
+        """Least score (0 to 1) of a detection."""
         return float(self.config["threshold"])
 
     @property
     def proposal_threshold(self) -> float:
-        """Least warmth of a place that is looked at at all."""
+        """Least heat-map score (0 to 1) of a proposal."""
+        # The key keeps its older name: it is hashed into the model version.
         return float(self.config.get("first_threshold", MIN_PROPOSAL_SCORE))
 
     @property
     def refiner(self) -> Path | None:
-        """The network that looks at each find again; None where the detector is alone."""
+        """Path of the refiner, which scores each proposal again; None where there is none."""
         return self.folder / REFINER if REFINER in self.config["files"] else None
 
     @property
     def score_calibration(self) -> ScoreCalibration | None:
-        """What makes the networks' answers a probability; None where warmth is the score."""
+        """Calibration of scores to a probability; None where the heat-map score is used as it."""
         value = self.config.get("certainty")
         if value is None:
             return None
-        warmth, lead, shift = (float(number) for number in value)
-        return ScoreCalibration(warmth, lead, shift)
+        heatmap_weight, refiner_weight, bias = (float(number) for number in value)
+        return ScoreCalibration(heatmap_weight, refiner_weight, bias)
 
     @property
     def score_fusion(self) -> ScoreFusion:
-        """What is made of a detector's score and what was read; the score alone without one."""
+        """Fusion of the detector's score and the reading; without one, the score alone."""
         value = self.config.get("belief")
         if value is None:
             return ScoreFusion()
-        score, reading, lettered, shift, threshold = (float(number) for number in value)
-        return ScoreFusion(score, reading, lettered, shift, threshold)
+        score, reading, series, bias, threshold = (float(number) for number in value)
+        return ScoreFusion(score, reading, series, bias, threshold)
 
 
 def open_bundle(folder: Path, runtime: RuntimeName = "litert") -> Bundle:
-    """Open a model folder and check every file that this runtime needs against its hash.
+    """Opens a model folder and checks every file that this runtime needs against its hash.
 
     Raises:
-        BundleInvalid: naming the file that is missing, unreadable or not what it should be.
+        BundleInvalid: a file, which it names, is missing, unreadable or has another hash.
     """
     data = _read(folder / CONFIG)
     try:
@@ -107,12 +108,17 @@ def open_bundle(folder: Path, runtime: RuntimeName = "litert") -> Bundle:
 
 
 def sha256_of(data: bytes) -> str:
-    """SHA-256 in hexadecimal."""
+    """Returns the SHA-256 in hexadecimal."""
     return hashlib.sha256(data).hexdigest()
 
 
 def _check_values(bundle: Bundle) -> None:
-    """A value of the wrong form is named now, and not in the middle of the work."""
+    """Refuses values of the wrong form when the bundle opens, not in the middle of the work.
+
+    Raises:
+        BundleInvalid: sizes, thresholds or calibrations are of the wrong form.
+    """
+    # Each property parses its value when it is read.
     try:
         inputs = bundle.inputs, bundle.large_inputs
         _ = (
@@ -129,7 +135,11 @@ def _check_values(bundle: Bundle) -> None:
 
 
 def _needed(folder: Path, files: Mapping[str, str], runtime: RuntimeName) -> Mapping[str, str]:
-    """All files but the weights of other runtimes."""
+    """Returns names and hashes of all files but the weights of other runtimes.
+
+    Raises:
+        BundleInvalid: there are no weights for this runtime.
+    """
     if not any(name.startswith(WEIGHTS[runtime]) for name in files):
         raise BundleInvalid(f"{folder / CONFIG} names no {WEIGHTS[runtime]}. {REMEDY}")
     others = tuple(weights for name, weights in WEIGHTS.items() if name != runtime)
@@ -148,6 +158,7 @@ def _check_config(folder: Path, config: object) -> None:
         raise BundleInvalid(f"{folder / CONFIG} lacks {', '.join(sorted(absent))}. {REMEDY}")
     if not isinstance(config["files"], dict):
         raise BundleInvalid(f"{folder / CONFIG} does not name its files' hashes. {REMEDY}")
+    # Files are hashed and loaded by these names: none may lead out of the folder.
     outside = [name for name in config["files"] if Path(name).is_absolute() or ".." in name]
     if outside:
         raise BundleInvalid(f"{folder / CONFIG} names {outside[0]!r}, outside its folder. {REMEDY}")

@@ -1,4 +1,7 @@
-"""The names of what can be chosen. Standard library only: settings are read by every command."""
+"""Names of readers and runtimes to choose from.
+
+Standard library only: settings, which every command reads, import these.
+"""
 
 from typing import Literal
 

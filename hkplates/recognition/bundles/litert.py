@@ -1,4 +1,4 @@
-"""LiteRT as everything here uses it: one model, one thread, no chatter."""
+"""Builds LiteRT interpreters: one model on one thread, without LiteRT's information lines."""
 
 import os
 import sys
@@ -14,12 +14,12 @@ from hkplates.recognition.bundles.bundle import REMEDY
 
 
 def open_interpreter(model: Path, shape: Sequence[int] | None = None) -> Interpreter:
-    """An interpreter of a model's file on one thread, its input made `shape` where given.
+    """Builds an interpreter of a model's file on one thread, its input resized to `shape` if given.
 
     Safe to build before or after a fork; not to be used by two threads at once.
 
     Raises:
-        BundleInvalid: where LiteRT cannot load it.
+        BundleInvalid: LiteRT cannot load the model.
     """
     try:
         with suppress_info_lines():
@@ -34,10 +34,11 @@ def open_interpreter(model: Path, shape: Sequence[int] | None = None) -> Interpr
 
 @contextmanager
 def suppress_info_lines() -> Iterator[None]:
-    """Leave out LiteRT's "INFO: Created ..." on standard error, which no setting turns off.
+    """Drops LiteRT's "INFO: Created ..." on standard error, which no setting turns off.
 
-    Whatever else is written meanwhile comes out afterwards.
+    All other lines written meanwhile come out afterwards.
     """
+    # LiteRT writes from C++ to descriptor 2, past `sys.stderr`: the descriptor is redirected.
     sys.stderr.flush()
     real = os.dup(2)
     with tempfile.TemporaryFile() as held:

@@ -1,4 +1,4 @@
-"""A model folder is opened only if it is what it says."""
+"""Opens a model folder only if its files have the hashes that its config names."""
 
 import json
 import shutil
@@ -15,7 +15,7 @@ COMMITTED = Path(__file__).parents[3] / "models" / "detector" / "bundle"
 
 @pytest.fixture
 def folder(tmp_path):
-    """A small bundle whose one file holds b"weights"."""
+    """Returns a small bundle whose one file holds b"weights"."""
     (tmp_path / "model.tflite").write_bytes(b"weights")
     config = {
         "format": 1,
@@ -48,7 +48,7 @@ def test_a_whole_bundle_opens_with_its_settings(folder):
 
 
 def test_another_threshold_makes_another_bundle(folder):
-    """Rows name the hash of the model that made them; what changes results must change it."""
+    """Rows name the hash of the model that made them; a change of results must change it."""
     before = open_bundle(folder).sha256
     change(folder, threshold=0.5)
 
@@ -71,7 +71,7 @@ def test_a_missing_file_is_refused_by_name(folder):
 
 @pytest.fixture
 def with_saved_model(folder):
-    """The same with a file for TensorFlow."""
+    """Returns the same bundle with a file for TensorFlow."""
     (folder / "saved_model").mkdir()
     (folder / "saved_model" / "saved_model.pb").write_bytes(b"graph")
     files = {
@@ -109,7 +109,7 @@ def test_a_config_that_names_no_weights_for_the_runtime_is_refused(folder):
         open_bundle(folder, "tensorflow")
 
 
-def test_a_missing_folder_says_how_to_mend_it(tmp_path):
+def test_a_missing_folder_names_its_remedy(tmp_path):
     with pytest.raises(BundleInvalid, match=r"train it again \(models/README\.md\)"):
         open_bundle(tmp_path / "nowhere")
 
@@ -143,12 +143,12 @@ def test_a_config_without_inputs_is_refused(folder):
         pytest.param({"inputs": []}, id="no inputs"),
         pytest.param({"inputs": [640]}, id="inputs without heights"),
         pytest.param({"threshold": "high"}, id="a threshold in words"),
-        pytest.param({"first_threshold": {}}, id="a first threshold of no number"),
-        pytest.param({"certainty": "sure"}, id="a certainty in words"),
-        pytest.param({"certainty": [1.0, 0.0]}, id="a certainty of two numbers"),
-        pytest.param({"certainty": [-1.0, 0.0, 0.0]}, id="a certainty that falls"),
-        pytest.param({"belief": "firm"}, id="a belief in words"),
-        pytest.param({"belief": [1.0, 0.0]}, id="a belief of two numbers"),
+        pytest.param({"first_threshold": {}}, id="a proposal threshold of no number"),
+        pytest.param({"certainty": "sure"}, id="a calibration in words"),
+        pytest.param({"certainty": [1.0, 0.0]}, id="a calibration of two numbers"),
+        pytest.param({"certainty": [-1.0, 0.0, 0.0]}, id="a calibration that falls"),
+        pytest.param({"belief": "firm"}, id="a fusion in words"),
+        pytest.param({"belief": [1.0, 0.0]}, id="a fusion of two numbers"),
         pytest.param({"files": ["model.tflite"]}, id="files without hashes"),
         pytest.param({"files": None}, id="no files"),
     ],

@@ -1,4 +1,4 @@
-"""What is known of Hong Kong registration marks (Cap. 374E, regulation 12E)."""
+"""Normalises and classifies Hong Kong registration marks (Cap. 374E, regulation 12E)."""
 
 import pytest
 from hypothesis import given
@@ -102,12 +102,12 @@ def test_the_example_of_a_series_is_of_that_series(rule) -> None:
         ("", ()),
     ],
 )
-def test_why_the_print_is_not_the_mark_is_told(text: str, reasons: tuple[str, ...]) -> None:
+def test_printing_differences_are_explained(text: str, reasons: tuple[str, ...]) -> None:
     assert printing_differences(text) == reasons
 
 
 @given(st.text(ALPHABET + "IO ", max_size=9))
-def test_print_and_mark_differ_where_a_reason_is_told_and_nowhere_else(text: str) -> None:
+def test_print_and_mark_differ_exactly_where_a_difference_is_explained(text: str) -> None:
     assert bool(printing_differences(text)) == (canonical(text) != text.strip())
 
 
@@ -118,7 +118,7 @@ def test_everything_of_the_alphabet_is_a_mark_of_some_series(mark: str) -> None:
 
 
 @given(st.text())
-def test_what_is_no_mark_has_no_series(text: str) -> None:
+def test_a_text_that_is_no_mark_has_no_series(text: str) -> None:
     assert is_mark(text) == (series(text) != "unknown")
 
 
@@ -137,7 +137,7 @@ def test_a_mark_is_left_alone_where_it_has_a_series_or_cannot_be_usual(read: str
 
 
 @given(MARKS)
-def test_a_spelling_differs_only_where_it_says(mark: str) -> None:
+def test_a_spelling_differs_only_at_its_differing_positions(mark: str) -> None:
     spelling = usual_spelling(mark)
     if spelling is not None:
         places = differing_positions(mark, spelling)
