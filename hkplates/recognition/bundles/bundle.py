@@ -60,7 +60,8 @@ class Bundle:
     @property
     def proposal_threshold(self) -> float:
         """Least heat-map score (0 to 1) of a proposal."""
-        # The key keeps its older name: it is hashed into the model version.
+        # Keys "first_threshold", "certainty" and "belief" stay as bundles have them: config.json's
+        # hash is part of the model version.
         return float(self.config.get("first_threshold", MIN_PROPOSAL_SCORE))
 
     @property

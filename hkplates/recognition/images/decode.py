@@ -42,7 +42,7 @@ _DEEP_PIXEL_SHARE = 0.75
 # Bytes a pixel that libwebp allocates to open a picture, and to load it then.
 _WEBP_OPEN_BYTES, _WEBP_LOAD_BYTES = 16, 8
 
-_BAND = 256  # rows turned into RGB at a time: a whole second picture would double the memory
+_BAND = 256  # rows converted to RGB at a time: a whole second picture would double the memory
 
 # `warnings.catch_warnings` changes the whole process, so that two threads may not overlap in it.
 _warnings_lock = threading.Lock()
@@ -67,7 +67,7 @@ def decode(data: bytes, *, max_pixels: int) -> Photograph:
 
     Raises:
         ImageEmpty, ImageUnsupported, ImageUndecodable: no bytes; another known format; neither.
-        ImageTooLarge: more than `max_pixels`; told from the header, before anything is decoded.
+        ImageTooLarge: more than `max_pixels` by the header; raised before anything is decoded.
         ImageTruncated: the file ends before its picture does.
         MemoryError: this process may not take as much memory as it needs.
     """
