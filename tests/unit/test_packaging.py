@@ -3,6 +3,9 @@
 import tomllib
 from pathlib import Path
 
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
 PROJECT = Path(__file__).parents[2]
 PACKAGES = tomllib.loads((PROJECT / "pyproject.toml").read_text())["tool"]["hatch"]["build"][
     "targets"
@@ -29,3 +32,14 @@ def test_every_package_that_the_command_and_the_workers_import_is_in_the_wheel()
     assert {target.partition(".")[0] for target in entry.values()} <= set(PACKAGES)
     rooms = {path.parent.name for path in PROJECT.glob("*/__init__.py")} - {"demo"}
     assert rooms <= set(PACKAGES)
+
+
+def test_the_pinned_libraries_lie_in_the_ranges_that_were_measured() -> None:
+    project = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]
+    pins = dict(
+        line.partition(";")[0].strip().split("==")
+        for line in (PROJECT / "constraints.txt").read_text().splitlines()
+    )
+    for text in project["dependencies"]:
+        requirement = Requirement(text)
+        assert pins[canonicalize_name(requirement.name)] in requirement.specifier, text
