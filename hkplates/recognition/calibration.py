@@ -1,16 +1,16 @@
-"""From what the networks say of a place to a probability: a straight line between log-odds."""
+"""Calibrates scores to probabilities by Platt scaling: a straight line between log-odds."""
 
 import math
 from dataclasses import dataclass
 
-PROBABILITY_EPSILON = 1e-6  # warmths of 0 and 1 are taken for this far from them
+PROBABILITY_EPSILON = 1e-6  # scores of 0 and 1 are taken for this far from them
 
 
 @dataclass(frozen=True, slots=True)
 class ScoreCalibration:
-    """A logistic regression on the detector's warmth and the refiner's lead.
+    """A logistic regression on the detector's heat-map score and the refiner's logit.
 
-    Fitted on photographs held back; as it stands, warmth is the probability.
+    Fitted on photographs held back; with the default weights the heat-map score is the probability.
     """
 
     heatmap_weight: float = 1.0
@@ -27,10 +27,11 @@ class ScoreCalibration:
             raise ValueError(f"expected weights of 0 and more, got {weights}")
 
     def probability(self, heatmap_score: float, refiner_logit: float = 0.0) -> float:
-        """How likely it is that something is what it was taken for.
+        """Returns the probability that a proposal is of the class it was given.
 
-        `warmth` (0 to 1) is the detector's, `lead` the log-odds that the refiner gives.
+        `heatmap_score` (0 to 1) is the detector's, `refiner_logit` the refiner's log-odds.
         """
+        # Platt scaling of both: weights of 0 and more keep the probability rising with each.
         return sigmoid(
             self.heatmap_weight * logit(heatmap_score)
             + self.refiner_weight * refiner_logit
@@ -39,23 +40,23 @@ class ScoreCalibration:
 
 
 def sigmoid(value: float) -> float:
-    """The way back from log-odds; of more than 50 either way it makes no difference."""
+    """Returns the probability of log-odds; beyond 50 either way it makes no difference."""
     return 1 / (1 + math.exp(-min(max(value, -50.0), 50.0)))
 
 
 def logit(share: float) -> float:
-    """The logarithm of share / (1 - share), of a share not quite 0 or 1."""
+    """Returns the log-odds log(share / (1 - share)), of a share not quite 0 or 1."""
     inside = min(max(share, PROBABILITY_EPSILON), 1 - PROBABILITY_EPSILON)
     return math.log(inside / (1 - inside))
 
 
 LogisticWeights = tuple[float, float, float]
-"""Weights of a logistic regression: of two log-odds, and a shift."""
+"""Weights of a logistic regression: of two log-odds, and a bias."""
 
 
 @dataclass(frozen=True, slots=True)
 class AgreementCalibration:
-    """What a second opinion does to a confidence, fitted on plates that neither was trained on.
+    """A calibration of two readers that agree or differ, fitted on plates new to both.
 
     Log-odds are those of the first reader and of the second (models/ensemble.py).
     """
@@ -64,10 +65,12 @@ class AgreementCalibration:
     differed: LogisticWeights
 
     def confidence(self, first: float, second: float, *, agree: bool) -> float:
-        """How likely the first reading is right: no less than alone where they agree, else no more.
+        """Returns the probability that the first reading is right; arguments are probabilities.
 
-        Both are probabilities.
+        It is no less than either alone where they agree, and no more than the first's where they
+        differ.
         """
-        mine, others, shift = self.agreed if agree else self.differed
-        told = sigmoid(mine * logit(first) + others * logit(second) + shift)
-        return max(told, first, second) if agree else min(told, first)
+        own_weight, other_weight, bias = self.agreed if agree else self.differed
+        fitted = sigmoid(own_weight * logit(first) + other_weight * logit(second) + bias)
+        # Agreement never lowers a confidence, and disagreement never raises one.
+        return max(fitted, first, second) if agree else min(fitted, first)

@@ -1,4 +1,4 @@
-"""Which plates of two looks at one photograph are the same one: those that lie on each other."""
+"""Matches plates of two readings of one photograph by their intersection over union."""
 
 from collections.abc import Sequence
 from itertools import pairwise
@@ -9,14 +9,14 @@ Polygon = Sequence[Point]
 """A plate's four corners in pixels, in turn around it."""
 
 MATCH_IOU = 0.3
-"""Of two quads' joint area, the share from which on they are one plate. Two looks at a small plate
-are a few pixels apart, and plates above or beside each other share next to nothing."""
+"""Intersection over union from which two quads are one plate. Two readings of a small plate are a
+few pixels apart, and plates above or beside each other share next to nothing."""
 
 
 def greedy_match(
     first: Sequence[Polygon], second: Sequence[Polygon], min_iou: float = MATCH_IOU
 ) -> list[tuple[int, int]]:
-    """Pairs of indices that are one plate, those that overlap most first; each index once."""
+    """Returns pairs of indices that are one plate, the highest IoU first; each index once."""
     shares = (
         (quad_iou(one, other), i, j)
         for i, one in enumerate(first)
@@ -32,9 +32,10 @@ def greedy_match(
 
 
 def quad_iou(first: Polygon, second: Polygon) -> float:
-    """The area that two quads share, of the area that they cover together: 0 to 1."""
+    """Returns the intersection over union of two convex quads in either direction, 0 to 1."""
     if _bounds_disjoint(first, second):
         return 0.0
+    # Clips the first quad by each side of the second; `turn` tells which side is inside.
     shared = list(first)
     turn = 1 if _area(second) >= 0 else -1
     for a, b in pairwise([*second, second[0]]):
@@ -46,7 +47,7 @@ def quad_iou(first: Polygon, second: Polygon) -> float:
 
 
 def _bounds_disjoint(first: Polygon, second: Polygon) -> bool:
-    """Whether the upright rectangles around them do not touch, as those of most pairs."""
+    """Checks that the upright rectangles around them share no area, as those of most pairs."""
     for axis in (0, 1):
         ours, theirs = [p[axis] for p in first], [p[axis] for p in second]
         if max(ours) <= min(theirs) or max(theirs) <= min(ours):
@@ -55,7 +56,7 @@ def _bounds_disjoint(first: Polygon, second: Polygon) -> bool:
 
 
 def _clip_half_plane(polygon: list[Point], a: Point, b: Point, turn: int) -> list[Point]:
-    """What of a polygon lies on the inner side of the line from a to b."""
+    """Clips a polygon to the inner side of the line from a to b (Sutherland-Hodgman)."""
     sides = [
         turn * ((b[0] - a[0]) * (p[1] - a[1]) - (b[1] - a[1]) * (p[0] - a[0])) for p in polygon
     ]
@@ -71,6 +72,6 @@ def _clip_half_plane(polygon: list[Point], a: Point, b: Point, turn: int) -> lis
 
 
 def _area(polygon: Polygon) -> float:
-    """Of a polygon; below zero where its corners go the other way round."""
+    """Returns a polygon's signed area; below zero where its corners go the other way round."""
     closed = [*polygon, *polygon[:1]]
     return sum(p[0] * q[1] - q[0] * p[1] for p, q in pairwise(closed)) / 2

@@ -1,4 +1,4 @@
-"""Photographs in, plates out: the detector, the reader and what is known of marks put together."""
+"""Recognises the plates of photographs: detector, reader, score fusion and marks together."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -33,10 +33,10 @@ class Recogniser:
         config: Mapping[str, object] | None = None,
         score_fusion: ScoreFusion | None = None,
     ) -> None:
-        """`config` is what else the readings depend on, kept in `version`.
+        """Puts a detector and a reader together; `config` is what else readings depend on.
 
-        `belief` says which finds are Hong Kong plates once they are read; the detector's word
-        counts without one.
+        It is kept in `version`. `score_fusion` decides which detections are Hong Kong plates once
+        they are read; without one the detector's score decides.
         """
         self._detector = detector
         self._reader = reader
@@ -44,13 +44,13 @@ class Recogniser:
         self.version = ModelVersion(detector.sha256, reader.version, dict(config or {}))
 
     def recognise(self, photos: Sequence[Photo]) -> list[list[PlateReading]]:
-        """The plates of each photograph; all of them are read in one call of the reader."""
+        """Returns the plates of each photograph; all of them are read in one call of the reader."""
         found = [self.find(photo) for photo in photos]
         readings = iter(self.read([plate for plates in found for plate in plates]))
         return [[next(readings) for _ in plates] for plates in found]
 
     def find(self, photo: Photo) -> list[DetectedPlate]:
-        """The plates of one photograph, left to right, then top to bottom, cut out.
+        """Detects and crops the plates of one photograph, left to right, then top to bottom.
 
         Quads are in pixels of the photograph and may reach a little beyond its edge. Crops are
         small: keep those of many photographs, drop the photographs, and `read` them together.
@@ -61,7 +61,7 @@ class Recogniser:
         ]
 
     def read(self, found: Sequence[DetectedPlate]) -> list[PlateReading]:
-        """One reading for each plate, in order, in one call of the reader.
+        """Returns one reading for each plate, in order, from one call of the reader.
 
         A plate that cannot be read is reported with an empty mark: nothing found is hidden. A
         `detector_score` is how likely it is what the detector took it for, a Hong Kong plate (then
@@ -77,6 +77,7 @@ class Recogniser:
     def _plate(self, detection: Detection, crop: Crop, reading: TextReading) -> PlateReading:
         mark = marks.canonical(reading.text)
         score, region = detection.score, detection.region
+        # Another place's plate keeps its class and score, whatever it reads as.
         if region == "HK":
             score = self.score_fusion.probability(score, reading)
             region = "HK" if self.score_fusion.is_hong_kong(detection.score, reading) else "other"
@@ -104,7 +105,7 @@ def _reading_order(detection: Detection) -> tuple[float, float]:
 def open_recogniser(
     models: Path, runtime: RuntimeName, threshold: float | None, reader: ReaderName
 ) -> Recogniser:
-    """The recogniser with the detector and the reader under `models`, ready to use.
+    """Opens a recogniser with the detector and the reader under `models`.
 
     `threshold` replaces the detector bundle's own where given. The neural reader runs in LiteRT
     whatever runs the detector.
@@ -117,6 +118,6 @@ def open_recogniser(
 
     folder = models / "detector" / "bundle"
     detector = open_detector(folder, runtime, threshold)
-    belief = open_bundle(folder, runtime).score_fusion
+    score_fusion = open_bundle(folder, runtime).score_fusion
     config = version_config(runtime, threshold)
-    return Recogniser(detector, open_reader(models, reader), config, belief)
+    return Recogniser(detector, open_reader(models, reader), config, score_fusion)

@@ -1,7 +1,7 @@
-"""Whether what was found is a Hong Kong plate, once it is read: what it says is evidence too.
+"""Fuses detector score and reading into P(Hong Kong plate): what a plate says is evidence too.
 
 A lamp or a shop sign that passes for a plate reads as nothing in particular, with a low confidence;
-a far or dazzled plate that the detector doubts may still say two letters and a number.
+a far or dazzled plate with a low detector score may still say two letters and a number.
 """
 
 import math
@@ -18,18 +18,18 @@ TWO_LETTER_SERIES = frozenset({"usual", "government", "legislative", "zg", "vip"
 """Series of two letters and up to four digits, which few other countries' marks look like."""
 
 UNREAD_THRESHOLD = 0.5
-"""Below this score what shows no text is rather no Hong Kong plate."""
+"""Detector score below which a detection without text is called no Hong Kong plate."""
 
 MIN_READING_CONFIDENCE = 0.01
-"""Confidence of a reading below which it makes no difference how unsure it is."""
+"""Confidence to which lower ones are raised: below it a reading is a guess, however unsure."""
 
 
 @dataclass(frozen=True, slots=True)
 class ScoreFusion:
     """A logistic regression on the detector's score and on what was read (models/score_fusion.py).
 
-    `threshold` is the probability from which what is read is called a Hong Kong plate. As it
-    stands the score is the probability.
+    `threshold` is the probability from which a detection with text is called a Hong Kong plate.
+    With the default weights the score is the probability.
     """
 
     score_weight: float = 1.0
@@ -43,32 +43,36 @@ class ScoreFusion:
         if not (
             rising and math.isfinite(self.series_weight + self.bias) and 0 <= self.threshold <= 1
         ):
-            raise ValueError(f"expected a belief that rises and a share as threshold, got {self}")
+            raise ValueError(
+                f"expected a score fusion that rises and a share as threshold, got {self}"
+            )
 
     def is_hong_kong(self, score: float, reading: "TextReading") -> bool:
-        """Whether a find is called a Hong Kong plate."""
+        """Checks that a detection is to be called a Hong Kong plate."""
         return self.probability(score, reading) >= (
             self.threshold if reading.text else UNREAD_THRESHOLD
         )
 
     def probability(self, score: float, reading: "TextReading") -> float:
-        """How likely it is that a find is a Hong Kong plate; `score` (0 to 1) is the detector's.
+        """Returns P(Hong Kong plate) of a detection; `score` (0 to 1) is the detector's.
 
-        Of what shows no text the score says all: it may be a plate that nobody can read.
+        Without text it is the score itself: it may be a plate that nobody can read.
         """
         if not reading.text:
             return score
-        factors = (self.score_weight, self.reading_weight, self.series_weight, self.bias)
+        # The weights stand in the order of `fusion_features`.
+        weights = (self.score_weight, self.reading_weight, self.series_weight, self.bias)
         return sigmoid(
-            sum(a * b for a, b in zip(factors, fusion_features(score, reading), strict=True))
+            sum(a * b for a, b in zip(weights, fusion_features(score, reading), strict=True))
         )
 
 
 def fusion_features(score: float, reading: "TextReading") -> tuple[float, float, float, float]:
-    """What a belief weighs: log-odds of the score and of the reading, a lettered series, and 1.
+    """Returns the regression's features: log-odds of score and of reading, lettered series, 1.
 
     The series counts as far as the reading may be right.
     """
     series = marks.series(marks.canonical(reading.text))
+    # Scaled by the confidence: the series of a misread text says nothing.
     lettered = reading.confidence if series in TWO_LETTER_SERIES else 0.0
     return logit(score), logit(max(reading.confidence, MIN_READING_CONFIDENCE)), lettered, 1.0

@@ -1,8 +1,8 @@
-"""Find plates in photographs with the trained network, in LiteRT or in TensorFlow.
+"""Finds plates in photographs with the trained network, in LiteRT or in TensorFlow.
 
-Both runtimes share what comes before (fit the photograph into the input) and after (peaks of the
-answers, the refiner's look at each); only the middle differs, and a test holds them to the same
-boxes.
+Both runtimes share what comes before (the photograph is letterboxed into the input) and after
+(peaks of the head output, the refiner's passes over each); only the forward pass differs, and a
+test holds them to the same boxes.
 """
 
 from collections.abc import Callable, Sequence
@@ -30,14 +30,15 @@ REGIONS: tuple[Region, Region] = ("HK", "other")  # of the network's classes, in
 LARGE_PHOTO_SIDE = 1800
 
 ForwardFn = Callable[[Photo], HeadOutput]
-"""A fitted photograph (H, W, 3) to the network's answers (H/8, W/8, 10)."""
+"""Runs the network on a letterboxed photograph (H, W, 3) uint8; head output (H/8, W/8, 10)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """A place that may be a plate: corners (4, 2) in pixels of the photograph, and its class.
+    """A region proposal: corners (4, 2) in pixels of the photograph, and its class.
 
-    `warmth` (0 to 1) is the detector's; `lead` the refiner's log-odds of that class.
+    `heatmap_score` (0 to 1) is the detector's; `refiner_logit` the refiner's log-odds of that
+    class.
     """
 
     corners: npt.NDArray[np.float32]
@@ -47,7 +48,7 @@ class Proposal:
 
 
 class NetworkDetector:
-    """A detector around anything that can run the network."""
+    """A plate detector around any function that runs the network."""
 
     def __init__(
         self,
@@ -61,11 +62,12 @@ class NetworkDetector:
         calibration: ScoreCalibration | None = None,
         sha256: str = "",
     ) -> None:
-        """`inputs` are heights and widths to choose from; `sha256` names the model.
+        """Wraps `forward`; `inputs` are (height, width) to choose from, `sha256` names the model.
 
-        Photographs of more than LARGE_SIDE pixels go into the `large_inputs`, if there are any.
-        Whatever has a warmth of `first_threshold` is looked at by the `refiner`; `certainty` makes
-        what both say the score that `threshold` is about.
+        Photographs whose longer side has more than LARGE_PHOTO_SIDE pixels go into the
+        `large_inputs`, if there are any. Peaks with a heat-map score of `proposal_threshold` and
+        more go through the `refiner`; `calibration` makes both networks' scores the probability
+        that `threshold` is compared with.
         """
         self.forward = forward
         self._inputs = tuple(inputs)
@@ -77,7 +79,7 @@ class NetworkDetector:
         self.sha256 = sha256
 
     def detect(self, photo: Photo) -> list[Detection]:
-        """Every plate found, the surest first.
+        """Detects the plates of a photograph, the most probable first.
 
         `photo` is (height, width, 3) uint8 RGB; quads are in its pixels.
         """
@@ -86,30 +88,33 @@ class NetworkDetector:
     def select_detections(
         self, proposals: Sequence[Proposal], calibration: ScoreCalibration, threshold: float
     ) -> list[Detection]:
-        """Those sights that are plates with a probability of `threshold`, none of them twice."""
+        """Returns the proposals with a probability of at least `threshold`, after NMS."""
+        # Without a refiner its logit is 0, which adds nothing to the calibrated log-odds.
         peaks = [
             Peak(
-                s.corners, calibration.probability(s.heatmap_score, s.refiner_logit or 0.0), s.label
+                p.corners, calibration.probability(p.heatmap_score, p.refiner_logit or 0.0), p.label
             )
-            for s in proposals
+            for p in proposals
         ]
+        # Again after refinement: two proposals may have been moved onto one plate.
         return [
             Detection(Quad.from_array(peak.corners), peak.score, REGIONS[peak.label])
             for peak in non_max_suppression([peak for peak in peaks if peak.score >= threshold])
         ]
 
     def propose(self, photo: Photo) -> list[Proposal]:
-        """What may be a plate, as the refiner sees it, if there is one."""
-        seen = [self._refine(photo, peak) for peak in self.heatmap_proposals(photo)]
-        return [sight for sight in seen if sight is not None]
+        """Returns the region proposals of a photograph, refined if there is a refiner."""
+        refined = [self._refine(photo, peak) for peak in self.heatmap_proposals(photo)]
+        return [proposal for proposal in refined if proposal is not None]
 
     def heatmap_proposals(self, photo: Photo) -> list[Peak]:
-        """What may be a plate, before the refiner looks at it; in pixels of the photograph."""
+        """Returns the heat map's peaks before refinement, in pixels of the photograph."""
         inputs = self._large_inputs if max(photo.shape[:2]) > LARGE_PHOTO_SIDE else self._inputs
         height, width = best_input(photo.shape[1] / photo.shape[0], inputs)
         fitted, scale, left, top = letterbox(photo, width, height)
         offset = np.array([left, top], np.float32)
         peaks = find_peaks(self.forward(fitted), self._proposal_threshold)
+        # Back from the letterboxed input: without its padding, then without its scale.
         return [replace(p, corners=(p.corners - offset) / np.float32(scale)) for p in peaks]
 
     def _refine(self, photo: Photo, peak: Peak) -> Proposal | None:
@@ -118,6 +123,7 @@ class NetworkDetector:
         refined = self._refiner.refine(photo, peak.corners.astype(np.float64))
         if refined is None:
             return None
+        # The class is the likelier region; "none" only lowers that region's log-odds.
         label = int(refined.class_logits[: len(REGIONS)].argmax())
         return Proposal(
             refined.corners.astype(np.float32),
@@ -128,13 +134,13 @@ class NetworkDetector:
 
 
 class LiteRTDetector(NetworkDetector):
-    """The network in LiteRT on one core: many worker processes share a machine.
+    """The network in LiteRT on one core, since many worker processes share a machine.
 
     Safe to build before or after a fork; not to be used by two threads at once.
     """
 
     def __init__(self, bundle: Bundle, threshold: float | None = None) -> None:
-        """`threshold` replaces the bundle's own.
+        """Loads the bundle's network; `threshold` replaces the bundle's own.
 
         Raises:
             BundleInvalid: where LiteRT cannot load the model.
@@ -148,13 +154,12 @@ class LiteRTDetector(NetworkDetector):
         interpreter = self._interpreter(photo.shape[:2])
         interpreter.set_tensor(interpreter.get_input_details()[0]["index"], photo[None])
         interpreter.invoke()
-        answers: HeadOutput = interpreter.get_tensor(interpreter.get_output_details()[0]["index"])[
-            0
-        ]
-        return answers
+        output = interpreter.get_output_details()[0]["index"]
+        head_output: HeadOutput = interpreter.get_tensor(output)[0]
+        return head_output
 
     def _interpreter(self, size: tuple[int, ...]) -> Any:
-        """One interpreter for each input size: to resize one costs more than a photograph."""
+        """Returns the interpreter of an input size; resizing one costs more than a photograph."""
         if size not in self._interpreters:
             self._interpreters[size] = open_interpreter(self._model, (1, *size, 3))
         return self._interpreters[size]
@@ -167,7 +172,7 @@ class TensorFlowDetector(NetworkDetector):
     """
 
     def __init__(self, bundle: Bundle, threshold: float | None = None) -> None:
-        """`threshold` replaces the bundle's own.
+        """Loads the bundle's network; `threshold` replaces the bundle's own.
 
         Raises:
             RuntimeMissing: where TensorFlow is not installed.
@@ -189,12 +194,12 @@ class TensorFlowDetector(NetworkDetector):
         super().__init__(self._run, **_settings(bundle, threshold))
 
     def _run(self, photo: Photo) -> HeadOutput:
-        answers: HeadOutput = self._loaded.answer(self._to_tensor(photo[None])).numpy()[0]
-        return answers
+        head_output: HeadOutput = self._loaded.answer(self._to_tensor(photo[None])).numpy()[0]
+        return head_output
 
 
 def _settings(bundle: Bundle, threshold: float | None) -> dict[str, Any]:
-    """What a bundle says of how its network is used, whatever runs it."""
+    """Returns the detector's arguments that a bundle holds, the same for both runtimes."""
     return {
         "inputs": bundle.inputs,
         "threshold": bundle.threshold if threshold is None else threshold,
@@ -207,7 +212,7 @@ def _settings(bundle: Bundle, threshold: float | None) -> dict[str, Any]:
 
 
 def open_detector(folder: Path, runtime: RuntimeName, threshold: float | None = None) -> Detector:
-    """The detector in a bundle's folder, in the runtime named "litert" or "tensorflow".
+    """Opens the detector in a bundle's folder, in the runtime named "litert" or "tensorflow".
 
     Raises:
         BundleInvalid, RuntimeMissing: see above.
@@ -223,5 +228,5 @@ def open_detector(folder: Path, runtime: RuntimeName, threshold: float | None = 
 
 
 def best_input(aspect: float, inputs: Sequence[tuple[int, int]]) -> tuple[int, int]:
-    """The height and width in which a photograph of width / height `aspect` is shown largest."""
+    """Chooses the (height, width) that shows a photograph of width / height `aspect` largest."""
     return max(inputs, key=lambda size: min(size[1] / aspect, size[0]))

@@ -1,8 +1,8 @@
-"""From the detector's answers to plates: peaks of warmth, their corners, no plate twice.
+"""Decodes the detector's head output: heat-map peaks, their corners, non-maximum suppression.
 
-The answers are one array (H, W, 10) for an input of 8 H x 8 W pixels: the warmth (0 to 1) of a
-Hong Kong plate's centre and of another plate's, then x and y in pixels of the four corners from the
-middle of the cell.
+The head output is one array (H, W, 10) for an input of 8 H x 8 W pixels: the heat-map scores (0 to
+1) of a Hong Kong plate's centre and of another plate's, then x and y in pixels of the four corners
+from the middle of the cell.
 """
 
 from dataclasses import dataclass
@@ -15,14 +15,14 @@ STRIDE = 8  # pixels of the input in one cell
 NUM_CLASSES = 2
 MAX_PEAKS = 64  # a photograph of more plates is noise, and each costs time
 NMS_IOU = 0.3  # intersection over union from which two quads are one plate
-CORNER_AVERAGING_RATIO = 0.3  # a neighbour this warm beside its peak speaks about the same plate
+CORNER_AVERAGING_RATIO = 0.3  # of the peak's score: neighbours from here on are of its plate
 
 HeadOutput = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
 class Peak:
-    """One plate in pixels of the input: corners (4, 2), score 0 to 1, class 0 (Hong Kong) or 1."""
+    """A plate in pixels of the input: corners (4, 2), score 0 to 1, class 0 (Hong Kong) or 1."""
 
     corners: npt.NDArray[np.float32]
     score: float
@@ -30,20 +30,25 @@ class Peak:
 
 
 def find_peaks(head_output: HeadOutput, threshold: float) -> list[Peak]:
-    """Plates of at least `threshold`, the surest first, overlapping ones reduced to the surest."""
+    """Returns the peaks of at least `threshold`, highest first, after non-maximum suppression.
+
+    Raises:
+        ValueError: where the head output has another shape.
+    """
     if head_output.ndim != 3 or head_output.shape[2] != NUM_CLASSES + 8:
-        raise ValueError(f"expected answers of shape (H, W, 10), got {head_output.shape}")
-    warmth = head_output[..., :NUM_CLASSES]
-    summits = (warmth >= threshold) & (warmth >= _max_pool_3x3(warmth))
-    rows, columns, labels = np.nonzero(summits)
-    scores = warmth[rows, columns, labels]
+        raise ValueError(f"expected a head output of shape (H, W, 10), got {head_output.shape}")
+    heatmap = head_output[..., :NUM_CLASSES]
+    # A peak is the maximum of its 3 x 3 cells in its own class; ties are left to NMS.
+    is_peak = (heatmap >= threshold) & (heatmap >= _max_pool_3x3(heatmap))
+    rows, columns, labels = np.nonzero(is_peak)
+    scores = heatmap[rows, columns, labels]
     best = np.argsort(-scores, kind="stable")[:MAX_PEAKS]
     peaks = [_peak(head_output, int(rows[i]), int(columns[i]), int(labels[i])) for i in best]
     return non_max_suppression(peaks)
 
 
 def non_max_suppression(peaks: list[Peak]) -> list[Peak]:
-    """Without those that overlap a surer one, whatever its class: one place holds one plate."""
+    """Drops peaks that overlap a higher one, of any class: one place holds one plate."""
     if not peaks:
         return []
     ranked = sorted(peaks, key=lambda p: -p.score)
@@ -57,13 +62,13 @@ def non_max_suppression(peaks: list[Peak]) -> list[Peak]:
 
 
 def _bounds_overlap(quads: npt.NDArray[np.float32]) -> npt.NDArray[np.bool_]:
-    """(n, n), whether the upright boxes of two quads (n, 4, 2) share anything."""
+    """Returns (n, n), True where the upright boxes of two of the quads (n, 4, 2) overlap."""
     low, high = quads.min(axis=1), quads.max(axis=1)
     return np.asarray((low[:, None] < high[None]).all(-1) & (low[None] < high[:, None]).all(-1))
 
 
 def overlap(a: npt.NDArray[np.float32], b: npt.NDArray[np.float32]) -> float:
-    """Intersection over union of two convex quads, 0 where one has no area."""
+    """Returns the intersection over union of two convex quads, 0 where one has no area."""
     areas = abs(cv2.contourArea(a)), abs(cv2.contourArea(b))
     if min(areas) <= 0:
         return 0.0
@@ -71,17 +76,17 @@ def overlap(a: npt.NDArray[np.float32], b: npt.NDArray[np.float32]) -> float:
     return float(both / (sum(areas) - both))
 
 
-def _max_pool_3x3(warmth: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """The warmest of each cell's 3 x 3 neighbourhood, per class."""
-    padded = np.pad(warmth, ((1, 1), (1, 1), (0, 0)), constant_values=-1.0)
-    height, width = warmth.shape[:2]
+def _max_pool_3x3(heatmap: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """Returns the maximum over each cell's 3 x 3 neighbourhood, per class."""
+    padded = np.pad(heatmap, ((1, 1), (1, 1), (0, 0)), constant_values=-1.0)
+    height, width = heatmap.shape[:2]
     shifted = [padded[y : y + height, x : x + width] for y in range(3) for x in range(3)]
-    warmest: npt.NDArray[np.float32] = np.maximum.reduce(shifted)
-    return warmest
+    pooled: npt.NDArray[np.float32] = np.maximum.reduce(shifted)
+    return pooled
 
 
 def _peak(head_output: HeadOutput, row: int, column: int, label: int) -> Peak:
-    """The plate at a summit; corners are the mean of what its warm neighbours say as well.
+    """Decodes the peak in a cell; its corners are the score-weighted mean over 3 x 3 cells.
 
     A single cell's corners jitter by a pixel or two; the weighted mean of nine halves that.
     """
@@ -89,8 +94,10 @@ def _peak(head_output: HeadOutput, row: int, column: int, label: int) -> Peak:
     top, left = max(row - 1, 0), max(column - 1, 0)
     around = head_output[top : row + 2, left : column + 2]
     corners = around[..., NUM_CLASSES:].reshape(*around.shape[:2], 4, 2).copy()
+    # Offsets count from the middle of their own cell: each becomes a place in the input.
     corners[..., 0] += ((np.arange(around.shape[1]) + left + 0.5) * STRIDE)[None, :, None]
     corners[..., 1] += ((np.arange(around.shape[0]) + top + 0.5) * STRIDE)[:, None, None]
+    # Neighbours below the ratio are background, whose corners are noise.
     weight = np.where(around[..., label] >= score * CORNER_AVERAGING_RATIO, around[..., label], 0.0)
     mean = np.tensordot(weight, corners, ((0, 1), (0, 1))) / weight.sum()
     return Peak(mean.astype(np.float32), score, label)

@@ -1,4 +1,4 @@
-"""The colour of a plate's paper, from a rectified crop."""
+"""Classifies the colour of a plate's paper in a rectified crop."""
 
 import cv2
 import numpy as np
@@ -19,7 +19,7 @@ mainland and Macau plates 154 below.
 
 
 def classify_colour(crop: Crop) -> Colour:
-    """White or yellow paper with dark characters; "other" for dark plates and other paper."""
+    """Returns white or yellow for paper with dark characters, "other" for all else."""
     edge = round(crop.shape[0] * (CROP_MARGIN + 0.06) / (1 + 2 * CROP_MARGIN))
     plate = crop[edge:-edge, edge:-edge]
     half = plate.shape[1] // 2, plate.shape[0] // 2  # without the noise of single pixels

@@ -1,4 +1,4 @@
-"""Plates of two looks at one photograph, put together by where they are."""
+"""Matches plates of two readings of one photograph by intersection over union."""
 
 import pytest
 from hypothesis import given
@@ -25,7 +25,7 @@ def plate(left: float, top: float, width: float = 100, height: float = 30) -> Po
         pytest.param(((50, 0), (100, 15), (50, 30), (0, 15)), 1 / 2, id="a diamond"),
     ],
 )
-def test_overlap_is_the_share_of_the_joint_area(other: Polygon, share: float) -> None:
+def test_iou_is_the_share_of_the_joint_area(other: Polygon, share: float) -> None:
     assert quad_iou(plate(0, 0), other) == pytest.approx(share)
     assert quad_iou(other, plate(0, 0)) == pytest.approx(share)
 

@@ -1,4 +1,4 @@
-"""The detector, the reader and what is known of marks, put together with fakes."""
+"""Recognises plates with a fake detector and a fake reader."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -64,7 +64,7 @@ class Reads:
 
 
 def photo(paper: tuple[int, int, int] = WHITE) -> Photo:
-    """400 x 300, all of one colour but for dark bars where characters would be."""
+    """Draws 400 x 300 pixels of one colour with dark bars where characters would be."""
     pixels = np.full((300, 400, 3), paper, np.uint8)
     ink = WHITE if paper == BLACK else BLACK
     pixels[:, ::12] = pixels[:, 1::12] = ink
@@ -189,7 +189,7 @@ def test_a_drawing_has_the_same_name_each_time() -> None:
     assert annotated_name("a/gate.jpg").startswith("gate-")
 
 
-BELIEF = ScoreFusion(
+FUSION = ScoreFusion(
     score_weight=0.4, reading_weight=0.4, series_weight=1.4, bias=-0.6, threshold=0.3
 )
 
@@ -210,14 +210,14 @@ def test_what_is_read_helps_to_tell_what_was_found(
     score: float, text: str, confidence: float, region: Region
 ) -> None:
     detector = Finds(Detection(quad(100, 100), score, "HK"))
-    recogniser = Recogniser(detector, Reads(text, confidence=confidence), score_fusion=BELIEF)
+    recogniser = Recogniser(detector, Reads(text, confidence=confidence), score_fusion=FUSION)
 
     ((plate,),) = recogniser.recognise([photo()])
 
     assert plate.region == region
 
 
-def test_the_bundles_belief_is_the_one_that_counts() -> None:
+def test_the_bundles_score_fusion_is_the_one_that_counts() -> None:
     models = Path(__file__).parents[3] / "models"
     recogniser = open_recogniser(models, "litert", None, "none")
     assert recogniser.score_fusion == open_bundle(models / "detector" / "bundle").score_fusion
@@ -226,7 +226,7 @@ def test_the_bundles_belief_is_the_one_that_counts() -> None:
 
 def test_the_confidence_is_that_of_a_plate_which_reads_so() -> None:
     detector = Finds(Detection(quad(100, 100), 0.4, "HK"))
-    recogniser = Recogniser(detector, Reads("AB 1234", confidence=0.9), score_fusion=BELIEF)
+    recogniser = Recogniser(detector, Reads("AB 1234", confidence=0.9), score_fusion=FUSION)
 
     ((plate,),) = recogniser.recognise([photo()])
 
@@ -236,7 +236,7 @@ def test_the_confidence_is_that_of_a_plate_which_reads_so() -> None:
 
 def test_of_another_countrys_plate_the_score_stays_as_it_is() -> None:
     detector = Finds(Detection(quad(100, 100), 0.4, "other"))
-    recogniser = Recogniser(detector, Reads("AB 123 C", confidence=0.9), score_fusion=BELIEF)
+    recogniser = Recogniser(detector, Reads("AB 123 C", confidence=0.9), score_fusion=FUSION)
 
     ((plate,),) = recogniser.recognise([photo()])
 

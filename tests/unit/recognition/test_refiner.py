@@ -1,4 +1,4 @@
-"""The refiner sees one place cut out straight; what it says counts in the photograph."""
+"""Refines proposals in rectified patches; results are in pixels of the photograph."""
 
 import cv2
 import numpy as np
@@ -25,25 +25,25 @@ SLANTED = np.array([[500, 400], [590, 420], [588, 448], [497, 426]], float)
 
 @pytest.fixture
 def photo():
-    """Grey, with a white plate drawn at PLATE."""
+    """Draws a white plate at PLATE on grey."""
     picture = np.full((900, 1200, 3), 90, np.uint8)
     picture[400:424, 500:600] = 255
     return picture
 
 
-def seen_part(glimpse):
-    """Bounds of what is white: left, top, right, bottom."""
-    rows, columns = np.nonzero(glimpse.pixels[..., 0] > 172)
+def white_bounds(patch):
+    """Returns the bounds of the white pixels: left, top, right, bottom."""
+    rows, columns = np.nonzero(patch.pixels[..., 0] > 172)
     return columns.min(), rows.min(), columns.max() + 1, rows.max() + 1
 
 
-def test_the_plate_is_seen_with_a_margin_of_its_height(photo):
-    glimpse = crop_patch(photo, PLATE)
+def test_the_patch_has_a_margin_of_the_plates_height(photo):
+    patch = crop_patch(photo, PLATE)
 
     across, down = pixels_per_plate_height(100 / 24)
     left, top = MARGIN * across, MARGIN * down
-    assert glimpse.pixels.shape == (HEIGHT, WIDTH, 3)
-    assert seen_part(glimpse) == pytest.approx((left, top, WIDTH - left, HEIGHT - top), abs=1.0)
+    assert patch.pixels.shape == (HEIGHT, WIDTH, 3)
+    assert white_bounds(patch) == pytest.approx((left, top, WIDTH - left, HEIGHT - top), abs=1.0)
 
 
 @pytest.mark.parametrize("scale", [0.4, 1.0, 3.0, 8.0])
@@ -53,7 +53,7 @@ def test_a_plate_of_any_size_looks_the_same(photo, scale):
 
     one, same = crop_patch(photo, PLATE), crop_patch(other, PLATE * scale)
 
-    np.testing.assert_allclose(seen_part(one), seen_part(same), atol=1.5)
+    np.testing.assert_allclose(white_bounds(one), white_bounds(same), atol=1.5)
 
 
 def test_fine_stripes_of_a_large_plate_become_gray_and_not_coarse_stripes():
@@ -66,16 +66,16 @@ def test_fine_stripes_of_a_large_plate_become_gray_and_not_coarse_stripes():
 
 @pytest.mark.parametrize("corners", [PLATE, SLANTED], ids=["upright", "slanted"])
 def test_points_come_back_to_where_they_were(photo, corners):
-    glimpse = crop_patch(photo, corners)
+    patch = crop_patch(photo, corners)
 
-    np.testing.assert_allclose(glimpse.from_photo(corners), glimpse.corners, atol=1e-3)
-    np.testing.assert_allclose(glimpse.to_photo(glimpse.corners), corners, atol=1e-3)
+    np.testing.assert_allclose(patch.from_photo(corners), patch.corners, atol=1e-3)
+    np.testing.assert_allclose(patch.to_photo(patch.corners), corners, atol=1e-3)
 
 
 def test_beyond_the_photograph_there_is_padding(photo):
-    glimpse = crop_patch(photo, PLATE - PLATE[0] - 10)
+    patch = crop_patch(photo, PLATE - PLATE[0] - 10)
 
-    assert (glimpse.pixels[:2, :2] == 114).all()
+    assert (patch.pixels[:2, :2] == 114).all()
 
 
 @pytest.mark.parametrize(
@@ -88,7 +88,7 @@ def test_beyond_the_photograph_there_is_padding(photo):
         pytest.param(PLATE * 0.05, id="of one pixel"),
     ],
 )
-def test_what_cannot_be_a_plate_is_not_looked_at(photo, corners):
+def test_a_quad_that_cannot_be_a_plates_gives_no_patch(photo, corners):
     assert crop_patch(photo, corners) is None
 
 
@@ -96,71 +96,75 @@ def test_a_place_far_outside_the_photograph_is_all_padding(photo):
     assert (crop_patch(photo, PLATE + 5000).pixels == 114).all()
 
 
-class Tells(Refiner):
-    """A refiner that finds the bounds of what is white, and calls it what it is told to."""
+class FakeRefiner(Refiner):
+    """A refiner that finds the bounds of the white pixels and returns the class logits given."""
 
-    def __init__(self, kinds):
-        self.kinds, self.asked = np.array(kinds, float), 0
+    def __init__(self, class_logits):
+        self.class_logits, self.passes = np.array(class_logits, float), 0
 
     def _forward(self, pixels):
-        self.asked += 1
+        self.passes += 1
         rows, columns = np.nonzero(pixels[..., 0] > 172)
         left, right = columns.min(), columns.max() + 1
         top, bottom = rows.min(), rows.max() + 1
         white = np.array([[left, top], [right, top], [right, bottom], [left, bottom]], float)
         here = crop_patch(np.zeros((900, 1200, 3), np.uint8), self.given).corners
-        return white - here, self.kinds
+        return white - here, self.class_logits
 
     def refine(self, photo, corners):
         self.given = corners
         return super().refine(photo, corners)
 
 
-HONG_KONG, OTHER, NONE = (4.0 * np.eye(3)[CLASSES.index(kind)] for kind in CLASSES)
+HONG_KONG, OTHER, NONE = (4.0 * np.eye(3)[CLASSES.index(name)] for name in CLASSES)
 
 
 def test_loose_corners_are_mended(photo):
     loose = PLATE + np.array([-4, 3])
 
-    refined = Tells(HONG_KONG).refine(photo, loose)
+    refined = FakeRefiner(HONG_KONG).refine(photo, loose)
 
     assert np.abs(refined.corners - PLATE).max() < 1.5
 
 
-def test_what_is_plainly_no_plate_is_looked_at_once(photo):
-    plate, lamp = Tells(HONG_KONG), Tells(NONE)
+def test_a_plain_non_plate_gets_one_pass(photo):
+    plate, lamp = FakeRefiner(HONG_KONG), FakeRefiner(NONE)
 
     plate.refine(photo, PLATE)
     lamp.refine(photo, PLATE)
 
-    assert (plate.asked, lamp.asked) == (2, 1)
+    assert (plate.passes, lamp.passes) == (2, 1)
 
 
-def test_the_lead_is_over_all_other_kinds_together():
+def test_log_odds_are_against_all_other_classes_together():
     even = Refined(PLATE, np.zeros(3))
 
     assert even.log_odds(0) == pytest.approx(-np.log(2))
 
 
-def warm_at_the_plate(view):
-    """A network that finds PLATE, a little off, in a photograph of 1,200 x 900 seen in 640."""
-    answers = np.zeros((view.shape[0] // STRIDE, view.shape[1] // STRIDE, 10), np.float32)
+def peak_at_the_plate(view):
+    """Returns a head output with PLATE, a little off, of a 1,200 x 900 photograph in 640."""
+    head_output = np.zeros((view.shape[0] // STRIDE, view.shape[1] // STRIDE, 10), np.float32)
     corners = (PLATE + 3) * 640 / 1200
     column, row = (corners.mean(0) // STRIDE).astype(int)
-    answers[row, column, 0] = 0.6
-    answers[row, column, 2:] = (corners - (np.array([column, row]) + 0.5) * STRIDE).reshape(-1)
-    return answers
+    head_output[row, column, 0] = 0.6
+    head_output[row, column, 2:] = (corners - (np.array([column, row]) + 0.5) * STRIDE).reshape(-1)
+    return head_output
 
 
-def detector_with(kinds, threshold=0.5):
-    certainty = ScoreCalibration(0.5, 1.0)
+def detector_with(class_logits, threshold=0.5):
+    calibration = ScoreCalibration(0.5, 1.0)
     return NetworkDetector(
-        warm_at_the_plate, [(480, 640)], threshold, refiner=Tells(kinds), calibration=certainty
+        peak_at_the_plate,
+        [(480, 640)],
+        threshold,
+        refiner=FakeRefiner(class_logits),
+        calibration=calibration,
     )
 
 
 def test_the_refiner_has_the_last_word_on_corners_and_class(photo):
-    (ours,), (theirs,) = (detector_with(kinds).detect(photo) for kinds in (HONG_KONG, OTHER))
+    (ours,), (theirs,) = (detector_with(logits).detect(photo) for logits in (HONG_KONG, OTHER))
 
     assert (ours.region, theirs.region) == ("HK", "other")
     assert np.abs(ours.quad.to_array() - PLATE).max() < 2
@@ -171,8 +175,8 @@ def test_what_the_refiner_calls_no_plate_is_not_reported(photo):
     assert detector_with(NONE).detect(photo) == []
 
 
-def test_without_a_refiner_the_network_is_believed(photo):
-    (found,) = NetworkDetector(warm_at_the_plate, [(480, 640)], 0.5).detect(photo)
+def test_without_a_refiner_the_heat_map_score_counts(photo):
+    (found,) = NetworkDetector(peak_at_the_plate, [(480, 640)], 0.5).detect(photo)
 
     assert found.score == pytest.approx(0.6)
     assert plate_size(found.quad.to_array()) == pytest.approx((100, 24), abs=0.1)
@@ -181,10 +185,10 @@ def test_without_a_refiner_the_network_is_believed(photo):
 def test_corners_that_end_as_no_plates_are_no_find(photo):
     """At the second pass the upper corners change places."""
 
-    class Crosses(Tells):
+    class Crosses(FakeRefiner):
         def _forward(self, pixels):
-            moves, kinds = super()._forward(pixels)
+            offsets, class_logits = super()._forward(pixels)
             crossed = np.array([[150, 0], [-150, 0], [0, 0], [0, 0]], float)
-            return (moves if self.asked == 1 else crossed), kinds
+            return (offsets if self.passes == 1 else crossed), class_logits
 
     assert Crosses(HONG_KONG).refine(photo, PLATE) is None
