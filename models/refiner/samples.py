@@ -19,13 +19,14 @@ import numpy as np
 
 from hkplates.recognition.bundles.bundle import open_bundle
 from hkplates.recognition.detection.detector import LiteRTDetector
-from hkplates.recognition.detection.heatmap import Peak, find_peaks, overlap
+from hkplates.recognition.detection.heatmap import Peak, find_peaks
 from hkplates.recognition.detection.refiner import (
     CLASSES,
     crop_patch,
     pixels_per_plate_height,
     plate_size,
 )
+from hkplates.recognition.geometry import quad_iou
 from models.detector.augmentation import ViewMaker
 from models.detector.batches import RELOAD_BATCHES
 from models.detector.crops import View
@@ -81,7 +82,7 @@ class ProposalLabeller:
 
 def _label_proposal(corners: np.ndarray, plates: Sequence[LabelledPlate]) -> LabelledRegion | None:
     """Labels a proposal by its overlap with plates; None where the labels leave its class open."""
-    ious = [overlap(corners, plate.quad.astype(np.float32)) for plate in plates]
+    ious = [quad_iou(corners.tolist(), plate.quad.tolist()) for plate in plates]
     best = int(np.argmax(ious)) if ious else -1
     if best < 0 or ious[best] < BACKGROUND_IOU:
         return LabelledRegion(corners, NO_PLATE, corners, 0.0)

@@ -7,9 +7,10 @@ from the middle of the cell.
 
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 import numpy.typing as npt
+
+from hkplates.recognition.geometry import quad_iou
 
 STRIDE = 8  # pixels of the input in one cell
 NUM_CLASSES = 2
@@ -53,10 +54,11 @@ def non_max_suppression(peaks: list[Peak]) -> list[Peak]:
         return []
     ranked = sorted(peaks, key=lambda p: -p.score)
     near = _bounds_overlap(np.stack([peak.corners for peak in ranked]))
+    quads = [peak.corners.tolist() for peak in ranked]
     kept: list[int] = []
-    for i, peak in enumerate(ranked):
-        others = (ranked[j].corners for j in kept if near[i, j])
-        if all(overlap(peak.corners, other) < NMS_IOU for other in others):
+    for i, quad in enumerate(quads):
+        others = (quads[j] for j in kept if near[i, j])
+        if all(quad_iou(quad, other) < NMS_IOU for other in others):
             kept.append(i)
     return [ranked[i] for i in kept]
 
@@ -65,15 +67,6 @@ def _bounds_overlap(quads: npt.NDArray[np.float32]) -> npt.NDArray[np.bool_]:
     """Returns (n, n), True where the upright boxes of two of the quads (n, 4, 2) overlap."""
     low, high = quads.min(axis=1), quads.max(axis=1)
     return np.asarray((low[:, None] < high[None]).all(-1) & (low[None] < high[:, None]).all(-1))
-
-
-def overlap(a: npt.NDArray[np.float32], b: npt.NDArray[np.float32]) -> float:
-    """Returns the intersection over union of two convex quads, 0 where one has no area."""
-    areas = abs(cv2.contourArea(a)), abs(cv2.contourArea(b))
-    if min(areas) <= 0:
-        return 0.0
-    both, _ = cv2.intersectConvexConvex(a, b)
-    return float(both / (sum(areas) - both))
 
 
 def _max_pool_3x3(heatmap: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:

@@ -21,6 +21,7 @@ def plate(left: float, top: float, width: float = 100, height: float = 30) -> Po
         pytest.param(plate(25, 10, 50, 10), 1 / 6, id="within"),
         pytest.param(plate(100, 0), 0, id="side by side"),
         pytest.param(plate(0, 300), 0, id="far away"),
+        pytest.param(plate(50, 15, 0, 0), 0, id="without area"),
         pytest.param(plate(0, 0)[::-1], 1, id="the other way round"),
         pytest.param(((50, 0), (100, 15), (50, 30), (0, 15)), 1 / 2, id="a diamond"),
     ],

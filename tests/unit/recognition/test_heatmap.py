@@ -7,7 +7,7 @@ import pytest
 
 from hkplates.recognition.calibration import ScoreCalibration
 from hkplates.recognition.detection.detector import NetworkDetector, best_input
-from hkplates.recognition.detection.heatmap import STRIDE, find_peaks, non_max_suppression, overlap
+from hkplates.recognition.detection.heatmap import STRIDE, find_peaks, non_max_suppression
 
 PLATE = np.array([[-40, -10], [40, -10], [40, 10], [-40, 10]], np.float32)
 
@@ -99,24 +99,6 @@ def test_repeats_are_dropped_only_where_they_overlap():
 def test_a_head_output_of_another_shape_is_refused():
     with pytest.raises(ValueError, match=r"expected a head output of shape \(H, W, 10\)"):
         find_peaks(np.zeros((4, 4, 3), np.float32), 0.3)
-
-
-@pytest.mark.parametrize(
-    ("moved", "expected"),
-    [
-        pytest.param((0, 0), 1.0, id="the same"),
-        pytest.param((40, 0), 1 / 3, id="half over"),
-        pytest.param((200, 0), 0.0, id="apart"),
-    ],
-)
-def test_overlap_of_quads(moved, expected):
-    there = PLATE + np.array(moved, np.float32)
-
-    assert overlap(PLATE, there) == pytest.approx(expected, abs=1e-3)
-
-
-def test_a_quad_without_area_overlaps_nothing():
-    assert overlap(PLATE, np.zeros((4, 2), np.float32)) == 0.0
 
 
 @pytest.mark.parametrize(
