@@ -108,10 +108,9 @@ def fit_calibration(
     prior = np.array([0.3, 0.7, 0.0] if refined else [1.0, 0.0, 0.0])
     line = logistic_regression.fit(features, right, prior=prior, ridge=RIDGE)
     print(f"{int(right.sum())} of {len(known)} proposals of class Hong Kong are right")
-    warmth, lead, shift = (round(float(value), 3) for value in line)
-    return ScoreCalibration(
-        max(warmth, MIN_WEIGHT), max(lead, MIN_WEIGHT if refined else 0.0), shift
-    )
+    heatmap_weight, refiner_weight, bias = (round(float(value), 3) for value in line)
+    least = MIN_WEIGHT if refined else 0.0
+    return ScoreCalibration(max(heatmap_weight, MIN_WEIGHT), max(refiner_weight, least), bias)
 
 
 def is_hong_kong_plate(photo: LabelledPhoto, box: Box) -> bool | None:

@@ -36,8 +36,8 @@ def test_a_plate_is_worth_two_false_positives():
     assert choose_threshold(held, [[found(0.35), *three_false]]) > 0.4
 
 
-def proposal(warmth, quad=QUAD, label=HONG_KONG, lead=None):
-    return Proposal(quad, label, warmth, lead)
+def proposal(heatmap_score, quad=QUAD, label=HONG_KONG, refiner_logit=None):
+    return Proposal(quad, label, heatmap_score, refiner_logit)
 
 
 def test_a_score_becomes_likelier_where_detections_were_right():
@@ -51,7 +51,10 @@ def test_a_score_becomes_likelier_where_detections_were_right():
 
 def test_the_refiner_counts_where_it_separates_better_than_the_heatmap():
     held = [labelled_photo() for _ in range(40)]
-    proposals = [[proposal(0.5, lead=3.0), proposal(0.5, ELSEWHERE, lead=-3.0)] for _ in held]
+    proposals = [
+        [proposal(0.5, refiner_logit=3.0), proposal(0.5, ELSEWHERE, refiner_logit=-3.0)]
+        for _ in held
+    ]
 
     certainty = fit_calibration(held, proposals)
 
