@@ -211,31 +211,37 @@ def look_closely(tab: Page, query: Query, plate: int, wrong: str) -> None:
     expect(picture).to_have_attribute("src", f"/photos/{image_of(query, plate)}?size=large")
 
 
+def press(tab: Page, key: str) -> None:
+    """Presses a key once the page's scripts listen: what is seen comes before they run."""
+    tab.wait_for_load_state("load")
+    tab.keyboard.press(key)
+
+
 def correct(tab: Page, printed: str, then_left: int) -> None:
-    tab.keyboard.press("c")
+    press(tab, "c")
     tab.keyboard.type(printed.lower())
-    tab.keyboard.press("Enter")
+    press(tab, "Enter")
     expect(tab.locator("[role=status] b")).to_have_text(str(then_left))
 
 
 def change_ones_mind(tab: Page, printed: str, wrong: str, then_left: int) -> None:
     """Goes back to the last reading, changes its verdict, and again, by its candidate's key."""
-    tab.keyboard.press("u")
+    press(tab, "u")
     expect(tab.locator(".reading")).to_contain_text(f"corrected as {printed}")
-    tab.keyboard.press("n")
+    press(tab, "n")
     expect(tab.locator(".reading")).not_to_contain_text(wrong)
     assert left(tab) == then_left
-    tab.keyboard.press("u")
+    press(tab, "u")
     expect(tab.locator(".reading")).to_contain_text("found to be no plate")
-    tab.keyboard.press("1")
+    press(tab, "1")
     expect(tab.locator(".reading")).not_to_contain_text(wrong)
 
 
 def accept_and_skip(tab: Page, then_left: int) -> None:
     """Accepts the next reading and skips the one after it."""
-    tab.keyboard.press("Enter")
+    press(tab, "Enter")
     expect(tab.locator("[role=status] b")).to_have_text(str(then_left))
-    tab.keyboard.press("s")
+    press(tab, "s")
     tab.wait_for_url("**/review?*after=*")
     assert left(tab) == then_left
 
