@@ -14,12 +14,8 @@ import numpy as np
 
 from hkplates.recognition import marks
 from hkplates.recognition.calibration import sigmoid
-from hkplates.recognition.reading.head_scores import (
-    LETTER_OF_DIGIT,
-    Floats,
-    HeadLogits,
-    HeadProbabilities,
-)
+from hkplates.recognition.reading.ctc import Floats
+from hkplates.recognition.reading.head_scores import LETTER_OF_DIGIT, HeadLogits, HeadProbabilities
 from hkplates.recognition.types import MAX_CANDIDATES, Candidate, TextReading
 
 MIN_FEATURE_SCORE = -12.0

@@ -5,7 +5,6 @@ rows (models/reader/network.py). Both propose candidate texts and give every can
 probability.
 """
 
-import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -15,8 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from hkplates.recognition import marks
-
-Floats = npt.NDArray[np.float64]
+from hkplates.recognition.reading import ctc
+from hkplates.recognition.reading.ctc import Floats
 
 PROBABILITY_FLOOR = 1e-6
 """Least probability of a symbol, so that one head that misses a character cannot veto the other."""
@@ -97,61 +96,21 @@ class HeadProbabilities:
 
     def _ctc_candidates(self) -> list[str]:
         """Returns the greedy CTC text, and that text with one character replaced or left out."""
-        options = [_run_alternatives(run) for run in _symbol_runs(self.ctc_frames)]
-        greedy = [choice[0] for choice in options]
-        texts = ["".join(greedy)]
-        for place, choice in enumerate(options):
-            for other in choice[1:]:
-                texts.append("".join([*greedy[:place], other, *greedy[place + 1 :]]))
+        frames = self.ctc_frames
+        texts = ["".join(s) for s in ctc.spellings(frames, ctc.symbol_runs(frames))]
         return [text for text in texts if len(text) <= len(self.slots)]
 
     def slot_scores(self, texts: Sequence[str]) -> Floats:
         """Returns the log probability of each text by the slots, (texts,)."""
-        symbols = np.array([_symbol_indices(text, len(self.slots)) for text in texts])
+        symbols = np.array([ctc.symbol_indices(text, len(self.slots)) for text in texts])
         return np.asarray(np.log(self.slots)[np.arange(len(self.slots)), symbols].sum(axis=1))
 
     def ctc_scores(self, texts: Sequence[str]) -> Floats:
-        """Returns the log probability of each text by the CTC head, (texts,), over all alignments.
-
-        The forward algorithm of CTC, for all texts at once.
-
-        Source: Graves et al., "Connectionist Temporal Classification", ICML 2006, section 4.1.
-        """
-        blank = len(marks.ALPHABET)
-        # A path is a text with a blank before, between and after its symbols: _A_B_ for AB. Shorter
-        # texts are filled up with blanks, whose columns are never asked for.
-        states = 2 * max(map(len, texts)) + 1
-        path = np.full((len(texts), states), blank)
-        longest = states // 2
-        path[:, 1::2] = [_symbol_indices(text, longest) for text in texts]
-        # The blank between two symbols may be skipped, but not that between a symbol and itself.
-        skip = np.zeros(path.shape)
-        skip[:, 2:] = (path[:, 2:] != blank) & (path[:, 2:] != path[:, :-2])
-        # alpha[t, 2 + s]: probability of all alignments that are in state s after this frame. Two
-        # columns of zeros in front stand for the states before the first.
-        alpha = np.zeros((len(texts), states + 2))
-        alpha[:, 2] = 1.0
-        alpha[:, 3 : 2 + min(2, states)] = 1.0  # alignments begin with the blank or a symbol
-        frames = _drop_blank_frames(self.ctc_frames)
-        alpha[:, 2:] *= frames[0][path]
-        for frame in frames[1:]:
-            # A state is reached from itself, from the one before, or past a blank.
-            alpha[:, 2:] = (alpha[:, 2:] + alpha[:, 1:-1] + skip * alpha[:, :-2]) * frame[path]
-        # Alignments end in the last blank, or in the last symbol where the text has one.
-        ends = 2 + 2 * np.array([len(text) for text in texts])
-        rows = np.arange(len(texts))
-        last_symbol = np.where(ends > 2, alpha[rows, ends - 1], 0.0)
-        return np.asarray(np.log(np.maximum(alpha[rows, ends] + last_symbol, 1e-200)))
+        """Returns the log probability of each text by the CTC head, (texts,)."""
+        return ctc.log_probabilities(self.ctc_frames, texts)
 
 
 _by_score = itemgetter(1)
-
-
-@lru_cache(maxsize=4096)
-def _symbol_indices(text: str, length: int) -> tuple[int, ...]:
-    """Returns each character's index in marks.ALPHABET, filled up with blanks to `length`."""
-    indices = [marks.ALPHABET.index(character) for character in text]
-    return (*indices, *[len(marks.ALPHABET)] * (length - len(text)))
 
 
 def _softmax(logits: Floats) -> Floats:
@@ -172,35 +131,3 @@ def _folding_matrix(symbols: str) -> Floats:
         folding[row, marks.ALPHABET.index(marks.canonical(symbol))] = 1
     folding[-1, -1] = 1
     return folding
-
-
-def _drop_blank_frames(frames: Floats) -> Floats:
-    """Cuts long runs of blank to three frames: room for one more character with blanks around it.
-
-    Most of the frames are such runs, and each frame costs ctc_scores a step.
-    """
-    blank = frames[:, -1] > 0.9995
-    # A frame is dropped where it and the three before it are all blank.
-    dropped = np.zeros(len(frames), bool)
-    dropped[3:] = blank[3:] & blank[2:-1] & blank[1:-2] & blank[:-3]
-    return np.asarray(frames[~dropped])
-
-
-def _symbol_runs(frames: Floats) -> list[Floats]:
-    """Returns the mean of each run of frames with one likeliest symbol, (symbols + 1,) each.
-
-    Runs of blank are left out.
-    """
-    blank = frames.shape[1] - 1
-    best = frames.argmax(axis=1)
-    runs = itertools.groupby(range(len(best)), key=lambda frame: int(best[frame]))
-    return [frames[list(places)].mean(axis=0) for symbol, places in runs if symbol != blank]
-
-
-def _run_alternatives(run: Floats) -> list[str]:
-    """Returns a run's likeliest symbol and up to two more over 2%; "" stands for blank."""
-    order = run.argsort()[::-1][:3]
-    kept = [int(symbol) for i, symbol in enumerate(order) if i == 0 or run[symbol] > 0.02]
-    texts = [marks.ALPHABET[s] if s < len(marks.ALPHABET) else "" for s in kept]
-    # Blank comes first in a tie alone: in each frame of the run its symbol was likeliest.
-    return texts if texts[0] else [*texts[1:], ""]
