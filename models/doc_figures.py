@@ -14,7 +14,8 @@ import numpy as np
 from PIL import Image
 
 from hkplates.recognition.bundles.bundle import open_bundle
-from hkplates.recognition.detection.detector import LiteRTDetector, best_input
+from hkplates.recognition.detection.detector import LiteRTDetector
+from hkplates.recognition.detection.frames import best_input
 from hkplates.recognition.detection.refiner import crop_patch
 from hkplates.recognition.images.annotate import draw_plates
 from hkplates.recognition.images.warp import letterbox
@@ -63,7 +64,7 @@ def _heatmap(detector: LiteRTDetector, photo: np.ndarray) -> np.ndarray:
     Orange is a Hong Kong plate, blue another's. Scores are shown by their square root: peaks are
     points, and their surroundings would not be seen.
     """
-    height, width = best_input(photo.shape[1] / photo.shape[0], [(480, 640), (640, 480)])
+    height, width = best_input(photo, [(480, 640), (640, 480)])
     fitted, *_ = letterbox(photo, width, height)
     scores = np.sqrt(detector.forward(fitted)[..., :2])
     cells = cv2.resize(scores, (width, height), interpolation=cv2.INTER_NEAREST)

@@ -33,6 +33,24 @@ def greedy_match(
 
 def quad_iou(first: Polygon, second: Polygon) -> float:
     """Returns the intersection over union of two convex quads in either direction, 0 to 1."""
+    both = _intersection_area(first, second)
+    together = quad_area(first) + quad_area(second)
+    # Corners that cross over have no area to speak of.
+    return min(1.0, both / (together - both)) if together > both > 0 else 0.0
+
+
+def share_inside(inner: Polygon, outer: Polygon) -> float:
+    """Returns the share of a convex quad's area that lies inside another, 0 to 1."""
+    area = quad_area(inner)
+    return min(1.0, _intersection_area(inner, outer) / area) if area > 0 else 0.0
+
+
+def quad_area(quad: Polygon) -> float:
+    """Returns a quad's area in square pixels."""
+    return abs(_area(quad))
+
+
+def _intersection_area(first: Polygon, second: Polygon) -> float:
     if _bounds_disjoint(first, second):
         return 0.0
     # Clips the first quad by each side of the second; `turn` tells which side is inside.
@@ -40,10 +58,7 @@ def quad_iou(first: Polygon, second: Polygon) -> float:
     turn = 1 if _area(second) >= 0 else -1
     for a, b in pairwise([*second, second[0]]):
         shared = _clip_half_plane(shared, a, b, turn)
-    together = abs(_area(first)) + abs(_area(second))
-    both = abs(_area(shared))
-    # Corners that cross over have no area to speak of.
-    return min(1.0, both / (together - both)) if together > both else 0.0
+    return quad_area(shared)
 
 
 def _bounds_disjoint(first: Polygon, second: Polygon) -> bool:

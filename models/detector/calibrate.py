@@ -10,10 +10,10 @@ import numpy as np
 from hkplates.recognition.bundles.bundle import open_bundle
 from hkplates.recognition.calibration import ScoreCalibration, logit
 from hkplates.recognition.detection.detector import LiteRTDetector, Proposal
+from hkplates.recognition.images.warp import PADDING
 from hkplates.recognition.types import Box, Detection, Quad
 from models import logistic_regression
 from models.detector.copy_paste import recolour_yellow
-from models.detector.crops import PADDING
 from models.detector.dataset import HONG_KONG, UNCERTAIN, LabelledPhoto
 from models.detector.evaluate import bounds, box_iou, count_matches
 

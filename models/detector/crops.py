@@ -6,12 +6,12 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 
+from hkplates.recognition.images.warp import PADDING
 from models.detector.dataset import LabelledPhoto, LabelledPlate
 from models.detector.targets import plate_size
 from models.synthesis.perspective import perspective_quad
 from models.synthesis.plates import Plate
 
-PADDING = 114  # the grey around a photograph that is not as wide as the input, as at run time
 MIN_WIDTH, MAX_WIDTH = 18.0, 200.0  # pixels; widths of plates in a view
 
 

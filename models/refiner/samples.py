@@ -19,13 +19,14 @@ import numpy as np
 
 from hkplates.recognition.bundles.bundle import open_bundle
 from hkplates.recognition.detection.detector import LiteRTDetector
-from hkplates.recognition.detection.heatmap import Peak, find_peaks
+from hkplates.recognition.detection.heatmap import find_peaks
 from hkplates.recognition.detection.refiner import (
     CLASSES,
     crop_patch,
     pixels_per_plate_height,
     plate_size,
 )
+from hkplates.recognition.detection.suppression import Peak
 from hkplates.recognition.geometry import quad_iou
 from models.detector.augmentation import ViewMaker
 from models.detector.batches import RELOAD_BATCHES

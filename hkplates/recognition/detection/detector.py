@@ -5,8 +5,10 @@ Both runtimes share what comes before (the photograph is letterboxed into the in
 test holds them to the same boxes.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import groupby
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -18,19 +20,25 @@ from hkplates.recognition.bundles.bundle import MIN_PROPOSAL_SCORE, REMEDY, Bund
 from hkplates.recognition.bundles.choices import RuntimeName
 from hkplates.recognition.bundles.litert import open_interpreter
 from hkplates.recognition.calibration import ScoreCalibration
-from hkplates.recognition.detection.heatmap import HeadOutput, Peak, find_peaks, non_max_suppression
+from hkplates.recognition.detection.frames import Frame, cut_frames
+from hkplates.recognition.detection.heatmap import HeadOutput, find_peaks
 from hkplates.recognition.detection.refiner import Refiner
-from hkplates.recognition.images.warp import letterbox
+from hkplates.recognition.detection.suppression import (
+    LevelPeaks,
+    Peak,
+    drop_nested,
+    non_max_suppression,
+    suppress_across_levels,
+)
 from hkplates.recognition.types import Detection, Detector, Photo, Quad, Region
 
 REGIONS: tuple[Region, Region] = ("HK", "other")  # of the network's classes, in their order
 
-# Pixels. Larger photographs mostly show more and smaller plates: of 29 on photographs of
-# 2,560 x 1,920 made of four, the small input finds 22 and the large one 27.
-LARGE_PHOTO_SIDE = 1800
+MAX_TRUSTED_WIDTH = 240
+"""Pixels of a frame up to which the network knows plates; wider ones are the next level's."""
 
 ForwardFn = Callable[[Photo], HeadOutput]
-"""Runs the network on a letterboxed photograph (H, W, 3) uint8; head output (H/8, W/8, 10)."""
+"""Runs the network on a frame of a photograph (H, W, 3) uint8; head output (H/8, W/8, 10)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,14 +72,14 @@ class NetworkDetector:
     ) -> None:
         """Wraps `forward`; `inputs` are (height, width) to choose from, `sha256` names the model.
 
-        Photographs whose longer side has more than LARGE_PHOTO_SIDE pixels go into the
-        `large_inputs`, if there are any. Peaks with a heat-map score of `proposal_threshold` and
+        Large photographs go into the `large_inputs`, if there are any, and very large ones are cut
+        into tiles (frames.py). Peaks with a heat-map score of `proposal_threshold` and
         more go through the `refiner`; `calibration` makes both networks' scores the probability
         that `threshold` is compared with.
         """
         self.forward = forward
         self._inputs = tuple(inputs)
-        self._large_inputs = tuple(large_inputs) or self._inputs
+        self._large_inputs = tuple(large_inputs)
         self._proposal_threshold = proposal_threshold
         self._refiner = refiner
         self._calibration = calibration or ScoreCalibration()
@@ -96,10 +104,11 @@ class NetworkDetector:
             )
             for p in proposals
         ]
+        likely = [peak for peak in peaks if peak.score >= threshold]
         # Again after refinement: two proposals may have been moved onto one plate.
         return [
             Detection(Quad.from_array(peak.corners), peak.score, REGIONS[peak.label])
-            for peak in non_max_suppression([peak for peak in peaks if peak.score >= threshold])
+            for peak in non_max_suppression(drop_nested(likely))
         ]
 
     def propose(self, photo: Photo) -> list[Proposal]:
@@ -108,14 +117,20 @@ class NetworkDetector:
         return [proposal for proposal in refined if proposal is not None]
 
     def heatmap_proposals(self, photo: Photo) -> list[Peak]:
-        """Returns the heat map's peaks before refinement, in pixels of the photograph."""
-        inputs = self._large_inputs if max(photo.shape[:2]) > LARGE_PHOTO_SIDE else self._inputs
-        height, width = best_input(photo.shape[1] / photo.shape[0], inputs)
-        fitted, scale, left, top = letterbox(photo, width, height)
-        offset = np.array([left, top], np.float32)
-        peaks = find_peaks(self.forward(fitted), self._proposal_threshold)
-        # Back from the letterboxed input: without its padding, then without its scale.
-        return [replace(p, corners=(p.corners - offset) / np.float32(scale)) for p in peaks]
+        """Returns the heat maps' peaks before refinement, in pixels of the photograph."""
+        frames = cut_frames(photo, self._inputs, self._large_inputs)
+        return suppress_across_levels(
+            [self._level_peaks(list(level)) for _, level in groupby(frames, attrgetter("level"))]
+        )
+
+    def _level_peaks(self, frames: Sequence[Frame]) -> LevelPeaks:
+        peaks = [peak for frame in frames for peak in self._frame_peaks(frame)]
+        return LevelPeaks(non_max_suppression(peaks), MAX_TRUSTED_WIDTH / float(frames[0].scale[0]))
+
+    def _frame_peaks(self, frame: Frame) -> Iterator[Peak]:
+        for peak in find_peaks(self.forward(frame.pixels), self._proposal_threshold):
+            if frame.shows_whole(peak.corners):
+                yield replace(peak, corners=frame.to_photo(peak.corners))
 
     def _refine(self, photo: Photo, peak: Peak) -> Proposal | None:
         if self._refiner is None:
@@ -225,8 +240,3 @@ def open_detector(folder: Path, runtime: RuntimeName, threshold: float | None = 
     if runtime not in runtimes:
         raise ValueError(f"expected runtime to be one of {', '.join(runtimes)}, got {runtime!r}")
     return runtimes[runtime](open_bundle(folder, runtime), threshold)
-
-
-def best_input(aspect: float, inputs: Sequence[tuple[int, int]]) -> tuple[int, int]:
-    """Chooses the (height, width) that shows a photograph of width / height `aspect` largest."""
-    return max(inputs, key=lambda size: min(size[1] / aspect, size[0]))

@@ -1,33 +1,21 @@
-"""Decodes the detector's head output: heat-map peaks, their corners, non-maximum suppression.
+"""Decodes the detector's head output: heat-map peaks and their corners.
 
 The head output is one array (H, W, 10) for an input of 8 H x 8 W pixels: the heat-map scores (0 to
 1) of a Hong Kong plate's centre and of another plate's, then x and y in pixels of the four corners
 from the middle of the cell.
 """
 
-from dataclasses import dataclass
-
 import numpy as np
 import numpy.typing as npt
 
-from hkplates.recognition.geometry import quad_iou
+from hkplates.recognition.detection.suppression import Peak, non_max_suppression
 
 STRIDE = 8  # pixels of the input in one cell
 NUM_CLASSES = 2
 MAX_PEAKS = 64  # a photograph of more plates is noise, and each costs time
-NMS_IOU = 0.3  # intersection over union from which two quads are one plate
 CORNER_AVERAGING_RATIO = 0.3  # of the peak's score: neighbours from here on are of its plate
 
 HeadOutput = npt.NDArray[np.float32]
-
-
-@dataclass(frozen=True, slots=True)
-class Peak:
-    """A plate in pixels of the input: corners (4, 2), score 0 to 1, class 0 (Hong Kong) or 1."""
-
-    corners: npt.NDArray[np.float32]
-    score: float
-    label: int
 
 
 def find_peaks(head_output: HeadOutput, threshold: float) -> list[Peak]:
@@ -46,27 +34,6 @@ def find_peaks(head_output: HeadOutput, threshold: float) -> list[Peak]:
     best = np.argsort(-scores, kind="stable")[:MAX_PEAKS]
     peaks = [_peak(head_output, int(rows[i]), int(columns[i]), int(labels[i])) for i in best]
     return non_max_suppression(peaks)
-
-
-def non_max_suppression(peaks: list[Peak]) -> list[Peak]:
-    """Drops peaks that overlap a higher one, of any class: one place holds one plate."""
-    if not peaks:
-        return []
-    ranked = sorted(peaks, key=lambda p: -p.score)
-    near = _bounds_overlap(np.stack([peak.corners for peak in ranked]))
-    quads = [peak.corners.tolist() for peak in ranked]
-    kept: list[int] = []
-    for i, quad in enumerate(quads):
-        others = (quads[j] for j in kept if near[i, j])
-        if all(quad_iou(quad, other) < NMS_IOU for other in others):
-            kept.append(i)
-    return [ranked[i] for i in kept]
-
-
-def _bounds_overlap(quads: npt.NDArray[np.float32]) -> npt.NDArray[np.bool_]:
-    """Returns (n, n), True where the upright boxes of two of the quads (n, 4, 2) overlap."""
-    low, high = quads.min(axis=1), quads.max(axis=1)
-    return np.asarray((low[:, None] < high[None]).all(-1) & (low[None] < high[:, None]).all(-1))
 
 
 def _max_pool_3x3(heatmap: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:

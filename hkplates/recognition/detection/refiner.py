@@ -16,7 +16,7 @@ import numpy.typing as npt
 from hkplates.errors import BundleInvalid
 from hkplates.recognition.bundles.bundle import REMEDY
 from hkplates.recognition.bundles.litert import open_interpreter
-from hkplates.recognition.images.warp import downsample_by_halves
+from hkplates.recognition.images.warp import PADDING, downsample_by_halves
 from hkplates.recognition.types import Photo
 
 HEIGHT, WIDTH = 64, 128
@@ -35,7 +35,6 @@ EARLY_EXIT_LOGIT = 2.0  # log-odds of "none" above which there is no further pas
 
 MIN_HEIGHT = 3.0  # pixels; lower quads are not refined
 MAX_SCALE_RATIO = 1.6  # times the input's own scale: a sharper part is shrunk before it is warped
-PADDING = (114, 114, 114)  # beyond the photograph's edge
 
 Points = npt.NDArray[np.float64]
 
@@ -134,7 +133,7 @@ def crop_patch(photo: Photo, corners: Points) -> RefinerPatch | None:
     # From the part to the photograph, from there to the input; then between pixels' middles.
     back = np.array([[1 / scale[0], 0, origin[0]], [0, 1 / scale[1], origin[1]], [0, 0, 1]])
     whole = _translation(-0.5) @ homography @ back @ _translation(0.5)
-    pixels = cv2.warpPerspective(part, whole, (WIDTH, HEIGHT), borderValue=PADDING)
+    pixels = cv2.warpPerspective(part, whole, (WIDTH, HEIGHT), borderValue=(PADDING,) * 3)
     return RefinerPatch(np.asarray(pixels, np.uint8), inner, homography)
 
 

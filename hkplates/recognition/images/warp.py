@@ -12,6 +12,9 @@ CROP_MARGIN = 0.4
 Enough to find the plate's edges again where a detector's corners are off.
 """
 
+PADDING = 114
+"""Gray level around a photograph that does not fill a network's input."""
+
 TWO_ROWS_ASPECT = 2.6
 """Width over height up to which a plate is taken for one of two rows and cropped twice as high."""
 
@@ -31,7 +34,7 @@ def letterbox(photo: Photo, width: int, height: int) -> tuple[Photo, float, floa
     # At least one pixel stays of a very thin photograph.
     inner = max(1, min(width, round(wide * scale))), max(1, min(height, round(high * scale)))
     left, top = (width - inner[0]) // 2, (height - inner[1]) // 2
-    boxed = np.full((height, width, 3), 114, np.uint8)
+    boxed = np.full((height, width, 3), PADDING, np.uint8)
     # Area interpolation in one step takes five times as long or more, and the detector finds the
     # same; bilinear from halves misses no pixel.
     boxed[top : top + inner[1], left : left + inner[0]] = cv2.resize(

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hkplates.recognition.geometry import Polygon, greedy_match, quad_iou
+from hkplates.recognition.geometry import Polygon, greedy_match, quad_iou, share_inside
 
 
 def plate(left: float, top: float, width: float = 100, height: float = 30) -> Polygon:
@@ -63,3 +63,10 @@ def test_two_plates_above_each_other_stay_two() -> None:
 
 def test_nothing_matches_nothing() -> None:
     assert greedy_match([], [plate(0, 0)]) == greedy_match([plate(0, 0)], []) == []
+
+
+def test_half_of_a_plate_lies_inside_it_and_it_half_inside_its_half():
+    whole, half = plate(0, 0), plate(50, 0, 50)
+    assert share_inside(half, whole) == pytest.approx(1)
+    assert share_inside(whole, half) == pytest.approx(0.5)
+    assert share_inside(plate(5, 5, 0, 0), whole) == 0
