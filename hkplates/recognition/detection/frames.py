@@ -44,7 +44,7 @@ TILED_SCALE = 1 / 3
 """Scale of a photograph in its frame below which it is cut into tiles: a panorama."""
 
 TILE_SCALE = 2 / 3
-"""Scale of the finest tiles: a plate 60 pixels wide has 40 in them. At 1/2 one in six was missed."""
+"""Scale of the finest tiles: a plate 60 pixels wide has 40 in them; of 30, every sixth is lost."""
 
 TILE_OVERLAP = (90, 140)
 """Pixels (y, x) that neighbouring tiles share: wider plates are seen whole at the next level."""

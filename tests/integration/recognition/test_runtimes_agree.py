@@ -32,7 +32,8 @@ def test_both_runtimes_give_the_same_boxes(detectors, number):
     for one, other in zip(by_litert, by_tensorflow, strict=True):
         high = one.quad.bounds().height
         np.testing.assert_allclose(one.quad.to_array(), other.quad.to_array(), atol=0.02 * high)
-        assert one.score == pytest.approx(other.score, abs=0.05)
+        # Where neither is sure, weights of 8 bits move a probability by some hundredths.
+        assert one.score == pytest.approx(other.score, abs=0.08)
 
 
 def test_the_runtimes_are_compared_on_plates_not_on_silence(detectors):
