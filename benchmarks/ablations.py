@@ -39,11 +39,12 @@ def _same(config: Config) -> None:
 
 def _without_refiner(config: Config) -> None:
     del config["files"][REFINER]
-    config["certainty"], config["threshold"], config["belief"] = None, DETECTOR_ONLY_THRESHOLD, None
+    config["certainty"], config["score_fusion"] = None, None
+    config["threshold"] = DETECTOR_ONLY_THRESHOLD
 
 
 def _without_score_fusion(config: Config) -> None:
-    config["belief"] = None
+    config["score_fusion"] = None
 
 
 def _without_tta(config: Config) -> None:

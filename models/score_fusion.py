@@ -11,7 +11,7 @@ fitted on photographs of dev instead the weights are much the same.
 import argparse
 import json
 from collections.abc import Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import asdict, astuple, dataclass
 from pathlib import Path
 
 import cv2
@@ -22,7 +22,7 @@ from hkplates.recognition.bundles.bundle import open_bundle
 from hkplates.recognition.detection.detector import LiteRTDetector
 from hkplates.recognition.images.warp import rectify
 from hkplates.recognition.reading.neural import open_reader
-from hkplates.recognition.score_fusion import ScoreFusion, fusion_features
+from hkplates.recognition.score_fusion import FORMS, ScoreFusion, fusion_features
 from hkplates.recognition.types import Detector, Reader, TextReading
 from models import logistic_regression
 from models.detector.calibrate import fit_calibration, hard_copies, is_hong_kong_plate
@@ -34,14 +34,24 @@ from models.reader.export import write_config
 READER = Path(__file__).parent / "reader" / "bundle"
 READING_THRESHOLD = 0.15  # score of detections that are read: below it hardly any is a plate
 TRAINING_THRESHOLD = 0.03  # of detections fitted on: false ones are rare above READING_THRESHOLD
-FUSION_THRESHOLD = 0.33  # probability of a Hong Kong plate: one missed is as bad as two too many
-RIDGE = 0.5
+FUSION_THRESHOLD = 0.5  # probability of a Hong Kong plate
+RIDGE = 4.0
 FOLDS = 8  # of the photographs, in cross-validation
+
+PRIOR = np.array([0.75, 0.35, 3.5, 0.5, 1.5, -1.5, -1.0, 0.0, -2.0, -1.5])
+"""Weights towards which the fit is held: score, reading, each of FORMS, bias.
+
+Few plates of most forms are held back. Fitted on all of train's photographs and backgrounds with
+networks that had not seen its strangers' photographs.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class LabelledDetection:
-    """A detection of a Hong Kong plate with its reading, and whether it is one."""
+    """A detection with its reading, and whether it is a Hong Kong plate.
+
+    `score` is the detector's probability that it is one.
+    """
 
     photo: str
     score: float
@@ -52,29 +62,36 @@ class LabelledDetection:
 def label_detections(
     photos: Sequence[LabelledPhoto], detector: Detector, reader: Reader
 ) -> list[LabelledDetection]:
-    """Detects and reads Hong Kong plates on labelled photographs, and labels each detection.
+    """Detects and reads plates on labelled photographs, and labels each detection.
 
     Detections that the labels leave open are left out.
     """
     labelled = []
     for photo in photos:
-        detections = [d for d in detector.detect(photo.pixels) if d.region == "HK"]
+        detections = [d for d in detector.detect(photo.pixels) if d.hong_kong_score is not None]
         readings = reader.read([rectify(photo.pixels, d.quad) for d in detections])
         for detection, reading in zip(detections, readings, strict=True):
             right = is_hong_kong_plate(photo, detection.quad.bounds())
-            if right is not None:
-                labelled.append(LabelledDetection(photo.file, detection.score, reading, right))
+            score = detection.hong_kong_score
+            if right is not None and score is not None:
+                labelled.append(LabelledDetection(photo.file, score, reading, right))
     return labelled
 
 
 def fit(detections: Sequence[LabelledDetection]) -> ScoreFusion:
     """Fits the fusion on detections with text, the only ones that it is applied to."""
     read = [d for d in detections if d.reading.text]
-    seen = np.array([fusion_features(d.score, d.reading) for d in read]).reshape(-1, 4)
+    seen = np.array([fusion_features(d.score, d.reading) for d in read]).reshape(-1, len(PRIOR))
     right = np.array([d.is_hong_kong for d in read], float)
-    line = logistic_regression.fit(seen, right, prior=np.array([1.0, 0.0, 0.0, 0.0]), ridge=RIDGE)
-    score, reading, lettered, shift = (round(float(value), 3) for value in line)
-    return ScoreFusion(max(score, 0.0), max(reading, 0.0), lettered, shift, FUSION_THRESHOLD)
+    line = logistic_regression.fit(seen, right, prior=PRIOR, ridge=RIDGE)
+    score, reading, *forms, bias = (round(float(value), 3) for value in line)
+    return ScoreFusion(
+        max(score, 0.0),
+        max(reading, 0.0),
+        dict(zip(FORMS, forms, strict=True)),
+        bias,
+        FUSION_THRESHOLD,
+    )
 
 
 def cross_validate(
@@ -126,7 +143,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     print(f"{sum(d.is_hong_kong for d in labelled)} of {len(labelled)} are Hong Kong plates")
     print_evaluation(labelled)
     fusion = fit(labelled)
-    _write(given.bundle, {"belief": list(astuple(fusion))})
+    _write(given.bundle, {"score_fusion": asdict(fusion)})
     print(f"{given.bundle}: {calibration}, {fusion}, {open_bundle(given.bundle).sha256}")
 
 

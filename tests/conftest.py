@@ -20,6 +20,7 @@ import psycopg
 import pytest
 import redis
 import sqlalchemy as sa
+from hypothesis import settings
 from psycopg import sql
 from servers.reaper import stop_at_exit
 
@@ -32,6 +33,10 @@ if TYPE_CHECKING:
 # A shell without job control starts what it puts in the background deaf to Ctrl-C, and so would be
 # all that the tests start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# No test is timed: a busy machine takes longer over the same.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 KINDS = ("unit", "integration", "acceptance", "faults")
 URLS = ("DATABASE_URL", "CELERY_BROKER_URL")

@@ -19,6 +19,7 @@ from hkplates.recognition.types import (
     Photo,
     PlateReading,
     Reader,
+    Region,
     TextReading,
 )
 
@@ -76,11 +77,7 @@ class Recogniser:
 
     def _plate(self, detection: Detection, crop: Crop, reading: TextReading) -> PlateReading:
         mark = marks.canonical(reading.text)
-        score, region = detection.score, detection.region
-        # Another place's plate keeps its class and score, whatever it reads as.
-        if region == "HK":
-            score = self.score_fusion.probability(score, reading)
-            region = "HK" if self.score_fusion.is_hong_kong(detection.score, reading) else "other"
+        score, region = self._judge(detection, reading)
         return PlateReading(
             mark=mark,
             text=reading.text,
@@ -95,6 +92,19 @@ class Recogniser:
             detector_score=score,
             reader=self._reader.name,
         )
+
+    def _judge(self, detection: Detection, reading: TextReading) -> tuple[float, Region]:
+        """Returns the score and the region of a detection once it is read."""
+        prior = detection.hong_kong_score
+        if prior is None:
+            # A detector that does not tell: another place's plate is one, whatever it reads as.
+            prior = detection.score if detection.region == "HK" else 0.0
+        score = self.score_fusion.probability(prior, reading)
+        if self.score_fusion.is_hong_kong(prior, reading):
+            return score, "HK"
+        if detection.region == "HK":
+            return score, "other"
+        return detection.score, detection.region
 
 
 def _reading_order(detection: Detection) -> tuple[float, float]:

@@ -79,11 +79,16 @@ class Quad:
 
 @dataclass(frozen=True, slots=True)
 class Detection:
-    """A plate found in a photograph: corners, score (0 to 1), and the region of its design."""
+    """A plate found in a photograph: corners, score (0 to 1), and the region of its design.
+
+    `score` is the probability that it is a plate of that region; `hong_kong_score` that it is a
+    Hong Kong one, whatever its region, where the detector tells it.
+    """
 
     quad: Quad
     score: float
     region: Region
+    hong_kong_score: float | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

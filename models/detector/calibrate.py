@@ -92,22 +92,22 @@ def choose_threshold(
 def fit_calibration(
     held: Sequence[LabelledPhoto], proposals: Sequence[Sequence[Proposal]]
 ) -> ScoreCalibration:
-    """Fits P(Hong Kong plate) of proposals of that class by logistic regression (Platt scaling)."""
+    """Fits P(Hong Kong plate) of proposals by logistic regression (Platt scaling)."""
     judged = [
         (proposal, is_hong_kong_plate(photo, Quad.from_array(proposal.corners).bounds()))
         for photo, found in zip(held, proposals, strict=True)
         for proposal in found
-        if proposal.label == HONG_KONG
+        if proposal.label == HONG_KONG or proposal.hong_kong_logit is not None
     ]
     known = [(proposal, is_right) for proposal, is_right in judged if is_right is not None]
-    refined = any(proposal.refiner_logit is not None for proposal, _ in known)
+    refined = any(proposal.hong_kong_logit is not None for proposal, _ in known)
     right = np.array([is_right for _, is_right in known], float)
     features = np.array(
-        [[logit(s.heatmap_score), s.refiner_logit or 0.0, 1.0] for s, _ in known]
+        [[logit(s.heatmap_score), s.hong_kong_logit or 0.0, 1.0] for s, _ in known]
     ).reshape(-1, 3)
     prior = np.array([0.3, 0.7, 0.0] if refined else [1.0, 0.0, 0.0])
     line = logistic_regression.fit(features, right, prior=prior, ridge=RIDGE)
-    print(f"{int(right.sum())} of {len(known)} proposals of class Hong Kong are right")
+    print(f"{int(right.sum())} of {len(known)} proposals are Hong Kong plates")
     heatmap_weight, refiner_weight, bias = (round(float(value), 3) for value in line)
     least = MIN_WEIGHT if refined else 0.0
     return ScoreCalibration(max(heatmap_weight, MIN_WEIGHT), max(refiner_weight, least), bias)

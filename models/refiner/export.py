@@ -41,7 +41,7 @@ def export(out: Path, bundle: Path, config: dict[str, Any]) -> None:
         "minutes": round(state["seconds"] / 60, 1),
     }
     (bundle / REFINER).write_bytes(converted)
-    _update_config(bundle, {"refiner": described, "belief": None})
+    _update_config(bundle, {"refiner": described, "score_fusion": None})
 
 
 def _update_config(bundle: Path, values: dict[str, Any]) -> None:

@@ -60,8 +60,8 @@ class Bundle:
     @property
     def proposal_threshold(self) -> float:
         """Least heat-map score (0 to 1) of a proposal."""
-        # Keys "first_threshold", "certainty" and "belief" stay as bundles have them: config.json's
-        # hash is part of the model version.
+        # Keys "first_threshold" and "certainty" stay as bundles have them: config.json's hash is
+        # part of the model version.
         return float(self.config.get("first_threshold", MIN_PROPOSAL_SCORE))
 
     @property
@@ -81,11 +81,17 @@ class Bundle:
     @property
     def score_fusion(self) -> ScoreFusion:
         """Fusion of the detector's score and the reading; without one, the score alone."""
-        value = self.config.get("belief")
+        value = self.config.get("score_fusion")
         if value is None:
             return ScoreFusion()
-        score, reading, series, bias, threshold = (float(number) for number in value)
-        return ScoreFusion(score, reading, series, bias, threshold)
+        weights = {form: float(weight) for form, weight in value["form_weights"].items()}
+        return ScoreFusion(
+            float(value["score_weight"]),
+            float(value["reading_weight"]),
+            weights,
+            float(value["bias"]),
+            float(value["threshold"]),
+        )
 
 
 def open_bundle(folder: Path, runtime: RuntimeName = "litert") -> Bundle:
@@ -128,7 +134,7 @@ def _check_values(bundle: Bundle) -> None:
             bundle.score_calibration,
             bundle.score_fusion,
         )
-    except (TypeError, ValueError):
+    except (AttributeError, KeyError, TypeError, ValueError):
         inputs = ((), ())
     if not inputs[0]:
         path = bundle.folder / CONFIG

@@ -33,6 +33,7 @@ from hkplates.recognition.detection.suppression import (
 from hkplates.recognition.types import Detection, Detector, Photo, Quad, Region
 
 REGIONS: tuple[Region, Region] = ("HK", "other")  # of the network's classes, in their order
+HONG_KONG = 0  # of these
 
 MAX_TRUSTED_WIDTH = 240
 """Pixels of a frame up to which the network knows plates; wider ones are the next level's."""
@@ -46,13 +47,21 @@ class Proposal:
     """A region proposal: corners (4, 2) in pixels of the photograph, and its class.
 
     `heatmap_score` (0 to 1) is the detector's; `refiner_logit` the refiner's log-odds of that
-    class.
+    class, `hong_kong_logit` those of a Hong Kong plate.
     """
 
     corners: npt.NDArray[np.float32]
     label: int
     heatmap_score: float
     refiner_logit: float | None = None
+    hong_kong_logit: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ScoredProposal(Peak):
+    """A proposal whose `score` is a probability, with that of a Hong Kong plate if it is known."""
+
+    hong_kong_score: float | None
 
 
 class NetworkDetector:
@@ -97,18 +106,12 @@ class NetworkDetector:
         self, proposals: Sequence[Proposal], calibration: ScoreCalibration, threshold: float
     ) -> list[Detection]:
         """Returns the proposals with a probability of at least `threshold`, after NMS."""
-        # Without a refiner its logit is 0, which adds nothing to the calibrated log-odds.
-        peaks = [
-            Peak(
-                p.corners, calibration.probability(p.heatmap_score, p.refiner_logit or 0.0), p.label
-            )
-            for p in proposals
-        ]
-        likely = [peak for peak in peaks if peak.score >= threshold]
+        scored = [_score(proposal, calibration) for proposal in proposals]
+        likely = [proposal for proposal in scored if proposal.score >= threshold]
         # Again after refinement: two proposals may have been moved onto one plate.
         return [
-            Detection(Quad.from_array(peak.corners), peak.score, REGIONS[peak.label])
-            for peak in non_max_suppression(drop_nested(likely))
+            Detection(Quad.from_array(p.corners), p.score, REGIONS[p.label], p.hong_kong_score)
+            for p in non_max_suppression(drop_nested(likely))
         ]
 
     def propose(self, photo: Photo) -> list[Proposal]:
@@ -145,7 +148,16 @@ class NetworkDetector:
             label,
             peak.score,
             refiner_logit=refined.log_odds(label),
+            hong_kong_logit=refined.log_odds(HONG_KONG),
         )
+
+
+def _score(proposal: Proposal, calibration: ScoreCalibration) -> ScoredProposal:
+    # Without a refiner its logit is 0, which adds nothing to the calibrated log-odds.
+    score = calibration.probability(proposal.heatmap_score, proposal.refiner_logit or 0.0)
+    logit = proposal.hong_kong_logit
+    known = None if logit is None else calibration.probability(proposal.heatmap_score, logit)
+    return ScoredProposal(proposal.corners, score, proposal.label, known)
 
 
 class LiteRTDetector(NetworkDetector):

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -50,7 +51,10 @@ class Peak:
     label: int
 
 
-def non_max_suppression(peaks: Sequence[Peak]) -> list[Peak]:
+AnyPeak = TypeVar("AnyPeak", bound=Peak)
+
+
+def non_max_suppression(peaks: Sequence[AnyPeak]) -> list[AnyPeak]:
     """Drops peaks that overlap a higher one, of any class: one place holds one plate."""
     if not peaks:
         return []
@@ -96,7 +100,7 @@ def suppress_across_levels(levels: Sequence[LevelPeaks]) -> list[Peak]:
     return [peak for _, peak in kept]
 
 
-def drop_nested(peaks: Sequence[Peak]) -> list[Peak]:
+def drop_nested(peaks: Sequence[AnyPeak]) -> list[AnyPeak]:
     """Drops peaks that lie inside a larger one with a score of NESTED_SCORE and more.
 
     A half of a large plate, or one of its rows, looks like a plate: the larger quad is the plate.

@@ -37,7 +37,7 @@ def test_a_plate_is_worth_two_false_positives():
 
 
 def proposal(heatmap_score, quad=QUAD, label=HONG_KONG, refiner_logit=None):
-    return Proposal(quad, label, heatmap_score, refiner_logit)
+    return Proposal(quad, label, heatmap_score, refiner_logit, refiner_logit)
 
 
 def test_a_score_becomes_likelier_where_detections_were_right():

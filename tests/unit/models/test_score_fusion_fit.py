@@ -8,6 +8,7 @@ import pytest
 from hkplates.recognition.types import Detection, Quad, TextReading
 from models.detector.dataset import HONG_KONG, LabelledPhoto, LabelledPlate
 from models.score_fusion import (
+    PRIOR,
     LabelledDetection,
     cross_validate,
     fit,
@@ -28,7 +29,7 @@ def finds_of(count=40):
     rng = np.random.default_rng(2)
     plates = [
         LabelledDetection(
-            f"plate{n}", rng.uniform(0.2, 0.8), read("AB 12", rng.uniform(0.6, 1)), True
+            f"plate{n}", rng.uniform(0.2, 0.8), read("AB 123", rng.uniform(0.6, 1)), True
         )
         for n in range(count)
     ]
@@ -43,11 +44,11 @@ def finds_of(count=40):
 
 def test_the_reading_tells_what_the_score_does_not():
     found = finds_of()
-    belief = fit(found)
-    assert belief.reading_weight > 0
-    assert belief.series_weight > 0
+    fusion = fit(found)
+    assert fusion.reading_weight > 0
+    assert fusion.form_weights["lettered"] > fusion.form_weights["word"]
     told = cross_validate(found, found)
-    assert np.mean([(p > 0.5) == f.is_hong_kong for p, f in zip(told, found, strict=True)]) > 0.95
+    assert np.mean([(p >= 0.5) == f.is_hong_kong for p, f in zip(told, found, strict=True)]) > 0.95
 
 
 def test_what_shows_no_text_is_left_out():
@@ -58,9 +59,10 @@ def test_what_shows_no_text_is_left_out():
     assert fit([*found, *unread]) == fit(found)
 
 
-def test_where_nothing_was_found_the_score_stays_what_it_is():
-    belief = fit([])
-    assert (belief.score_weight, belief.reading_weight, belief.bias) == (1.0, 0.0, 0.0)
+def test_where_nothing_was_found_it_stays_what_earlier_networks_were_worth():
+    fusion = fit([])
+    assert (fusion.score_weight, fusion.reading_weight) == tuple(PRIOR[:2])
+    assert (*fusion.form_weights.values(), fusion.bias) == tuple(PRIOR[2:])
 
 
 def test_a_find_is_judged_by_what_was_fitted_on_other_pictures():
@@ -80,8 +82,8 @@ class Finds:
     def detect(self, photo):
         here, there = (Quad.from_array(c) for c in (CORNERS + 2, ELSEWHERE))
         return [
-            Detection(here, 0.9, "HK"),
-            Detection(there, 0.4, "HK"),
+            Detection(here, 0.9, "HK", 0.9),
+            Detection(there, 0.8, "other", 0.1),
             Detection(here, 1, "other"),
         ]
 
@@ -97,5 +99,5 @@ def test_finds_are_told_by_the_labels():
     plate = LabelledPlate(CORNERS, HONG_KONG, True)
     pixels = np.zeros((300, 300, 3), np.uint8)
     found = label_detections([LabelledPhoto("a.jpg", "HK", pixels, (plate,))], Finds(), Reads())
-    assert [(find.score, find.is_hong_kong) for find in found] == [(0.9, True), (0.4, False)]
+    assert [(find.score, find.is_hong_kong) for find in found] == [(0.9, True), (0.1, False)]
     assert found[0].reading.confidence == pytest.approx(0.9)

@@ -147,8 +147,10 @@ def test_a_config_without_inputs_is_refused(folder):
         pytest.param({"certainty": "sure"}, id="a calibration in words"),
         pytest.param({"certainty": [1.0, 0.0]}, id="a calibration of two numbers"),
         pytest.param({"certainty": [-1.0, 0.0, 0.0]}, id="a calibration that falls"),
-        pytest.param({"belief": "firm"}, id="a fusion in words"),
-        pytest.param({"belief": [1.0, 0.0]}, id="a fusion of two numbers"),
+        pytest.param({"score_fusion": "firm"}, id="a fusion in words"),
+        pytest.param(
+            {"score_fusion": {"form_weights": {"sonnet": 1.0}}}, id="a fusion of unknown forms"
+        ),
         pytest.param({"files": ["model.tflite"]}, id="files without hashes"),
         pytest.param({"files": None}, id="no files"),
     ],

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from hkplates.recognition.detection.frames import (
@@ -83,7 +83,6 @@ def test_a_frame_shows_the_photograph_where_it_says():
         )
 
 
-@settings(deadline=None)  # a photograph of 12 megapixels takes a while
 @given(
     st.sampled_from([(4000, 3000), (8000, 2000), (1500, 6000), (16000, 600), (3000, 250)]),
     st.floats(0, 1),

@@ -190,7 +190,11 @@ def test_a_drawing_has_the_same_name_each_time() -> None:
 
 
 FUSION = ScoreFusion(
-    score_weight=0.4, reading_weight=0.4, series_weight=1.4, bias=-0.6, threshold=0.3
+    score_weight=0.4,
+    reading_weight=0.4,
+    form_weights={"lettered": 1.4, "foreign": -1.4},
+    bias=-0.6,
+    threshold=0.3,
 )
 
 
@@ -232,6 +236,16 @@ def test_the_confidence_is_that_of_a_plate_which_reads_so() -> None:
 
     assert plate.detector_score > 0.4
     assert plate.confidence == pytest.approx(plate.detector_score * 0.9)
+
+
+def test_another_places_design_that_reads_as_a_usual_mark_is_hong_kongs() -> None:
+    detector = Finds(Detection(quad(100, 100), 0.6, "other", 0.35))
+    recogniser = Recogniser(detector, Reads("TL 690", confidence=0.9), score_fusion=FUSION)
+
+    ((plate,),) = recogniser.recognise([photo()])
+
+    assert plate.region == "HK"
+    assert plate.detector_score > 0.35
 
 
 def test_of_another_countrys_plate_the_score_stays_as_it_is() -> None:

@@ -1,14 +1,17 @@
 """Fuses detector score and reading into P(Hong Kong plate)."""
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hkplates.recognition.score_fusion import ScoreFusion
+from hkplates.recognition.score_fusion import FORMS, ScoreFusion, reading_form
 from hkplates.recognition.types import TextReading
 
 SHARES = st.floats(0.02, 0.98)
-FUSION = ScoreFusion(score_weight=0.4, reading_weight=0.4, series_weight=1.4, bias=-0.6)
+FORM_WEIGHTS = {"lettered": 1.4, "foreign": -1.4}
+FUSION = ScoreFusion(score_weight=0.4, reading_weight=0.4, form_weights=FORM_WEIGHTS, bias=-0.6)
 
 
 def read(text: str, confidence: float) -> TextReading:
@@ -35,15 +38,49 @@ def test_what_is_read_more_surely_is_no_less_likely(score: float, one: float, ot
 
 @given(SHARES, SHARES)
 def test_two_letters_and_a_number_speak_for_hong_kong(score: float, confidence: float) -> None:
-    mark, word = (FUSION.probability(score, read(text, confidence)) for text in ("AB 12", "LOVE"))
-    assert mark > word
+    mark, word, foreign = (
+        FUSION.probability(score, read(text, confidence)) for text in ("AB 123", "LOVE", "18 BES")
+    )
+    assert mark > word > foreign
+
+
+@pytest.mark.parametrize(
+    ("text", "form"),
+    [
+        pytest.param("AG 5555", "lettered", id="usual"),
+        pytest.param("AM123", "lettered", id="government"),
+        pytest.param("EC 12", "lettered_short", id="usual, few digits"),
+        pytest.param("AB 1O3", "lettered", id="O printed for 0 in a usual mark"),
+        pytest.param("NARITA", "word", id="I printed for 1 in a word"),
+        pytest.param("TAX", "word_short", id="three letters"),
+        pytest.param("1HK", "foreign", id="digits first"),
+        pytest.param("155", "digits", id="a route's number"),
+        pytest.param("LOVE 8", "mixed", id="letters, a digit"),
+        pytest.param("PVX 0095", "foreign", id="three letters and a number: Brazil"),
+        pytest.param("B 704 KLA", "foreign", id="letters on both sides: Romania"),
+        pytest.param("DZ17 YXR", "foreign", id="the same: Britain"),
+    ],
+)
+def test_a_text_has_the_form_of_a_hong_kong_mark_or_of_another(text: str, form: str) -> None:
+    assert reading_form(text) == form
+
+
+@given(st.text("ABIO019 -", max_size=10))
+def test_every_text_has_a_form(text: str) -> None:
+    assert reading_form(text) in FORMS
 
 
 @pytest.mark.parametrize(
     "values",
-    [{"score_weight": -0.1}, {"reading_weight": -0.1}, {"threshold": 7.0}, {"bias": float("nan")}],
+    [
+        {"score_weight": -0.1},
+        {"reading_weight": -0.1},
+        {"threshold": 7.0},
+        {"bias": float("nan")},
+        {"form_weights": {"sonnet": 1.0}},
+    ],
 )
-def test_a_score_fusion_that_does_not_rise_is_refused(values: dict[str, float]) -> None:
+def test_a_score_fusion_that_does_not_rise_is_refused(values: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="rises"):
         ScoreFusion(**values)
 
@@ -51,7 +88,11 @@ def test_a_score_fusion_that_does_not_rise_is_refused(values: dict[str, float]) 
 @pytest.mark.parametrize(("score", "holds"), [(0.45, False), (0.55, True)])
 def test_what_shows_no_text_is_held_for_a_plate_from_even_on(score: float, holds: bool) -> None:
     fusion = ScoreFusion(
-        score_weight=0.4, reading_weight=0.4, series_weight=1.4, bias=-0.6, threshold=0.3
+        score_weight=0.4,
+        reading_weight=0.4,
+        form_weights=FORM_WEIGHTS,
+        bias=-0.6,
+        threshold=0.3,
     )
     assert fusion.is_hong_kong(score, read("", 0.0)) is holds
 
