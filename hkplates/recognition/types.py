@@ -7,6 +7,7 @@ NumPy, rows first. Colours are RGB.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Literal, Protocol
 
 import numpy as np
@@ -107,6 +108,13 @@ class Candidate:
     confidence: float
 
 
+UNSEEN = "?"
+"""Stands in a pattern for any number of characters that are not seen, none included: the edge of a
+photograph may run through the blank paper beside the last one."""
+
+MAX_INCOMPLETE_CONFIDENCE = 0.5
+"""Confidence in the whole mark that no plate reaches which is not seen whole."""
+
 MAX_CANDIDATES = 5
 """Candidates of one reading at most, its own text included."""
 
@@ -129,7 +137,12 @@ class TextReading:
 
 @dataclass(frozen=True, slots=True)
 class PlateReading:
-    """One plate of a photograph, detected and read, as it is stored and printed."""
+    """One plate of a photograph, detected and read, as it is stored and printed.
+
+    `gaps` are the places in `mark` (0 before its first character, its length behind its last) where
+    characters may stand that are not seen: the photograph ends there, or something hides them.
+    Then `mark` and `text` hold what is seen, and `confidence` is at most MAX_INCOMPLETE_CONFIDENCE.
+    """
 
     mark: str
     text: str
@@ -143,11 +156,23 @@ class PlateReading:
     quad: Quad
     detector_score: float
     reader: str
+    gaps: tuple[int, ...] = ()
 
     @property
     def box(self) -> Box:
         """The upright rectangle around the quad."""
         return self.quad.bounds()
+
+    @property
+    def complete(self) -> bool:
+        """Whether the whole plate is seen, as far as can be told."""
+        return not self.gaps
+
+    @property
+    def pattern(self) -> str:
+        """The mark, with UNSEEN at each gap: `XR746?` where the photograph ends in the plate."""
+        ends = (0, *self.gaps, len(self.mark))
+        return UNSEEN.join(self.mark[start:end] for start, end in pairwise(ends))
 
 
 class Detector(Protocol):
