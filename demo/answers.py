@@ -12,7 +12,8 @@ ROW_LIMIT = 25
 _QUERY = """\
 SELECT mark, series, colour, rows, round(confidence::numeric, 2) AS confidence, key
   FROM sightings
- WHERE bucket = {bucket} AND starts_with(key, {prefix}) AND region = 'HK' AND mark <> ''
+ WHERE bucket = {bucket} AND starts_with(key, {prefix})
+   AND region = 'HK' AND mark <> '' AND complete
  ORDER BY key, mark
  LIMIT {most};"""
 

@@ -20,14 +20,17 @@ _PHOTOS = sa.text("""
      WHERE i.bucket = :bucket AND starts_with(i.key, :prefix) AND i.state = 'done'
      GROUP BY i.id ORDER BY i.key LIMIT :most
 """)
-_PLATES = sa.text("SELECT mark, region, confidence, quad FROM plates WHERE id = ANY(:plates)")
+_PLATES = sa.text(
+    "SELECT coalesce(pattern, mark) AS pattern, region, confidence, quad FROM plates "
+    "WHERE id = ANY(:plates)"
+)
 
 
 @dataclass(frozen=True, slots=True)
 class DrawnPlate:
     """The columns of a row of `plates` that a picture shows."""
 
-    mark: str
+    pattern: str
     region: Region
     confidence: float
     quad: Quad
@@ -53,7 +56,8 @@ def draw_photographs(
 def _plates(connection: sa.Connection, ids: list[int]) -> list[DrawnPlate]:
     rows = connection.execute(_PLATES, {"plates": ids})
     return [
-        DrawnPlate(row.mark, row.region, row.confidence, Quad.from_array(row.quad)) for row in rows
+        DrawnPlate(row.pattern, row.region, row.confidence, Quad.from_array(row.quad))
+        for row in rows
     ]
 
 

@@ -6,10 +6,12 @@ Prints one JSON object a line and a photograph, in the order named::
         "mark": "AG5555", "text": "AG 5555", "region": "HK", "series": "usual", "rows": 1,
         "colour": "white", "confidence": 0.93, "box": [x, y, width, height],
         "quad": [[x, y], [x, y], [x, y], [x, y]], "reader": "neural", "detector_score": 0.98,
-        "character_confidences": [...], "candidates": [{"text": "AG 5555", "confidence": 0.95}]}]}
+        "character_confidences": [...], "candidates": [{"text": "AG 5555", "confidence": 0.95}],
+        "complete": true, "pattern": "AG5555"}]}
 
-Boxes are in pixels of the upright photograph. Of one that cannot be read width and height are
-null, and "error" holds {"reason", "detail"}.
+Of a plate that is not seen whole "complete" is false, and "pattern" has a ? where characters are
+missing. Boxes are in pixels of the upright photograph. Of one that cannot be read width and
+height are null, and "error" holds {"reason", "detail"}.
 """
 
 import json
@@ -161,6 +163,8 @@ def plate_fields(plate: "PlateReading") -> dict[str, Any]:
             {"text": candidate.text, "confidence": round(candidate.confidence, 4)}
             for candidate in plate.candidates
         ],
+        "complete": plate.complete,
+        "pattern": plate.pattern,
     }
 
 
@@ -177,7 +181,9 @@ def _format_plate(plate: "PlateReading") -> str:
         details.append(f"{plate.confidence:.0%}")
     # Blanks need no remark: nobody takes them for part of the mark.
     details += printing_differences(plate.text.replace(" ", ""))
-    return f"{plate.mark or 'a plate, not read'} ({', '.join(details)})"
+    if not plate.complete:
+        details.append("not seen whole")
+    return f"{plate.pattern if plate.mark else 'a plate, not read'} ({', '.join(details)})"
 
 
 def _print(line: str) -> None:

@@ -6,13 +6,14 @@ from pathlib import Path
 from hkplates.recognition import marks
 from hkplates.recognition.bundles.bundle import open_bundle
 from hkplates.recognition.bundles.choices import ReaderName, RuntimeName
+from hkplates.recognition.completeness import find_gaps
 from hkplates.recognition.detection.plate_colour import classify_colour
 from hkplates.recognition.images.warp import rectify
 from hkplates.recognition.model_version import ModelVersion, version_config
 from hkplates.recognition.reading.factory import open_reader
 from hkplates.recognition.score_fusion import ScoreFusion
 from hkplates.recognition.types import (
-    Crop,
+    MAX_INCOMPLETE_CONFIDENCE,
     DetectedPlate,
     Detection,
     Detector,
@@ -57,8 +58,10 @@ class Recogniser:
         small: keep those of many photographs, drop the photographs, and `read` them together.
         """
         detections = sorted(self._detector.detect(photo), key=_reading_order)
+        size = photo.shape[1], photo.shape[0]
         return [
-            DetectedPlate(detection, rectify(photo, detection.quad)) for detection in detections
+            DetectedPlate(detection, rectify(photo, detection.quad), size)
+            for detection in detections
         ]
 
     def read(self, found: Sequence[DetectedPlate]) -> list[PlateReading]:
@@ -67,30 +70,31 @@ class Recogniser:
         A plate that cannot be read is reported with an empty mark: nothing found is hidden. A
         `detector_score` is how likely it is what the detector took it for, a Hong Kong plate (then
         what was read is taken into account) or another place's; times the reader's confidence it is
-        the `confidence` that all of the mark is right.
+        the `confidence` that all of the mark is right, of which a plate that is not seen whole
+        (completeness.py) gets MAX_INCOMPLETE_CONFIDENCE.
         """
         readings = self._reader.read([plate.crop for plate in found])
-        return [
-            self._plate(plate.detection, plate.crop, reading)
-            for plate, reading in zip(found, readings, strict=True)
-        ]
+        return [self._plate(plate, reading) for plate, reading in zip(found, readings, strict=True)]
 
-    def _plate(self, detection: Detection, crop: Crop, reading: TextReading) -> PlateReading:
-        mark = marks.canonical(reading.text)
+    def _plate(self, plate: DetectedPlate, reading: TextReading) -> PlateReading:
+        mark, detection = marks.canonical(reading.text), plate.detection
+        gaps = find_gaps(plate, reading)
         score, region = self._judge(detection, reading)
         return PlateReading(
             mark=mark,
             text=reading.text,
             region=region,
-            series=marks.series(mark),
+            # What is seen of one series may be a whole mark of another: ?4086 is no numeral.
+            series="unknown" if gaps else marks.series(mark),
             rows=reading.rows,
-            colour=classify_colour(crop),
-            confidence=score * reading.confidence,
+            colour=classify_colour(plate.crop),
+            confidence=score * reading.confidence * (MAX_INCOMPLETE_CONFIDENCE if gaps else 1.0),
             character_confidences=reading.character_confidences,
             candidates=reading.candidates,
             quad=detection.quad,
             detector_score=score,
             reader=self._reader.name,
+            gaps=gaps,
         )
 
     def _judge(self, detection: Detection, reading: TextReading) -> tuple[float, Region]:

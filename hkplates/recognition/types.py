@@ -94,10 +94,15 @@ class Detection:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DetectedPlate:
-    """A detection with its crop, to be read in a batch: all that is kept of its photograph."""
+    """A detection with its crop, to be read in a batch: all that is kept of its photograph.
+
+    `photo_size` is the photograph's width and height in pixels; None where it is not known, and
+    then nothing is told of what its edge cuts.
+    """
 
     detection: Detection
     crop: Crop
+    photo_size: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,6 +34,8 @@ COLUMNS = (
     "model_version_id",
     "review",
     "read_mark",
+    "complete",
+    "pattern",
 )
 """The columns of the view, in its order: a contract."""
 

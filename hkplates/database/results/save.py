@@ -228,6 +228,7 @@ def _plate(image_id: int, version: int, position: int, plate: PlateReading) -> d
         "quad": plate.quad.to_array().tolist(),
         "detector_score": float(plate.detector_score),
         "reader": sanitise_text(plate.reader),
+        "pattern": None if plate.complete else sanitise_text(plate.pattern),
     }
 
 

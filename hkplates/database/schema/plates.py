@@ -106,6 +106,19 @@ class Plate(Base):
             "id",
             postgresql_where=text("review IS NULL"),
         ),
+        # What is seen of plates that are not seen whole, for the search from either end.
+        Index(
+            "ix_plates_pattern",
+            "pattern",
+            postgresql_ops={"pattern": "text_pattern_ops"},
+            postgresql_where=text("pattern IS NOT NULL"),
+        ),
+        Index(
+            "ix_plates_pattern_reversed",
+            func.reverse(text("pattern")).label("pattern_reversed"),
+            postgresql_ops={"pattern_reversed": "text_pattern_ops"},
+            postgresql_where=text("pattern IS NOT NULL"),
+        ),
         {"comment": "Plates found and read; see the view sightings for the current ones"},
     )
 
@@ -157,6 +170,10 @@ class Plate(Base):
     )
     corrected_series: Mapped[str | None] = mapped_column(
         comment="Series of the corrected mark, or null"
+    )
+    pattern: Mapped[str | None] = mapped_column(
+        comment="Of a plate that is not seen whole the mark with ? for any number of characters "
+        "that are not seen (XR746?), else null"
     )
 
 

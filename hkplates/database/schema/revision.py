@@ -4,7 +4,7 @@ import sqlalchemy as sa
 
 from hkplates.errors import SchemaNotCurrent
 
-REVISION = "0005"
+REVISION = "0006"
 """The newest migration: what this version of the program needs (a test holds them together)."""
 
 

@@ -18,6 +18,9 @@ uri = sa.case(
 mark = sa.func.coalesce(Plate.corrected_mark, Plate.mark)
 text = sa.func.coalesce(Plate.corrected_text, Plate.text)
 series = sa.func.coalesce(Plate.corrected_series, Plate.series)
+# A person who corrects a reading says the whole mark.
+complete = sa.or_(Plate.pattern.is_(None), Plate.corrected_mark.is_not(None))
+pattern = sa.func.coalesce(Plate.corrected_mark, Plate.pattern, Plate.mark)
 
 IS_CURRENT = (
     Image.id == Plate.image_id,

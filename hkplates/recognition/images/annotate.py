@@ -26,7 +26,7 @@ class AnnotatedPlate(Protocol):
     """A plate that can be drawn: a PlateReading, or a row of the table `plates`."""
 
     @property
-    def mark(self) -> str: ...
+    def pattern(self) -> str: ...
     @property
     def region(self) -> Region: ...
     @property
@@ -40,7 +40,7 @@ class AnnotatedPlate(Protocol):
 def draw_plates(photo: Photo, plates: Sequence[AnnotatedPlate]) -> Photo:
     """Draws each plate's outline on a copy, and a dark label with mark and confidence beside it.
 
-    Green outlines are Hong Kong plates, blue ones others; "?" stands for a plate not read.
+    Green outlines are Hong Kong plates, blue ones others; "?" stands for what was not read or seen.
     """
     drawn = photo.copy()
     # Lines and letters grow with the picture: legible when it is shown a thousand pixels wide.
@@ -63,7 +63,7 @@ def draw_plates(photo: Photo, plates: Sequence[AnnotatedPlate]) -> Photo:
 
 
 def _label(drawn: Photo, plate: AnnotatedPlate, others: Sequence[Box], unit: float) -> None:
-    text = f"{plate.mark or '?'} {plate.confidence:.0%}"
+    text = f"{plate.pattern or '?'} {plate.confidence:.0%}"
     scale, weight, gap = max(0.4, 0.75 * unit), max(1, round(1.5 * unit)), max(3, round(5 * unit))
     (wide, high), low = cv2.getTextSize(text, _FONT, scale, weight)
     size = wide + 2 * gap, high + low + 2 * gap

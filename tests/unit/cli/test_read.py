@@ -107,6 +107,8 @@ def test_each_photograph_is_one_json_object_of_the_contract(
                     "detector_score": 0.92,
                     "character_confidences": [0.98] * 6,
                     "candidates": [{"text": "AG 5555", "confidence": 0.95}],
+                    "complete": True,
+                    "pattern": "AG5555",
                 }
             ],
         }
