@@ -1,0 +1,343 @@
+"""Imports labelled folders into the form that training reads, and tells what was not used."""
+
+import hashlib
+import json
+import re
+import shutil
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from hkplates.recognition.images.warp import rectify
+from hkplates.recognition.types import Crop, Quad
+from models.labels.formats import NAMES, read_labels
+from models.labels.geometry import box_corners
+from models.labels.photos import (
+    FrameChoice,
+    OpenedPhoto,
+    PhotoIndex,
+    frame_of,
+    open_photo,
+    to_upright,
+)
+from models.labels.plates import (
+    NOT_WHITE_OR_YELLOW,
+    Classes,
+    MarkNames,
+    Plate,
+    names_are_marks,
+    plate_of,
+    with_mark,
+)
+from models.labels.records import AnnotatedPhoto, LabelError, Reason, Unusable
+from models.labels.sheet import write_sheet
+from models.labels.split import hold_back
+
+TRAIN, HELD_BACK = "train", "dev"
+JPEG_QUALITY = 95
+MOST_EXAMPLES = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How folders are imported. `form` is one of formats.NAMES, or None to detect it."""
+
+    form: str | None = None
+    chosen: frozenset[str] = frozenset()
+    ignored: frozenset[str] = frozenset()
+    names_are_marks: bool | None = None
+    frame: FrameChoice = "auto"
+    held_back: float = 0.2
+    seed: int = 1
+
+
+@dataclass(slots=True)
+class Report:
+    """What was imported, and what was not and why."""
+
+    forms: list[str] = field(default_factory=list)
+    unused: dict[Reason, list[str]] = field(default_factory=lambda: defaultdict(list))
+    names: Counter[str] = field(default_factory=Counter)
+    stored: list[str] = field(default_factory=list)
+    assumed: list[str] = field(default_factory=list)
+    sides: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    unread: list[str] = field(default_factory=list)
+    foreign: list[str] = field(default_factory=list)
+
+    def drop(self, unusable: Unusable) -> None:
+        """Notes something that cannot be used."""
+        self.unused[unusable.reason].append(unusable.detail)
+
+    def in_words(self) -> str:
+        """Returns it for a person."""
+        return "\n".join(self._lines())
+
+    def _lines(self) -> Iterator[str]:
+        yield from self.forms
+        if self.names:
+            yield f"objects named after their marks: {_some(sorted(self.names))}"
+        for side, rows in self.sides.items():
+            plates = [plate for row in rows for plate in row["plates"]]
+            told = sum(bool(plate["text"]) for plate in plates)
+            yield f"{side}: {len(rows)} photographs, {len(plates)} plates, {told} with their text"
+        if self.sides and not self.sides[HELD_BACK]:
+            yield "nothing could be held back: all photographs show the same vehicle"
+        if self.unread:
+            yield f"plates whose text is no mark (kept as raw_text): {_some(self.unread)}"
+        if self.foreign:
+            yield (
+                "taken for another place's plates, as they are neither white nor yellow, without "
+                f"text (an attribute region=HK says otherwise): {_some(self.foreign)}"
+            )
+        if self.stored:
+            yield f"turned by EXIF and labelled as stored: {_some(self.stored)}"
+        if self.assumed:
+            yield (
+                "turned by EXIF and taken as labelled upright, which their size does not tell (see "
+                f"plates.png; else --frame stored): {_some(self.assumed)}"
+            )
+        for reason, details in sorted(self.unused.items()):
+            yield f"not used, {reason}: {_some(details)}"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Imported:
+    """A photograph that is used: its row, its plates' crops with their texts, and its hash."""
+
+    row: dict[str, Any]
+    crops: list[tuple[Crop, str]]
+    digest: str
+
+
+def _some(details: Sequence[str]) -> str:
+    more = f" and {len(details) - MOST_EXAMPLES} more" if len(details) > MOST_EXAMPLES else ""
+    return f"{len(details)} ({'; '.join(details[:MOST_EXAMPLES])}{more})"
+
+
+def import_folders(folders: Sequence[Path], out: Path, options: Options) -> Report:
+    """Imports the labels of folders into `out`: train/ and dev/, each with a .jsonl of its name.
+
+    Beside them lie plates.png, a contact sheet, and unused.jsonl, all that was not used. Of a
+    photograph that is labelled twice the later folder's labels count.
+
+    Raises:
+        LabelError: `out` holds something, a folder has no labels, or none of them can be used.
+    """
+    if out.exists() and any(out.iterdir()):
+        raise LabelError(f"{out} is not empty: name another folder, or remove it first.")
+    report = Report()
+    photos = out / "photos"
+    photos.mkdir(parents=True, exist_ok=True)
+    try:
+        used = _import_all(folders, photos, options, report)
+    except LabelError:
+        shutil.rmtree(photos)
+        raise
+    _write_sides(out, [one.row for one in used], options, report)
+    _write_unused(out / "unused.jsonl", report)
+    write_sheet(out / "plates.png", [crop for one in used for crop in one.crops])
+    return report
+
+
+def _import_all(
+    folders: Sequence[Path], photos: Path, options: Options, report: Report
+) -> list[Imported]:
+    """Imports folders one after the other, with their photographs into `photos`.
+
+    Raises:
+        LabelError: a folder has no labels, or no plate of any can be used.
+    """
+    used: dict[str, Imported] = {}
+    for folder in folders:
+        for one in _import_folder(folder, photos, options, report):
+            before = used.pop(one.digest, None)
+            if before is not None:
+                report.drop(Unusable(Reason.DUPLICATE, before.row["source"]))
+                if before.row["file"] != one.row["file"]:
+                    (photos / before.row["file"]).unlink()
+            used[one.digest] = one
+    if not any(one.row["plates"] for one in used.values()):
+        raise LabelError(f"{report.in_words()}\nNo plate could be used.")
+    return sorted(used.values(), key=lambda one: str(one.row["file"]))
+
+
+def _import_folder(folder: Path, out: Path, options: Options, report: Report) -> Iterator[Imported]:
+    """Imports one folder."""
+    if not folder.is_dir():
+        raise LabelError(f"{folder} is no folder. Unpack an archive first, and name its folder.")
+    form, records = read_labels(folder, options.form)
+    photos: list[AnnotatedPhoto] = []
+    for record in records:
+        if isinstance(record, Unusable):
+            report.drop(record)
+        else:
+            photos.append(record)
+    report.forms.append(f"{folder}: {NAMES[form]}, {len(photos)} photographs labelled")
+    classes = _classes(photos, form, options)
+    index = PhotoIndex(folder)
+    by_path = _by_path(photos, index, report)
+    for path, record in sorted(by_path.items()):
+        try:
+            yield _import_photo(record, open_photo(path), classes, out, options, report)
+        except Unusable as unusable:
+            report.drop(unusable)
+    for path in sorted(index.all - by_path.keys()):
+        report.drop(Unusable(Reason.UNLABELLED, str(path.relative_to(folder.resolve()))))
+
+
+def _by_path(
+    photos: Sequence[AnnotatedPhoto], index: PhotoIndex, report: Report
+) -> dict[Path, AnnotatedPhoto]:
+    """Finds the photographs. Of labels of one photograph the last that name an object count.
+
+    COCO exports come with further files that list the photographs and label nothing.
+    """
+    by_path: dict[Path, AnnotatedPhoto] = {}
+    for record in photos:
+        try:
+            path = index.find(record)
+        except Unusable as unusable:
+            report.drop(unusable)
+            continue
+        before = by_path.get(path)
+        if before is None or record.shapes:
+            by_path[path] = record
+        if before is not None and before.shapes and record.shapes:
+            report.drop(Unusable(Reason.DUPLICATE, f"{before.label.name} {path.name}"))
+    return by_path
+
+
+def _classes(photos: Sequence[AnnotatedPhoto], form: str, options: Options) -> Classes:
+    """Decides which classes are plates.
+
+    Raises:
+        LabelError: none is.
+    """
+    mark_names: MarkNames = "all" if options.names_are_marks else "none"
+    if options.names_are_marks is None and form == "voc" and names_are_marks(photos):
+        mark_names = "likely"
+    classes = Classes(options.chosen, options.ignored, mark_names)
+    counts = Counter(shape.name for photo in photos for shape in photo.shapes)
+    kinds = {name: classes.kind(name) for name in counts}
+    if counts and not {"plate", "mark"} & set(kinds.values()):
+        told = ", ".join(f"{name} ({count})" for name, count in counts.most_common(12))
+        raise LabelError(
+            f"No class names a plate. Classes are: {told}. Say which are plates: --class NAME, or "
+            "--names-are-marks where objects are named after their marks."
+        )
+    return classes
+
+
+def _import_photo(
+    record: AnnotatedPhoto,
+    photo: OpenedPhoto,
+    classes: Classes,
+    out: Path,
+    options: Options,
+    report: Report,
+) -> Imported:
+    """Writes a photograph that is used.
+
+    A photograph of which one plate cannot be used is not used at all: training would take the place
+    for one without a plate.
+    """
+    frame = frame_of(record, photo, options.frame)
+    plates: list[Plate] = []
+    for shape in record.shapes:
+        kind = classes.kind(shape.name)
+        if kind == "unclear":
+            raise Unusable(
+                Reason.CLASS_UNKNOWN,
+                f"{shape.name} on {photo.path.name}: --class {shape.name} or --ignore {shape.name}",
+            )
+        if kind != "other":
+            points = to_upright(shape.points, photo, record, frame)
+            try:
+                plates.append(with_mark(plate_of(shape, kind, points, photo.pixels)))
+            except Unusable as unusable:
+                raise Unusable(unusable.reason, f"{photo.path.name}: {unusable.detail}") from None
+            if kind == "mark":
+                report.names[shape.name] += 1
+    if photo.orientation != 1:
+        unclear = record.size is None or photo.upright_size == photo.stored_size
+        noted = report.stored if frame == "stored" else report.assumed if unclear else []
+        noted.append(photo.path.name)
+    report.unread += [f"{p['raw_text']} on {photo.path.name}" for p in plates if "raw_text" in p]
+    guessed = [plate for plate in plates if plate.get("note") == NOT_WHITE_OR_YELLOW]
+    report.foreign += [photo.path.name for _ in guessed]
+    width, height = photo.upright_size
+    digest = hashlib.sha256(photo.data).hexdigest()
+    row = {
+        "file": _write_photo(photo, digest[:8], out),
+        "width": width,
+        "height": height,
+        "source": f"{record.label.name} {photo.path.name}",
+        "country": "HK" if any(plate["hk"] for plate in plates) or not plates else "unknown",
+        "plates": plates,
+    }
+    crops = [(_crop(photo, plate), _caption(plate)) for plate in plates]
+    return Imported(row, crops, digest)
+
+
+def _write_photo(photo: OpenedPhoto, digest: str, out: Path) -> str:
+    """Writes a photograph, upright and without EXIF's turn; returns its new name.
+
+    The name ends with a hash of the content, so that none is written over another.
+    """
+    stem = re.sub(r"[^\w-]+", "_", photo.path.stem, flags=re.ASCII)[:60].strip("_") or "photo"
+    if photo.is_plain:
+        name = f"{stem}-{digest}{photo.path.suffix.lower()}"
+        (out / name).write_bytes(photo.data)
+        return name
+    name = f"{stem}-{digest}.jpg"
+    quality = [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY]
+    cv2.imwrite(str(out / name), photo.pixels[..., ::-1], quality)
+    return name
+
+
+def _crop(photo: OpenedPhoto, plate: Plate) -> Crop:
+    x, y, width, height = plate["box"]
+    corners = plate["quad"] or box_corners(np.array([[x, y], [x + width, y + height]]))
+    return rectify(photo.pixels, Quad.from_array(corners))
+
+
+def _caption(plate: Plate) -> str:
+    text = plate["text"] or plate.get("raw_text") or "-"
+    return f"{text} {plate['color']} {plate['lines']}{'' if plate['hk'] else ' not HK'}"
+
+
+def _write_sides(
+    out: Path, rows: Sequence[dict[str, Any]], options: Options, report: Report
+) -> None:
+    """Splits the rows, and moves each photograph to its side."""
+    vehicles = {row["file"]: _vehicles(row) for row in rows}
+    held = hold_back(vehicles, options.held_back, options.seed)
+    for side in (TRAIN, HELD_BACK):
+        (out / side).mkdir()
+        report.sides[side] = [row for row in rows if (row["file"] in held) == (side == HELD_BACK)]
+        lines = [json.dumps(row, ensure_ascii=False) + "\n" for row in report.sides[side]]
+        (out / side / f"{side}.jsonl").write_text("".join(lines), encoding="utf-8")
+        for row in report.sides[side]:
+            (out / "photos" / row["file"]).replace(out / side / row["file"])
+    (out / "photos").rmdir()
+
+
+def _vehicles(row: dict[str, Any]) -> list[str]:
+    """Returns the marks on a photograph, in whichever form they are known."""
+    names = ("mark", "text", "text_guess", "raw_text")
+    told = (next((plate[n] for n in names if plate.get(n)), None) for plate in row["plates"])
+    return sorted({text for text in told if text})
+
+
+def _write_unused(path: Path, report: Report) -> None:
+    lines = [
+        json.dumps({"reason": str(reason), "detail": detail}, ensure_ascii=False) + "\n"
+        for reason, details in sorted(report.unused.items())
+        for detail in details
+    ]
+    path.write_text("".join(lines), encoding="utf-8")

@@ -1,0 +1,54 @@
+"""Parses JSON files of labels, and what is read of them."""
+
+import json
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from models.labels.records import Reason, Unusable
+
+
+def parse_json(path: Path) -> Any:
+    """Parses a file.
+
+    Raises:
+        Unusable: it is no JSON.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8-sig"))
+    except (UnicodeError, ValueError, RecursionError) as error:
+        raise Unusable(Reason.LABEL_DAMAGED, f"{path.name} is no JSON: {error}") from None
+
+
+def finite(values: Sequence[Any], count: int, what: str) -> list[float]:
+    """Returns `count` numbers.
+
+    Raises:
+        Unusable: there are not so many, or they are no finite numbers; `what` names them.
+    """
+    numbers = [v for v in values if isinstance(v, int | float) and not isinstance(v, bool)]
+    if len(values) != count or len(numbers) != count or not all(map(math.isfinite, numbers)):
+        raise Unusable(Reason.LABEL_DAMAGED, f"{what} is {values!r:.80}, expected {count} numbers")
+    return [float(number) for number in numbers]
+
+
+def point_list(values: Any, what: str) -> np.ndarray:
+    """Returns points (n, 2) of a list of pairs.
+
+    Raises:
+        Unusable: it is none.
+    """
+    pairs = values if isinstance(values, list) else []
+    if not pairs or not all(isinstance(pair, list) for pair in pairs):
+        raise Unusable(Reason.LABEL_DAMAGED, f"{what} is {values!r:.80}, expected pairs of numbers")
+    return np.array([finite(pair, 2, what) for pair in pairs])
+
+
+def size_of(fields: Any, width: str, height: str) -> tuple[int, int] | None:
+    """Returns the size that an object tells, None where it tells none."""
+    sides = [fields.get(name) for name in (width, height)]
+    known = all(isinstance(s, int | float) and math.isfinite(s) and s > 0 for s in sides)
+    return (round(sides[0]), round(sides[1])) if known else None
