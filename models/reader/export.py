@@ -3,7 +3,8 @@
     python -m models.reader.export --data DATA [--folder FOLDER] [--folds FOLDER] [--bundle FOLDER]
 
 The decoder is fitted on the plates of train/, each as read by the reader of the fold that it was
-held out from (models/reader/crossvalidate.py), and on synthetic ones.
+held out from (models/reader/crossvalidate.py), and on synthetic ones. With --decoder BUNDLE that
+bundle's is taken instead: after a training on a few more plates, which needs no folds.
 """
 
 import argparse
@@ -18,7 +19,7 @@ import tensorflow as tf
 import yaml
 
 from hkplates.recognition.bundles.bundle import CONFIG as CONFIG_NAME
-from hkplates.recognition.bundles.bundle import FORMAT, sha256_of
+from hkplates.recognition.bundles.bundle import FORMAT, open_bundle, sha256_of
 from hkplates.recognition.reading.neural import open_reader
 from models.litert import convert
 from models.reader import calibrate
@@ -111,14 +112,20 @@ def main() -> None:
     cli.add_argument(
         "--drawn", type=int, default=calibrate.SYNTHETIC_PLATES, help="plates to calibrate on"
     )
+    cli.add_argument("--decoder", type=Path, help="bundle whose decoder to take, not fit")
     given = cli.parse_args()
     config = yaml.safe_load(given.config.read_text(encoding="utf-8"))
     trainer = Trainer(config, given.folder)
     if not trainer.resume():
         raise SystemExit(f"No training state in {given.folder}; train first (models/README.md).")
     described = export(trainer, given.bundle)
-    fonts = given.fonts or [given.data / "fonts"]
-    described["decoder"] = fit_decoder(given.bundle, given.folds, given.data, fonts, given.drawn)
+    if given.decoder:
+        described["decoder"] = open_bundle(given.decoder).config["decoder"]
+    else:
+        fonts = given.fonts or [given.data / "fonts"]
+        described["decoder"] = fit_decoder(
+            given.bundle, given.folds, given.data, fonts, given.drawn
+        )
     write_config(given.bundle, described)
     print(json.dumps(described["decoder"]), json.dumps(described["training"]))
 

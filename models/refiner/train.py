@@ -1,10 +1,12 @@
 """Train the refiner of a detector's proposals.
 
-    python -m models.refiner.train --data FOLDER [--out FOLDER] [--samples N] [--detector BUNDLE]
+    python -m models.refiner.train --data FOLDER [--out FOLDER] [--samples N] [--minutes N]
+        [--detector BUNDLE] [--start BUNDLE]
 
 The data is what the detector was trained on (models/detector/train.py), the views are made as for
 it; beside each labelled plate the refiner learns from that detector's proposals. Stopped by
-Ctrl-C or a signal it saves, and the same command goes on from there.
+Ctrl-C or a signal it saves, and the same command goes on from there. With --start it begins with
+the weights of a bundle's refiner, at a lower rate.
 """
 
 import argparse
@@ -37,6 +39,7 @@ from models.refiner.samples import Batch, ReplayBuffer, ViewLoader
 CONFIG = Path(__file__).parent / "config.yaml"
 CLASS_LOSS_WEIGHT = 0.12  # where that of corners is 1
 BETA = 0.05  # heights of a plate; below it corner errors count squared
+WARM_START_SAMPLES = 512  # to unfold the batch normalisation of a bundle's weights
 Options = dict[str, Any]
 
 
@@ -66,8 +69,10 @@ class Training:
 
     @property
     def share(self) -> float:
-        """Returns the share done: 0 at the start, 1 at the end."""
-        return self.step * self._config["batch"] / self._config["samples"]
+        """Returns the share done of the samples or of the minutes: 0 at the start, 1 at the end."""
+        minutes = self._config.get("minutes")
+        by_time = self.seconds / 60 / minutes if minutes else 0.0
+        return max(by_time, self.step * self._config["batch"] / self._config["samples"])
 
     def train_step(self, batch: Batch) -> tuple[float, ...]:
         """Takes one step; returns the losses of corners and classes, and the classes' accuracy."""
@@ -107,6 +112,13 @@ class Training:
         plates = tf.reduce_sum(tf.cast(weight[:, 0] > 0, tf.float32))
         return tf.reduce_sum(smooth) / (8.0 * tf.maximum(plates, 1.0))
 
+    def warm_start(self, bundle: Path, pixels: np.ndarray) -> None:
+        """Begins with the weights of a bundle's refiner; `pixels` are those of a batch."""
+        from models.refiner.warm_start import load_bundle
+
+        load_bundle(self.network, bundle, self._scale_pixels(pixels).numpy())
+        self.averaged.set_weights(self.network.get_weights())
+
     def save(self) -> None:
         """Writes checkpoint and state, and the weights to export into a file of their own."""
         self._checkpoint.write(str(self.out / "checkpoint"))
@@ -127,12 +139,19 @@ class Training:
         return True
 
 
-def train(training: Training, loader: ViewLoader, config: Options) -> None:
-    """Trains until all samples are seen; logs figures and saves a checkpoint now and then."""
+def train(
+    training: Training, loader: ViewLoader, config: Options, start: Path | None = None
+) -> None:
+    """Trains until all samples are seen; logs figures and saves a checkpoint now and then.
+
+    Where `start` is given it begins with the weights of that bundle's refiner.
+    """
     buffer = ReplayBuffer(config, config["seed"] + training.step)
     views = loader.views()
     for _ in range(config["fill"]):
         buffer.add(next(views))
+    if start:
+        training.warm_start(start, buffer.batch(WARM_START_SAMPLES)[0])
     figures: list[tuple[float, ...]] = []
     last = saved = time.monotonic()
     while training.share < 1:
@@ -191,6 +210,8 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     cli.add_argument("--data", type=Path, required=True)
     cli.add_argument("--out", type=Path, default=Path(".train/refiner"))
     cli.add_argument("--samples", type=int)
+    cli.add_argument("--minutes", type=float, help="end after so many as well")
+    cli.add_argument("--start", type=Path, help="bundle whose refiner to begin with")
     cli.add_argument(
         "--detector", type=Path, default=BUNDLE, help="bundle whose proposals to refine"
     )
@@ -206,6 +227,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     cv2.setNumThreads(0)  # before the loader forks: OpenCV's threads do not survive that
     config = read_config(options.config)
     config["samples"] = options.samples or config["samples"]
+    config["minutes"] = options.minutes
+    if options.start:
+        config["rate"] = config["rate_after_start"]
     learn, _ = read_data(options.data, config)
     learn += draw_photos(config["drawn_scenes"], config["seed"])
     options.out.mkdir(parents=True, exist_ok=True)
@@ -219,10 +243,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     later = {**config, "seed": config["seed"] + steps_done(options.out)}
     with ViewLoader.running(maker, options.detector, later, options.out) as loader:
         training = Training(options.out, config)
-        if training.resume():
+        resumed = training.resume()
+        if resumed:
             print(f"resumed at step {training.step}", flush=True)
         try:
-            train(training, loader, config)
+            train(training, loader, config, None if resumed else options.start)
         except KeyboardInterrupt:
             training.save()
             print(f"stopped and saved at step {training.step}", flush=True)

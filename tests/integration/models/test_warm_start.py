@@ -5,8 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hkplates.recognition.bundles.bundle import open_bundle
+from hkplates.recognition.bundles.bundle import REFINER, open_bundle
 from hkplates.recognition.detection.detector import TensorFlowDetector
+from hkplates.recognition.detection.refiner import HEIGHT, WIDTH, Refiner
 from hkplates.recognition.reading.neural import open_reader
 
 pytest.importorskip("tensorflow", reason="training needs TensorFlow: pip install '.[tensorflow]'")
@@ -82,3 +83,40 @@ def answer_as_in_training(model, pixels):
         if isinstance(layer, keras.layers.Dropout):
             layer.rate = 0.0
     return model(pixels, training=True)["slots"].numpy()
+
+
+def test_a_refiner_started_with_a_bundle_answers_as_the_bundle_and_can_go_on_learning():
+    import keras
+    import tensorflow as tf
+
+    from models.refiner.network import ServingRefiner, build_network, scale_pixels
+    from models.refiner.warm_start import load_bundle
+
+    bundle = MODELS / "detector" / "bundle"
+    scene = np.random.default_rng(0).integers(0, 255, (200, 9, 14, 3), dtype=np.uint8)
+    pixels = tf.cast(tf.image.resize(scene, (HEIGHT, WIDTH)), tf.uint8)
+    network = build_network()
+    load_bundle(network, bundle, scale_pixels(pixels).numpy())
+
+    expected = [Refiner(bundle / REFINER)._forward(one)[0].ravel() for one in pixels.numpy()[:8]]
+    told = ServingRefiner(network).forward(pixels[:8]).numpy()[:, :8]
+    # LiteRT brings what goes into each layer to 8 bits; the weights are the same.
+    assert np.abs(told - expected).mean() < 0.05 * np.std(expected)
+    # Normalised by the batch itself, as in training, the same samples give nearly the same answer.
+    for layer in network.layers:
+        if isinstance(layer, keras.layers.Dropout):
+            layer.rate = 0.0
+    learning = network(scale_pixels(pixels), training=True).numpy()
+    still = network(scale_pixels(pixels), training=False).numpy()
+    np.testing.assert_allclose(learning, still, atol=0.05 * np.std(still))
+
+
+def test_a_refiner_of_another_size_is_refused():
+    import keras
+
+    from models.refiner.warm_start import load_bundle
+
+    inputs = keras.Input((HEIGHT, WIDTH, 3))
+    other = keras.Model(inputs, keras.layers.Conv2D(7, 3)(inputs))
+    with pytest.raises(ValueError, match="no weights of"):
+        load_bundle(other, MODELS / "detector" / "bundle", np.zeros((1, HEIGHT, WIDTH, 3)))
