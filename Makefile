@@ -10,6 +10,11 @@ ROWS ?= 10000000
 IMAGES ?= 3000
 DATABASE ?=
 ARGS ?=
+# Labelled folders to import, and where to; what is fine-tuned learns from BASE as well.
+LABELS ?=
+OUT ?=
+BASE ?=
+MINUTES ?= 60
 # Processes that run the tests, each with servers of its own. Tests mostly wait: twice the cores.
 # A file stays in one process, for its fixtures' sake; the long files come first.
 TEST_PROCESSES ?= $(shell expr 2 \* $$(nproc 2>/dev/null || echo 2))
@@ -115,6 +120,14 @@ train-reader-fine: install-train ## After train-reader, with photographs: the re
 train-tesseract: install-train ## Train Tesseract's network: DATA=../shared/data (hours; resumes where it stopped)
 	@scripts/tesseract.sh
 	@$(BIN)/python -m models.tesseract.train --data "$(DATA)" $(ARGS)
+
+.PHONY: import-labels
+import-labels: install-train ## Turn labels of any tool into training data: LABELS="folder ..." OUT=folder
+	@$(BIN)/python -m models.labels import $(LABELS) --out "$(OUT)" $(ARGS)
+
+.PHONY: fine-tune
+fine-tune: install-train ## Fine-tune all networks on imported labels: DATA=folder BASE=../shared/data MINUTES=60
+	@$(BIN)/python -m models.fine_tuning "$(DATA)" $(if $(BASE),--base "$(BASE)") --minutes "$(MINUTES)" $(ARGS)
 
 .PHONY: synthesis-preview
 synthesis-preview: install ## Draw a contact sheet of what training sees: SEED=1, .train/synthesis.png
