@@ -24,7 +24,8 @@
     |   `-- CredentialsMissing, CredentialsRejected
     `-- SetupError               the person who runs this machine must act
         |-- SettingInvalid, SchemaNotCurrent, BundleInvalid, RuntimeMissing
-        `-- TesseractMissing, ServersNotRunning, OutputUnwritable
+        |-- TesseractMissing, PpOcrMissing, SecondReaderMissing
+        `-- ServersNotRunning, OutputUnwritable
 
 A message says what happened and what to do next, and never holds a credential. Each branch owns
 the exit status of the command line: 1 images rejected, 3 source, 4 temporary, 5 set-up (2 is
@@ -186,6 +187,14 @@ class RuntimeMissing(SetupError):
 
 class TesseractMissing(SetupError):
     """The tesseract program is not installed."""
+
+
+class PpOcrMissing(SetupError):
+    """PP-OCR's weights, or the ONNX Runtime that runs them, are not installed."""
+
+
+class SecondReaderMissing(SetupError):
+    """The ensemble finds no second reader installed."""
 
 
 class ServersNotRunning(SetupError):

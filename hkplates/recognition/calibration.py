@@ -1,6 +1,7 @@
 """Calibrates scores to probabilities by Platt scaling: a straight line between log-odds."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 PROBABILITY_EPSILON = 1e-6  # scores of 0 and 1 are taken for this far from them
@@ -50,6 +51,16 @@ def logit(share: float) -> float:
     return math.log(inside / (1 - inside))
 
 
+def scale_to_product(characters: Sequence[float], confidence: float) -> tuple[float, ...]:
+    """Raises all probabilities to the one power that makes `confidence` their product.
+
+    The least sure characters stay the least sure.
+    """
+    logs = [math.log(min(max(one, 1e-6), 1 - 1e-6)) for one in characters]
+    power = math.log(max(confidence, 1e-6)) / sum(logs) if logs else 1.0
+    return tuple(math.exp(one * power) for one in logs)
+
+
 LogisticWeights = tuple[float, float, float]
 """Weights of a logistic regression: of two log-odds, and a bias."""
 
@@ -58,11 +69,13 @@ LogisticWeights = tuple[float, float, float]
 class AgreementCalibration:
     """A calibration of two readers that agree or differ, fitted on plates new to both.
 
-    Log-odds are those of the first reader and of the second (models/ensemble.py).
+    Log-odds are those of the first reader and of the second (models/ensemble.py). `followed` is for
+    the second one being right where they differ; None for one that is never followed.
     """
 
     agreed: LogisticWeights
     differed: LogisticWeights
+    followed: LogisticWeights | None = None
 
     def confidence(self, first: float, second: float, *, agree: bool) -> float:
         """Returns the probability that the first reading is right; arguments are probabilities.
@@ -70,7 +83,20 @@ class AgreementCalibration:
         It is no less than either alone where they agree, and no more than the first's where they
         differ.
         """
-        own_weight, other_weight, bias = self.agreed if agree else self.differed
-        fitted = sigmoid(own_weight * logit(first) + other_weight * logit(second) + bias)
+        fitted = _fitted(self.agreed if agree else self.differed, first, second)
         # Agreement never lowers a confidence, and disagreement never raises one.
         return max(fitted, first, second) if agree else min(fitted, first)
+
+    def second_confidence(self, first: float, second: float) -> float:
+        """Returns the probability that the second reading is right where they differ.
+
+        It is no more than the second's alone, and 0 for a reader that is never followed.
+        """
+        if self.followed is None:
+            return 0.0
+        return min(_fitted(self.followed, first, second), second)
+
+
+def _fitted(weights: LogisticWeights, first: float, second: float) -> float:
+    first_weight, second_weight, bias = weights
+    return sigmoid(first_weight * logit(first) + second_weight * logit(second) + bias)

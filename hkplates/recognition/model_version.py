@@ -1,14 +1,13 @@
 """Identifies the model version that an installation reads with, without loading any runtime."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib import import_module
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import version
 from pathlib import Path
 
-from hkplates.errors import RuntimeMissing
 from hkplates.recognition.bundles.bundle import open_bundle
 from hkplates.recognition.bundles.choices import ReaderName, RuntimeName
+from hkplates.recognition.bundles.releases import required_release
 from hkplates.recognition.reading.factory import reader_version
 
 
@@ -32,7 +31,7 @@ def installed_version(
     """Returns the version of what `open_recogniser` would open with the same arguments.
 
     Raises:
-        BundleInvalid, TesseractMissing: the installation lacks something.
+        BundleInvalid, PpOcrMissing, TesseractMissing: the installation lacks something.
     """
     detector = open_bundle(models / "detector" / "bundle", runtime)
     return ModelVersion(
@@ -50,8 +49,8 @@ def version_config(runtime: RuntimeName, threshold: float | None) -> dict[str, o
     """
     return {
         "hkplates": version("hkplates"),
-        "litert": _release("ai_edge_litert", LITERT_PACKAGES),
-        "opencv": _release("cv2", OPENCV_PACKAGES),
+        "litert": required_release("ai_edge_litert", LITERT_PACKAGES),
+        "opencv": required_release("cv2", OPENCV_PACKAGES),
         "runtime": runtime,
         "threshold": threshold,
     }
@@ -64,24 +63,3 @@ OPENCV_PACKAGES = (
     "opencv-contrib-python",
 )
 LITERT_PACKAGES = ("ai-edge-litert", "ai-edge-litert-nightly")
-
-
-def _release(module: str, packages: Sequence[str]) -> str:
-    """Returns major and minor version ("5.0") of a library, from its package's metadata."""
-    found = {text for name in packages if (text := _installed(name))}
-    if len(found) != 1:
-        # None of these packages, or several that overwrite each other: the module itself knows.
-        try:
-            found = {str(import_module(module).__version__)}
-        except ImportError:
-            raise RuntimeMissing(
-                f"{packages[0]} is not installed. Install hkplates with what it depends on."
-            ) from None
-    return ".".join(found.pop().split(".")[:2])
-
-
-def _installed(package: str) -> str | None:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return None

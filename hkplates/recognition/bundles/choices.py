@@ -5,5 +5,6 @@ Standard library only: settings, which every command reads, import these.
 
 from typing import Literal
 
-ReaderName = Literal["neural", "tesseract", "both", "none"]
+ReaderName = Literal["neural", "tesseract", "ppocr", "both", "none"]
+SecondReaderName = Literal["ppocr", "tesseract"]
 RuntimeName = Literal["litert", "tensorflow"]

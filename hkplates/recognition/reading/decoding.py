@@ -99,7 +99,7 @@ class Decoder:
         mean = self.slot_weight * one.slot_score + (1 - self.slot_weight) * one.ctc_score
         if not one.mark:
             return mean
-        return mean + sum(self.prior.get(name, 0.0) for name in _prior_terms(one.mark))
+        return mean + sum(self.prior.get(name, 0.0) for name in prior_terms(one.mark))
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +135,7 @@ def decoder_features(ranked: Sequence[ScoredCandidate]) -> Floats:
 
 
 @lru_cache(maxsize=4096)
-def _prior_terms(mark: str) -> tuple[str, ...]:
+def prior_terms(mark: str) -> tuple[str, ...]:
     """Returns the keys of the prior that apply: a mark's series, and how near a usual one it is."""
     usual = marks.usual_spelling(mark)
     if usual is None:

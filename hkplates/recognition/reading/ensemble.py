@@ -1,18 +1,26 @@
-"""Combines two readers: the neural one reads every plate, Tesseract those it is unsure of.
+"""Combines two readers: the neural one reads every plate, a second one those it is unsure of.
 
 They fail differently, so that a plate on which they agree is hardly misread. Where they differ the
-neural reading stays, with a lower confidence, and Tesseract's becomes a candidate: on plates that
-neither was trained on Tesseract was right too seldom there to be followed.
+reading that is likelier to be right stays, with a lower confidence, and the other becomes a
+candidate. PP-OCR is followed so; Tesseract never, which on plates that neither was trained on was
+right too seldom where they differed.
 """
 
-import math
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Protocol
 
-from hkplates.recognition.calibration import AgreementCalibration
+from hkplates.recognition.calibration import AgreementCalibration, scale_to_product
 from hkplates.recognition.marks import canonical
 from hkplates.recognition.reading.versions import ensemble_version
 from hkplates.recognition.types import MAX_CANDIDATES, Candidate, Crop, Reader, TextReading
+
+
+class SecondReader(Reader, Protocol):
+    """A reader that knows what its agreement with the neural reader is worth."""
+
+    agreement: AgreementCalibration
+
 
 SECOND_READER_BELOW = 0.95
 """Confidence of the first reader below which the second one is asked."""
@@ -51,36 +59,30 @@ def combine(
         return first
     agree = canonical(first.text) == canonical(second.text)
     confidence = agreement.confidence(first.confidence, second.confidence, agree=agree)
+    if not agree:
+        other = agreement.second_confidence(first.confidence, second.confidence)
+        if other > confidence:
+            return _with_confidence(second, first, other)
     return _with_confidence(first, second, confidence)
 
 
-def _with_confidence(first: TextReading, second: TextReading, confidence: float) -> TextReading:
-    """Returns the first reading with this confidence, and the candidates of both behind it."""
-    known = {canonical(first.text)}
+def _with_confidence(kept: TextReading, other: TextReading, confidence: float) -> TextReading:
+    """Returns the kept reading with this confidence, and the candidates of both behind it."""
+    known = {canonical(kept.text)}
     behind = []
     # Of candidates that are one mark the surest stays.
-    for one in sorted((*first.candidates[1:], *second.candidates), key=lambda c: -c.confidence):
+    for one in sorted((*kept.candidates[1:], *other.candidates), key=lambda c: -c.confidence):
         if canonical(one.text) not in known:
             known.add(canonical(one.text))
             behind.append(one)
     behind = behind[: MAX_CANDIDATES - 1]
-    # All together have a probability of one: the others share what the first leaves.
+    # All together have a probability of one: the others share what the kept one leaves.
     left = (1 - confidence) / max(1e-9, sum(one.confidence for one in behind))
     shares = [min(confidence, one.confidence * min(left, 1.0)) for one in behind]
     others = [Candidate(one.text, share) for one, share in zip(behind, shares, strict=True)]
     return replace(
-        first,
+        kept,
         confidence=confidence,
-        character_confidences=_scale_to_product(first.character_confidences, confidence),
-        candidates=(Candidate(first.text, confidence), *others),
+        character_confidences=scale_to_product(kept.character_confidences, confidence),
+        candidates=(Candidate(kept.text, confidence), *others),
     )
-
-
-def _scale_to_product(characters: Sequence[float], confidence: float) -> tuple[float, ...]:
-    """Raises all probabilities to the one power that makes `confidence` their product.
-
-    The least sure characters stay the least sure.
-    """
-    logs = [math.log(min(max(one, 1e-6), 1 - 1e-6)) for one in characters]
-    power = math.log(max(confidence, 1e-6)) / sum(logs) if logs else 1.0
-    return tuple(math.exp(one * power) for one in logs)

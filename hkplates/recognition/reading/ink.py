@@ -12,6 +12,7 @@ InkMap = npt.NDArray[np.float32]
 
 EDGE_TRIM = 0.05  # of the plate's height, trimmed inside its edge: frames and rounded corners
 MAX_TWO_ROW_ASPECT = 3.0  # width over height, loose corners included; true ones lie under 2.3
+MIN_CROP_SIDE = 40  # pixels; `rectify` makes none so small
 
 
 def ink_map(crop: Crop, side_trim: float) -> InkMap:

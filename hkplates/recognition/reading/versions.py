@@ -17,6 +17,11 @@ def tesseract_version(program: str, sha256: str) -> str:
     return f"tesseract {program} {sha256}"
 
 
+def ppocr_version(runtime: str, sha256: str) -> str:
+    """Returns the version of PP-OCR as a reader: ONNX Runtime's release ("1.32"), its bundle's."""
+    return f"ppocr {runtime} {sha256}"
+
+
 def ensemble_version(first: str, second: str) -> str:
     """Returns the version of an ensemble of two readers with these versions."""
     return f"both {first} {second}"

@@ -5,6 +5,7 @@ import pytest
 
 from hkplates.errors import RuntimeMissing
 from hkplates.recognition import model_version
+from hkplates.recognition.bundles.releases import required_release
 from hkplates.recognition.model_version import version_config
 
 
@@ -20,4 +21,4 @@ def test_an_opencv_of_another_package_is_asked_itself(monkeypatch: pytest.Monkey
 
 def test_a_library_that_is_not_there_is_named() -> None:
     with pytest.raises(RuntimeMissing, match="no-such-package"):
-        model_version._release("no_such_module", ("no-such-package",))
+        required_release("no_such_module", ("no-such-package",))

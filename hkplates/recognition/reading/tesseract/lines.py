@@ -16,6 +16,7 @@ import numpy.typing as npt
 from hkplates.recognition.reading.ink import (
     EDGE_TRIM,
     MAX_TWO_ROW_ASPECT,
+    MIN_CROP_SIDE,
     InkMap,
     ink_map,
     row_split,
@@ -33,7 +34,6 @@ PADDING = 4  # white pixels before and after a line
 MIN_CHARACTER_HEIGHT = 0.72  # of the row's height: lower are screws, dots, makers' marks
 SHARPEN = 0.7  # weight of the unsharp mask
 SOFT_EDGE = 0.08  # of the row's height: how far a character's soft edge reaches
-MIN_CROP_SIDE = 40  # pixels; `rectify` makes none so small
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -15,13 +15,18 @@ SECONDS = 60.0
 """Time that one call of the program may take."""
 
 
+def is_installed() -> bool:
+    """Checks whether the program is on PATH."""
+    return which(PROGRAM) is not None
+
+
 def program_version(seconds: float = SECONDS) -> str:
     """Returns the first line of `tesseract --version` without the program's name: "5.3.0".
 
     Raises:
         TesseractMissing: the program is not on PATH, or does not start.
     """
-    if which(PROGRAM) is None:
+    if not is_installed():
         raise TesseractMissing(f"the tesseract program is not on PATH; {INSTALL}")
     try:
         printed = subprocess.run(
