@@ -11,6 +11,7 @@ COPY web web
 COPY migrations migrations
 COPY models/detector/bundle models/detector/bundle
 COPY models/reader/bundle models/reader/bundle
+COPY models/ppocr/bundle models/ppocr/bundle
 COPY models/tesseract/bundle models/tesseract/bundle
 RUN python -m venv /opt/hkplates \
  && /opt/hkplates/bin/pip install --no-cache-dir --no-compile -c constraints.txt '.[web]' \

@@ -17,8 +17,8 @@ import numpy as np
 from rapidfuzz.distance import Levenshtein
 
 from hkplates.recognition import marks
-from hkplates.recognition.reading.neural import NeuralReader, open_reader
-from hkplates.recognition.types import Crop, TextReading
+from hkplates.recognition.reading.neural import open_reader
+from hkplates.recognition.types import Crop, Reader, TextReading
 from models.reader import augmentation, photo_crops
 from models.reader.network import BLANK, SYMBOLS
 from models.reader.photo_crops import HeldOut, RealPlate
@@ -127,7 +127,7 @@ def labelled_crops(
 
 
 def read_plates(
-    reader: NeuralReader, plates: Sequence[RealPlate], times: int, jitter: float
+    reader: Reader, plates: Sequence[RealPlate], times: int, jitter: float
 ) -> list[EvaluatedReading]:
     """Reads each plate on corners jittered `times` times; 1 and a jitter of 0 for the true ones."""
     rng = np.random.default_rng(5)

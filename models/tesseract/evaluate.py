@@ -15,17 +15,18 @@ import cv2
 import numpy as np
 
 from hkplates.recognition.reading.tesseract.reader import TesseractReader
-from hkplates.recognition.types import Crop
+from hkplates.recognition.types import Crop, Reader
 from models.reader import evaluate, photo_crops
 from models.reader.evaluate import CORNER_JITTER
+from models.reader.photo_crops import RealPlate
 
 BUNDLE = Path(__file__).with_name("bundle")
 CALL_SIZES = (1, 20, 50)
-"""Crops in a call of Tesseract, for each of which the cost is measured."""
+"""Crops in a call of the reader, for each of which the cost is measured."""
 
 
-def cpu_per_crop(reader: TesseractReader, crops: Sequence[Crop]) -> dict[int, float]:
-    """Returns CPU milliseconds a crop, Tesseract's process included, by the crops in a call."""
+def cpu_per_crop(reader: Reader, crops: Sequence[Crop]) -> dict[int, float]:
+    """Returns CPU milliseconds a crop, a program's own included, by the crops in a call."""
     return {
         size: _cpu_milliseconds(lambda n=size: reader.read(crops[:n])) / size for size in CALL_SIZES
     }
@@ -43,16 +44,9 @@ def _cpu_seconds() -> float:
     return time.process_time() + children.ru_utime + children.ru_stime
 
 
-def main() -> None:
-    """Parses the command line and prints the tables."""
-    cli = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    cli.add_argument("--data", type=Path, required=True)
-    cli.add_argument("--split", default="dev")
-    cli.add_argument("--bundle", type=Path, default=BUNDLE)
-    given = cli.parse_args()
+def print_tables(reader: Reader, plates: Sequence[RealPlate]) -> None:
+    """Reads the plates on true and on jittered corners; prints accuracy, reliability and cost."""
     cv2.setNumThreads(1)
-    reader = TesseractReader(given.bundle)
-    plates = photo_crops.hong_kong_plates(given.data / given.split)
     true = evaluate.read_plates(reader, plates, 1, 0.0)
     shaken = evaluate.read_plates(reader, plates, 5, CORNER_JITTER)
     print(evaluate.accuracy_table(true, shaken), evaluate.reliability_table(shaken), sep="\n\n")
@@ -65,6 +59,17 @@ def main() -> None:
     )
     print(f"\nCPU ms a crop: {costs}")
     print(evaluate.list_misread(true))
+
+
+def main() -> None:
+    """Parses the command line and prints the tables."""
+    cli = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    cli.add_argument("--data", type=Path, required=True)
+    cli.add_argument("--split", default="dev")
+    cli.add_argument("--bundle", type=Path, default=BUNDLE)
+    given = cli.parse_args()
+    plates = photo_crops.hong_kong_plates(given.data / given.split)
+    print_tables(TesseractReader(given.bundle), plates)
 
 
 if __name__ == "__main__":

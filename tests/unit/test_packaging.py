@@ -7,22 +7,19 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 PROJECT = Path(__file__).parents[2]
-PACKAGES = tomllib.loads((PROJECT / "pyproject.toml").read_text())["tool"]["hatch"]["build"][
+WHEEL = tomllib.loads((PROJECT / "pyproject.toml").read_text())["tool"]["hatch"]["build"][
     "targets"
-]["wheel"]["packages"]
+]["wheel"]
+PACKAGES = WHEEL["packages"]
+DOCKERFILE = (PROJECT / "Dockerfile").read_text().splitlines()
+DOCKERIGNORE = (PROJECT / ".dockerignore").read_text().splitlines()
 
 
 def test_every_package_of_the_wheel_travels_to_the_image_and_into_it() -> None:
     copied = {
-        line.split()[1]
-        for line in (PROJECT / "Dockerfile").read_text().splitlines()
-        if line.startswith("COPY ") and "--from" not in line
+        line.split()[1] for line in DOCKERFILE if line.startswith("COPY ") and "--from" not in line
     }
-    let_in = {
-        line[1:]
-        for line in (PROJECT / ".dockerignore").read_text().splitlines()
-        if line.startswith("!")
-    }
+    let_in = {line[1:] for line in DOCKERIGNORE if line.startswith("!")}
     assert set(PACKAGES) <= copied
     assert set(PACKAGES) <= let_in
 
@@ -34,12 +31,20 @@ def test_every_package_that_the_command_and_the_workers_import_is_in_the_wheel()
     assert rooms <= set(PACKAGES)
 
 
+def test_every_bundle_is_in_the_wheel_and_travels_to_the_image() -> None:
+    bundles = {path.relative_to(PROJECT).as_posix() for path in PROJECT.glob("models/*/bundle")}
+    assert bundles == set(WHEEL["force-include"])
+    assert {f"COPY {folder} {folder}" for folder in bundles} <= set(DOCKERFILE)
+    assert {f"!{folder}" for folder in bundles} <= set(DOCKERIGNORE)
+
+
 def test_the_pinned_libraries_lie_in_the_ranges_that_were_measured() -> None:
     project = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]
     pins = dict(
         line.partition(";")[0].strip().split("==")
         for line in (PROJECT / "constraints.txt").read_text().splitlines()
     )
-    for text in project["dependencies"]:
+    measured = [*project["dependencies"], *project["optional-dependencies"]["ppocr"]]
+    for text in measured:
         requirement = Requirement(text)
         assert pins[canonicalize_name(requirement.name)] in requirement.specifier, text

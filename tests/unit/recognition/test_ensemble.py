@@ -1,5 +1,6 @@
 """Combines two readers of one plate: the second is asked where the first is unsure."""
 
+import dataclasses
 import math
 
 import numpy as np
@@ -74,6 +75,24 @@ def test_where_they_differ_the_first_stays_with_a_lower_confidence(first, second
     assert {c.text for c in combined.candidates} == {"AB1234", "A81234"}
 
 
+FOLLOWING = dataclasses.replace(CALIBRATION, followed=(-0.5, 1.0, -0.5))
+
+
+def test_the_second_is_followed_where_it_is_likelier_to_be_right():
+    combined = combine(reading("AB1234", 0.4), reading("A8 1234", 0.9), FOLLOWING)
+
+    assert combined.text == "A8 1234"
+    assert 0.4 < combined.confidence <= 0.9
+    assert [c.text for c in combined.candidates] == ["A8 1234", "AB1234"]
+    assert math.prod(combined.character_confidences) == pytest.approx(combined.confidence, rel=1e-3)
+
+
+@pytest.mark.parametrize("calibration", [CALIBRATION, FOLLOWING], ids=["never", "not here"])
+def test_the_first_stays_where_the_second_is_never_followed_or_less_likely(calibration):
+    second = 0.9 if calibration is CALIBRATION else 0.3
+    assert combine(reading("AB1234", 0.4), reading("A81234", second), calibration).text == "AB1234"
+
+
 def test_candidates_come_once_and_fall():
     combined = combine(
         reading("AB1234", 0.5, "AB1235", "A81234"),
@@ -95,7 +114,9 @@ def test_an_empty_second_reading_changes_nothing():
 
 PROBABILITIES = st.floats(0.01, 0.99)
 WEIGHTS = st.tuples(st.floats(-2, 2), st.floats(-2, 2), st.floats(-3, 3))
-CALIBRATIONS = st.builds(AgreementCalibration, agreed=WEIGHTS, differed=WEIGHTS)
+CALIBRATIONS = st.builds(
+    AgreementCalibration, agreed=WEIGHTS, differed=WEIGHTS, followed=st.none() | WEIGHTS
+)
 
 
 @given(PROBABILITIES, PROBABILITIES, CALIBRATIONS)
@@ -109,7 +130,7 @@ def test_whatever_was_fitted_agreement_never_lowers_a_confidence(one, other, cal
 def test_whatever_was_fitted_a_difference_never_raises_one(one, other, calibration):
     combined = combine(reading("AB1234", one), reading("A81234", other), calibration)
 
-    assert combined.confidence <= one
+    assert combined.confidence <= (one if combined.text == "AB1234" else other)
     assert sum(c.confidence for c in combined.candidates) <= 1.0 + 1e-9
 
 
