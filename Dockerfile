@@ -1,4 +1,5 @@
-# The image of a worker, of the command line and of the page: CPU only, LiteRT and Tesseract, no TensorFlow.
+# The image of a worker, of the command line and of the page: CPU only, LiteRT, both second readers
+# (Tesseract, PP-OCR in ONNX Runtime), no TensorFlow.
 # It uses no syntax beyond plain Dockerfile, so that any builder makes it.
 FROM python:3.13.16-slim-bookworm AS build
 WORKDIR /src
@@ -14,7 +15,7 @@ COPY models/reader/bundle models/reader/bundle
 COPY models/ppocr/bundle models/ppocr/bundle
 COPY models/tesseract/bundle models/tesseract/bundle
 RUN python -m venv /opt/hkplates \
- && /opt/hkplates/bin/pip install --no-cache-dir --no-compile -c constraints.txt '.[web]' \
+ && /opt/hkplates/bin/pip install --no-cache-dir --no-compile -c constraints.txt '.[ppocr,web]' \
  # The SavedModel is for HKPLATES_RUNTIME=tensorflow, which this image does not carry.
  && rm -rf /opt/hkplates/lib/python*/site-packages/models/detector/bundle/saved_model \
            /opt/hkplates/lib/python*/site-packages/pip*

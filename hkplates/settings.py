@@ -38,7 +38,7 @@ class Settings(BaseSettings):
     data: Path = Path(".hkplates")
     """Folder of the embedded servers, their databases and logs."""
     models: Path = PROJECT / "models"
-    """Folder that holds detector/bundle, reader/bundle and tesseract/bundle."""
+    """Folder that holds the bundles of the detector and of the readers."""
     runtime: RuntimeName = "litert"
     """Runtime of the detector: LiteRT on the CPU, or the SavedModel in TensorFlow."""
     reader: ReaderName = "neural"

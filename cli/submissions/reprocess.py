@@ -38,7 +38,7 @@ def run_reprocess(
 
     Raises:
         typer.BadParameter: nothing says which images, or a number names nothing.
-        BundleInvalid, TesseractMissing: this machine lacks what it would read with.
+        SetupError: this machine lacks what it would read with.
         typer.Exit: the run was interrupted.
     """
     if not wanted.narrows and wanted.limit is None and not all_images:
@@ -59,7 +59,7 @@ def current_version(settings: Settings) -> ModelVersion:
     """Returns the model version with which a worker with these settings would read.
 
     Raises:
-        BundleInvalid, TesseractMissing: this machine lacks something of it.
+        SetupError: this machine lacks something of it.
     """
     return installed_version(
         settings.models, settings.runtime, settings.detector_threshold, settings.reader

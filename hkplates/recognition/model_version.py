@@ -31,7 +31,7 @@ def installed_version(
     """Returns the version of what `open_recogniser` would open with the same arguments.
 
     Raises:
-        BundleInvalid, PpOcrMissing, TesseractMissing: the installation lacks something.
+        SetupError: the installation lacks something.
     """
     detector = open_bundle(models / "detector" / "bundle", runtime)
     return ModelVersion(

@@ -125,7 +125,7 @@ def open_recogniser(
     whatever runs the detector.
 
     Raises:
-        BundleInvalid, RuntimeMissing, TesseractMissing: the installation lacks something.
+        SetupError: the installation lacks something.
     """
     # Here and not above, so that a caller with a detector of its own need not have LiteRT.
     from hkplates.recognition.detection.detector import open_detector

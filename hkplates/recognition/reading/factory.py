@@ -32,8 +32,7 @@ def open_reader(models: Path, name: ReaderName) -> "Reader":
     """Opens the reader of that name with its bundle under `models`.
 
     Raises:
-        BundleInvalid, PpOcrMissing, SecondReaderMissing, TesseractMissing: the installation lacks
-            what this reader needs.
+        SetupError: the installation lacks what this reader needs.
     """
     return READERS[name].open(models)
 
@@ -42,8 +41,7 @@ def reader_version(models: Path, name: ReaderName) -> str:
     """Returns the `version` of the reader that `open_reader` would open with these arguments.
 
     Raises:
-        BundleInvalid, PpOcrMissing, SecondReaderMissing, TesseractMissing: the installation lacks
-            what this reader needs.
+        SetupError: the installation lacks what this reader needs.
     """
     return READERS[name].version(models)
 
@@ -154,7 +152,7 @@ SECOND_READERS: Mapping[SecondReaderName, SecondReaderEntry] = {
         _open_tesseract, _tesseract_version, tesseract_program.is_installed
     ),
 }
-"""What the ensemble may ask, the one first that is worth more (docs/decisions/0015)."""
+"""What the ensemble may ask, the one first that is worth more (docs/decisions/0016)."""
 
 READERS: Mapping[ReaderName, ReaderEntry] = {
     "neural": ReaderEntry(_open_neural, _neural_version),
