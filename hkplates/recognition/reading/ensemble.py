@@ -2,8 +2,8 @@
 
 They fail differently, so that a plate on which they agree is hardly misread. Where they differ the
 reading that is likelier to be right stays, with a lower confidence, and the other becomes a
-candidate. PP-OCR is followed so; Tesseract never: of 69 crops of photographed plates, new to both, on
-which they differed, it was right on 8, the neural reader on 43.
+candidate. PP-OCR is followed so; Tesseract never: of 69 crops of photographed plates, new to both,
+on which they differed, it was right on 8, the neural reader on 43.
 """
 
 from collections.abc import Sequence
