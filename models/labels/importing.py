@@ -130,6 +130,8 @@ def import_folders(folders: Sequence[Path], out: Path, options: Options) -> Repo
     """
     if out.exists() and any(out.iterdir()):
         raise LabelError(f"{out} is not empty: name another folder, or remove it first.")
+    if within := [f for f in folders if out.resolve().is_relative_to(f.resolve())]:
+        raise LabelError(f"{out} lies in {within[0]}, whose photographs it would add to.")
     report = Report()
     photos = out / "photos"
     photos.mkdir(parents=True, exist_ok=True)

@@ -29,10 +29,9 @@ def finite(values: Sequence[Any], count: int, what: str) -> list[float]:
     Raises:
         Unusable: there are not so many, or they are no finite numbers; `what` names them.
     """
-    numbers = [v for v in values if isinstance(v, int | float) and not isinstance(v, bool)]
-    if len(values) != count or len(numbers) != count or not all(map(math.isfinite, numbers)):
+    if len(values) != count or not all(map(_is_finite, values)):
         raise Unusable(Reason.LABEL_DAMAGED, f"{what} is {values!r:.80}, expected {count} numbers")
-    return [float(number) for number in numbers]
+    return [float(value) for value in values]
 
 
 def point_list(values: Any, what: str) -> np.ndarray:
@@ -49,6 +48,13 @@ def point_list(values: Any, what: str) -> np.ndarray:
 
 def size_of(fields: Any, width: str, height: str) -> tuple[int, int] | None:
     """Returns the size that an object tells, None where it tells none."""
-    sides = [fields.get(name) for name in (width, height)]
-    known = all(isinstance(s, int | float) and math.isfinite(s) and s > 0 for s in sides)
+    sides: list[Any] = [fields.get(name) for name in (width, height)]
+    known = all(_is_finite(side) and side > 0 for side in sides)
     return (round(sides[0]), round(sides[1])) if known else None
+
+
+def _is_finite(value: Any) -> bool:
+    try:
+        return not isinstance(value, bool) and math.isfinite(value)
+    except (TypeError, OverflowError):
+        return False

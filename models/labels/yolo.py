@@ -103,12 +103,20 @@ def _yaml_data_set(folder: Path) -> DataSet | None:
         except (UnicodeError, yaml.YAMLError) as error:
             raise LabelError(f"{path} cannot be read: {error}") from None
         names = told.get("names") if isinstance(told, dict) else None
-        if not isinstance(names, list | dict):
+        pairs = (
+            names.items()
+            if isinstance(names, dict)
+            else enumerate(names if isinstance(names, list) else ())
+        )
+        by_number = {key: name for key, name in pairs if isinstance(name, str | int)}
+        if not by_number:
             continue
-        pairs = names.items() if isinstance(names, dict) else enumerate(names)
-        shape = told.get("kpt_shape") or [0, 0]
-        points = int(shape[1]) if shape[0] == 4 else 0
-        return DataSet({int(key): str(name) for key, name in pairs}, points)
+        if not all(isinstance(key, int) for key in by_number):
+            raise LabelError(f"{path} names classes by {min(map(str, by_number))}, not by numbers.")
+        shape = told.get("kpt_shape")
+        corners = isinstance(shape, list) and shape in ([4, 2], [4, 3])
+        texts = {key: str(name) for key, name in by_number.items()}
+        return DataSet(texts, shape[1] if corners else 0)
     return None
 
 

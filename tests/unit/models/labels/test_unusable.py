@@ -331,6 +331,12 @@ def test_an_output_folder_that_holds_something_is_left_alone(folder):
     assert (folder.parent / "out" / "mine.txt").read_text(encoding="utf-8") == "mine"
 
 
+def test_an_output_folder_within_the_labels_is_refused(folder):
+    with pytest.raises(LabelError, match="whose photographs it would add to"):
+        import_folders([folder], folder / "out", Options())
+    assert not (folder / "out").exists()
+
+
 def test_photographs_without_labels_are_told(folder):
     unused, _ = imported(folder)
 
