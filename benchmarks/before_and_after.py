@@ -74,9 +74,10 @@ def comparison(before: Outcome, after: Outcome, labels: Labels) -> str:
     missed = [
         {(m.file, m.mark): m.read or "nothing" for m in one.misses} for one in (before, after)
     ]
-    for title, which, other in (("read now", *missed), ("not read any more", *missed[::-1])):
+    changes = (("read now", "before", *missed), ("not read any more", "now", *missed[::-1]))
+    for title, when, which, other in changes:
         only = sorted(which.keys() - other.keys())
-        lines += [f"{title}: {mark} on {file} ({which[file, mark]})" for file, mark in only]
+        lines += [f"{title}: {mark} on {file} ({when}: {which[file, mark]})" for file, mark in only]
     return "\n".join(lines)
 
 

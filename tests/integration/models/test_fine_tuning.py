@@ -4,12 +4,15 @@ import json
 import os
 import re
 
+import numpy as np
 import pytest
 import yaml
 from support.labelled_photos import ROOT, run_module
 
 from hkplates.recognition.bundles.bundle import open_bundle
+from hkplates.recognition.detection.refiner import Refiner
 from hkplates.recognition.recogniser import open_recogniser
+from models.fine_tuning.data import refined_corners
 from models.labels.importing import Options, import_folders
 from models.synthesis.fonts import FontLibrary
 from models.synthesis.samples import sample, write_samples
@@ -107,3 +110,16 @@ def test_the_setting_that_is_told_has_hkplates_use_them(tuned, monkeypatch):
 
     (line,) = run_module("cli.main", "read", "--json", photo).splitlines()
     assert json.loads(line)["error"] is None
+
+
+def test_the_shipped_refiner_finds_the_corners_of_a_labelled_box():
+    scene = sample(0, 11, FontLibrary(system=False))
+    quad = scene.plates[0].quad
+    left, top = quad.min(axis=0)
+    width, height = np.ptp(quad, axis=0)
+    loose = [left - 0.05 * width, top - 0.05 * width, 1.1 * width, height + 0.1 * width]
+
+    refiner = Refiner(MODELS / "detector" / "bundle" / "refiner.tflite")
+    corners = refined_corners(scene.pixels, loose, refiner)
+    assert corners is not None
+    assert np.abs(corners - quad).max() < 0.15 * height
