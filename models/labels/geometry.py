@@ -14,7 +14,8 @@ def rotate(points: np.ndarray, degrees: float, centre: np.ndarray) -> np.ndarray
     """Rotates points (n, 2) clockwise, as it looks in a picture, about `centre` (2,)."""
     angle = np.radians(degrees)
     turn = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
-    return (points - centre) @ turn + centre
+    turned: np.ndarray = (points - centre) @ turn + centre
+    return turned
 
 
 def quad_of(points: np.ndarray) -> np.ndarray | None:

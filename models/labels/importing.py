@@ -1,22 +1,21 @@
 """Imports labelled folders into the form that training reads, and tells what was not used."""
 
 import hashlib
-import json
-import re
 import shutil
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import cv2
-import numpy as np
-
-from hkplates.recognition.images.warp import rectify
-from hkplates.recognition.types import Crop, Quad
 from models.labels.formats import NAMES, read_labels
-from models.labels.geometry import box_corners
+from models.labels.output import (
+    Imported,
+    caption,
+    crop,
+    write_photo,
+    write_sides,
+    write_unused,
+)
 from models.labels.photos import (
     FrameChoice,
     OpenedPhoto,
@@ -35,12 +34,8 @@ from models.labels.plates import (
     with_mark,
 )
 from models.labels.records import AnnotatedPhoto, LabelError, Reason, Unusable
+from models.labels.report import Report
 from models.labels.sheet import write_sheet
-from models.labels.split import hold_back
-
-TRAIN, HELD_BACK = "train", "dev"
-JPEG_QUALITY = 95
-MOST_EXAMPLES = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,69 +49,6 @@ class Options:
     frame: FrameChoice = "auto"
     held_back: float = 0.2
     seed: int = 1
-
-
-@dataclass(slots=True)
-class Report:
-    """What was imported, and what was not and why."""
-
-    forms: list[str] = field(default_factory=list)
-    unused: dict[Reason, list[str]] = field(default_factory=lambda: defaultdict(list))
-    names: Counter[str] = field(default_factory=Counter)
-    stored: list[str] = field(default_factory=list)
-    assumed: list[str] = field(default_factory=list)
-    sides: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
-    unread: list[str] = field(default_factory=list)
-    foreign: list[str] = field(default_factory=list)
-
-    def drop(self, unusable: Unusable) -> None:
-        """Notes something that cannot be used."""
-        self.unused[unusable.reason].append(unusable.detail)
-
-    def in_words(self) -> str:
-        """Returns it for a person."""
-        return "\n".join(self._lines())
-
-    def _lines(self) -> Iterator[str]:
-        yield from self.forms
-        if self.names:
-            yield f"objects named after their marks: {_some(sorted(self.names))}"
-        for side, rows in self.sides.items():
-            plates = [plate for row in rows for plate in row["plates"]]
-            told = sum(bool(plate["text"]) for plate in plates)
-            yield f"{side}: {len(rows)} photographs, {len(plates)} plates, {told} with their text"
-        if self.sides and not self.sides[HELD_BACK]:
-            yield "nothing could be held back: all photographs show the same vehicle"
-        if self.unread:
-            yield f"plates whose text is no mark (kept as raw_text): {_some(self.unread)}"
-        if self.foreign:
-            yield (
-                "taken for another place's plates, as they are neither white nor yellow, without "
-                f"text (an attribute region=HK says otherwise): {_some(self.foreign)}"
-            )
-        if self.stored:
-            yield f"turned by EXIF and labelled as stored: {_some(self.stored)}"
-        if self.assumed:
-            yield (
-                "turned by EXIF and taken as labelled upright, which their size does not tell (see "
-                f"plates.png; else --frame stored): {_some(self.assumed)}"
-            )
-        for reason, details in sorted(self.unused.items()):
-            yield f"not used, {reason}: {_some(details)}"
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Imported:
-    """A photograph that is used: its row, its plates' crops with their texts, and its hash."""
-
-    row: dict[str, Any]
-    crops: list[tuple[Crop, str]]
-    digest: str
-
-
-def _some(details: Sequence[str]) -> str:
-    more = f" and {len(details) - MOST_EXAMPLES} more" if len(details) > MOST_EXAMPLES else ""
-    return f"{len(details)} ({'; '.join(details[:MOST_EXAMPLES])}{more})"
 
 
 def import_folders(folders: Sequence[Path], out: Path, options: Options) -> Report:
@@ -140,9 +72,10 @@ def import_folders(folders: Sequence[Path], out: Path, options: Options) -> Repo
     except LabelError:
         shutil.rmtree(photos)
         raise
-    _write_sides(out, [one.row for one in used], options, report)
-    _write_unused(out / "unused.jsonl", report)
-    write_sheet(out / "plates.png", [crop for one in used for crop in one.crops])
+    rows = [one.row for one in used]
+    report.sides = write_sides(out, rows, options.held_back, options.seed)
+    write_unused(out / "unused.jsonl", report)
+    write_sheet(out / "plates.png", [shown for one in used for shown in one.crops])
     return report
 
 
@@ -275,71 +208,12 @@ def _import_photo(
     width, height = photo.upright_size
     digest = hashlib.sha256(photo.data).hexdigest()
     row = {
-        "file": _write_photo(photo, digest[:8], out),
+        "file": write_photo(photo, digest[:8], out),
         "width": width,
         "height": height,
         "source": f"{record.label.name} {photo.path.name}",
         "country": "HK" if any(plate["hk"] for plate in plates) or not plates else "unknown",
         "plates": plates,
     }
-    crops = [(_crop(photo, plate), _caption(plate)) for plate in plates]
+    crops = [(crop(photo, plate), caption(plate)) for plate in plates]
     return Imported(row, crops, digest)
-
-
-def _write_photo(photo: OpenedPhoto, digest: str, out: Path) -> str:
-    """Writes a photograph, upright and without EXIF's turn; returns its new name.
-
-    The name ends with a hash of the content, so that none is written over another.
-    """
-    stem = re.sub(r"[^\w-]+", "_", photo.path.stem, flags=re.ASCII)[:60].strip("_") or "photo"
-    if photo.is_plain:
-        name = f"{stem}-{digest}{photo.path.suffix.lower()}"
-        (out / name).write_bytes(photo.data)
-        return name
-    name = f"{stem}-{digest}.jpg"
-    quality = [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY]
-    cv2.imwrite(str(out / name), photo.pixels[..., ::-1], quality)
-    return name
-
-
-def _crop(photo: OpenedPhoto, plate: Plate) -> Crop:
-    x, y, width, height = plate["box"]
-    corners = plate["quad"] or box_corners(np.array([[x, y], [x + width, y + height]]))
-    return rectify(photo.pixels, Quad.from_array(corners))
-
-
-def _caption(plate: Plate) -> str:
-    text = plate["text"] or plate.get("raw_text") or "-"
-    return f"{text} {plate['color']} {plate['lines']}{'' if plate['hk'] else ' not HK'}"
-
-
-def _write_sides(
-    out: Path, rows: Sequence[dict[str, Any]], options: Options, report: Report
-) -> None:
-    """Splits the rows, and moves each photograph to its side."""
-    vehicles = {row["file"]: _vehicles(row) for row in rows}
-    held = hold_back(vehicles, options.held_back, options.seed)
-    for side in (TRAIN, HELD_BACK):
-        (out / side).mkdir()
-        report.sides[side] = [row for row in rows if (row["file"] in held) == (side == HELD_BACK)]
-        lines = [json.dumps(row, ensure_ascii=False) + "\n" for row in report.sides[side]]
-        (out / side / f"{side}.jsonl").write_text("".join(lines), encoding="utf-8")
-        for row in report.sides[side]:
-            (out / "photos" / row["file"]).replace(out / side / row["file"])
-    (out / "photos").rmdir()
-
-
-def _vehicles(row: dict[str, Any]) -> list[str]:
-    """Returns the marks on a photograph, in whichever form they are known."""
-    names = ("mark", "text", "text_guess", "raw_text")
-    told = (next((plate[n] for n in names if plate.get(n)), None) for plate in row["plates"])
-    return sorted({text for text in told if text})
-
-
-def _write_unused(path: Path, report: Report) -> None:
-    lines = [
-        json.dumps({"reason": str(reason), "detail": detail}, ensure_ascii=False) + "\n"
-        for reason, details in sorted(report.unused.items())
-        for detail in details
-    ]
-    path.write_text("".join(lines), encoding="utf-8")

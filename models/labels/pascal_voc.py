@@ -82,7 +82,7 @@ def _rotated_box(path: Path, box: Element) -> np.ndarray:
 
 def _polygon(path: Path, polygon: Element) -> np.ndarray | None:
     """Returns the points x1, y1, x2, y2 ... of a polygon; None where it has fewer than four."""
-    points = []
+    points: list[list[float]] = []
     while (x := polygon.findtext(f"x{len(points) + 1}")) is not None:
         y = polygon.findtext(f"y{len(points) + 1}")
         points.append([number_of(x, f"x in {path.name}"), number_of(y, f"y in {path.name}")])

@@ -169,7 +169,9 @@ def frame_of(record: AnnotatedPhoto, photo: OpenedPhoto, choice: FrameChoice) ->
     return "stored" if record.size == stored != upright else "upright"
 
 
-def to_upright(points: np.ndarray, photo: OpenedPhoto, record: AnnotatedPhoto, frame: Frame):
+def to_upright(
+    points: np.ndarray, photo: OpenedPhoto, record: AnnotatedPhoto, frame: Frame
+) -> np.ndarray:
     """Returns a label's points (n, 2) in pixels of the upright photograph."""
     size = np.array(photo.stored_size if frame == "stored" else photo.upright_size, float)
     pixels = points * size if record.units == "shares" else np.array(points, float)
