@@ -116,6 +116,10 @@ def export(
     min_confidence: Annotated[
         float | None, typer.Option(min=0, max=1, help="How sure the reading is at least.")
     ] = None,
+    incomplete: Annotated[
+        bool | None,
+        typer.Option(help="Plates not seen whole; without it, those too, unless with --mark."),
+    ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace what is there already.")] = False,
     as_json: Json = False,
 ) -> None:
@@ -136,6 +140,7 @@ def export(
         submission=submission,
         region=region,
         min_confidence=min_confidence,
+        incomplete=incomplete,
     )
     raise typer.Exit(run_export(output, form, where, settings(), force=force, as_json=as_json))
 

@@ -92,7 +92,8 @@ class Comparison:
 
     `groups` counts by region, rows and colour, as OLD saw them, or NEW where OLD saw nothing. Of
     the plates read differently: `new_surer` is how many NEW is surer of, `unread_in_old` and
-    `unread_in_new` how many have no mark in one. `other_region`: the same mark, and elsewhere.
+    `unread_in_new` how many have no mark in one, `incomplete_in_old` and `incomplete_in_new` how
+    many are not seen whole by one. `other_region`: the same mark, and elsewhere.
     """
 
     old: int
@@ -102,6 +103,8 @@ class Comparison:
     new_surer: int = 0
     unread_in_old: int = 0
     unread_in_new: int = 0
+    incomplete_in_old: int = 0
+    incomplete_in_new: int = 0
     other_region: int = 0
     total: Tally = field(default_factory=Tally)
     groups: dict[str, dict[str, Tally]] = field(
@@ -124,7 +127,7 @@ class Comparison:
         yield from changes
 
     def _add_pair(self, image: VersionPair, old: Reading, new: Reading) -> Change | None:
-        if old.mark == new.mark:
+        if old.pattern == new.pattern:
             self.other_region += old.region != new.region
             for tally in self._tallies(old):
                 tally.add_same(old, new)
@@ -132,6 +135,8 @@ class Comparison:
         self.new_surer += new.confidence > old.confidence
         self.unread_in_old += not old.mark
         self.unread_in_new += not new.mark
+        self.incomplete_in_old += not old.complete
+        self.incomplete_in_new += not new.complete
         for tally in self._tallies(old):
             tally.read_differently += 1
         return Change("read_differently", image.image_id, image.uri, old, new)
@@ -160,6 +165,8 @@ class Comparison:
             "new_surer_of_those_read_differently": self.new_surer,
             "unread_in_old": self.unread_in_old,
             "unread_in_new": self.unread_in_new,
+            "incomplete_in_old": self.incomplete_in_old,
+            "incomplete_in_new": self.incomplete_in_new,
             "same_mark_other_region": self.other_region,
             "groups": {
                 name: {value: tally.as_json() for value, tally in sorted(group.items())}

@@ -17,7 +17,7 @@ NO_LABELS = (
     "Which version is right it cannot say: that takes photographs whose plates are known (make "
     "accuracy), or a person who looks at the changes."
 )
-COLUMNS = ("mark", "text", "region", "rows", "colour", "confidence")
+COLUMNS = ("mark", "text", "region", "rows", "colour", "confidence", "pattern")
 TITLES = {
     "read_differently": "read differently",
     "only_in_old": "only in {old}",
@@ -43,7 +43,8 @@ def format_summary(counted: Comparison) -> str:
         parts.append(
             f"It is surer than {old} of {counted.new_surer:,} of the "
             f"{total.read_differently:,}; {counted.unread_in_old:,} had no mark under {old}, and "
-            f"{counted.unread_in_new:,} have none under {new}."
+            f"{counted.unread_in_new:,} have none under {new}; {counted.incomplete_in_old:,} were "
+            f"not seen whole under {old}, and {counted.incomplete_in_new:,} are not under {new}."
         )
     if total.same:
         parts.append(
@@ -139,7 +140,8 @@ def _format_reading(reading: Reading | None) -> str:
     if reading is None:
         return ""
     whose = "" if reading.region == "HK" else f" ({reading.region})"
-    return f"{printable(reading.text) or '(not read)'}{whose} {reading.confidence:.2f}"
+    what = printable(reading.text if reading.complete else reading.pattern) or "(not read)"
+    return f"{what}{whose} {reading.confidence:.2f}"
 
 
 def _cells(reading: Reading | None) -> list[object]:

@@ -68,7 +68,7 @@ class Csv:
     whoever puts objects into a bucket. `uri` begins with its scheme and holds each key as it is.
     """
 
-    _TEXTS = ("mark", "text", "series", "bucket", "key", "reader")
+    _TEXTS = ("mark", "text", "series", "bucket", "key", "reader", "pattern")
 
     def __init__(self, sink: Sink) -> None:
         self._sink = sink
@@ -198,6 +198,7 @@ def _schema(arrow: Any) -> Any:
         **dict.fromkeys(("rows", "position"), arrow.int16()),
         **dict.fromkeys(("confidence", "detector_score"), real),
         **dict.fromkeys(("taken_at", "processed_at"), moment),
+        "complete": arrow.bool_(),
         "box": arrow.list_(real),
         "quad": arrow.list_(arrow.list_(real)),
         "candidates": arrow.list_(candidate),

@@ -85,7 +85,7 @@ def _format_match(match: Match) -> list[str]:
     taken = match.taken_at.astimezone(HONG_KONG) if match.taken_at else None
     when = f"{taken:%Y-%m-%d %H:%M}" if taken else ""
     numbers = f"{match.score:6.3f} {match.confidence:5.2f}"
-    return [f"{match.mark:<9} {numbers}  {when:<17} {match.why}", f"  {printable(match.uri)}"]
+    return [f"{match.pattern:<9} {numbers}  {when:<17} {match.why}", f"  {printable(match.uri)}"]
 
 
 def _format_nothing_found(query: MarkQuery) -> str:

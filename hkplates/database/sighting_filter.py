@@ -23,7 +23,8 @@ class SightingFilter:
     for any number. `since` is the first moment (of taken_at) that counts and `until` the first that
     does not any more. `prefix` with `://` is the beginning of `uri`, else of `key`. `submission` is
     the one that last asked for the image. Confidences, 0 to 1, are at least `min_confidence` and
-    less than `below`.
+    less than `below`. Plates that are not seen whole count where no `mark` is asked for;
+    `incomplete` says otherwise.
     """
 
     mark: str | None = None
@@ -34,6 +35,7 @@ class SightingFilter:
     region: str | None = None
     min_confidence: float | None = None
     below: float | None = None
+    incomplete: bool | None = None
 
     def require_only(self, *names: str) -> None:
         """Raises ValueError where a condition of another name is set, which a query cannot meet."""
@@ -53,6 +55,7 @@ class SightingColumns:
     key: sa.ColumnElement[Any]
     uri: sa.ColumnElement[Any]
     submission_id: sa.ColumnElement[Any]
+    complete: sa.ColumnElement[Any]
 
 
 TABLE_COLUMNS = SightingColumns(
@@ -63,6 +66,7 @@ TABLE_COLUMNS = SightingColumns(
     key=Image.__table__.c.key,
     uri=sightings_view.uri,
     submission_id=Image.__table__.c.submission_id,
+    complete=sightings_view.complete,
 )
 """For queries that join `images` and `plates` themselves."""
 
@@ -95,6 +99,8 @@ def plate_conditions(
     """Yields those of the conditions that depend on the plate."""
     if where.mark is not None:
         yield _has_mark(columns.mark, where.mark)
+    if where.incomplete is False or (where.incomplete is None and where.mark is not None):
+        yield columns.complete
     if where.region is not None:
         yield columns.region == where.region
     # As it is stored: 0.9 has more digits than a REAL, and is not equal to the 0.9 there.

@@ -43,7 +43,8 @@ def training_label(plates: Sequence[Correction]) -> dict[str, Any]:
 
 def _fields(plate: Correction) -> Iterator[tuple[str, Any]]:
     printed = re.sub("[ .-]", "", plate.text or "")
-    text = printed if LATIN.fullmatch(printed) else None
+    # A reader must not learn to tell what the photograph does not show.
+    text = printed if LATIN.fullmatch(printed) and not plate.beyond_sight else None
     yield "box", [round(side, 1) for side in plate.box]
     yield "quad", [[round(x, 1), round(y, 1)] for x, y in plate.quad]
     yield "text", text
@@ -63,4 +64,8 @@ def _note(plate: Correction) -> str | None:
         return "nobody has looked at it"
     # As the reader's training asks for plates that it must not read.
     elsewhere = {"CN": "mainland China", "MO": "Macau"}
-    return elsewhere.get(plate.region) or (None if plate.text else "not legible")
+    if plate.region in elsewhere:
+        return elsewhere[plate.region]
+    if not plate.text:
+        return "not legible"
+    return "not seen whole" if plate.beyond_sight else None

@@ -30,6 +30,7 @@ class Reading:
     superseded: bool = False
     version: int = NEW
     current_version: int = NEW
+    pattern: str | None = None
 
     @property
     def confidence(self) -> float:
@@ -98,4 +99,5 @@ def _plate(number: int, reading: Reading) -> dict[str, object]:
         "quad": [[0.0, 0.0]] * 4,
         "detector_score": DETECTOR_SCORE,
         "reader": "neural",
+        "pattern": reading.pattern,
     }

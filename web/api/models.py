@@ -33,6 +33,14 @@ Box = Annotated[
 ]
 
 
+Complete = Field(
+    description="The whole plate is seen; else `mark` and `text` hold what is seen of it."
+)
+Pattern = Field(
+    description="The mark, with `?` for any number of characters that are not seen, perhaps none."
+)
+
+
 class Model(BaseModel):
     """Read from the values of the database."""
 
@@ -128,6 +136,8 @@ class Match(Model):
     uri: str
     taken_at: datetime | None
     image_id: int
+    complete: bool = Complete
+    pattern: str = Pattern
 
 
 class Matches(Model):
@@ -183,6 +193,8 @@ class Sighting(Model):
     quad: Quad
     detector_score: float
     reader: str
+    complete: bool = Complete
+    pattern: str = Pattern
     model_version_id: int
     image_id: int
     submission_id: int
@@ -226,6 +238,8 @@ class Doubtful(Model):
     box: Box
     quad: Quad
     reader: str
+    complete: bool = Complete
+    pattern: str = Pattern
     image_id: int
     uri: str
     width: int | None

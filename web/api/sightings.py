@@ -100,6 +100,9 @@ def of_mark(
     mark: Annotated[str, Path(min_length=1, max_length=64)],
     limit: Limit = 50,
     cursor: TextCursor = None,
+    incomplete: Annotated[
+        bool, Query(description="Also plates of which just so much is seen.")
+    ] = False,
     purpose: Purpose = None,
 ) -> models.Sightings:
     """The sightings of a mark as it is read today, the newest first."""
@@ -108,7 +111,9 @@ def of_mark(
         raise HTTPException(404, "That is no mark; a mark has letters and digits, like AB1234")
     before = None if cursor is None else pagination.decode_time_cursor(cursor)
     audit_trail.record(request, "search", {"mark": registered, "exact": True}, purpose)
-    found = sightings.sightings_of_mark(services.engine, registered, before=before, limit=limit + 1)
+    found = sightings.sightings_of_mark(
+        services.engine, registered, before=before, limit=limit + 1, incomplete=incomplete
+    )
     items = [models.Sighting.model_validate(row) for row in found[:limit]]
     next_cursor = pagination.encode_cursor(found[limit - 1].cursor) if len(found) > limit else None
     return models.Sightings(mark=registered, items=items, next=next_cursor)

@@ -42,7 +42,7 @@ def show_sighting(
     mark = sighting.mark
     audit_trail.record(request, "sighting", {"plate": plate_id, "mark": mark}, purpose or None)
     others: list[Sighting] = []
-    if mark:
+    if mark and sighting.complete:
         others = sightings.sightings_of_mark(services.engine, mark, limit=MAX_BESIDE_SIGHTING)
     return render_page(
         request,
@@ -88,8 +88,8 @@ def sighting_context(services: Services, sighting: Sighting) -> dict[str, Any]:
     neighbours = sightings.neighbours(services.engine, sighting.plate_id)
     size = (sighting.width or 1, sighting.height or 1)
     outlines = [
-        *(overlay.outline(one.quad, one.text or "?", size, is_current=False) for one in neighbours),
-        overlay.outline(sighting.quad, sighting.text or "?", size, is_current=True),
+        *(overlay.outline(one.quad, one.seen_text or "?", size, is_current=False) for one in neighbours),
+        overlay.outline(sighting.quad, sighting.seen_text or "?", size, is_current=True),
     ]
     letters, confidences = sighting.read_text.replace(" ", ""), sighting.character_confidences
     fits = len(letters) == len(confidences)

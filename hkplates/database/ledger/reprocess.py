@@ -200,7 +200,8 @@ _MOSTLY_BEFORE = sa.text("""
 
 
 def _conditions(chosen: ReprocessFilter) -> Iterator[sa.ColumnElement[bool]]:
-    where = chosen.sightings
+    # Plates that are not seen whole as well: another version may see more of them.
+    where = replace(chosen.sightings, incomplete=True)
     if chosen.model is not None:
         yield Image.model_version_id == chosen.model
     yield from image_conditions(where)

@@ -26,7 +26,8 @@ class MarkQuery:
     """A full or partial mark (`?` one character, `*` any number), and which sightings count.
 
     Of `where` only `since`, `until` and `prefix` can be set. At most `limit` sightings with scores
-    of `min_score` (0 to 1) or more are found; with `look_alikes` misread marks too.
+    of `min_score` (0 to 1) or more are found; with `look_alikes` misread marks too, and plates that
+    are not seen whole and may bear it.
     """
 
     pattern: str
@@ -43,7 +44,8 @@ class MarkQuery:
 class Match:
     """A sighting that may bear the mark: `score` is the probability of it, `why` the reason.
 
-    `taken_at` carries a time zone; `confidence` is that of the reading itself.
+    `taken_at` carries a time zone; `confidence` is that of the reading itself. Where it is not
+    `complete`, `mark` and `text` hold what is seen of the plate; `pattern` has a ? for the rest.
     """
 
     plate_id: int
@@ -55,6 +57,8 @@ class Match:
     uri: str
     taken_at: datetime | None
     image_id: int
+    complete: bool
+    pattern: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,9 +141,14 @@ def _server_message(diagnostic: psycopg.errors.Diagnostic) -> str:
     return f"{message}. {hint}".strip()
 
 
-# Searches by the function of migration 0005.
-_SEARCH = sa.text(
-    "SELECT plate_id, mark, text, score, why, confidence, uri, taken_at, image_id "
-    "FROM search_marks(:pattern, CAST(:since AS timestamptz), CAST(:until AS timestamptz), "
-    "CAST(:prefix AS text), :most, CAST(:least_score AS real), :look_alikes)"
-)
+# Searches by the function of migration 0006, whose columns are a contract, in its order.
+_SEARCH = sa.text("""
+    SELECT plate_id, found.mark, found.text, score, why, found.confidence, found.uri,
+           found.taken_at, found.image_id, complete, sightings.pattern
+      FROM search_marks(:pattern, CAST(:since AS timestamptz), CAST(:until AS timestamptz),
+                        CAST(:prefix AS text), :most, CAST(:least_score AS real), :look_alikes)
+           WITH ORDINALITY AS found(plate_id, mark, text, score, why, confidence, uri, taken_at,
+                                    image_id, place)
+      JOIN sightings USING (plate_id)
+     ORDER BY place
+""")

@@ -26,7 +26,8 @@ class Sighting:
     """A plate on its photograph, with its current review.
 
     `mark`, `text` and `series` are as a person corrected them, where one did; `read_mark` and
-    `read_text` as they were read. `quad` has four corners (x, y), clockwise from the plate's own
+    `read_text` as they were read. Where it is not `complete`, they hold what is seen of the plate;
+    `pattern` has a ? for the rest. `quad` has four corners (x, y), clockwise from the plate's own
     top left, and `box` left, top, width and height, in pixels of the upright photograph, which is
     `width` by `height`. `candidates` are dictionaries of text and confidence, the likeliest first;
     confidences and scores 0 to 1. `shown`: it is one of the view sightings; else another model
@@ -49,6 +50,8 @@ class Sighting:
     quad: list[list[float]]
     detector_score: float
     reader: str
+    complete: bool
+    pattern: str
     position: int
     model_version_id: int
     model_detector: str
@@ -67,6 +70,11 @@ class Sighting:
     milliseconds: int | None
     shown: bool
     review: Review | None
+
+    @property
+    def seen_text(self) -> str:
+        """Returns the text; of a plate that is not seen whole its pattern."""
+        return self.text if self.complete else self.pattern
 
     @property
     def cursor(self) -> TimelineCursor:
@@ -123,16 +131,24 @@ def other_readings(engine: sa.Engine, plate_id: int) -> list[Sighting]:
 
 
 def sightings_of_mark(
-    engine: sa.Engine, mark: str, *, before: TimelineCursor | None = None, limit: int = 50
+    engine: sa.Engine,
+    mark: str,
+    *,
+    before: TimelineCursor | None = None,
+    limit: int = 50,
+    incomplete: bool = False,
 ) -> list[Sighting]:
     """Returns the sightings of one mark (blanks and case do not count, I is 1), the latest first.
 
-    Those without a time come last. With `before`, those that follow that one.
+    Those without a time come last. With `before`, those that follow that one. With `incomplete`
+    also plates of which just so much is seen.
     """
     when = Image.taken_at.desc().nulls_last()
     query = _ALL_PLATES.where(sightings_view.mark == marks.canonical(mark), *IS_SIGHTING).order_by(
         when, Plate.id.desc()
     )
+    if not incomplete:
+        query = query.where(sightings_view.complete)
     if before is not None:
         query = query.where(_follows(before))
     return _fetch(engine, query.limit(limit))
@@ -173,6 +189,8 @@ _EXPRESSIONS: dict[str, sa.ColumnElement[Any]] = {
     "mark": sightings_view.mark,
     "text": sightings_view.text,
     "series": sightings_view.series,
+    "complete": sightings_view.complete,
+    "pattern": sightings_view.pattern,
     "read_mark": Plate.__table__.c.mark,
     "read_text": Plate.__table__.c.text,
     "model_detector": ModelVersionRow.__table__.c.detector,

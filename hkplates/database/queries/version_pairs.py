@@ -17,7 +17,10 @@ BATCH_ROWS = 2000
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """A plate as one version read it; `corners` in pixels of the upright photograph."""
+    """A plate as one version read it; `corners` in pixels of the upright photograph.
+
+    `pattern` is the mark; of a plate that is not seen whole with a ? for what is not seen.
+    """
 
     mark: str
     text: str
@@ -26,6 +29,12 @@ class Reading:
     colour: str
     confidence: float
     corners: Polygon
+    pattern: str
+
+    @property
+    def complete(self) -> bool:
+        """Whether the whole plate is seen."""
+        return self.pattern == self.mark
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +77,14 @@ def _version_pair(rows: list[sa.Row[Any]]) -> VersionPair:
 def _reading(row: sa.Row[Any]) -> Reading:
     corners = tuple((x, y) for x, y in row.quad)
     return Reading(
-        row.mark, row.text, row.region, row.plate_rows, row.colour, row.confidence, corners
+        row.mark,
+        row.text,
+        row.region,
+        row.plate_rows,
+        row.colour,
+        row.confidence,
+        corners,
+        row.pattern,
     )
 
 
@@ -80,7 +96,8 @@ _IMAGE_PAIRS = sa.text("""
         SELECT image_id, count(*) AS versions FROM earlier_versions
          WHERE model_version_id IN (:old, :new) GROUP BY image_id)
     SELECT images.id, store, bucket, key, plates.model_version_id = :new AS is_new,
-           mark, text, region, plates.rows AS plate_rows, colour, confidence, quad
+           mark, text, region, plates.rows AS plate_rows, colour, confidence, quad,
+           coalesce(pattern, mark) AS pattern
       FROM noted JOIN images ON images.id = noted.image_id
       LEFT JOIN plates ON plates.image_id = images.id AND plates.model_version_id IN (:old, :new)
      WHERE NOT images.superseded

@@ -20,8 +20,8 @@ class Correction:
     """A plate of a photograph that has a review.
 
     `verdict` is None where this very plate has none; then `text` and `mark` are None, as for what
-    is no plate. `quad` and `box` are as in Sighting, in pixels of the upright photograph, which is
-    `width` by `height`.
+    is no plate. `beyond_sight`: a person said more of it than is seen. `quad` and `box` are as in
+    Sighting, in pixels of the upright photograph, which is `width` by `height`.
     """
 
     image: ImageRef
@@ -36,6 +36,7 @@ class Correction:
     colour: str
     box: list[float]
     quad: list[list[float]]
+    beyond_sight: bool
 
 
 def corrections(engine: sa.Engine) -> Iterator[Correction]:
@@ -115,7 +116,8 @@ _PLATES = sa.text("""
         SELECT DISTINCT image_id FROM said JOIN plates ON plates.id = plate_id)
     SELECT images.id, store, bucket, key, etag, width, height, plates.id AS plate_id, said.verdict,
            said.text, said.mark, said.id AS review_id, reviewed_at, region, plates.rows, colour,
-           box, quad
+           box, quad,
+           (pattern IS NOT NULL AND said.mark IS DISTINCT FROM plates.mark) AS beyond_sight
       FROM chosen JOIN images ON images.id = image_id AND NOT superseded
       JOIN plates ON plates.image_id = images.id
       LEFT JOIN said ON said.plate_id = plates.id

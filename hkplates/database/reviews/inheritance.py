@@ -31,7 +31,8 @@ def inherit(connection: sa.Connection, version: int, image_ids: Sequence[int]) -
     """Gives the plates of a version, which were just saved, the current reviews of their places.
 
     Of several reviews of one place the latest counts. A review says what is printed there: it is
-    inherited as accepted where the version reads just that, else as corrected.
+    inherited as accepted where the version reads just that, else as corrected. What was accepted of
+    a plate that was not seen whole says nothing of one that is seen otherwise, and stays behind.
     """
     reviews = connection.execute(_CURRENT_REVIEWS, {"images": image_ids}).all()
     if not reviews:
@@ -56,7 +57,7 @@ def _inherited_reviews(reviews: Sequence[_Row], plates: Sequence[_Row]) -> Itera
     pairs = greedy_match([_corners(row) for row in reviews], [_corners(row) for row in plates])
     for i, j in pairs:
         review, plate = reviews[i], plates[j]
-        if review.plate_id != plate.id:
+        if review.plate_id != plate.id and not _outdated(review, plate):
             yield {
                 "plate_id": plate.id,
                 "verdict": _verdict(review, plate),
@@ -68,7 +69,18 @@ def _inherited_reviews(reviews: Sequence[_Row], plates: Sequence[_Row]) -> Itera
 def _verdict(review: _Row, plate: _Row) -> str:
     if review.verdict == "not_a_plate":
         return "not_a_plate"
-    return "accepted" if plate.text.split() == review.text.split() else "corrected"
+    same = plate.text.split() == review.text.split()
+    # A person said what the whole mark is; the version sees a part of it at most.
+    whole = _accepted_part(review) or plate.pattern is None
+    return "accepted" if same and whole else "corrected"
+
+
+def _accepted_part(review: _Row) -> bool:
+    return review.verdict == "accepted" and review.pattern is not None
+
+
+def _outdated(review: _Row, plate: _Row) -> bool:
+    return _accepted_part(review) and review.pattern != plate.pattern
 
 
 def _corners(row: _Row) -> Polygon:
@@ -79,14 +91,14 @@ _COPIED_COLUMNS = ("mark", "text", "series", "reviewer", "reviewed_at", "note")
 
 # Selects the current reviews of images, with their plates' quads, the latest of each first.
 _CURRENT_REVIEWS = (
-    sa.select(Plate.image_id, Plate.quad, Review.__table__)
+    sa.select(Plate.image_id, Plate.quad, Plate.pattern, Review.__table__)
     .join(Review, Review.plate_id == Plate.id)
     .where(Plate.image_id.in_(sa.bindparam("images", expanding=True)), Review.current)
     .order_by(Plate.image_id, Review.reviewed_at.desc(), Review.id.desc())
 )
 # Selects the plates of one model version on images.
 _NEW_PLATES = (
-    sa.select(Plate.image_id, Plate.id, Plate.quad, Plate.text)
+    sa.select(Plate.image_id, Plate.id, Plate.quad, Plate.text, Plate.pattern)
     .where(
         Plate.image_id.in_(sa.bindparam("images", expanding=True)),
         Plate.model_version_id == sa.bindparam("version"),

@@ -7,9 +7,10 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from hkplates.database.schema import sightings_view
 from hkplates.database.schema.images import Image
 from hkplates.database.schema.plates import Plate
-from hkplates.database.schema.sightings_view import IS_CURRENT, uri
+from hkplates.database.schema.sightings_view import IS_CURRENT
 from hkplates.database.sighting_filter import SightingFilter, conditions
 
 DOUBTFUL = SightingFilter(below=0.8, region="HK")
@@ -22,7 +23,7 @@ Cursor = tuple[float, int]
 
 @dataclass(frozen=True, slots=True)
 class ReviewItem:
-    """A sighting without a review. `quad`, `box`, `candidates`: as in Sighting."""
+    """A sighting without a review. `complete`, `quad`, `box`, `candidates`: as in Sighting."""
 
     plate_id: int
     mark: str
@@ -36,6 +37,8 @@ class ReviewItem:
     box: list[float]
     quad: list[list[float]]
     reader: str
+    complete: bool
+    pattern: str
     image_id: int
     store: str
     bucket: str
@@ -94,11 +97,15 @@ def _conditions(where: SightingFilter) -> Iterator[sa.ColumnElement[bool]]:
     yield from conditions(where)
 
 
+_EXPRESSIONS: dict[str, sa.ColumnElement[Any]] = {
+    "plate_id": Plate.__table__.c.id,
+    "uri": sightings_view.uri,
+    "complete": sightings_view.complete,
+    "pattern": sightings_view.pattern,
+}
 _COLUMNS = tuple(
-    uri.label("uri")
-    if field.name == "uri"
-    else sa.label(field.name, Plate.id)
-    if field.name == "plate_id"
+    _EXPRESSIONS[field.name].label(field.name)
+    if field.name in _EXPRESSIONS
     else getattr(Plate, field.name, None) or getattr(Image, field.name)
     for field in fields(ReviewItem)
 )
