@@ -78,8 +78,8 @@ class Recogniser:
 
     def _plate(self, plate: DetectedPlate, reading: TextReading) -> PlateReading:
         mark, detection = marks.canonical(reading.text), plate.detection
-        gaps = find_gaps(plate, reading)
         score, region = self._judge(detection, reading)
+        gaps = find_gaps(plate, reading, region)
         return PlateReading(
             mark=mark,
             text=reading.text,

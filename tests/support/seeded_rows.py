@@ -41,6 +41,7 @@ class SeededPlate:
     candidates: tuple[tuple[str, float], ...] = ()
     version: int = SECOND
     character_confidences: tuple[float, ...] = ()
+    pattern: str | None = None
 
 
 @dataclass(frozen=True)
@@ -122,6 +123,11 @@ PHOTOS = (
         milliseconds=310,
     ),
     SeededPhoto("gate-south/16/073000.jpg", minute="09:03"),
+    SeededPhoto(
+        "gate-south/16/073500.jpg",
+        (SeededPlate("XR746", "XR746", 0.49, "unknown", pattern="XR746?"),),
+        "09:03",
+    ),
     SeededPhoto("tunnel/16/090000.jpg", (SeededPlate("AG5555", "AG 5555", 0.99),), "09:04"),
     SeededPhoto("tunnel/16/090500.jpg", (SeededPlate("", "", 0.2, "unknown", "other"),), "09:04"),
     SeededPhoto(
@@ -286,6 +292,7 @@ def plate_row(image_id: int, position: int, plate: SeededPlate) -> dict[str, Any
         "quad": QUAD,
         "detector_score": 0.875,
         "reader": "neural",
+        "pattern": plate.pattern,
     }
 
 

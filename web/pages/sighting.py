@@ -88,7 +88,10 @@ def sighting_context(services: Services, sighting: Sighting) -> dict[str, Any]:
     neighbours = sightings.neighbours(services.engine, sighting.plate_id)
     size = (sighting.width or 1, sighting.height or 1)
     outlines = [
-        *(overlay.outline(one.quad, one.seen_text or "?", size, is_current=False) for one in neighbours),
+        *(
+            overlay.outline(one.quad, one.seen_text or "?", size, is_current=False)
+            for one in neighbours
+        ),
         overlay.outline(sighting.quad, sighting.seen_text or "?", size, is_current=True),
     ]
     letters, confidences = sighting.read_text.replace(" ", ""), sighting.character_confidences

@@ -87,6 +87,22 @@ def test_every_plate_is_counted_once(
     assert set(report["groups"]["rows"]) == {"1", "2"}
 
 
+def test_a_plate_that_one_version_does_not_see_whole_is_read_differently(
+    archive: Archive, settings: Settings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    old, new = archive.version("old"), archive.version("new")
+    whole, part = plate("XR746", 0.75), plate("XR746", 0.25, gaps=(5,))
+    archive.read_first(old, {"one.jpg": [whole], "two.jpg": [part]})
+    archive.read_again(new, {"one.jpg": [part], "two.jpg": [part]})
+    report = shown(capsys, settings, old, new)
+    assert (report["read_differently"], report["same"]) == (1, 1)
+    assert (report["incomplete_in_old"], report["incomplete_in_new"]) == (0, 1)
+    [change] = report["changes"]
+    assert (change["old"]["pattern"], change["new"]["pattern"]) == ("XR746", "XR746?")
+    assert run_compare(old, new, settings, submission=None, limit=None, form="text") == 0
+    assert "XR746? 0.25" in capsys.readouterr().out
+
+
 def test_the_surest_changes_come_first_with_both_readings(
     archive: Archive, settings: Settings, capsys: pytest.CaptureFixture[str]
 ) -> None:

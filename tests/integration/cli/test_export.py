@@ -130,6 +130,7 @@ def test_parquet_opens_in_duckdb_with_the_views_rows_and_types(
         **dict.fromkeys(("rows", "position"), "SMALLINT"),
         **dict.fromkeys(("confidence", "detector_score"), "FLOAT"),
         **dict.fromkeys(("taken_at", "processed_at"), "TIMESTAMP WITH TIME ZONE"),
+        "complete": "BOOLEAN",
         "box": "FLOAT[]",
         "quad": "FLOAT[][]",
         "candidates": 'STRUCT("text" VARCHAR, confidence FLOAT)[]',
@@ -201,6 +202,12 @@ def test_no_sightings_make_a_file_that_opens(
         pytest.param(["--region", "CN"], [""], id="a region"),
         pytest.param(["--min-confidence", "0.99"], ["AG5555", "KL77"], id="a confidence"),
         pytest.param(["--mark", "K*", "--min-confidence", "0.95"], ["KL77"], id="two at once"),
+        pytest.param(["--mark", "XR746"], [], id="a plate not seen whole bears no mark"),
+        pytest.param(["--mark", "XR746", "--incomplete"], ["XR746"], id="also not seen whole"),
+        pytest.param(["--prefix", "gate-south/16/073"], ["XR746"], id="without a mark, all"),
+        pytest.param(
+            ["--prefix", "gate-south/16/073", "--no-incomplete"], [], id="only seen whole"
+        ),
     ],
 )
 def test_a_filter_leaves_only_what_it_names(

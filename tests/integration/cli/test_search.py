@@ -60,6 +60,8 @@ def test_json_is_one_document() -> None:
         "uri": "s3://car-park/gate/1.jpg",
         "taken_at": exact["taken_at"],
         "image_id": 1,
+        "complete": True,
+        "pattern": "AB8123",
     }
     assert datetime.fromisoformat(exact["taken_at"]) == TAKEN
     assert misread["taken_at"] is None

@@ -13,7 +13,7 @@ import pytest
 import sqlalchemy as sa
 import typer
 from pydantic import SecretStr
-from servers.archive import PLATE, quad
+from servers.archive import PLATE, Archive, quad
 from servers.ledgers import Ledger, execute, take
 
 from cli.sightings.training_labels import PhotographFetcher, run_corrections
@@ -34,6 +34,7 @@ from hkplates.settings import Settings
 from hkplates.storage.folder import FolderStore
 from models.detector.dataset import HONG_KONG, read_dataset
 
+PART = replace(PLATE, mark="AB123", text="AB 123", series="unknown", gaps=(5,))
 KEYS = ("a b/one.PNG", "none.png", "two.png")
 READ = replace(PLATE, mark="A81234", text="A8 1234", rows=2, colour="yellow")
 NEIGHBOUR = replace(PLATE, quad=quad(200))
@@ -103,6 +104,30 @@ def test_labels_say_what_people_said(
         (None, "粤Z·1234港", False),
         (None, None, True),
     ]
+
+
+@pytest.mark.parametrize(
+    ("review", "text", "note"),
+    [
+        ({"verdict": "corrected", "text": "AB 1234"}, None, "not seen whole"),
+        ({"verdict": "accepted"}, "AB123", None),
+    ],
+)
+def test_a_label_says_no_more_than_the_photograph_shows(
+    engine: sa.Engine,
+    settings: Settings,
+    tmp_path: Path,
+    review: dict[str, str],
+    text: str | None,
+    note: str | None,
+) -> None:
+    archive = Archive(engine)
+    archive.read_first(archive.version("v"), {"cut.jpg": [PART]})
+    record(engine, 1, reviewer="ada", **review)
+    path = tmp_path / "labels.jsonl"
+    assert run_corrections(str(path), None, settings, force=False, as_json=False) == 0
+    [label] = written(path)[0]["plates"]
+    assert (label["text"], label.get("note")) == (text, note)
 
 
 def test_the_photographs_lie_beside_their_labels_and_training_reads_both(

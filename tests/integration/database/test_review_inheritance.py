@@ -184,3 +184,50 @@ def test_the_latest_review_of_a_place_is_the_one_label_whichever_versions_plate_
 
 def labels(engine: sa.Engine) -> list[tuple[int, str | None]]:
     return sorted((one.plate_id, one.text) for one in corrections(engine))
+
+
+PART = replace(READ, mark="AB123", text="AB 123", series="unknown", gaps=(5,))
+MORE = replace(PART, mark="AB12", text="AB 12", gaps=(4,))
+
+
+def shown(engine: sa.Engine) -> list[object]:
+    query = "SELECT pattern || ' ' || complete || ' ' || coalesce(review, 'nobody') FROM sightings"
+    return column(engine, query)
+
+
+def test_a_whole_mark_that_a_person_said_stays_whole_where_a_version_sees_a_part(
+    engine: sa.Engine, image: ImageRef
+) -> None:
+    [old] = read(engine, image, 1, replace(PART, gaps=()))
+    record(engine, old, "accepted", reviewer="ada")
+    read(engine, image, 2, PART)
+    assert shown(engine) == ["AB123 true corrected"]
+
+
+def test_what_was_accepted_of_a_part_is_inherited_by_the_same_part_alone(
+    engine: sa.Engine, image: ImageRef
+) -> None:
+    [old] = read(engine, image, 1, PART)
+    record(engine, old, "accepted", reviewer="ada")
+    assert shown(engine) == ["AB123? false accepted"]
+    read(engine, image, 2, PART)
+    assert shown(engine) == ["AB123? false accepted"]
+
+
+@pytest.mark.parametrize("new", [MORE, TRUE])
+def test_a_version_that_sees_it_otherwise_is_not_bound_by_an_accepted_part(
+    engine: sa.Engine, image: ImageRef, new: PlateReading
+) -> None:
+    [old] = read(engine, image, 1, PART)
+    record(engine, old, "accepted", reviewer="ada")
+    read(engine, image, 2, new)
+    assert shown(engine) == [f"{new.pattern} {str(new.complete).lower()} nobody"]
+
+
+def test_a_correction_of_a_part_is_inherited_as_the_whole_mark(
+    engine: sa.Engine, image: ImageRef
+) -> None:
+    [old] = read(engine, image, 1, PART)
+    record(engine, old, "corrected", text="AB 1234", reviewer="ada")
+    read(engine, image, 2, MORE)
+    assert shown(engine) == ["AB1234 true corrected"]

@@ -27,6 +27,8 @@ ROW = [
     if name in REALS
     else None
     if name in MOMENTS
+    else True
+    if name == "complete"
     else NESTED.get(name, "AB1234")
     for name in COLUMNS
 ]

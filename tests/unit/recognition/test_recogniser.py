@@ -90,6 +90,14 @@ def test_the_confidence_is_that_of_finding_and_of_reading() -> None:
     assert plate.candidates == (Candidate("AG 5555", 0.8),)
 
 
+def test_a_plate_that_the_edge_cuts_is_no_whole_mark() -> None:
+    detector = Finds(Detection(quad(-2, 100, 72), 0.9, "HK"))
+    plate = Recogniser(detector, Reads("4086", confidence=1.0)).recognise([photo()])[0][0]
+    assert (plate.mark, plate.pattern, plate.complete) == ("4086", "?4086", False)
+    assert plate.series == "unknown"
+    assert plate.confidence == pytest.approx(0.9 * 0.5)
+
+
 def test_a_plate_that_cannot_be_read_is_still_reported() -> None:
     plate = one("")
     assert (plate.mark, plate.text, plate.series, plate.confidence) == ("", "", "unknown", 0.0)
