@@ -49,7 +49,7 @@ class _CutRegression:
     """Weights of a logistic regression on a side being cut.
 
     Fitted on 110 plates of the training photographs, each cut through on all four sides, cropped
-    to the plate and ended beside it (docs/decisions/0015-plates-not-seen-whole.md).
+    to the plate and ended beside it (docs/decisions/0017-plates-not-seen-whole.md).
     """
 
     distance: float

@@ -8,6 +8,7 @@ from fastapi.testclient import TestClient
 from servers.ledgers import Ledger, keys, save_failed, submit, take
 from support.api_client import get, get_all_pages, plate_of
 from support.page_with_users import anonymous_client
+from support.seeded_readings import Reading, seed_readings
 from support.seeded_rows import JULY
 
 from cli.submissions.next_steps import format_step
@@ -170,3 +171,19 @@ def test_the_document_describes_every_address_and_value(app: FastAPI, api: TestC
 
 def test_the_document_needs_a_login_as_everything_does(app: FastAPI) -> None:
     assert anonymous_client(app).get("/api/openapi.json").status_code == 401
+
+
+def test_a_plate_that_is_not_seen_whole_bears_a_mark_only_where_asked(
+    api: TestClient, engine: sa.Engine
+) -> None:
+    seed_readings(engine, [Reading("XR746", 0.4, pattern="XR746?"), Reading("XR746", 0.9)])
+    [whole, part] = get(api, "/search", mark="XR746")["sightings"]
+    assert [(one["complete"], one["pattern"]) for one in (whole, part)] == [
+        (True, "XR746"),
+        (False, "XR746?"),
+    ]
+    assert [one["complete"] for one in get(api, "/marks/XR746/sightings")["items"]] == [True]
+    both = get(api, "/marks/XR746/sightings", incomplete=True)["items"]
+    assert sorted(one["pattern"] for one in both) == ["XR746", "XR746?"]
+    queue = get(api, "/reviews/queue")["items"]
+    assert [(one["complete"], one["pattern"]) for one in queue] == [(False, "XR746?")]

@@ -107,3 +107,20 @@ def test_what_was_typed_stands_in_the_box_and_is_escaped(client: BrowserlessClie
     assert client.page.find(".//main//script") is None
     [box] = client.page.xpath("//input[@name='mark']")
     assert box.get("value") == '"><script>alert(1)</script>'
+
+
+def test_a_plate_that_is_not_seen_whole_is_shown_with_its_gap_and_bears_no_mark(
+    engine: sa.Engine, client: BrowserlessClient
+) -> None:
+    [part, _] = seed_readings(
+        engine, [Reading("XR746", 0.4, pattern="XR746?"), Reading("XR7461", 0.9)]
+    )
+    client.open("/search").press("Search", mark="XR7461")
+    assert "2 sightings" in client.text
+    assert "Not seen whole: XR746?" in client.text
+    client.open(f"/sightings/{part}")
+    assert "This plate is not seen whole" in client.text
+    assert "It is right as far as it is seen" in client.text
+    assert "When XR746 was seen" not in client.text
+    client.open("/marks/XR746")
+    assert "No plate bears this mark." in client.text
