@@ -183,10 +183,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     configs = {part: getattr(given, f"{part}_config") for part in PARTS}
     plan = Plan(out, given.models.resolve(), bool(given.base), given.minutes, configs)
     try:
-        read_rows(given.data / "dev")
+        held = read_rows(given.data / "dev")
         data = prepare(given.data, given.base, plan.shipped / "detector" / "bundle", out / "data")
     except FileNotFoundError as error:
         raise SystemExit(str(error)) from None
+    if not held:
+        print(
+            f"{given.data / 'dev'} holds nothing: before and after will tell nothing.", flush=True
+        )
     print(
         f"{data.photos} photographs with {data.plates} Hong Kong plates; the reader learns from "
         f"{data.readable} of them ({data.refined} with corners that the refiner found)",

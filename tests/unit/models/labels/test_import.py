@@ -1,7 +1,5 @@
 """Folders are imported together, split by vehicle, and a sheet shows what was understood."""
 
-import json
-
 from PIL import Image
 from support.label_files import (
     HEIGHT,
@@ -15,9 +13,27 @@ from support.label_files import (
     write_photo,
 )
 
+from hkplates.database.reviews.corrections import Correction
+from hkplates.jobs import ImageRef
+from hkplates.reporting.training_labels import json_line, training_label
 from models.labels.__main__ import main
 from models.labels.importing import Options, import_folders
 from models.labels.records import Reason
+
+CORRECTION = Correction(
+    image=ImageRef(12, "s3", "gate", "a.jpg", "etag"),
+    width=WIDTH,
+    height=HEIGHT,
+    plate_id=1,
+    verdict="corrected",
+    text="AB 1235",
+    mark="AB1235",
+    region="HK",
+    rows=1,
+    colour="white",
+    box=coco_box(),
+    quad=[[60, 100], [178, 102], [180, 130], [62, 128]],
+)
 
 
 def write_voc(folder, name, mark, seed):
@@ -45,11 +61,9 @@ def test_corrections_go_in_beside_other_labels_and_count_more(tmp_path):
     write_voc(tmp_path / "mine", "a", "AB1234", 1)
     write_voc(tmp_path / "mine", "b", "CD5678", 2)
     corrected = tmp_path / "corrected"
-    write_photo(corrected / "1-deadbeef.jpg", seed=1)
-    plate = {"box": coco_box(), "quad": None, "text": "AB1235", "lines": 1, "color": "white"}
-    row = {"file": "1-deadbeef.jpg", "width": WIDTH, "height": HEIGHT, "country": "HK"}
-    line = json.dumps({**row, "plates": [{**plate, "hk": True, "mark": "AB1235"}]})
-    (corrected / "labels.jsonl").write_text(line, encoding="utf-8")
+    row = training_label([CORRECTION])
+    write_photo(corrected / row["file"], seed=1)
+    (corrected / "labels.jsonl").write_bytes(json_line(row))
 
     folders = [tmp_path / "mine", corrected]
     report = import_folders(folders, tmp_path / "out", Options())
