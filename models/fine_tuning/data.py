@@ -15,14 +15,12 @@ import cv2
 import numpy as np
 
 from hkplates.recognition.bundles.bundle import REFINER
-from hkplates.recognition.detection.refiner import CLASSES, Refiner
-from hkplates.recognition.types import Box, Photo, Quad
-from models.detector.evaluate import box_iou
+from hkplates.recognition.detection.refiner import Refiner
+from models.labels.corners import refined_corners
 
 Row = dict[str, Any]
 LONG_SIDE = 1280  # pixels
 JPEG_QUALITY = 95
-CORNERS_IOU = 0.65  # of the refined corners' box with the labelled one, from which they are taken
 
 
 class Prepared(NamedTuple):
@@ -79,21 +77,6 @@ def read_rows(folder: Path) -> list[Row]:
         )
     lines = path.read_text(encoding="utf-8").splitlines()
     return [json.loads(line) for line in lines if line.strip()]
-
-
-def refined_corners(photo: Photo, box: Sequence[float], refiner: Refiner) -> np.ndarray | None:
-    """Returns the plate's corners (4, 2) in a box [x, y, width, height]; None where none is seen.
-
-    Loose boxes are what people draw: the corners must fill most of it, and show a plate.
-    """
-    x, y, width, height = box
-    corners = np.array([[x, y], [x + width, y], [x + width, y + height], [x, y + height]], float)
-    refined = refiner.refine(photo, corners)
-    if refined is None or refined.log_odds(CLASSES.index("none")) > 0:
-        return None
-    found = Quad.from_array(refined.corners).bounds()
-    labelled = Box(x, y, x + width, y + height)
-    return refined.corners if box_iou(found, labelled) >= CORNERS_IOU else None
 
 
 def _readable(rows: Sequence[Mapping[str, Any]]) -> int:

@@ -18,9 +18,12 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from hkplates.recognition.detection.refiner import Refiner
 from models.labels.formats import NAMES
 from models.labels.importing import Options, import_folders
 from models.labels.records import LabelError
+
+REFINER = Path(__file__).parents[1] / "detector" / "bundle" / "refiner.tflite"
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -61,6 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         frame=given.frame,
         held_back=given.held_back,
         seed=given.seed,
+        refiner=Refiner(REFINER) if REFINER.is_file() else None,
     )
     try:
         report = import_folders(given.folders, given.out, options)

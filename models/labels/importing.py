@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from hkplates.recognition.detection.refiner import Refiner
 from models.labels.formats import NAMES, read_labels
 from models.labels.output import (
     Imported,
@@ -17,6 +18,7 @@ from models.labels.output import (
     write_unused,
 )
 from models.labels.photos import (
+    Frame,
     FrameChoice,
     OpenedPhoto,
     PhotoIndex,
@@ -40,7 +42,10 @@ from models.labels.sheet import write_sheet
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How folders are imported. `form` is one of formats.NAMES, or None to detect it."""
+    """How folders are imported. `form` is one of formats.NAMES, or None to detect it.
+
+    `refiner` helps to guess rows and colours of plates that are labelled by a box.
+    """
 
     form: str | None = None
     chosen: frozenset[str] = frozenset()
@@ -49,6 +54,7 @@ class Options:
     frame: FrameChoice = "auto"
     held_back: float = 0.2
     seed: int = 1
+    refiner: Refiner | None = None
 
 
 def import_folders(folders: Sequence[Path], out: Path, options: Options) -> Report:
@@ -190,21 +196,17 @@ def _import_photo(
                 Reason.CLASS_UNKNOWN,
                 f"{shape.name} on {photo.path.name}: --class {shape.name} or --ignore {shape.name}",
             )
-        if kind != "other":
-            points = to_upright(shape.points, photo, record, frame)
-            try:
-                plates.append(with_mark(plate_of(shape, kind, points, photo.pixels)))
-            except Unusable as unusable:
-                raise Unusable(unusable.reason, f"{photo.path.name}: {unusable.detail}") from None
-            if kind == "mark":
-                report.names[shape.name] += 1
-    if photo.orientation != 1:
-        unclear = record.size is None or photo.upright_size == photo.stored_size
-        noted = report.stored if frame == "stored" else report.assumed if unclear else []
-        noted.append(photo.path.name)
-    report.unread += [f"{p['raw_text']} on {photo.path.name}" for p in plates if "raw_text" in p]
-    guessed = [plate for plate in plates if plate.get("note") == NOT_WHITE_OR_YELLOW]
-    report.foreign += [photo.path.name for _ in guessed]
+        if kind == "other":
+            continue
+        points = to_upright(shape.points, photo, record, frame)
+        try:
+            plate = plate_of(shape, kind, points, photo.pixels, options.refiner)
+        except Unusable as unusable:
+            raise Unusable(unusable.reason, f"{photo.path.name}: {unusable.detail}") from None
+        plates.append(with_mark(plate))
+        if kind == "mark":
+            report.names[shape.name] += 1
+    _note(record, photo, frame, plates, report)
     width, height = photo.upright_size
     digest = hashlib.sha256(photo.data).hexdigest()
     row = {
@@ -215,5 +217,21 @@ def _import_photo(
         "country": "HK" if any(plate["hk"] for plate in plates) or not plates else "unknown",
         "plates": plates,
     }
-    crops = [(crop(photo, plate), caption(plate)) for plate in plates]
-    return Imported(row, crops, digest)
+    return Imported(row, [(crop(photo, plate), caption(plate)) for plate in plates], digest)
+
+
+def _note(
+    record: AnnotatedPhoto,
+    photo: OpenedPhoto,
+    frame: Frame,
+    plates: Sequence[Plate],
+    report: Report,
+) -> None:
+    """Notes what was assumed of a photograph that is used."""
+    name = photo.path.name
+    if photo.orientation != 1 and frame == "stored":
+        report.stored.append(name)
+    elif photo.orientation != 1 and (not record.size or photo.upright_size == photo.stored_size):
+        report.assumed.append(name)
+    report.unread += [f"{plate['raw_text']} on {name}" for plate in plates if "raw_text" in plate]
+    report.foreign += [name for plate in plates if plate.get("note") == NOT_WHITE_OR_YELLOW]

@@ -48,7 +48,7 @@ class Report:
             yield f"plates whose text is no mark (kept as raw_text): {_some(self.unread)}"
         if self.foreign:
             yield (
-                "taken for another place's plates, as they are neither white nor yellow, without "
+                "taken for another place's plates: one row, neither white nor yellow, without "
                 f"text (an attribute region=HK says otherwise): {_some(self.foreign)}"
             )
         if self.stored:

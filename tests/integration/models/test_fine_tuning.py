@@ -12,7 +12,7 @@ from support.labelled_photos import ROOT, run_module
 from hkplates.recognition.bundles.bundle import open_bundle
 from hkplates.recognition.detection.refiner import Refiner
 from hkplates.recognition.recogniser import open_recogniser
-from models.fine_tuning.data import refined_corners
+from models.labels.corners import refined_corners
 from models.labels.importing import Options, import_folders
 from models.synthesis.fonts import FontLibrary
 from models.synthesis.samples import sample, write_samples

@@ -7,7 +7,8 @@ import pytest
 from PIL import Image
 
 from hkplates.recognition.detection.refiner import Refined
-from models.fine_tuning.data import LONG_SIDE, prepare, read_rows, refined_corners
+from models.fine_tuning.data import LONG_SIDE, prepare, read_rows
+from models.labels.corners import refined_corners
 
 BOX = [400.0, 300.0, 200.0, 60.0]
 CORNERS = np.array([[410, 305], [595, 300], [598, 352], [405, 358]], float)
