@@ -192,9 +192,10 @@ def _import_photo(
     for shape in record.shapes:
         kind = classes.kind(shape.name)
         if kind == "unclear":
+            say = "--names-are-marks" if classes.mark_names == "likely" else f"--class {shape.name}"
             raise Unusable(
                 Reason.CLASS_UNKNOWN,
-                f"{shape.name} on {photo.path.name}: --class {shape.name} or --ignore {shape.name}",
+                f"{shape.name} on {photo.path.name}: {say} or --ignore {shape.name}",
             )
         if kind == "other":
             continue

@@ -61,7 +61,7 @@ class PhotoIndex:
             raise Unusable(Reason.OUTSIDE, f"{record.label.name} names {record.file}")
         relative = str(named).lstrip("/")
         for place in (record.label.parent, self._root, self._root / "images"):
-            if (place / relative).is_file() and looks_like_image(relative):
+            if looks_like_image(relative) and _is_file(place / relative):
                 return self._inside(place / relative, record)
         for name in self._names(named, record.label):
             if found := self._nearest(self._by_name.get(name.casefold(), []), named, record):
@@ -129,6 +129,14 @@ class OpenedPhoto:
         if self.orientation != 1 or name not in ("JPEG", "PNG"):
             return False
         return name == "PNG" or jpeg.read_header(self.data).channels != 4
+
+
+def _is_file(path: Path) -> bool:
+    """Checks whether a file is there; a name that is too long for one is none."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False
 
 
 def open_photo(path: Path) -> OpenedPhoto:

@@ -79,6 +79,7 @@ def test_a_damaged_label_file(folder, text, words):
     ("file", "reason"),
     [
         pytest.param("gone.jpg", Reason.PHOTO_MISSING, id="missing"),
+        pytest.param(f"{'a' * 400}.jpg", Reason.PHOTO_MISSING, id="no file has such a name"),
         pytest.param("../../secret.jpg", Reason.OUTSIDE, id="above the folder"),
         pytest.param("..\\secret.jpg", Reason.OUTSIDE, id="above it, as Windows writes"),
     ],
@@ -152,9 +153,26 @@ def test_a_box_that_reaches_a_little_beyond_the_edge_is_clipped(folder):
 
 
 def test_a_class_that_nobody_knows_is_asked_about(folder):
+    told = voc(voc_object("plate"), file="good.jpg")
+    (folder / "good.xml").write_text(told, encoding="utf-8")
     (folder / "a.xml").write_text(voc(voc_object("rego")), encoding="utf-8")
 
     assert_left_out(folder, Reason.CLASS_UNKNOWN, "--class rego or --ignore rego")
+
+
+def test_a_name_of_letters_alone_is_asked_about_where_names_are_marks(folder):
+    """It may be a personalised mark, and it may be a thing."""
+    (folder / "a.xml").write_text(voc(voc_object("GIGI")), encoding="utf-8")
+
+    assert_left_out(folder, Reason.CLASS_UNKNOWN, "--names-are-marks or --ignore GIGI")
+
+
+def test_where_names_are_said_to_be_marks_letters_alone_are_one(folder):
+    objects = [voc_object("GIGI"), voc_object("car", (0, 0, 300, 200))]
+    (folder / "a.xml").write_text(voc(*objects), encoding="utf-8")
+
+    _, rows = imported(folder, names_are_marks=True)
+    assert {plate["text"] for row in rows for plate in row["plates"]} == {"AB1234", "GIGI"}
 
 
 def test_a_class_to_ignore(folder):
