@@ -10,6 +10,7 @@ from typing import Any
 import cv2
 import numpy as np
 
+from hkplates.recognition import marks
 from hkplates.recognition.images.warp import rectify
 from hkplates.recognition.types import Crop, Quad
 from models.labels.geometry import box_corners
@@ -84,7 +85,7 @@ def _vehicles(row: dict[str, Any]) -> list[str]:
     """Returns the marks on a photograph, in whichever form they are known."""
     names = ("mark", "text", "text_guess", "raw_text")
     told = (next((plate[n] for n in names if plate.get(n)), None) for plate in row["plates"])
-    return sorted({text for text in told if text})
+    return sorted({marks.canonical(text) or text for text in told if text})
 
 
 def write_unused(path: Path, report: Report) -> None:

@@ -1,5 +1,7 @@
 """Folders are imported together, split by vehicle, and a sheet shows what was understood."""
 
+from dataclasses import replace
+
 from PIL import Image
 from support.label_files import (
     HEIGHT,
@@ -33,6 +35,7 @@ CORRECTION = Correction(
     colour="white",
     box=coco_box(),
     quad=[[60, 100], [178, 102], [180, 130], [62, 128]],
+    beyond_sight=False,
 )
 
 
@@ -71,6 +74,21 @@ def test_corrections_go_in_beside_other_labels_and_count_more(tmp_path):
     assert marks(rows) == {"AB1235", "CD5678"}
     assert report.unused[Reason.DUPLICATE] == ["a.xml a.jpg"]
     assert len(list((tmp_path / "out").glob("*/*.jpg"))) == 2
+
+
+def test_a_mark_links_photographs_also_where_it_is_not_seen_whole(tmp_path):
+    """As a correction of a plate that the edge cuts: its text is told, and not to be read."""
+    cut = replace(CORRECTION, beyond_sight=True, image=replace(CORRECTION.image, id=13))
+    lines = []
+    for number, one in enumerate([CORRECTION, cut]):
+        row = training_label([one])
+        write_photo(tmp_path / "in" / row["file"], seed=number)
+        lines.append(json_line(row))
+    (tmp_path / "in" / "labels.jsonl").write_bytes(b"".join(lines))
+
+    report = import_folders([tmp_path / "in"], tmp_path / "out", Options())
+    assert [len(report.sides[side]) for side in ("train", "dev")] == [2, 0]
+    assert [row["plates"][0]["text"] for row in report.sides["train"]] == ["AB1235", None]
 
 
 def test_photographs_of_one_name_in_two_folders_are_both_kept(tmp_path):
