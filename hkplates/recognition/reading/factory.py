@@ -56,8 +56,8 @@ def installed_second() -> SecondReaderName:
         if entry.is_installed():
             return name
     raise SecondReaderMissing(
-        "the reader both needs a second one beside ours: PP-OCR "
-        f"({ppocr_weights.INSTALL}) or Tesseract ({tesseract_program.INSTALL})"
+        "the reader both needs a second one, and none is installed. "
+        f"For PP-OCR, {ppocr_weights.INSTALL}; for Tesseract, {tesseract_program.INSTALL}"
     )
 
 
