@@ -4,12 +4,15 @@ A plate is truncated where the photograph's edge cuts it. The detector's quad th
 or a little beyond, as that of a whole plate beside the edge does, or that of a bare crop of a
 plate. What tells them apart is that a truncated plate has lost some of its proportions: Hong Kong
 plates of one row are some 4.6 times as wide as high, those of two rows 1.85 times.
+
+It is occluded where something within the photograph hides a part. Of that only the half of a usual
+mark is told, its letters or its number alone on a plate too narrow for one row of them: the other
+row is in glare, or behind a bar.
 """
 
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -44,23 +47,20 @@ PITCHES: Mapping[int, float] = {1: 0.6, 2: 0.4}
 is seen from the side: it is narrow, and yet may be whole."""
 
 
-@dataclass(frozen=True, slots=True)
-class _CutRegression:
-    """Weights of a logistic regression on a side being cut.
+CUT_ACROSS = (-14.3, 10.0, -10.8, 3.3, -3.9)
+"""Weights of `cut_features` for the left and right sides: a logistic regression on their being cut,
+fitted by models/completeness.py."""
 
-    Fitted on 110 plates of the training photographs, each cut through on all four sides, cropped
-    to the plate and ended beside it (docs/decisions/0017-plates-not-seen-whole.md).
-    """
-
-    distance: float
-    narrowness: float
-    foreshortening: float
-    form: float
-    bias: float
+CUT_UPRIGHT = (-36.2, -8.3, 0.0, 7.3, -2.2)
+"""The same for top and bottom."""
 
 
-_ACROSS = _CutRegression(-14.3, 10.0, -10.8, 3.3, -3.9)
-_UPRIGHT = _CutRegression(-36.2, -8.3, 0.0, 7.3, -2.2)
+MAX_LETTERS_ASPECT = 4.2
+"""Width over height below which a plate with one or two letters alone has lost its number."""
+
+DIGITS_ASPECTS = (2.4, 3.7)
+"""Width over height between which a plate with digits alone has lost its letters. Below, it may
+bear an old mark of digits on a plate of the shape of two rows."""
 
 
 def find_gaps(plate: DetectedPlate, reading: TextReading, region: Region) -> tuple[int, ...]:
@@ -79,7 +79,21 @@ def find_gaps(plate: DetectedPlate, reading: TextReading, region: Region) -> tup
     if reading.rows == 2 and sides & {"left", "right"}:
         # Each row has lost a character there.
         gaps.add(len(marks.canonical(reading.text.partition(" ")[0])))
+    if region == "HK" and (half := lost_half(plate.detection.quad, reading)) is not None:
+        gaps.add(0 if half == "letters" else size)
     return tuple(sorted(gaps))
+
+
+def lost_half(quad: Quad, reading: TextReading) -> Literal["letters", "number"] | None:
+    """Returns which half of a usual mark is hidden on a Hong Kong plate, None where neither is."""
+    mark, (width, height) = marks.canonical(reading.text), _plate_size(quad)
+    aspect = width / height
+    if _LETTERS.fullmatch(mark) and aspect < MAX_LETTERS_ASPECT:
+        return "number"
+    least, most = DIGITS_ASPECTS
+    if _DIGITS.fullmatch(mark) and (least < aspect < most or reading.rows == 2):
+        return "letters"
+    return None
 
 
 def truncated_sides(
@@ -91,17 +105,14 @@ def truncated_sides(
     """
     if photo_size is None:
         return frozenset()
-    width, height = _plate_size(quad)
-    distances = {
-        side: inside / height for side, inside in _distances_inside(quad, photo_size).items()
-    }
+    aspect, distances = measure_sides(quad, photo_size)
     if region != "HK" or not reading.text:
         return frozenset(side for side, distance in distances.items() if distance < -BEYOND)
     return frozenset(
         side
         for side, distance in distances.items()
         if distance < NEAR
-        and _cut_probability(side, distance, width / height, reading)
+        and _cut_probability(side, distance, aspect, reading)
         >= (CROP_THRESHOLD if distances[_OPPOSITE[side]] < NEAR else THRESHOLD)
     )
 
@@ -114,48 +125,57 @@ _OPPOSITE: Mapping[Side, Side] = {
 }
 
 
-def _plate_size(quad: Quad) -> tuple[float, float]:
-    """Returns a plate's width and height in pixels, opposite sides averaged."""
-    corners = quad.to_array()
-    top, right, bottom, left = np.linalg.norm(corners - np.roll(corners, -1, axis=0), axis=1)
-    # A quad of no size is no plate; with a pixel nothing is divided by zero.
-    return max(float(top + bottom) / 2, 1.0), max(float(right + left) / 2, 1.0)
+def measure_sides(quad: Quad, photo_size: tuple[int, int]) -> tuple[float, dict[Side, float]]:
+    """Returns a plate's width over height, and how far its sides lie inside the edges.
 
-
-def _distances_inside(quad: Quad, photo_size: tuple[int, int]) -> dict[Side, float]:
-    """Returns how far each side's middle lies inside the photograph's edge, in pixels."""
-    width, height = photo_size
-    (ax, ay), (bx, by), (cx, cy), (dx, dy) = (
-        quad.top_left,
-        quad.top_right,
-        quad.bottom_right,
-        quad.bottom_left,
-    )
-    return {
-        "left": (ax + dx) / 2,
-        "right": width - (bx + cx) / 2,
-        "top": (ay + by) / 2,
-        "bottom": height - (cy + dy) / 2,
+    A side's distance is that of its middle from the photograph's edge, in heights of the plate;
+    below zero beyond the edge. `photo_size` is width and height in pixels.
+    """
+    corners, (plate_width, plate_height) = quad.to_array().astype(float), _plate_size(quad)
+    middles = (corners + np.roll(corners, -1, axis=0)) / 2  # of top, right, bottom, left
+    inside: dict[Side, float] = {
+        "top": middles[0, 1],
+        "right": photo_size[0] - middles[1, 0],
+        "bottom": photo_size[1] - middles[2, 1],
+        "left": middles[3, 0],
     }
+    distances = {side: float(pixels / plate_height) for side, pixels in inside.items()}
+    return plate_width / plate_height, distances
+
+
+def _plate_size(quad: Quad) -> tuple[float, float]:
+    """Returns a plate's width and height in pixels, each the mean of two sides."""
+    corners = quad.to_array().astype(float)
+    lengths = np.linalg.norm(corners - np.roll(corners, -1, axis=0), axis=1)
+    # A quad of no size is no plate; with a pixel nothing is divided by zero.
+    width, height = np.maximum(lengths[:2] + lengths[2:], 2.0) / 2
+    return float(width), float(height)
 
 
 def _cut_probability(side: Side, distance: float, aspect: float, reading: TextReading) -> float:
-    """Returns the probability that the edge cuts a Hong Kong plate at a side near it.
+    weights = CUT_ACROSS if side in ("left", "right") else CUT_UPRIGHT
+    features = cut_features(side, distance, aspect, reading)
+    return sigmoid(sum(a * b for a, b in zip(weights, features, strict=True)))
+
+
+def cut_features(
+    side: Side, distance: float, aspect: float, reading: TextReading
+) -> tuple[float, float, float, float, float]:
+    """Returns what tells whether the edge cuts a Hong Kong plate at a side near it.
 
     `distance` is in heights of the plate, below zero beyond the edge; `aspect` its width over
-    height.
+    height. The features are the distance, how much narrower than whole plates it is, how much it
+    is foreshortened (both as logarithms), whether its mark is half of a usual one, and 1.
     """
-    weights = _ACROSS if side in ("left", "right") else _UPRIGHT
     mark = marks.canonical(reading.text)
     rows = reading.text.split() if reading.rows == 2 else [mark]
-    pitch = aspect / max(1, *(len(marks.canonical(row)) for row in rows))
-    narrowness = math.log(ASPECTS[reading.rows] / aspect)
-    return sigmoid(
-        weights.distance * min(max(distance, -0.5), NEAR)
-        + weights.narrowness * min(max(narrowness, -0.3), 0.8)
-        + weights.foreshortening * max(0.0, math.log(PITCHES[reading.rows] / pitch))
-        + weights.form * bool(_HALVES[side].fullmatch(mark))
-        + weights.bias
+    pitch = aspect / max([1, *(len(marks.canonical(row)) for row in rows)])
+    return (
+        min(max(distance, -0.5), NEAR),
+        min(max(math.log(ASPECTS[reading.rows] / aspect), -0.3), 0.8),
+        max(0.0, math.log(PITCHES[reading.rows] / pitch)),
+        float(_HALVES[side].fullmatch(mark) is not None),
+        1.0,
     )
 
 

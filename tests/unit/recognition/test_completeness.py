@@ -79,6 +79,26 @@ def test_a_bare_crop_of_half_a_plate_is_not_whole() -> None:
     assert gaps(quad(-4, -2, 240, 104), "XR7", (232, 100)) == (0, 3)
 
 
+@pytest.mark.parametrize(
+    ("aspect", "text", "expected"),
+    [
+        pytest.param(2.0, "TK", (2,), id="the lower row in glare"),
+        pytest.param(3.7, "KF", (2,), id="a quad around the upper row"),
+        pytest.param(3.5, "188", (0,), id="a quad around the lower row"),
+        pytest.param(4.6, "HK", (), id="two letters on one row"),
+        pytest.param(4.3, "4", (), id="an old mark of digits"),
+        pytest.param(1.9, "88", (), id="an old mark on a plate of the shape of two rows"),
+        pytest.param(2.0, "LOVE", (), id="a word"),
+        pytest.param(3.6, "A1", (), id="a letter and a digit"),
+    ],
+)
+def test_half_of_a_usual_mark_has_lost_the_other_half(
+    aspect: float, text: str, expected: tuple[int, ...]
+) -> None:
+    assert gaps(quad(300, 300, 40 * aspect, 40), text) == expected
+    assert gaps(quad(300, 300, 40 * aspect, 40), text, region="other") == ()
+
+
 def test_nothing_is_told_without_the_size_of_the_photograph() -> None:
     assert gaps(quad(640, 300, 160, 40), "XR746", size=None) == ()
 
@@ -94,7 +114,7 @@ def test_a_plate_that_cannot_be_read_is_judged_by_its_place_alone() -> None:
 
 
 def test_a_quad_without_a_size_is_no_error() -> None:
-    assert gaps(quad(400, 300, 0, 0), "A") == ()
+    assert gaps(quad(400, 300, 0, 0), "AB1234") == ()
 
 
 @pytest.mark.parametrize(
