@@ -20,6 +20,7 @@ from models.detector.crops import (
     scaled_quad,
 )
 from models.detector.dataset import HONG_KONG, OTHER, UNCERTAIN, LabelledPhoto, LabelledPlate
+from models.detector.edges import clip_plates, set_on_gray
 from models.detector.hard_negatives import HardNegative
 from models.detector.targets import plate_size
 from models.synthesis.camera_noise import degrade
@@ -34,11 +35,14 @@ from models.synthesis.perspective import (
     quad_below,
 )
 from models.synthesis.plates import Plate, draw_plate
+from models.synthesis.signs import draw_street_sign
 
 # Chance that a photographed white plate becomes yellow.
 RECOLOUR_CHANCE = {HONG_KONG: 0.25, OTHER: 0.1}
 # Of drawn and moved Hong Kong plates: rears are rarer in the photographs than fronts.
 YELLOW_SHARE = 0.4
+YELLOW_WEIGHT = 1.7  # chance of a photograph that shows one, over that of another
+STREET_SIGN_SHARE = 0.6  # of boards: kinds of lettering that streets show, not any words
 ONE_ROW_ON_SQUARE = 0.15  # of plates of a two-row plate's shape: personalised marks, mostly
 
 # Chance that a replaced plate becomes a Hong Kong one, by what it was and whether the photograph is
@@ -57,7 +61,10 @@ PlateSource = Callable[[np.random.Generator, int, float], Plate]
 
 @dataclass(frozen=True, slots=True)
 class Mixture:
-    """Chances of each kind of view; they need not add up to one."""
+    """Chances of each kind of view; they need not add up to one.
+
+    `on_gray` is the share of views, of any kind, that end near a plate.
+    """
 
     hong_kong: float = 0.38
     foreign: float = 0.16
@@ -67,6 +74,7 @@ class Mixture:
     emptied: float = 0.05
     negative: float = 0.06
     hard: float = 0.08
+    on_gray: float = 0.12
 
 
 class ViewMaker:
@@ -92,11 +100,12 @@ class ViewMaker:
         self.hard_negatives: list[HardNegative] = []
 
     def make(self, rng: np.random.Generator) -> View:
-        """Makes one view of a kind by chance, with camera noise."""
+        """Makes one view of a kind by chance, with camera noise, some of them set on gray."""
         chances = self._chances()
         kind = rng.choice(len(chances), p=np.array(list(chances.values())) / sum(chances.values()))
         view = getattr(self, f"_{tuple(chances)[kind]}")(rng)
-        return replace(view, pixels=degrade(view.pixels, rng, 0.8))
+        view = clip_plates(replace(view, pixels=degrade(view.pixels, rng, 0.8)))
+        return set_on_gray(rng, view) if rng.random() < self._mixture.on_gray else view
 
     def _chances(self) -> dict[str, float]:
         """Returns the mixture, less what this data set has no photographs for."""
@@ -175,7 +184,7 @@ class ViewMaker:
         """Crops a place without plates, and often pastes lettered boards into it."""
         view = self._background(rng)
         for _ in range(rng.integers(0, 4)):
-            sign = draw_sign(rng, self._fonts, yellow=rng.random() < 0.15)
+            sign = self._sign(rng)
             height, width = sign.shape[:2]
             wide = log_uniform(rng, 30, 190)
             size = (wide, wide * height / width)
@@ -183,6 +192,11 @@ class ViewMaker:
             corners = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float32)
             paste(view.pixels, sign, corners, quad, rng.uniform(0.5, 1.0))
         return view
+
+    def _sign(self, rng: np.random.Generator) -> np.ndarray:
+        if rng.random() < STREET_SIGN_SHARE:
+            return draw_street_sign(rng, self._fonts)
+        return draw_sign(rng, self._fonts, yellow=rng.random() < 0.3)
 
     def _hard(self, rng: np.random.Generator) -> View:
         """Crops around a hard negative of this detector."""
@@ -252,11 +266,17 @@ def _recolour_some(rng: np.random.Generator, view: View) -> View:
     return view
 
 
+def _shows_yellow(photo: LabelledPhoto) -> bool:
+    return any(p.label == HONG_KONG and p.colour == "yellow" for p in photo.plates)
+
+
 def _sampling_weights(photos: Sequence[LabelledPhoto]) -> np.ndarray:
     """Returns chances that keep one camera's long series, and drawn scenes, from drowning others.
 
+    Photographs of yellow plates, which are few, come oftener.
     They add up to one where there is any photograph.
     """
     frequent = ("hkb_", "drawn-")
     weights = np.array([1.0 if p.file.startswith(frequent) else 4.0 for p in photos])
+    weights *= [YELLOW_WEIGHT if _shows_yellow(photo) else 1.0 for photo in photos]
     return weights / max(weights.sum(), 1.0)

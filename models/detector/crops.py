@@ -12,7 +12,8 @@ from models.detector.targets import plate_size
 from models.synthesis.perspective import perspective_quad
 from models.synthesis.plates import Plate
 
-MIN_WIDTH, MAX_WIDTH = 18.0, 200.0  # pixels; widths of plates in a view
+USUAL_SIZE = 224  # pixels; side of a view
+MIN_WIDTH, MAX_WIDTH = 17.0, 220.0  # pixels; widths of plates in a view of this side
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,15 +30,20 @@ class Cropper:
 
     def __init__(self, size: int, backgrounds: Sequence[LabelledPhoto]) -> None:
         self._size = size
+        self._factor = size / USUAL_SIZE
         self._backgrounds = backgrounds
 
     def crop_around(
         self, rng: np.random.Generator, photo: LabelledPhoto, plate: LabelledPlate
     ) -> View:
-        """Crops a view that shows the plate between MIN_WIDTH and MAX_WIDTH pixels wide."""
+        """Crops a view of the plate, MIN_WIDTH to MAX_WIDTH wide by the side of the view."""
         width, _ = plate_size(plate.quad)
-        wide = log_uniform(rng, MIN_WIDTH, min(MAX_WIDTH, max(width * 1.7, MIN_WIDTH + 1)))
-        return self.crop(rng, photo, tuple(plate.quad.mean(0)), wide / max(width, 1.0))
+        least, most = MIN_WIDTH * self._factor, MAX_WIDTH * self._factor
+        wide = log_uniform(rng, least, min(most, max(width * 1.7, least + 1)))
+        # A wide plate anywhere in the view would mostly be cut by its edge.
+        inset = min(wide / self._size / 2 + 0.02, 0.5) if rng.random() < 0.8 else 0.12
+        focus = tuple(plate.quad.mean(0))
+        return self.crop(rng, photo, focus, wide / max(width, 1.0), max(inset, 0.12))
 
     def crop(
         self,
@@ -45,12 +51,16 @@ class Cropper:
         photo: LabelledPhoto,
         focus: tuple[float, float],
         scale: float,
+        inset: float = 0.12,
     ) -> View:
-        """Crops a view at `scale` with `focus` somewhere inside it, rotated half of the time."""
+        """Crops a view at `scale`, rotated half of the time.
+
+        `focus` lies somewhere inside it, at least `inset` of its side from its edges.
+        """
         size = self._size
         scales = scale * rng.uniform(0.93, 1.07, 2)
         side = size / scales
-        origin = np.array(focus) - side * rng.uniform(0.12, 0.88, 2)
+        origin = np.array(focus) - side * rng.uniform(inset, 1 - inset, 2)
         if rng.random() < 0.85:  # rather all photograph than half of it padding
             room = np.array(photo.pixels.shape[1::-1]) - side
             origin = np.where(room > 0, np.clip(origin, 0, np.maximum(room, 0)), origin)

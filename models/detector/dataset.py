@@ -60,15 +60,24 @@ def read_dataset(folder: Path) -> list[LabelledPhoto]:
 
 
 def split(
-    photos: Sequence[LabelledPhoto], share: float
+    photos: Sequence[LabelledPhoto],
+    share: float,
+    *,
+    held: Sequence[str] = (),
+    together: Sequence[str] = (),
 ) -> tuple[list[LabelledPhoto], list[LabelledPhoto]]:
     """Splits photographs into (training, validation): about `share` of them are held back.
 
-    Photographs that show the same plate stay together, so that no plate is on both sides.
+    Photographs that show the same plate stay together, so that no plate is on both sides; so do
+    those whose file names begin with one of `together`, one vehicle seen under several marks. Names
+    that begin with one of `held` are held back whatever the share.
     """
-    held = [photo for photo in photos if _split_fraction(photo) < share]
-    names = {photo.file for photo in held}
-    return [photo for photo in photos if photo.file not in names], held
+    back = {
+        photo.file
+        for photo in photos
+        if photo.file.startswith(tuple(held)) or _split_fraction(photo, together) < share
+    }
+    return [p for p in photos if p.file not in back], [p for p in photos if p.file in back]
 
 
 def data_folders(data: Path) -> tuple[Path, Path, Path]:
@@ -81,12 +90,17 @@ def data_folders(data: Path) -> tuple[Path, Path, Path]:
 def read_data(
     data: Path, config: Mapping[str, Any]
 ) -> tuple[list[LabelledPhoto], list[LabelledPhoto]]:
-    """Reads the photographs (to learn from, held back); backgrounds are among the first."""
+    """Reads photographs and backgrounds; returns those to learn from and those held back."""
     photos, backgrounds, _ = data_folders(data)
-    learn, held = split(read_dataset(photos), config["held_back"])
+    every = read_dataset(photos)
     if backgrounds.is_dir():
-        learn += read_dataset(backgrounds)
-    return learn, held
+        every += read_dataset(backgrounds)
+    return split(
+        every,
+        config["held_back"],
+        held=config.get("held_names", ()),
+        together=config.get("together", ()),
+    )
 
 
 def draw_photos(count: int, seed: int) -> list[LabelledPhoto]:
@@ -102,10 +116,14 @@ def draw_photos(count: int, seed: int) -> list[LabelledPhoto]:
     return photos
 
 
-def _split_fraction(photo: LabelledPhoto) -> float:
-    """Hashes the first text on the photograph, else its name, to a number from 0 to 1."""
+def _split_fraction(photo: LabelledPhoto, together: Sequence[str]) -> float:
+    """Hashes what must stay together to a number from 0 to 1.
+
+    That is a group's name, else the first text on the photograph, else its file name.
+    """
+    groups = [name for name in together if photo.file.startswith(name)]
     texts = sorted(plate.text for plate in photo.plates if plate.text)
-    digest = hashlib.sha256((texts[0] if texts else photo.file).encode()).digest()
+    digest = hashlib.sha256([*groups, *texts, photo.file][0].encode()).digest()
     return int.from_bytes(digest[:4], "big") / 2**32
 
 

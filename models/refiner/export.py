@@ -1,9 +1,11 @@
 """Put a trained refiner into the detector's bundle, and calibrate the scores of both together.
 
-    python -m models.refiner.export --data FOLDER [--out FOLDER] [--bundle FOLDER]
+    python -m models.refiner.export --data FOLDER [--out FOLDER] [--bundle FOLDER] [--share S]
 
-The calibration and the threshold of the bundle are fitted anew on the photographs held back from
-both trainings.
+Of a training that began with a bundle's weights, `--share` below 1 averages the new weights with
+those: a training for new kinds of plates forgets some of the old ones, and between both lie weights
+that know both. The calibration and the threshold of the bundle are fitted anew on the photographs
+held back from both trainings.
 """
 
 import argparse
@@ -21,13 +23,18 @@ from models.detector.evaluate import BUNDLE
 from models.detector.train import read_config
 from models.litert import convert
 from models.refiner.network import ServingRefiner, build_network
-from models.refiner.train import CONFIG
+from models.refiner.train import CONFIG, START
 
 
-def export(out: Path, bundle: Path, config: dict[str, Any]) -> None:
-    """Writes the averaged weights in `out` into the bundle, and names them in its config."""
+def export(out: Path, bundle: Path, config: dict[str, Any], share: float = 1.0) -> None:
+    """Writes the averaged weights in `out` into the bundle, and names them in its config.
+
+    `share` is that of the new weights; the rest are those that the training began with.
+    """
     network = build_network()
     network.load_weights(out / "averaged.weights.h5")
+    if share < 1:
+        _average_with_start(network, out, share)
     converted = convert(ServingRefiner(network).forward, (1, HEIGHT, WIDTH, 3))
     state = json.loads((out / "state.json").read_text(encoding="utf-8"))
     described = {
@@ -39,9 +46,19 @@ def export(out: Path, bundle: Path, config: dict[str, Any]) -> None:
         "seed": config["seed"],
         "samples": state["step"] * config["batch"],
         "minutes": round(state["seconds"] / 60, 1),
+        "share": share,
+        "before": state.get("before"),
     }
     (bundle / REFINER).write_bytes(converted)
     _update_config(bundle, {"refiner": described, "score_fusion": None})
+
+
+def _average_with_start(network: Any, out: Path, share: float) -> None:
+    """Averages the network's weights with those that the training began with."""
+    start = build_network()
+    start.load_weights(out / START)
+    pairs = zip(start.get_weights(), network.get_weights(), strict=True)
+    network.set_weights([(1 - share) * old + share * new for old, new in pairs])
 
 
 def _update_config(bundle: Path, values: dict[str, Any]) -> None:
@@ -59,9 +76,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     cli.add_argument("--out", type=Path, default=Path(".train/refiner"))
     cli.add_argument("--bundle", type=Path, default=BUNDLE, help="of the detector")
     cli.add_argument("--config", type=Path, default=CONFIG, help="that the training used")
+    cli.add_argument("--share", type=float, default=1.0, help="of the new weights, 0 to 1")
     options = cli.parse_args(arguments)
+    if not 0 <= options.share <= 1:
+        cli.error(f"expected --share from 0 to 1, got {options.share}")
     config = read_config(options.config)
-    export(options.out, options.bundle, config)
+    export(options.out, options.bundle, config, options.share)
     certainty, threshold = calibrate(options.bundle, read_data(options.data, config)[1])
     weights = [certainty.heatmap_weight, certainty.refiner_weight, certainty.bias]
     _update_config(options.bundle, {"certainty": weights, "threshold": threshold})

@@ -9,7 +9,7 @@ import itertools
 import multiprocessing
 import queue
 import signal
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,43 +17,28 @@ from typing import Any
 
 import numpy as np
 
-from hkplates.recognition.bundles.bundle import open_bundle
-from hkplates.recognition.detection.detector import LiteRTDetector
-from hkplates.recognition.detection.heatmap import find_peaks
 from hkplates.recognition.detection.refiner import (
     CLASSES,
     crop_patch,
     pixels_per_plate_height,
     plate_size,
 )
-from hkplates.recognition.detection.suppression import Peak
-from hkplates.recognition.geometry import quad_iou
 from models.detector.augmentation import ViewMaker
 from models.detector.batches import RELOAD_BATCHES
-from models.detector.crops import View
-from models.detector.dataset import UNCERTAIN, LabelledPlate
 from models.detector.hard_negatives import HARD_NEGATIVES, read_hard_negatives
-from models.detector.targets import MIN_PLATE_WIDTH
+from models.refiner.regions import LabelledRegion, ProposalLabeller
 
-NO_PLATE = CLASSES.index("none")
-MATCH_IOU = 0.3  # from which a proposal is the labelled plate
-BACKGROUND_IOU = 0.08  # below which it is background; between them it is neither
+MIN_CHANCE = 0.1  # of a region, beside the detector's score
 MAX_TRIES = 40  # views that are searched for a region of one class
-BOX_WEIGHT = 0.1  # of the corners of an upright box: they are a poor guess
+
+NEAR_SCALES = (1.0, 0.5)  # at which the detector sees views of plates from near
+
+Makers = tuple[ViewMaker, ViewMaker]
+"""Of usual views, and of twice as large ones of plates from near."""
 
 Batch = tuple[np.ndarray, ...]
 """pixels uint8 (n, HEIGHT, WIDTH, 3), corner offsets (n, 4, 2) in pixels of the input, weight
 (n, 2) across and down, class (n,) int32."""
-
-
-@dataclass(frozen=True, slots=True)
-class LabelledRegion:
-    """A quad of a view, its class, and the plate's true corners, which count by `weight`."""
-
-    corners: np.ndarray
-    label: int
-    truth: np.ndarray
-    weight: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,42 +47,6 @@ class LabelledView:
 
     pixels: np.ndarray
     regions: tuple[LabelledRegion, ...]
-
-
-class ProposalLabeller:
-    """Labels the detector's proposals in a view by the plates on it."""
-
-    def __init__(self, bundle: Path, min_score: float) -> None:
-        self._detector = LiteRTDetector(open_bundle(bundle))
-        self._min_score = min_score
-
-    def regions(self, view: View) -> tuple[LabelledRegion, ...]:
-        """Returns the labelled proposals, and every labelled plate itself, found or not."""
-        found = [_label_proposal(peak.corners, view.plates) for peak in self._peaks(view)]
-        given = [_region_of(p.quad, p) for p in view.plates if p.label != UNCERTAIN]
-        return tuple(region for region in [*found, *given] if region is not None)
-
-    def _peaks(self, view: View) -> list[Peak]:
-        return find_peaks(self._detector.forward(view.pixels), self._min_score)
-
-
-def _label_proposal(corners: np.ndarray, plates: Sequence[LabelledPlate]) -> LabelledRegion | None:
-    """Labels a proposal by its overlap with plates; None where the labels leave its class open."""
-    ious = [quad_iou(corners.tolist(), plate.quad.tolist()) for plate in plates]
-    best = int(np.argmax(ious)) if ious else -1
-    if best < 0 or ious[best] < BACKGROUND_IOU:
-        return LabelledRegion(corners, NO_PLATE, corners, 0.0)
-    plate = plates[best]
-    matches = ious[best] >= MATCH_IOU and plate.label != UNCERTAIN
-    return _region_of(corners, plate) if matches else None
-
-
-def _region_of(corners: np.ndarray, plate: LabelledPlate) -> LabelledRegion | None:
-    """Pairs a quad with the plate it shows; None where the plate is too small to learn from."""
-    if plate_size(plate.quad)[0] < MIN_PLATE_WIDTH:
-        return None
-    weight = 1.0 if plate.exact else BOX_WEIGHT
-    return LabelledRegion(corners.astype(float), plate.label, plate.quad.astype(float), weight)
 
 
 class ReplayBuffer:
@@ -142,7 +91,9 @@ class ReplayBuffer:
         regions = [region for region in view.regions if region.label == label]
         if not regions:
             return None
-        region = regions[rng.integers(len(regions))]
+        # What the detector is surer of comes oftener: it is what there will be to judge.
+        chances = np.array([region.score + MIN_CHANCE for region in regions])
+        region = regions[rng.choice(len(regions), p=chances / chances.sum())]
         loose = jitter(rng, region.corners, rng.uniform(*self._jitter))
         glimpse = crop_patch(view.pixels, loose)
         if glimpse is None:
@@ -167,23 +118,21 @@ def jitter(rng: np.random.Generator, corners: np.ndarray, off: float) -> np.ndar
 class ViewLoader:
     """Loads views with their labelled regions from a process of its own."""
 
-    def __init__(
-        self, maker: ViewMaker, bundle: Path, config: Mapping[str, Any], out: Path
-    ) -> None:
+    def __init__(self, makers: Makers, bundle: Path, config: Mapping[str, Any], out: Path) -> None:
         """Starts the process; `bundle` is the detector's, `out` may hold hard negatives."""
         fork = multiprocessing.get_context("fork")
         self._queue: multiprocessing.Queue = fork.Queue(maxsize=64)
-        arguments = (maker, bundle, config, out / HARD_NEGATIVES, self._queue)
+        arguments = (makers, bundle, config, out / HARD_NEGATIVES, self._queue)
         self._worker = fork.Process(target=_make_views, args=arguments, daemon=True)
         self._worker.start()
 
     @classmethod
     @contextmanager
     def running(
-        cls, maker: ViewMaker, bundle: Path, config: Mapping[str, Any], out: Path
+        cls, makers: Makers, bundle: Path, config: Mapping[str, Any], out: Path
     ) -> Iterator["ViewLoader"]:
         """Yields a loader, and closes it when the block is left."""
-        loader = cls(maker, bundle, config, out)
+        loader = cls(makers, bundle, config, out)
         try:
             yield loader
         finally:
@@ -205,7 +154,7 @@ class ViewLoader:
 
 
 def _make_views(
-    maker: ViewMaker,
+    makers: Makers,
     bundle: Path,
     config: Mapping[str, Any],
     hard_negatives: Path,
@@ -216,11 +165,16 @@ def _make_views(
     # Ctrl-C reaches the whole group; the parent ends us.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     rng = np.random.default_rng(config["seed"])
-    labeller = ProposalLabeller(bundle, config["min_proposal_score"])
+    labeller = ProposalLabeller(bundle, config["min_proposal_score"], config["pieces"])
+    usual, near = makers
     number = 0
     while True:
         if number % RELOAD_BATCHES == 0:
-            maker.hard_negatives = read_hard_negatives(hard_negatives)
+            usual.hard_negatives = read_hard_negatives(hard_negatives)
         number += 1
-        view = maker.make(rng)
-        out.put(LabelledView(view.pixels, labeller.regions(view)))
+        if rng.random() < config["near"]:
+            view, scales = near.make(rng), NEAR_SCALES
+        else:
+            view, scales = usual.make(rng), (1.0,)
+        regions = labeller.regions(view, rng, scales)
+        out.put(LabelledView(view.pixels, regions))

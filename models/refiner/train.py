@@ -22,6 +22,7 @@ from typing import Any
 import cv2
 import numpy as np
 
+from hkplates.recognition.bundles.bundle import REFINER, open_bundle
 from models.detector.augmentation import Mixture, ViewMaker
 from models.detector.dataset import LabelledPhoto, data_folders, draw_photos, read_data
 from models.detector.evaluate import BUNDLE
@@ -32,13 +33,16 @@ from models.detector.hard_negatives import (
     mine_hard_negatives,
     write_hard_negatives,
 )
+from models.detector.targets import plate_size
 from models.detector.train import append_json_line, read_config
 from models.refiner.curves import draw_training
 from models.refiner.samples import Batch, ReplayBuffer, ViewLoader
 
 CONFIG = Path(__file__).parent / "config.yaml"
-CLASS_LOSS_WEIGHT = 0.12  # where that of corners is 1
+CLASS_LOSS_WEIGHT = 0.2  # where that of corners is 1
 BETA = 0.05  # heights of a plate; below it corner errors count squared
+MIN_NEAR_WIDTH = 80.0  # pixels of a plate, from which its photograph shows it from near
+START = "start.weights.h5"  # in the folder of a training that began with a bundle's weights
 WARM_START_SAMPLES = 512  # to unfold the batch normalisation of a bundle's weights
 Options = dict[str, Any]
 
@@ -66,6 +70,7 @@ class Training:
         self._step = tf.function(self._one_step)
         self.step = 0
         self.seconds = 0.0
+        self.before: Options | None = None  # the training of the weights it began with
 
     @property
     def share(self) -> float:
@@ -118,6 +123,8 @@ class Training:
 
         load_bundle(self.network, bundle, self._scale_pixels(pixels).numpy())
         self.averaged.set_weights(self.network.get_weights())
+        self.averaged.save_weights(self.out / START)
+        self.before = dict(open_bundle(bundle).config["refiner"])
 
     def save(self) -> None:
         """Writes checkpoint and state, and the weights to export into a file of their own."""
@@ -125,7 +132,7 @@ class Training:
         waiting = self.out / "averaged.new.weights.h5"
         self.averaged.save_weights(waiting)
         waiting.replace(self.out / "averaged.weights.h5")
-        state = {"step": self.step, "seconds": self.seconds}
+        state = {"step": self.step, "seconds": self.seconds, "before": self.before}
         (self.out / "state.json").write_text(json.dumps(state), encoding="utf-8")
 
     def resume(self) -> bool:
@@ -135,7 +142,9 @@ class Training:
             return False
         self._checkpoint.read(str(self.out / "checkpoint")).expect_partial()
         known = json.loads(state.read_text(encoding="utf-8"))
-        self.step, self.seconds = known["step"], known["seconds"]
+        self.step, self.seconds, self.before = (
+            known.get(name) for name in ("step", "seconds", "before")
+        )
         return True
 
 
@@ -189,7 +198,6 @@ def mine_with_bundle(
     bundle: Path, photos: Sequence[LabelledPhoto], config: Options
 ) -> list[HardNegative]:
     """Mines hard negatives with a bundle's detector alone in the photographs it learned from."""
-    from hkplates.recognition.bundles.bundle import REFINER, open_bundle
     from hkplates.recognition.detection.detector import LiteRTDetector
 
     opened = open_bundle(bundle)
@@ -197,6 +205,12 @@ def mine_with_bundle(
     alone["files"].pop(REFINER, None)  # an older refiner does not take part
     detector = LiteRTDetector(replace(opened, config=alone), MIN_FALSE_SCORE)
     return mine_hard_negatives(detector.detect, photos, np.random.default_rng(config["seed"]))
+
+
+def _is_from_near(photo: LabelledPhoto) -> bool:
+    """Checks that a photograph shows a plate from near, or none at all."""
+    widths = [plate_size(plate.quad)[0] for plate in photo.plates]
+    return not widths or max(widths) >= MIN_NEAR_WIDTH
 
 
 def steps_done(out: Path) -> int:
@@ -238,10 +252,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
             options.out / HARD_NEGATIVES, mine_with_bundle(options.detector, learn, config)
         )
     fonts = [*options.fonts, *(f for f in data_folders(options.data)[2:] if f.is_dir())]
-    maker = ViewMaker(learn, fonts, config["view"], Mixture(**config["mixture"]))
+    usual = ViewMaker(learn, fonts, config["view"], Mixture(**config["mixture"]))
+    close = [photo for photo in learn if _is_from_near(photo)]
+    near = ViewMaker(close, fonts, config["view"] * 2, Mixture(**config["near_mixture"]))
     # Other views after a pause, not the first ones once more.
     later = {**config, "seed": config["seed"] + steps_done(options.out)}
-    with ViewLoader.running(maker, options.detector, later, options.out) as loader:
+    with ViewLoader.running((usual, near), options.detector, later, options.out) as loader:
         training = Training(options.out, config)
         resumed = training.resume()
         if resumed:

@@ -8,6 +8,12 @@ def degrade(picture: np.ndarray, rng: np.random.Generator, strength: float = 1.0
     """Applies a random mixture of faults; `strength` scales their chances (0: none)."""
     if rng.random() < 0.5 * strength:
         picture = relight(picture, rng)
+    if rng.random() < 0.06 * strength:
+        picture = add_glare(picture, rng)
+    if rng.random() < 0.05 * strength:
+        picture = infrared(picture, rng)
+    if rng.random() < 0.03 * strength:
+        picture = interlace(picture, rng)
     if rng.random() < 0.25 * strength:
         picture = motion_blur(picture, rng)
     elif rng.random() < 0.25 * strength:
@@ -17,7 +23,7 @@ def degrade(picture: np.ndarray, rng: np.random.Generator, strength: float = 1.0
     if rng.random() < 0.3 * strength:
         picture = add_noise(picture, rng)
     if rng.random() < 0.3 * strength:
-        picture = compress(picture, int(rng.integers(20, 85)))
+        picture = compress(picture, int(rng.integers(13, 85)))
     return picture
 
 
@@ -30,6 +36,31 @@ def relight(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     ramp = np.linspace(0, 1, 256)[:, None] ** gamma * 255 * gain * tint + lift
     table = np.clip(ramp, 0, 255).astype(np.uint8)[None]
     return cv2.LUT(picture, table)
+
+
+def infrared(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Takes the colour away, as a camera at night does whose lamp is infrared."""
+    weights = rng.dirichlet((3.0, 3.0, 1.0)).astype(np.float32)
+    gray = np.clip((picture @ weights) * rng.uniform(0.6, 1.5), 0, 255)
+    return np.repeat(gray.astype(np.uint8)[..., None], 3, axis=2)
+
+
+def add_glare(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Adds the glare of the sun or a lamp: a bright spot, round or drawn out to a band."""
+    height, width = picture.shape[:2]
+    x, y = rng.uniform(0, 1, 2) * (width, height)
+    reach = rng.uniform(0.03, 0.25, 2) * min(height, width)
+    across = (np.arange(width, dtype=np.float32) - x) / reach[0]
+    down = (np.arange(height, dtype=np.float32) - y) / reach[1]
+    light = np.exp(-0.5 * (down[:, None] ** 2 + across[None] ** 2)) * rng.uniform(60, 260)
+    return np.clip(picture + light[..., None], 0, 255).astype(np.uint8)
+
+
+def interlace(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Shifts every other line by 1 to 4 pixels: a still of two fields of a moving car."""
+    torn = picture.copy()
+    torn[1::2] = np.roll(picture[1::2], int(rng.integers(1, 5)) * (-1) ** int(rng.integers(2)), 1)
+    return torn
 
 
 def motion_blur(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:

@@ -6,6 +6,7 @@ import numpy as np
 from models.synthesis.fonts import Font, FontLibrary, Mask
 from models.synthesis.marks import DIGITS, LETTERS, WORDS, letters, number
 from models.synthesis.plates import Plate, Region, finish, ground_colour, paint
+from models.synthesis.signs import dealers_text
 
 _SIGN_WORDS = """
 EXIT ONLY POLICE TAXI BUS STOP PARKING SLOW AHEAD ENTRY COACH TOURS EXPRESS LIMITED HOTEL
@@ -129,6 +130,39 @@ def draw_israeli(rng: np.random.Generator, fonts: FontLibrary) -> Plate:
     return _with_band(rng, fonts, text, yellow=True, band=rng.random() < 0.6, end=False)
 
 
+def draw_romanian(rng: np.random.Generator, fonts: FontLibrary) -> Plate:
+    """Draws a Romanian plate: a county, two or three digits, three letters; some on yellow."""
+    county = "B" if rng.random() < 0.6 else letters(rng, 2)
+    digits = letters(rng, 3 if rng.random() < 0.3 else 2, DIGITS)
+    text = f"{county} {digits} {letters(rng, 3)}"
+    return _with_band(rng, fonts, text, yellow=rng.random() < 0.35, band=True, end=False)
+
+
+def draw_irish(rng: np.random.Generator, fonts: FontLibrary) -> Plate:
+    """Draws an Irish plate: the year, the county, a number."""
+    year = f"{rng.integers(5, 25):02d}{letters(rng, 1, '12') * int(rng.integers(2))}"
+    county = ("D", "C", "G", "KE", "LH", "WX")[rng.integers(6)]
+    text = f"{year}-{county}-{rng.integers(100, 60000)}"
+    return _with_band(rng, fonts, text, yellow=False, band=rng.random() < 0.8, end=False)
+
+
+def draw_dealers(rng: np.random.Generator, fonts: FontLibrary) -> Plate:
+    """Draws what dealers and shows hang in a plate's place: a make, a model or their own name.
+
+    Dark on white or yellow it would be a personalised mark, so that it is smaller there.
+    """
+    height, width = 72, round(72 * rng.uniform(3.4, 4.8))
+    if rng.random() < 0.25:
+        height, width = 116, round(116 * rng.uniform(1.65, 2.0))
+    ground = np.full(3, rng.uniform(10, 255)) if rng.random() < 0.7 else rng.uniform(0, 200, 3)
+    light = ground.mean() > 128
+    text_colour = np.full(3, 20.0 if light else 235.0)
+    tall = round(rng.uniform(20, 32) if light else rng.uniform(26, 52))
+    row = fonts.pick(rng).row(dealers_text(rng), tall, rng.uniform(0.7, 1.2))
+    ink = _centred(row, height, width)
+    return _finished_plate(rng, fonts, ink, ground, text_colour, "", "other")
+
+
 def _with_band(
     rng: np.random.Generator, fonts: FontLibrary, text: str, *, yellow: bool, band: bool, end: bool
 ) -> Plate:
@@ -231,4 +265,7 @@ FOREIGN_PLATES = {
     "british": draw_british,
     "dutch": draw_dutch,
     "israeli": draw_israeli,
+    "romanian": draw_romanian,
+    "irish": draw_irish,
+    "dealers": draw_dealers,
 }

@@ -3,7 +3,7 @@
     python -m models.synthesis.preview [FILE] [--seed S] [--fonts FOLDER]
 
 From above: Hong Kong plates of every series, the same as a camera sees them, other places' plates,
-boards, street scenes. The same seed and typefaces draw the same sheet.
+boards, the lettering of streets, street scenes. The same seed and typefaces draw the same sheet.
 """
 
 import argparse
@@ -19,6 +19,7 @@ from models.synthesis.fonts import FontLibrary
 from models.synthesis.perspective import paste_plate, perspective_quad
 from models.synthesis.plates import Plate, draw_plate
 from models.synthesis.samples import sample
+from models.synthesis.signs import STREET_SIGNS
 
 FILE = Path(".train/synthesis.png")
 WIDTH, GAP = 1440, 8  # pixels
@@ -36,6 +37,7 @@ def draw_sheet(seed: int, fonts: FontLibrary) -> np.ndarray:
         (_in_perspective, 24, 8, 120),
         (_foreign, 16, 8, 92),
         (_board, 8, 8, 60),
+        (_street_sign, 24, 8, 76),
         (lambda _, fonts, number: sample(number, seed, fonts).pixels, 4, 4, 264),
     ]
     rows = [_band(rng, fonts, *band) for band in bands]
@@ -94,6 +96,11 @@ def _foreign(rng: np.random.Generator, fonts: FontLibrary, number: int) -> np.nd
 
 def _board(rng: np.random.Generator, fonts: FontLibrary, number: int) -> np.ndarray:
     return draw_sign(rng, fonts, yellow=number % 4 == 3)
+
+
+def _street_sign(rng: np.random.Generator, fonts: FontLibrary, number: int) -> np.ndarray:
+    kinds = tuple(STREET_SIGNS)
+    return STREET_SIGNS[kinds[number % len(kinds)]](rng, fonts)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

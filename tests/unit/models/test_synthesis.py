@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from models.synthesis.camera_noise import degrade
+from models.synthesis.camera_noise import add_glare, degrade, infrared, interlace
 from models.synthesis.distractors import FOREIGN_PLATES, draw_foreign_plate, draw_sign
 from models.synthesis.fonts import FontLibrary
 from models.synthesis.marks import PrintedMark, draw_mark
@@ -14,6 +14,7 @@ from models.synthesis.perspective import inpaint_plate, paste_plate, perspective
 from models.synthesis.plates import draw_plate
 from models.synthesis.preview import draw_sheet, main
 from models.synthesis.scenes import plan_scene
+from models.synthesis.signs import STREET_SIGNS, draw_emergency
 
 BUILT_IN = FontLibrary(system=False)  # the same on every machine
 AB1234 = PrintedMark(("AB", "1234"), "usual")
@@ -112,6 +113,49 @@ def test_a_yellow_board_is_yellow_with_dark_letters():
     red, _, blue = np.median(board.reshape(-1, 3), axis=0)
     assert red - blue > 80
     assert board.max(axis=2).min() < 100
+
+
+@pytest.mark.parametrize("kind", STREET_SIGNS)
+def test_street_signs_are_lettered_and_repeat_by_seed(kind):
+    for seed in range(5):
+        first, second = (STREET_SIGNS[kind](np.random.default_rng(seed), BUILT_IN) for _ in "ab")
+        np.testing.assert_array_equal(first, second)
+        assert first.dtype == np.uint8
+        assert first.std() > 2
+
+
+@pytest.mark.parametrize("kind", ["route", "numbered"])
+def test_what_a_plate_might_bear_is_never_dark_on_white_or_yellow(kind):
+    """Else the same picture would be a plate and none."""
+    for seed in range(40):
+        sign = STREET_SIGNS[kind](np.random.default_rng(seed), BUILT_IN).astype(float).mean(axis=2)
+        assert np.median(sign) < np.percentile(sign, 99)
+        assert np.median(sign) < 190
+
+
+def test_the_lettering_of_ambulances_is_often_mirrored():
+    drawn = [draw_emergency(np.random.default_rng(seed), BUILT_IN) for seed in range(30)]
+    mirrored = [sign.strides[1] < 0 for sign in drawn]
+
+    assert 5 < sum(mirrored) < 25
+
+
+def test_infrared_has_no_colour_and_glare_only_brightens():
+    picture = np.random.default_rng(0).integers(0, 200, (60, 90, 3), dtype=np.uint8)
+
+    gray = infrared(picture, np.random.default_rng(1))
+    assert (np.ptp(gray, axis=2) == 0).all()
+    lit = add_glare(picture, np.random.default_rng(1))
+    assert (lit >= picture).all()
+    assert (lit > picture).any()
+
+
+def test_interlacing_moves_every_other_line_aside():
+    picture = np.random.default_rng(0).integers(0, 200, (60, 90, 3), dtype=np.uint8)
+
+    torn = interlace(picture, np.random.default_rng(1))
+    np.testing.assert_array_equal(torn[::2], picture[::2])
+    assert (torn[1::2] != picture[1::2]).any()
 
 
 def test_the_same_seed_draws_the_same_plate():
