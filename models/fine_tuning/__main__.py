@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hkplates.recognition.bundles.bundle import CONFIG, REFINER, open_bundle
+from hkplates.recognition.bundles.bundle import CONFIG
 from models.detector.train import CONFIG as DETECTOR_CONFIG
 from models.fine_tuning.data import Prepared, prepare, read_rows
 
@@ -30,7 +30,7 @@ PROJECT = Path(__file__).parents[2]
 SHIPPED = PROJECT / "models"
 PARTS = ("detector", "refiner", "reader")
 SHARES = {"detector": 0.45, "refiner": 0.25, "reader": 0.3}  # of the minutes
-CALIBRATION = ("threshold", "first_threshold", "certainty", "belief")
+TRAINED = ("files", "training", "refiner")  # of a bundle's config; the rest is calibration and form
 READER_CONFIG = SHIPPED / "reader" / "finetune.yaml"
 REFINER_CONFIG = SHIPPED / "refiner" / "config.yaml"
 
@@ -73,19 +73,8 @@ def train_detector(plan: Plan, data: Prepared) -> None:
     _run("models.detector.train", *common, "--start", start, "--minutes", plan.share("detector"))
     bundle = plan.bundle("detector")
     _run("models.detector.export", *common, "--bundle", bundle)
-    if (start / REFINER).is_file():
-        _put_refiner(start, bundle)
-
-
-def _put_refiner(shipped: Path, bundle: Path) -> None:
-    """Puts the shipped refiner beside the new detector, whose export takes the old one out.
-
-    It stays where none is trained next; one that is takes its place.
-    """
-    shutil.copy(shipped / REFINER, bundle / REFINER)
-    told = open_bundle(shipped).config
-    files = {**_config(bundle)["files"], REFINER: told["files"][REFINER]}
-    _update(bundle, {"files": files, "refiner": told.get("refiner")})
+    # The refiner stays, too, until one is trained for the new detector.
+    _carry_over(start, bundle)
 
 
 def train_refiner(plan: Plan, data: Prepared) -> None:
@@ -107,6 +96,7 @@ def train_reader(plan: Plan, data: Prepared) -> None:
          "--minutes", plan.share("reader"))  # fmt: skip
     bundle = plan.bundle("reader")
     _run("models.reader.export", *common, *config, "--bundle", bundle, "--decoder", start)
+    _carry_over(start, bundle)
 
 
 TRAIN: dict[str, Callable[[Plan, Prepared], None]] = {
@@ -135,8 +125,19 @@ def fine_tune(plan: Plan, data: Prepared, parts: Sequence[str]) -> None:
 
 def _keep_calibration(shipped: Path, bundle: Path) -> None:
     """Takes over thresholds and calibration: too few photographs are held back to fit them."""
-    told = open_bundle(shipped).config
-    _update(bundle, {name: told[name] for name in CALIBRATION if name in told})
+    now = _config(bundle)
+    trained = {name: now[name] for name in TRAINED if name in now}
+    _write_config(bundle, {**_config(shipped), **trained})
+
+
+def _carry_over(shipped: Path, bundle: Path) -> None:
+    """Takes over what an export leaves out: files of other networks, and their settings."""
+    told, now = _config(shipped), _config(bundle)
+    absent = {name: told["files"][name] for name in told["files"] if name not in now["files"]}
+    for name in absent:
+        (bundle / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(shipped / name, bundle / name)
+    _write_config(bundle, {**told, **now, "files": {**now["files"], **absent}})
 
 
 def _config(bundle: Path) -> dict[str, Any]:
@@ -144,9 +145,8 @@ def _config(bundle: Path) -> dict[str, Any]:
     return config
 
 
-def _update(bundle: Path, values: dict[str, Any]) -> None:
-    """Updates values of a bundle's config.json."""
-    text = json.dumps({**_config(bundle), **values}, indent=2) + "\n"
+def _write_config(bundle: Path, config: dict[str, Any]) -> None:
+    text = json.dumps(config, indent=2) + "\n"
     (bundle / CONFIG).write_text(text, encoding="utf-8")
 
 
