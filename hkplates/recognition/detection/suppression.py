@@ -124,7 +124,9 @@ def drop_nested(peaks: Sequence[AnyPeak]) -> list[AnyPeak]:
 def _may_hold_parts(outer: Peak, inner: Peak) -> bool:
     """Checks that the outer peak is sure enough to make a peak inside it a part of its plate."""
     margin = logit(outer.score) - logit(inner.score)
-    return outer.score >= NESTED_SCORE and margin >= -NESTED_MARGIN
+    # Halves look like their plate; a plate of another design is one of its own.
+    least = -NESTED_MARGIN if outer.label == inner.label else 0.0
+    return outer.score >= NESTED_SCORE and margin >= least
 
 
 def _bounds_overlap(quads: npt.NDArray[np.float32]) -> npt.NDArray[np.bool_]:

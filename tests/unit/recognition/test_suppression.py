@@ -36,6 +36,12 @@ def test_two_plates_are_not_parts_of_a_doubtful_one_around_both():
     assert drop_nested([both, upper, lower]) == [both, upper, lower]
 
 
+def test_a_plate_of_another_design_is_no_part_of_a_less_sure_one():
+    ours, both = peak(10, 80, 280, 60, 0.94), peak(0, 0, 300, 150, 0.77, label=1)
+
+    assert drop_nested([both, ours]) == [both, ours]
+
+
 def test_an_unsure_larger_quad_has_no_parts():
     assert len(drop_nested([peak(0, 0, 200, 40, 0.4), peak(0, 0, 90, 40, 0.45)])) == 2
 
