@@ -116,7 +116,7 @@ def test_a_plate_that_is_not_seen_whole_is_shown_with_its_gap_and_bears_no_mark(
         engine, [Reading("XR746", 0.4, pattern="XR746?"), Reading("XR7461", 0.9)]
     )
     client.open("/search").press("Search", mark="XR7461")
-    assert "2 sightings" in client.text
+    assert "1 sighting, and 1 not seen whole" in client.text
     assert "Not seen whole: XR746?" in client.text
     client.open(f"/sightings/{part}")
     assert "This plate is not seen whole" in client.text
