@@ -76,6 +76,10 @@ format: install-dev ## Let ruff put the code in its form
 accuracy: install ## Read a labelled folder and print the figures: DATA=../shared/data/dev
 	@$(BIN)/python -m benchmarks.accuracy "$(DATA)" $(ARGS)
 
+.PHONY: accuracy-sizes
+accuracy-sizes: install ## Read the same plates at every size: DATA=../shared/data/dev (minutes)
+	@$(BIN)/python -m benchmarks.plate_sizes "$(DATA)" $(ARGS)
+
 .PHONY: ablations
 ablations: install ## The same figures with one part left out at a time: DATA=../shared/data/dev (minutes)
 	@$(BIN)/python -m benchmarks.ablations "$(DATA)" $(ARGS)
