@@ -243,27 +243,34 @@ BEGIN
 
     -- A plate that is not seen whole: what is asked for may go on where it ends. Each character that
     -- has to be guessed is one of some ten; more than two are so seldom right that all count alike.
+    -- By LIKE only where a known character begins or ends what is asked: else all would be read.
     IF look_alikes THEN
         EXECUTE format(
             'SELECT array_agg(plate_id), array_agg(score), array_agg(''not seen whole: '' || part)
                FROM (SELECT plate_id, part, score
-                       FROM (SELECT id, plates.pattern, (confidence * CASE
-                                    WHEN NOT $9 AND plates.pattern LIKE %2$L THEN 1
+                       FROM (SELECT id, pattern, (confidence * CASE
+                                    WHEN NOT $9 AND pattern LIKE %2$L THEN 1
                                     ELSE power(0.1, least(2, greatest(1, $8 - seen))) END)::real
-                               FROM plates CROSS JOIN LATERAL (
-                                    SELECT length(translate(plates.pattern, ''?'', '''')) AS seen
+                               FROM (SELECT id, pattern, confidence FROM plates
+                                      WHERE pattern = ANY ($7) %3$s) AS may_bear
+                              CROSS JOIN LATERAL (
+                                    SELECT length(translate(pattern, ''?'', '''')) AS seen
                                     ) AS counted
-                              WHERE plates.pattern IS NOT NULL AND (%3$s) AND seen > 1
+                              WHERE seen > 1 AND seen <= %4$s
                             ) AS parts(id, part, score)
                        JOIN sightings ON plate_id = parts.id
                       WHERE score >= $5 AND NOT complete %1$s
                       ORDER BY score DESC, taken_at DESC NULLS LAST, plate_id DESC
                       LIMIT $6) AS best',
-            filters, loose, 'plates.pattern = ANY ($7)' || CASE WHEN whole THEN ''
-                ELSE format(' OR %s%s LIKE %L AND seen <= %s',
-                    CASE WHEN left(loose, 1) = '%' THEN 'reverse' END, '(plates.pattern)',
-                    CASE WHEN left(loose, 1) = '%' THEN reverse(loose) ELSE loose END,
-                    CASE WHEN strpos(asked, '*') > 0 THEN 8 ELSE length(asked) END) END)
+            filters, loose, CASE
+                WHEN whole THEN ''
+                WHEN left(loose, 1) <> '%' THEN format(
+                    'UNION SELECT id, pattern, confidence FROM plates WHERE pattern LIKE %L', loose)
+                WHEN right(loose, 1) <> '%' THEN format(
+                    'UNION SELECT id, pattern, confidence FROM plates
+                      WHERE pattern IS NOT NULL AND reverse(pattern) LIKE %L', reverse(loose))
+                ELSE '' END,
+            CASE WHEN strpos(asked, '*') > 0 THEN 8 ELSE length(asked) END)
            INTO part_ids, part_scores, part_reasons
           USING asked, since, until, prefix, least_score, most_rows, parts_of(asked),
                 length(translate(asked, '?*', '')), whole;
