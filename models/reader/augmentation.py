@@ -4,12 +4,16 @@ A plate is scaled to the pixels it would have in a photograph, blurred, given no
 cropped again along jittered corners.
 """
 
+from collections.abc import Callable
+
 import cv2
 import numpy as np
 
-from hkplates.recognition.images.warp import TWO_ROWS_ASPECT, rectify
+from hkplates.recognition.images.warp import rectify
+from hkplates.recognition.reading.neural import cut_to_margin
 from hkplates.recognition.types import Crop, Quad
 from models.reader.network import HEIGHT, MARGIN, WIDTH
+from models.synthesis import street_faults
 
 
 def simulate_photograph(
@@ -19,41 +23,110 @@ def simulate_photograph(
     rows: int,
     smallest: float = 6.0,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Scales a plate to pixels of a photograph, often tilted; returns pixels and corners in them.
+    """Shows a plate to a camera, often from the side; returns pixels of a photograph and corners.
 
-    Characters are `smallest` to 45 pixels high, log-uniformly.
+    Characters are `smallest` to 45 pixels high, log-uniformly. Light and weather fall on the plate
+    before it is shrunk, since they lie on the street and not in the photograph.
     """
+    for fault, chance in STREET_FAULTS:
+        if rng.random() < chance:
+            pixels = fault(pixels, rng, corners)
+    if rng.random() < 0.65:
+        pixels, corners = _turn(rng, pixels, corners)
     character_height = float(np.exp(rng.uniform(np.log(smallest), np.log(45))))
     height = character_height / (0.72 if rows == 1 else 0.4)  # shares of a plate's height
-    scale_y = min(1.2, height / float(corners[2, 1] - corners[0, 1]))
-    scale_x = scale_y * rng.uniform(0.6, 1.05)
-    interpolation = cv2.INTER_AREA if scale_y < 1 else cv2.INTER_LINEAR
-    size = max(8, round(pixels.shape[1] * scale_x)), max(8, round(pixels.shape[0] * scale_y))
+    scale = min(1.2, height / _mean_height(corners))
+    return shrink(pixels, corners, scale * rng.uniform(0.8, 1.05), scale)
+
+
+STREET_FAULTS: tuple[tuple[Callable[..., np.ndarray], float], ...] = (
+    (lambda pixels, rng, _: street_faults.shadow(pixels, rng), 0.06),
+    (lambda pixels, rng, _: street_faults.splashes(pixels, rng), 0.05),
+    (lambda pixels, rng, _: street_faults.rain(pixels, rng), 0.04),
+    (street_faults.infrared, 0.04),
+    (street_faults.glare, 0.06),
+    (street_faults.headlights, 0.04),
+)
+"""What light and weather do, each by its own chance."""
+
+
+def shrink(
+    pixels: np.ndarray, corners: np.ndarray, across: float, down: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Scales a picture with its corners, by area where it becomes smaller."""
+    high, wide = pixels.shape[:2]
+    size = max(8, round(wide * across)), max(8, round(high * down))
+    interpolation = cv2.INTER_AREA if down < 1 else cv2.INTER_LINEAR
     small = cv2.resize(pixels, size, interpolation=interpolation)
-    scaled = corners * np.array([size[0] / pixels.shape[1], size[1] / pixels.shape[0]], np.float32)
-    return _tilt(rng, small, scaled.astype(np.float32)) if rng.random() < 0.6 else (small, scaled)
+    return small, (corners * np.array([size[0] / wide, size[1] / high])).astype(np.float32)
 
 
-def _tilt(
+def _turn(
     rng: np.random.Generator, pixels: np.ndarray, corners: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Warps a plate as if photographed from the side: pixels are sampled along slanted lines."""
-    height = corners[2, 1] - corners[0, 1]
-    width = corners[1, 0] - corners[0, 0]
-    slope = rng.normal(0, 0.06) * width
-    moved = corners + rng.normal(0, 0.05, (4, 2)).astype(np.float32) * height
-    moved[1:3, 1] += slope / 2
-    moved[[0, 3], 1] -= slope / 2
-    moved -= moved.min(axis=0) - height * 0.3
-    homography = cv2.getPerspectiveTransform(corners, moved.astype(np.float32))
-    size = (moved.max(axis=0) + height * 0.3).round().astype(int)
-    tilted = cv2.warpPerspective(pixels, homography, size, borderMode=cv2.BORDER_REPLICATE)
-    return tilted, moved.astype(np.float32)
+    """Warps a plate as seen from the side: by 60 degrees at most, one in five by more than 30."""
+    wide, high = corners[1, 0] - corners[0, 0], corners[2, 1] - corners[0, 1]
+    yaw = rng.uniform(-1, 1) * 60 if rng.random() < 0.3 else rng.normal(0, 14)
+    pitch, roll = rng.normal(0, 12), rng.normal(0, 5)
+    yaw, pitch, roll = np.radians([yaw, np.clip(pitch, -45, 45), roll])
+    flat = np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]]) * np.array([wide, high]) / 2
+    away = flat[:, 0] * np.sin(yaw) + flat[:, 1] * np.sin(pitch)
+    seen = flat * np.array([np.cos(yaw), np.cos(pitch)])
+    seen[:, 1] += flat[:, 0] * np.sin(yaw) * np.sin(pitch)
+    seen /= 1 + away[:, None] / (wide * rng.uniform(4, 12))
+    seen @= np.array([[np.cos(roll), np.sin(roll)], [-np.sin(roll), np.cos(roll)]])
+    margin = 0.3 * high
+    moved = (seen - seen.min(axis=0) + margin).astype(np.float32)
+    size = (moved.max(axis=0) + margin).round().astype(int)
+    homography = cv2.getPerspectiveTransform(corners.astype(np.float32), moved)
+    turned = cv2.warpPerspective(pixels, homography, size, borderMode=cv2.BORDER_REPLICATE)
+    return turned, moved
+
+
+def cut_at_edge(
+    rng: np.random.Generator, pixels: np.ndarray, corners: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Lets the photograph end within the plate, by a tenth to two fifths of it, on one side.
+
+    The corners stay, or are moved to the photograph's edge, as detectors do either.
+    """
+    low, high = corners.min(axis=0), corners.max(axis=0)
+    axis = int(rng.random() < 0.3)  # 0: across
+    at = low[axis] + (high[axis] - low[axis]) * rng.uniform(0.1, 0.4)
+    moved = corners.copy()
+    if rng.random() < 0.5:  # its beginning is missing, else its end
+        cut = int(np.clip(round(at), 1, pixels.shape[1 - axis] - 4))
+        pixels = pixels[:, cut:] if axis == 0 else pixels[cut:]
+        moved[:, axis] -= cut
+    else:
+        cut = int(np.clip(round(low[axis] + high[axis] - at), 4, pixels.shape[1 - axis] - 1))
+        pixels = pixels[:, :cut] if axis == 0 else pixels[:cut]
+    if rng.random() < 0.5:
+        moved = np.clip(moved, 0, pixels.shape[1::-1]).astype(np.float32)
+    return np.ascontiguousarray(pixels), moved
+
+
+def part_of_plate(rng: np.random.Generator, corners: np.ndarray, rows: int) -> np.ndarray:
+    """Returns the corners of a half of the plate, left, right, or one row of two."""
+    share = rng.uniform(0.3, 0.62)
+    start = 0.0 if rng.random() < 0.5 else 1 - share
+    first, last = (start, start + share) if rows == 1 or rng.random() < 0.5 else (0.0, 1.0)
+    top, bottom = (0.0, 1.0)
+    if (first, last) == (0.0, 1.0):
+        top, bottom = (0.0, rng.uniform(0.45, 0.55)) if start == 0 else (rng.uniform(0.45, 0.55), 1)
+    a, b, c, d = corners
+    rows_of = [(a + (d - a) * y, b + (c - b) * y) for y in (top, bottom)]
+    (tl, tr), (bl, br) = [
+        (left + (right - left) * first, left + (right - left) * last) for left, right in rows_of
+    ]
+    return np.array([tl, tr, br, bl], np.float32)
 
 
 def degrade(rng: np.random.Generator, pixels: np.ndarray, *, blur: bool = True) -> np.ndarray:
     """Adds blur (unless `blur` is False), light, noise and compression, each by chance."""
-    chance = rng.random() if blur else 1.0
+    # What is shrunk to a dozen pixels is hardly blurred any more.
+    often = 1.0 if pixels.shape[0] > 40 else 0.4
+    chance = rng.random() / often if blur else 1.0
     if chance < 0.42:
         pixels = cv2.filter2D(pixels, -1, _motion_kernel(rng, pixels.shape[0]))
     elif chance < 0.7:
@@ -62,17 +135,26 @@ def degrade(rng: np.random.Generator, pixels: np.ndarray, *, blur: bool = True) 
     pixels = _relight(rng, pixels)
     if rng.random() < 0.5:
         pixels = _add_noise(rng, pixels)
-    if rng.random() < 0.6:
-        quality = int(rng.integers(15, 86))
-        _, data = cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, quality])
-        pixels = cv2.imdecode(data, cv2.IMREAD_GRAYSCALE)
+    if rng.random() < 0.03:
+        pixels = street_faults.interlace(pixels, rng)
+    if rng.random() < 0.75:
+        # At a quality of 15 small plates are gone: that is to be known too, but not often.
+        coarse = rng.random() < (0.45 if pixels.shape[0] > 40 else 0.12)
+        quality = int(rng.integers(15, 80) if coarse else rng.integers(80, 96))
+        pixels = compress(pixels, quality)
     return pixels
+
+
+def compress(pixels: np.ndarray, quality: int) -> np.ndarray:
+    """Compresses a gray picture as JPEG and decodes it again."""
+    _, data = cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, quality])
+    return cv2.imdecode(data, cv2.IMREAD_GRAYSCALE)
 
 
 def _motion_kernel(rng: np.random.Generator, height: int) -> np.ndarray:
     """Returns the kernel of a straight movement, mostly near vertical as of cars under a bridge."""
     length = max(1.2, min(rng.uniform(1.5, 10), height * rng.uniform(0.03, 0.14)))
-    angle = np.radians(rng.normal(90, 12) if rng.random() < 0.7 else rng.uniform(0, 180))
+    angle = np.radians(rng.normal(90, 12) if rng.random() < 0.5 else rng.uniform(0, 180))
     reach = np.array([np.cos(angle), np.sin(angle)]) * length / 2
     size = 2 * int(np.ceil(length / 2)) + 1
     kernel = np.zeros((size, size), np.float32)
@@ -109,12 +191,13 @@ def _add_noise(rng: np.random.Generator, pixels: np.ndarray) -> np.ndarray:
 def jitter_corners(rng: np.random.Generator, corners: np.ndarray, share: float) -> np.ndarray:
     """Moves corners as a detector misplaces them: each by `share` of the height, and all together.
 
-    Shares are standard deviations; the common shift has six tenths of it.
+    Shares are standard deviations; the common shift has six tenths of it. Across it is half as much
+    again: of small plates the refiner's corners are off by 0.12 across and by 0.05 down.
     """
     height = _mean_height(corners)
     apart = rng.normal(0, share, (4, 2)) * height
     together = rng.normal(0, share * 0.6, 2) * height
-    return (corners + apart + together).astype(np.float32)
+    return (corners + (apart + together) * (1.5, 1.0)).astype(np.float32)
 
 
 def _mean_height(corners: np.ndarray) -> float:
@@ -123,21 +206,9 @@ def _mean_height(corners: np.ndarray) -> float:
 
 
 def crop_input(pixels: np.ndarray, corners: np.ndarray) -> np.ndarray:
-    """Returns the reader's input, (HEIGHT, WIDTH) uint8: the crop of `rectify`, stretched."""
-    top, bottom = corners[1] - corners[0], corners[2] - corners[3]
-    wide = float(np.hypot(*top) + np.hypot(*bottom)) / 2
-    high = max(_mean_height(corners), 1e-3)
-    aspect = min(max(wide / high, 0.5), 8.0)
-    # As `rectify` does, finer than the input where a plate of its rows has more pixels.
-    width, height = (2 * WIDTH, HEIGHT) if aspect > TWO_ROWS_ASPECT else (WIDTH, 2 * HEIGHT)
-    y = height * MARGIN / (1 + 2 * MARGIN)
-    x = width * MARGIN / (aspect + 2 * MARGIN)
-    inner = np.array([[x, y], [width - x, y], [width - x, height - y], [x, height - y]], np.float32)
-    homography = cv2.getPerspectiveTransform(corners.astype(np.float32) - 0.5, inner - 0.5)
-    fine = cv2.warpPerspective(
-        pixels, homography, (width, height), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE
-    )
-    return cv2.resize(fine, (WIDTH, HEIGHT), interpolation=cv2.INTER_AREA)
+    """Returns the reader's input, (HEIGHT, WIDTH) uint8, by the very steps that a reading takes."""
+    crop = rectify(np.ascontiguousarray(pixels), Quad.from_array(corners))
+    return cv2.resize(cut_to_margin(crop, MARGIN), (WIDTH, HEIGHT), interpolation=cv2.INTER_AREA)
 
 
 def rectify_gray(pixels: np.ndarray, corners: np.ndarray) -> Crop:

@@ -43,7 +43,7 @@ UNFITTED_DECODER: dict[str, Any] = {
 }
 # Synthetic plates as in the last phase of training, without real ones.
 MIXTURE = Mixture(
-    hong_kong=0, others=0, negatives=0, personalised=0.15, smallest=6, jitter=(0.01, 0.07)
+    hong_kong=0, others=0, negatives=0, personalised=0.15, smallest=4, jitter=(0.01, 0.07)
 )
 
 
@@ -85,8 +85,14 @@ def fit(photographed: Sequence[Example], synthetic: Sequence[Example]) -> dict[s
 
 
 def photo_examples(reader: NeuralReader, plates: Sequence[RealPlate]) -> list[Example]:
-    """Returns examples of real plates, which the reader must not have been trained on."""
+    """Returns examples of real plates, which the reader must not have been trained on.
+
+    Each comes as large as it is, and as small as far-off ones are.
+    """
     crops = evaluate.labelled_crops(plates, CROPS_PER_PLATE, evaluate.CORNER_JITTER, seed=7)
+    for wide in evaluate.SMALL_WIDTHS:
+        far = [evaluate.far_away(plate, wide) for plate in plates]
+        crops += evaluate.labelled_crops(far, 1, evaluate.CORNER_JITTER, seed=wide)
     return [_example(reader, crop, text) for crop, text in crops]
 
 

@@ -8,7 +8,7 @@
 import argparse
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -26,6 +26,9 @@ from models.reader.photo_crops import HeldOut, RealPlate
 BUNDLE = Path(__file__).with_name("bundle")
 CORNER_JITTER = 0.04
 """Standard deviation of jittered corners, as a share of the plate's height: about a detector's."""
+
+SMALL_WIDTHS = (60, 40, 30, 24)
+"""Widths in pixels to which plates are shrunk, to measure how small ones are read."""
 
 InputSets = dict[str, list[tuple[np.ndarray, RealPlate]]]
 """Network inputs (HEIGHT, WIDTH) uint8 with their plates, by the kind of corners."""
@@ -73,11 +76,34 @@ def input_sets(
     true = [(augmentation.crop_input(p.pixels, p.corners), p) for p in plates]
     # In log.jsonl and in the curves the inputs on jittered corners are called "shaken".
     shaken = [
-        (augmentation.crop_input(p.pixels, augmentation.jitter_corners(rng, p.corners, jitter)), p)
-        for p in plates
-        for _ in range(times)
+        (_jittered_input(rng, plate, jitter), plate) for plate in plates for _ in range(times)
     ]
-    return {"true": true, "shaken": shaken}
+    small = {
+        f"{wide} px": [
+            (_jittered_input(rng, far_away(plate, wide), jitter), plate)
+            for plate in plates
+            for _ in range(2)
+        ]
+        for wide in SMALL_WIDTHS
+    }
+    return {"true": true, "shaken": shaken, **small}
+
+
+def far_away(plate: RealPlate, wide: float) -> RealPlate:
+    """Shrinks a plate's photograph so that it is `wide` pixels across, and saves it as JPEG.
+
+    A plate that is no wider stays as it is.
+    """
+    scale = wide / float(np.ptp(plate.corners[:, 0]))
+    if scale >= 1:
+        return plate
+    pixels, corners = augmentation.shrink(plate.pixels, plate.corners, scale, scale)
+    return replace(plate, pixels=augmentation.compress(pixels, 92), corners=corners)
+
+
+def _jittered_input(rng: np.random.Generator, plate: RealPlate, jitter: float) -> np.ndarray:
+    corners = augmentation.jitter_corners(rng, plate.corners, jitter)
+    return augmentation.crop_input(plate.pixels, corners)
 
 
 def held_out_inputs(data: Path, held: HeldOut) -> InputSets:

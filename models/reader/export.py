@@ -25,6 +25,7 @@ from models.litert import convert
 from models.reader import calibrate
 from models.reader.evaluate import BUNDLE
 from models.reader.folds import open_folds
+from models.reader.inference import for_inference
 from models.reader.network import CTC_FRAMES, HEIGHT, MARGIN, SLOTS, SYMBOLS, WIDTH
 from models.reader.train import FINETUNE, Trainer
 
@@ -74,8 +75,10 @@ def convert_training(folder: Path) -> bytes:
 def fit_decoder(
     bundle: Path, folds: Path, data: Path, fonts: Sequence[Path], drawn: int
 ) -> dict[str, Any]:
-    """Fits the decoder on every fold's plates, and on `drawn` plates as `bundle` reads them."""
-    photographed = [example for fold in open_folds(folds, data) for example in fold.examples()]
+    """Fits the decoder on the plates of every fold that is there, and on `drawn` plates as `bundle` reads them."""
+    photographed = [
+        example for fold in open_folds(folds, data, some=True) for example in fold.examples()
+    ]
     return calibrate.fit(
         photographed, calibrate.synthetic_examples(open_reader(bundle), data, fonts, drawn)
     )
@@ -92,12 +95,14 @@ def write_config(bundle: Path, described: dict[str, Any]) -> None:
 def _convert(trainer: Trainer) -> bytes:
     """Converts the network; its output is all heads' logits in one row."""
 
+    network = for_inference(trainer.model)
+
     def forward(pixels: Any) -> Any:
-        out = trainer.model(pixels, training=False)
+        out = network(pixels, training=False)
         parts = [out[name] for name in ("slots", "lower", "rows", "ctc")]
         return tf.concat([tf.reshape(p, (1, int(np.prod(p.shape[1:])))) for p in parts], axis=1)
 
-    return convert(forward, (1, HEIGHT, WIDTH, 1))
+    return convert(forward, (1, HEIGHT, WIDTH, 1), float_depthwise=True)
 
 
 def main() -> None:

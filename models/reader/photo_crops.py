@@ -56,13 +56,21 @@ def foreign_plates(folder: Path) -> list[RealPlate]:
     ]
 
 
-def mainland_plates(folder: Path) -> list[RealPlate]:
-    """Loads mainland and Macau plates, with the empty text that the reader is to return."""
+def unread_plates(folder: Path) -> list[RealPlate]:
+    """Loads plates that are not Hong Kong's, with the empty text that the reader is to return.
+
+    Mainland, Macau, American and Asian plates and those of no stated country; European and
+    Brazilian ones lend their print instead (`foreign_plates`).
+    """
     empty = Label("", 1, None)
     return [
         _crop_plate(folder, row, plate, empty)
         for row, plate in _plates(folder)
-        if plate.get("note") in ("mainland China", "Macau") and plate["quad"]
+        if not plate["hk"]
+        and (
+            plate.get("note") in ("mainland China", "Macau")
+            or row["file"].startswith(("oa_us", "ot_vn", "ot_qn", "kg_"))
+        )
     ]
 
 
@@ -115,15 +123,21 @@ def _label(plate: Row) -> Label:
 
 def _crop_plate(folder: Path, row: Row, plate: Row, label: Label) -> RealPlate:
     photo = cv2.imread(str(folder / row["file"]), cv2.IMREAD_GRAYSCALE)
-    corners = np.array(plate["quad"] or _box_corners(plate["box"]), np.float32)
+    corners = np.array(plate["quad"] or box_corners(plate["box"]), np.float32)
+    piece, moved = crop_piece(photo, corners)
+    return RealPlate(piece, moved, label, row["file"], plate["color"])
+
+
+def crop_piece(photo: np.ndarray, corners: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Cuts out a plate with seven tenths of its height around it; returns piece and corners."""
     spare = np.ptp(corners[:, 1]) * 0.7
     left, top = np.maximum(corners.min(axis=0) - spare, 0).astype(int)
     right, bottom = (corners.max(axis=0) + spare).astype(int)
     piece = np.ascontiguousarray(photo[top:bottom, left:right])
-    moved = corners - np.array([left, top], np.float32)
-    return RealPlate(piece, moved, label, row["file"], plate["color"])
+    return piece, corners - np.array([left, top], np.float32)
 
 
-def _box_corners(box: list[float]) -> list[list[float]]:
+def box_corners(box: list[float]) -> list[list[float]]:
+    """Returns the corners of a box (x, y, width, height), clockwise from its top left."""
     x, y, w, h = box
     return [[x, y], [x + w, y], [x + w, y + h], [x, y + h]]

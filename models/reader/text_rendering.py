@@ -58,6 +58,13 @@ def random_personalised_mark(rng: np.random.Generator) -> PrintedMark:
     return PrintedMark(_random_groups(rng, text), "personalised")
 
 
+def random_short_mark(rng: np.random.Generator) -> PrintedMark:
+    """Draws a mark of one to three digits, with two letters, one or none before them."""
+    head = letters(rng, int(rng.choice([0, 1, 2, 2, 2])))
+    digits = number(rng, 3)
+    return PrintedMark((head, digits) if head else (digits,), "usual")
+
+
 def _syllables(rng: np.random.Generator, length: int) -> str:
     start = int(rng.integers(2))
     kinds = (_CONSONANTS, _VOWELS)
@@ -100,7 +107,7 @@ def render_plate(
     plate = _paint_plate(rng, fonts, ink)
     text = "".join(lines).replace(" ", "")
     label = Label(text, len(lines), len(lines[0]) if len(lines) == 2 else len(text))
-    return _mount_on_vehicle(rng, plate, surroundings, label)
+    return _mount_on_vehicle(rng, fonts, plate, surroundings, label)
 
 
 def _break_rows(rng: np.random.Generator, mark: PrintedMark) -> tuple[str, ...]:
@@ -136,7 +143,8 @@ def _random_style(rng: np.random.Generator, rows: int) -> _TextStyle:
     return _TextStyle(
         stretch=rng.uniform(0.75, 1.3) if rows == 1 else rng.uniform(0.8, 1.6),
         gap=rng.uniform(0.03, 0.24),
-        blank=rng.uniform(0.1, 0.6),
+        # Some makers set letters and digits as far apart as the plate is wide.
+        blank=rng.uniform(0.6, 1.8) if rng.random() < 0.15 else rng.uniform(0.1, 0.6),
         bare_one=rng.random() < 0.6,
         zero_as_o=rng.random() < 0.3,
         stroke=rng.uniform(0.14, 0.22),
@@ -204,7 +212,7 @@ def _vary_stroke_weight(rng: np.random.Generator, ink: Mask) -> Mask:
 
 def _paint_plate(rng: np.random.Generator, fonts: FontLibrary, ink: Mask) -> np.ndarray:
     height, width = ink.shape
-    ground, dark = rng.uniform(140, 255), rng.uniform(5, 90)
+    ground, dark = rng.uniform(130, 255), rng.uniform(5, 95)
     alpha = ink.astype(np.float32) * np.float32(1 / 255)
     plate = ground + (dark - ground) * alpha
     if rng.random() < 0.35:  # pressed from behind: one side of each stroke catches the light
@@ -214,7 +222,7 @@ def _paint_plate(rng: np.random.Generator, fonts: FontLibrary, ink: Mask) -> np.
         cv2.rectangle(plate, (2, 2), (width - 3, height - 3), dark, int(rng.integers(1, 3)))
     if rng.random() < 0.45:
         _draw_bolts(rng, plate)
-    if rng.random() < 0.15:
+    for _ in range(int(rng.choice([0, 1, 2], p=[0.75, 0.15, 0.1]))):
         _draw_screw(rng, plate, ink)
     if rng.random() < 0.25:
         _draw_makers_mark(rng, fonts, plate, dark)
@@ -275,7 +283,11 @@ def _add_dirt(rng: np.random.Generator, plate: np.ndarray) -> np.ndarray:
 
 
 def _mount_on_vehicle(
-    rng: np.random.Generator, plate: np.ndarray, surroundings: np.ndarray, label: Label
+    rng: np.random.Generator,
+    fonts: FontLibrary,
+    plate: np.ndarray,
+    surroundings: np.ndarray,
+    label: Label,
 ) -> RenderedPlate:
     """Pastes the plate on its surroundings, some in a frame, under uneven light."""
     height, width = plate.shape
@@ -284,6 +296,8 @@ def _mount_on_vehicle(
     scene *= np.float32(rng.uniform(0.2, 1.1))
     if rng.random() < 0.4:
         _draw_frame(rng, scene, height, width)
+    if rng.random() < 0.15:
+        _draw_dealers_strip(rng, fonts, scene, height, width)
     scene[MARGIN : MARGIN + height, MARGIN : MARGIN + width] = plate
     across = np.linspace(rng.uniform(0.75, 1.0), rng.uniform(0.75, 1.0), size[0])
     down = np.linspace(rng.uniform(0.75, 1.0), rng.uniform(0.75, 1.0), size[1])
@@ -299,3 +313,19 @@ def _draw_frame(rng: np.random.Generator, scene: np.ndarray, height: int, width:
         MARGIN - edges[0] : MARGIN + height + edges[1],
         MARGIN - edges[2] : MARGIN + width + edges[3],
     ] = value
+
+
+def _draw_dealers_strip(
+    rng: np.random.Generator, fonts: FontLibrary, scene: np.ndarray, height: int, width: int
+) -> None:
+    """Draws the dealer's name on a strip right under the plate, or right above it."""
+    tall = int(rng.integers(8, 20))
+    top = MARGIN + height if rng.random() < 0.75 else MARGIN - tall
+    light = rng.random() < 0.4
+    ground, text = (rng.uniform(170, 250), 20.0) if light else (rng.uniform(5, 60), 225.0)
+    strip = scene[top : top + tall, MARGIN : MARGIN + width]
+    strip[:] = ground
+    name = f"{WORDS[rng.integers(len(WORDS))]} {WORDS[rng.integers(len(WORDS))]}"
+    ink = fonts.pick(rng).row(name, max(4, tall - 6))[:, : width - 4]
+    left = int(rng.integers(0, max(1, width - ink.shape[1])))
+    strip[3 : 3 + ink.shape[0], left : left + ink.shape[1]][ink > 100] = text

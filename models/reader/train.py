@@ -167,7 +167,9 @@ def train(
     # Other samples after an interruption, not the first ones once more.
     seed = config["seed"] + (int(trainer.steps.numpy()) if resumed else 0)
     held_out = HeldOut(*config["held_out"])
-    samples = SampleGenerator(data, seed, held_out, fonts, blur=config.get("blur", True))
+    samples = SampleGenerator(
+        data, seed, held_out, fonts, blur=config.get("blur", True), negatives=True
+    )
     if start and not resumed:
         last = parse_mixture(_mixture_values(config["phases"][-1]))
         trainer.warm_start(start, samples.batch(WARM_START_SAMPLES, last).pixels)
@@ -250,6 +252,7 @@ def main() -> None:
     parser.add_argument("--batch", type=int)
     parser.add_argument("--threads", type=int, default=0, help="0: all cores")
     parser.add_argument("--fresh", action="store_true", help="start anew, not where it stopped")
+    parser.add_argument("--held-out", type=float, nargs=2, help="range of plates not to train on")
     given = parser.parse_args()
     tf.config.threading.set_intra_op_parallelism_threads(given.threads)
     tf.config.threading.set_inter_op_parallelism_threads(min(given.threads, 1))
@@ -258,6 +261,7 @@ def main() -> None:
     config["minutes"] = given.minutes
     config["samples"] = given.samples or config["samples"]
     config["batch"] = given.batch or config["batch"]
+    config["held_out"] = given.held_out or config["held_out"]
     fonts = given.fonts or [given.data / "fonts"]
     resume = not given.fresh
     train(config, given.data, given.folder, fonts, resume=resume, start=given.start)

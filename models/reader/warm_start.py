@@ -13,6 +13,7 @@ import numpy as np
 
 from hkplates.recognition.bundles.litert import open_interpreter
 from models import unfolding
+from models.reader.inference import WIDTHS
 from models.reader.network import PositionEmbedding
 
 
@@ -25,7 +26,7 @@ def load_bundle(model: keras.Model, bundle: Path, pixels: np.ndarray) -> None:
         ValueError: the bundle is of another network.
     """
     network = open_interpreter(bundle / "model.tflite")
-    weighted, table = unfolding.read_kernels(network), _position_embedding(network)
+    weighted, table = _join_split(unfolding.read_kernels(network)), _position_embedding(network)
     norms = [x for x in model.layers if isinstance(x, keras.layers.BatchNormalization)]
     folded = {norm.input._keras_history.operation.name: norm for norm in norms}
     for layer in model.layers:
@@ -41,6 +42,22 @@ def load_bundle(model: keras.Model, bundle: Path, pixels: np.ndarray) -> None:
     if weighted:
         raise ValueError(f"{bundle} holds more weights than {model.name} has.")
     unfolding.fit_statistics(model, norms, pixels)
+
+
+def _join_split(weighted: list[unfolding.KernelAndBias]) -> list[unfolding.KernelAndBias]:
+    """Joins the two kernels of each depthwise layer that the export has split (inference.py)."""
+    shapes = [kernel.shape for kernel, _ in weighted]
+    left, right = (
+        [pair for pair, shape in zip(weighted, shapes, strict=True) if shape[3:] == (1,)
+         and shape[:2] == (3, width) and shape[2] > 1]
+        for width in WIDTHS
+    )
+    split = {id(kernel) for kernel, _ in [*left, *right]}
+    joined = [
+        (np.concatenate([one, other], axis=1), bias + more)
+        for (one, bias), (other, more) in zip(left, right, strict=True)
+    ]
+    return [pair for pair in weighted if id(pair[0]) not in split] + joined
 
 
 def _position_embedding(network: Any) -> np.ndarray:

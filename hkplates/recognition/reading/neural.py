@@ -154,14 +154,24 @@ class NeuralReader:
 
         `across` and `down` shift the cut by shares of the plate's height.
         """
-        height, width = crop.shape[:2]
-        unit = height / (1 + 2 * CROP_MARGIN)  # the plate's height, of which margins are shares
-        cut = round((CROP_MARGIN - self._margin) * unit)
-        left, top = cut + round(across * unit), cut + round(down * unit)
-        part = crop[top : top + height - 2 * cut, left : left + width - 2 * cut]
+        part = cut_to_margin(crop, self._margin, across, down)
         gray = cv2.cvtColor(part, cv2.COLOR_RGB2GRAY)
         size = (self._width, self._height)
         return np.asarray(cv2.resize(gray, size, interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def cut_to_margin(
+    crop: npt.NDArray[np.uint8], margin: float, across: float = 0.0, down: float = 0.0
+) -> npt.NDArray[np.uint8]:
+    """Cuts a crop with CROP_MARGIN around its plate to a smaller margin; the result is a view.
+
+    `margin` is a share of the plate's height, at most CROP_MARGIN, and so are the shifts.
+    """
+    height, width = crop.shape[:2]
+    unit = height / (1 + 2 * CROP_MARGIN)  # the plate's height, of which margins are shares
+    cut = round((CROP_MARGIN - margin) * unit)
+    left, top = cut + round(across * unit), cut + round(down * unit)
+    return crop[top : top + height - 2 * cut, left : left + width - 2 * cut]
 
 
 def _floats(values: Sequence[float]) -> tuple[float, ...]:
