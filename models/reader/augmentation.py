@@ -154,7 +154,7 @@ def compress(pixels: np.ndarray, quality: int) -> np.ndarray:
 def _motion_kernel(rng: np.random.Generator, height: int) -> np.ndarray:
     """Returns the kernel of a straight movement, mostly near vertical as of cars under a bridge."""
     length = max(1.2, min(rng.uniform(1.5, 10), height * rng.uniform(0.03, 0.14)))
-    angle = np.radians(rng.normal(90, 12) if rng.random() < 0.5 else rng.uniform(0, 180))
+    angle = np.radians(rng.normal(90, 12) if rng.random() < 0.65 else rng.uniform(0, 180))
     reach = np.array([np.cos(angle), np.sin(angle)]) * length / 2
     size = 2 * int(np.ceil(length / 2)) + 1
     kernel = np.zeros((size, size), np.float32)

@@ -16,7 +16,6 @@ from models.synthesis.distractors import draw_macau, draw_mainland, draw_sign
 from models.synthesis.fonts import FontLibrary
 from models.synthesis.marks import PrintedMark, draw_mark
 
-
 NO_TEXT = Label("", 1, None)
 CUT_SHARE = 0.04  # of plates, that the photograph's edge cuts; their label is the whole mark
 SHORT_SHARE = 0.12  # of drawn plates, with one to three digits
@@ -79,7 +78,7 @@ class SampleGenerator:
         self._rng = np.random.default_rng(seed)
         self._fonts = FontLibrary(fonts)
         plates = [p for p in photo_crops.hong_kong_plates(data / "train") if p.label not in held]
-        self._real = plates + [p for p in plates if p.varied] * 2  # they are few and differ most
+        self._real = plates + [p for p in plates if p.varied]  # they are fewer and differ most
         self._foreign = photo_crops.foreign_plates(data / "train")
         self._unread = photo_crops.unread_plates(data / "train")
         self._false_finds = false_finds(data) if negatives else []
@@ -178,7 +177,7 @@ class SampleGenerator:
         return augmentation.crop_input(pixels, corners), NO_TEXT
 
     def _part_sample(self, jitter: float) -> tuple[np.ndarray, Label]:
-        """Crops a half of a plate, or one of its two rows, as a detector may take it for a whole."""
+        """Crops a half of a plate or one of its two rows: a detector may take it for a whole."""
         rng = self._rng
         if self._real and rng.random() < 0.5:
             plate = self._pick(self._real)

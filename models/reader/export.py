@@ -75,7 +75,10 @@ def convert_training(folder: Path) -> bytes:
 def fit_decoder(
     bundle: Path, folds: Path, data: Path, fonts: Sequence[Path], drawn: int
 ) -> dict[str, Any]:
-    """Fits the decoder on the plates of every fold that is there, and on `drawn` plates as `bundle` reads them."""
+    """Fits the decoder on the plates of every fold that is there, and on `drawn` plates.
+
+    The folds' plates are read by their own readers, the drawn ones by `bundle`.
+    """
     photographed = [
         example for fold in open_folds(folds, data, some=True) for example in fold.examples()
     ]
@@ -94,7 +97,6 @@ def write_config(bundle: Path, described: dict[str, Any]) -> None:
 
 def _convert(trainer: Trainer) -> bytes:
     """Converts the network; its output is all heads' logits in one row."""
-
     network = for_inference(trainer.model)
 
     def forward(pixels: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Collects what a detector takes for plates and is none: lettering, lamps, grilles, other plates."""
+"""Collects what a detector takes for plates and is none: lettering, lamps, grilles."""
 
 from collections.abc import Iterator
 from pathlib import Path

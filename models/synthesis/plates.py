@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 
 from models.synthesis.fonts import Font, FontLibrary, Mask
-from models.synthesis.marks import PrintedMark, Rows, draw_mark
+from models.synthesis.marks import WORDS, PrintedMark, Rows, draw_mark
 
 HEIGHT_ONE_ROW = 72  # pixels; drawn large enough for the largest plate of a training view
 HEIGHT_TWO_ROWS = 116
@@ -103,10 +103,12 @@ def finish(
     if rng.random() < 0.45:
         _bolts(rng, pixels)
     if rng.random() < 0.2:
+        _screws(rng, pixels)
+    if rng.random() < 0.2:
         _makers_mark(rng, fonts, pixels)
     if rng.random() < 0.3:
         pixels = _add_dirt(rng, pixels)
-    return _frame(rng, pixels)
+    return _frame(rng, fonts, pixels)
 
 
 def _rows(rng: np.random.Generator, mark: PrintedMark) -> Rows:
@@ -130,11 +132,25 @@ def _layout(
     between = round(height * rng.uniform(0.02, 0.08))
     top = (height - tall * len(lines) - between * (len(lines) - 1)) // 2
     for line in lines:
-        row = _limit_width(font.row(line, tall, stretch, gap), round(width * 0.94))
+        row = font.row(line, tall, stretch, gap)
+        if " " in line and rng.random() < 0.15:
+            row = _set_apart(rng, font, mark, (tall, stretch, gap))
+        row = _limit_width(row, round(width * 0.94))
         left = (width - row.shape[1]) // 2
         ink[top : top + tall, left : left + row.shape[1]] = row
         top += tall + between
     return _stroke_weight(rng, ink)
+
+
+def _set_apart(
+    rng: np.random.Generator, font: Font, mark: PrintedMark, style: tuple[int, float, float]
+) -> Mask:
+    """Draws letters and digits with a gap between them as wide as one or two characters."""
+    between = np.zeros((style[0], round(style[0] * rng.uniform(0.6, 1.6))), np.uint8)
+    pieces: list[Mask] = []
+    for group in mark.groups:
+        pieces += [font.row(group, *style), between]
+    return np.hstack(pieces[:-1])
 
 
 def _row_height_range(rows: Rows, height: int) -> tuple[float, float]:
@@ -188,6 +204,22 @@ def _bolts(rng: np.random.Generator, pixels: np.ndarray) -> None:
         cv2.circle(pixels, centre, radius, (value, value, value), -1, cv2.LINE_AA)
 
 
+def _screws(rng: np.random.Generator, pixels: np.ndarray) -> None:
+    """Draws a pair of screws where the car has its holes: often through a character."""
+    height, width = pixels.shape[:2]
+    apart, level = rng.uniform(0.12, 0.34), rng.uniform(0.2, 0.8)
+    radius = max(2, round(min(height, 80) * rng.uniform(0.04, 0.065)))
+    head = rng.uniform(70, 200)
+    for x in (0.5 - apart, 0.5 + apart):
+        centre = (round(width * x), round(height * level))
+        cv2.circle(pixels, (centre[0] + 1, centre[1] + 1), radius, _dark(rng), -1, cv2.LINE_AA)
+        cv2.circle(pixels, centre, radius, (head,) * 3, -1, cv2.LINE_AA)
+        turn = rng.uniform(0, np.pi)
+        slot = round(0.7 * radius * np.cos(turn)), round(0.7 * radius * np.sin(turn))
+        ends = [(centre[0] + sign * slot[0], centre[1] + sign * slot[1]) for sign in (-1, 1)]
+        cv2.line(pixels, ends[0], ends[1], (head * 0.4,) * 3, 1, cv2.LINE_AA)
+
+
 def _makers_mark(rng: np.random.Generator, fonts: FontLibrary, pixels: np.ndarray) -> None:
     height, width = pixels.shape[:2]
     ink = fonts.pick(rng).row("MOTORS" if rng.random() < 0.5 else "AUTOPLATE", max(5, height // 14))
@@ -207,15 +239,30 @@ def _add_dirt(rng: np.random.Generator, pixels: np.ndarray) -> np.ndarray:
     return (pixels * (1 - cover) + mud * cover).astype(np.uint8)
 
 
-def _frame(rng: np.random.Generator, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _frame(
+    rng: np.random.Generator, fonts: FontLibrary, pixels: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     height, width = pixels.shape[:2]
     edge, bottom = 0, 0
     if rng.random() < 0.35:
         edge = round(height * rng.uniform(0.03, 0.09))
-        bottom = edge + (round(height * rng.uniform(0.03, 0.12)) if rng.random() < 0.4 else 0)
+        bottom = edge + (round(height * rng.uniform(0.03, 0.18)) if rng.random() < 0.4 else 0)
     value = rng.uniform(10, 60) if rng.random() < 0.75 else rng.uniform(120, 220)
     framed = cv2.copyMakeBorder(
         pixels, edge, bottom, edge, edge, cv2.BORDER_CONSTANT, value=[value] * 3
     )
+    if bottom - edge > 6:
+        _dealers_name(rng, fonts, framed[height + edge :], value)
     corners = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float32) + edge
     return framed, corners
+
+
+def _dealers_name(
+    rng: np.random.Generator, fonts: FontLibrary, strip: np.ndarray, value: float
+) -> None:
+    """Prints a dealer's name on the strip below a framed plate."""
+    name = f"{WORDS[rng.integers(len(WORDS))]} {WORDS[rng.integers(len(WORDS))]}"
+    ink = fonts.pick(rng).row(name, max(4, round(strip.shape[0] * 0.6)))[:, : strip.shape[1] - 4]
+    top, left = (strip.shape[0] - ink.shape[0]) // 2, (strip.shape[1] - ink.shape[1]) // 2
+    area = strip[top : top + ink.shape[0], left : left + ink.shape[1]]
+    area[ink > 100] = 235 if value < 100 else 30

@@ -2,8 +2,9 @@
 
     python -m models.synthesis.preview [FILE] [--seed S] [--fonts FOLDER]
 
-From above: Hong Kong plates of every series, the same as a camera sees them, other places' plates,
-boards, the lettering of streets, street scenes. The same seed and typefaces draw the same sheet.
+From above: Hong Kong plates of every series, the same as a camera sees them, the same with what
+light, weather and cameras do to them (a column for each fault), other places' plates, boards, the
+lettering of streets, street scenes. The same seed and typefaces draw the same sheet.
 """
 
 import argparse
@@ -13,9 +14,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from models.synthesis.camera_noise import degrade
+from models.synthesis import street_faults
+from models.synthesis.camera_noise import compress, degrade
+from models.synthesis.cars import PAINTS
 from models.synthesis.distractors import FOREIGN_PLATES, draw_foreign_plate, draw_sign
 from models.synthesis.fonts import FontLibrary
+from models.synthesis.layers import shade
 from models.synthesis.perspective import paste_plate, perspective_quad
 from models.synthesis.plates import Plate, draw_plate
 from models.synthesis.samples import sample
@@ -35,6 +39,7 @@ def draw_sheet(seed: int, fonts: FontLibrary) -> np.ndarray:
     bands: list[tuple[Draw, int, int, int]] = [
         (_flat, 24, 8, 92),
         (_in_perspective, 24, 8, 120),
+        (_on_the_street, 32, 8, 120),
         (_foreign, 16, 8, 92),
         (_board, 8, 8, 60),
         (_street_sign, 24, 8, 76),
@@ -80,13 +85,52 @@ def _flat(rng: np.random.Generator, fonts: FontLibrary, number: int) -> np.ndarr
 
 def _in_perspective(rng: np.random.Generator, fonts: FontLibrary, number: int) -> np.ndarray:
     """Draws a plate in perspective on a piece of car, with camera noise."""
+    return degrade(_on_car(rng, fonts, number)[0], rng)
+
+
+def _on_the_street(rng: np.random.Generator, fonts: FontLibrary, number: int) -> np.ndarray:
+    """Draws a plate on a piece of car, with the fault that the number asks for."""
+    picture, quad = _on_car(rng, fonts, number + number // len(FAULTS))
+    return FAULTS[number % len(FAULTS)](picture, rng, quad)
+
+
+def _on_car(
+    rng: np.random.Generator, fonts: FontLibrary, number: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Draws a plate in perspective on a piece of car; returns the picture and its corners."""
     plate = _plate(rng, fonts, number)
-    picture = np.full((120, 164, 3), rng.uniform(20, 220, 3), np.uint8)
+    paint = np.array(PAINTS[rng.integers(len(PAINTS))], float)
+    picture = np.empty((120, 164, 3), np.uint8)
+    picture[:] = shade(picture.shape, np.array([0, 119]), paint * 1.0, paint * 0.6)
+    recess = round(rng.uniform(8, 20)), round(rng.uniform(96, 112))
+    picture[recess[0] : recess[1], 6:158] = paint * 0.45
+    picture[recess[1] : recess[1] + 2] = np.minimum(paint * 1.2 + 20, 255)
     height, width = plate.pixels.shape[:2]
     wide = min(140.0, 100.0 * width / height)
     quad = perspective_quad(rng, (82.0, 60.0), (wide, wide * height / width))
     paste_plate(picture, plate, quad, rng.uniform(0.7, 1.05))
-    return degrade(picture, rng)
+    return picture, quad
+
+
+def _far(picture: np.ndarray, rng: np.random.Generator, quad: np.ndarray) -> np.ndarray:
+    """Shrinks the picture until its plate is 24 to 40 pixels across, as JPEG, and enlarges it."""
+    scale = rng.uniform(24, 40) / float(np.ptp(quad[:, 0]))
+    small = cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    size = picture.shape[1::-1]
+    return cv2.resize(compress(small, 92), size, interpolation=cv2.INTER_LINEAR)
+
+
+FAULTS: Sequence[Callable[[np.ndarray, np.random.Generator, np.ndarray], np.ndarray]] = (
+    _far,
+    street_faults.glare,
+    street_faults.headlights,
+    street_faults.infrared,
+    lambda picture, rng, _: street_faults.rain(picture, rng),
+    lambda picture, rng, _: street_faults.splashes(picture, rng),
+    lambda picture, rng, _: street_faults.shadow(picture, rng),
+    lambda picture, rng, _: compress(street_faults.interlace(picture, rng), 15),
+)
+"""What light, weather and cameras do: a column of the sheet for each."""
 
 
 def _foreign(rng: np.random.Generator, fonts: FontLibrary, number: int) -> np.ndarray:

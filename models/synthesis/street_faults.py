@@ -1,4 +1,4 @@
-"""Draws what light, weather and cameras do to a plate: glare, lamps, rain, dirt, infrared, interlace.
+"""Draws what light, weather and cameras do to a plate: glare, rain, dirt, infrared, interlace.
 
 Pictures are (height, width) gray or (height, width, 3) RGB, uint8 in and out.
 """
@@ -103,7 +103,7 @@ def infrared(picture: np.ndarray, rng: np.random.Generator, corners: np.ndarray)
 
 def interlace(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Shifts every second line, as in a still of an interlaced film of something that moves."""
-    height, width = picture.shape[:2]
+    width = picture.shape[1]
     shift = max(1, round(width * rng.uniform(0.004, 0.025))) * (1 if rng.random() < 0.5 else -1)
     combed = picture.copy()
     combed[1::2] = np.roll(picture[1::2], shift, axis=1)

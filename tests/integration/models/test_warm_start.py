@@ -76,6 +76,28 @@ def test_a_reader_started_with_a_bundle_answers_as_the_bundle_and_can_go_on_lear
     np.testing.assert_allclose(learning[0], told["slots"].numpy()[0], atol=0.05)
 
 
+def test_a_network_rewritten_for_litert_computes_the_same_and_its_weights_come_back(tmp_path):
+    from types import SimpleNamespace
+
+    from models.reader import export
+    from models.reader.inference import for_inference
+    from models.reader.network import HEIGHT, WIDTH, build
+    from models.reader.warm_start import load_bundle
+
+    pixels = np.random.default_rng(1).integers(0, 255, (32, HEIGHT, WIDTH, 1), dtype=np.uint8)
+    model, again = build(), build()
+    load_bundle(model, MODELS / "reader" / "bundle", pixels)
+    told = model(pixels[:2], training=False)
+    rewritten = for_inference(model)(pixels[:2], training=False)
+    (tmp_path / "model.tflite").write_bytes(export._convert(SimpleNamespace(model=model)))
+    load_bundle(again, tmp_path, pixels)
+    loaded = again(pixels[:2], training=False)
+
+    for name, logits in told.items():
+        np.testing.assert_allclose(rewritten[name], logits, rtol=1e-4, atol=1e-4)
+        assert np.abs(loaded[name] - logits).max() < 0.05 * np.abs(logits).max()
+
+
 def answer_as_in_training(model, pixels):
     import keras
 
