@@ -19,7 +19,8 @@ TOUCHING = 0.02  # intersection over union from which a find may be a labelled p
 def false_finds(data: Path, detector: Path = DETECTOR) -> list[RealPlate]:
     """Detects plates in backgrounds/ and beside the labelled ones of train/; returns them unread.
 
-    Photographs of Hong Kong are left out: some of their far plates are not labelled.
+    Photographs of Hong Kong, or of who knows where, are left out: they show Hong Kong plates that
+    nobody labelled.
     """
     network = open_detector(detector, "litert", THRESHOLD)
     finds = []
@@ -41,7 +42,7 @@ def _photos(data: Path) -> Iterator[tuple[Path, list[list[list[float]]]]]:
     for path in sorted((data / "backgrounds").glob("*.jpg")):
         yield path, []
     for row in read_rows(data / "train"):
-        # Far plates of the dash camera are not all labelled; they are no Hong Kong plates.
-        if row["country"] not in ("HK", "RO"):
+        # The dash camera's many photographs (RO) show the same little again and again.
+        if row.get("country") not in (None, "HK", "RO"):
             boxes = [plate["quad"] or box_corners(plate["box"]) for plate in row["plates"]]
             yield data / "train" / row["file"], boxes

@@ -48,8 +48,11 @@ def _join_split(weighted: list[unfolding.KernelAndBias]) -> list[unfolding.Kerne
     """Joins the two kernels of each depthwise layer that the export has split (inference.py)."""
     shapes = [kernel.shape for kernel, _ in weighted]
     left, right = (
-        [pair for pair, shape in zip(weighted, shapes, strict=True) if shape[3:] == (1,)
-         and shape[:2] == (3, width) and shape[2] > 1]
+        [
+            pair
+            for pair, shape in zip(weighted, shapes, strict=True)
+            if shape[3:] == (1,) and shape[:2] == (3, width) and shape[2] > 1
+        ]
         for width in WIDTHS
     )
     split = {id(kernel) for kernel, _ in [*left, *right]}

@@ -56,21 +56,27 @@ def log_probabilities(frames: Floats, texts: Sequence[str]) -> Floats:
     # The blank between two symbols may be skipped, but not that between a symbol and itself.
     skip = np.zeros(path.shape)
     skip[:, 2:] = (path[:, 2:] != blank) & (path[:, 2:] != path[:, :-2])
-    # alpha[t, 2 + s]: probability of all alignments that are in state s after this frame. Two
-    # columns of zeros in front stand for the states before the first.
-    alpha = np.zeros((len(texts), states + 2))
-    alpha[:, 2] = 1.0
-    alpha[:, 3 : 2 + min(2, states)] = 1.0  # alignments begin with the blank or a symbol
-    kept = _drop_blank_frames(frames)
-    alpha[:, 2:] *= kept[0][path]
-    for frame in kept[1:]:
+    # alpha[2 + s, text]: probability of all alignments that are in state s after this frame. Two
+    # rows of zeros in front stand for the states before the first.
+    alpha = np.zeros((states + 2, len(texts)))
+    alpha[2 : 2 + min(2, states)] = 1.0  # alignments begin with the blank or a symbol
+    own, before, past_blank = alpha[2:], alpha[1:-1], alpha[:-2]
+    may_skip = np.ascontiguousarray(skip.T)
+    # Gathered for all frames at once and added in place: frame by frame takes twice as long.
+    first, *following = _drop_blank_frames(frames)[:, path.T]
+    own *= first
+    reached = np.empty_like(own)
+    for emitted in following:
         # A state is reached from itself, from the one before, or past a blank.
-        alpha[:, 2:] = (alpha[:, 2:] + alpha[:, 1:-1] + skip * alpha[:, :-2]) * frame[path]
+        np.multiply(may_skip, past_blank, out=reached)
+        reached += before
+        own += reached
+        own *= emitted
     # Alignments end in the last blank, or in the last symbol where the text has one.
     ends = 2 + 2 * np.array([len(text) for text in texts])
-    rows = np.arange(len(texts))
-    last_symbol = np.where(ends > 2, alpha[rows, ends - 1], 0.0)
-    return np.asarray(np.log(np.maximum(alpha[rows, ends] + last_symbol, 1e-200)))
+    columns = np.arange(len(texts))
+    last_symbol = np.where(ends > 2, alpha[ends - 1, columns], 0.0)
+    return np.asarray(np.log(np.maximum(alpha[ends, columns] + last_symbol, 1e-200)))
 
 
 @lru_cache(maxsize=4096)
