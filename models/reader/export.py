@@ -120,8 +120,10 @@ def main() -> None:
         "--drawn", type=int, default=calibrate.SYNTHETIC_PLATES, help="plates to calibrate on"
     )
     cli.add_argument("--decoder", type=Path, help="bundle whose decoder to take, not fit")
+    cli.add_argument("--held-out", type=float, nargs=2, help="plates that it did not train on")
     given = cli.parse_args()
     config = yaml.safe_load(given.config.read_text(encoding="utf-8"))
+    config["held_out"] = given.held_out or config["held_out"]
     trainer = Trainer(config, given.folder)
     if not trainer.resume():
         raise SystemExit(f"No training state in {given.folder}; train first (models/README.md).")

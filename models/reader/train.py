@@ -171,7 +171,7 @@ def train(
         data, seed, held_out, fonts, blur=config.get("blur", True), negatives=True
     )
     if start and not resumed:
-        last = parse_mixture(_mixture_values(config["phases"][-1]))
+        last = parse_mixture(mixture_values(config["phases"][-1]))
         trainer.warm_start(start, samples.batch(WARM_START_SAMPLES, last).pixels)
     held = evaluate.held_out_inputs(data, held_out)
     with (folder / "log.jsonl").open("a" if resumed else "w", encoding="utf-8") as log:
@@ -184,7 +184,7 @@ def _train_loop(
     trainer: Trainer, config: Config, samples: SampleGenerator, held: Any, log: Any
 ) -> None:
     """Runs steps until the training is done; evaluates and saves at intervals of time spent."""
-    phases = [(phase["until"], parse_mixture(_mixture_values(phase))) for phase in config["phases"]]
+    phases = [(phase["until"], parse_mixture(mixture_values(phase))) for phase in config["phases"]]
     every = {"evaluate": config["evaluate_minutes"] * 60, "save": config["checkpoint_minutes"] * 60}
     due = {name: float(trainer.spent.numpy()) + gap for name, gap in every.items()}
     recent: list[dict[str, float]] = []
@@ -234,7 +234,7 @@ def _log_progress(trainer: Trainer, config: Config, recent: Any, held: Any, log:
     print(json.dumps(line), file=log, flush=True)
 
 
-def _mixture_values(phase: Mapping[str, Any]) -> dict[str, Any]:
+def mixture_values(phase: Mapping[str, Any]) -> dict[str, Any]:
     """Returns a phase's values without the progress at which it ends."""
     return {name: value for name, value in phase.items() if name != "until"}
 

@@ -98,6 +98,34 @@ def test_a_network_rewritten_for_litert_computes_the_same_and_its_weights_come_b
         assert np.abs(loaded[name] - logits).max() < 0.05 * np.abs(logits).max()
 
 
+def test_a_reader_averaged_with_a_training_lies_between_them(tmp_path):
+    import yaml
+
+    from models.reader.network import HEIGHT, WIDTH
+    from models.reader.train import FINETUNE, Trainer
+    from models.reader.weight_averaging import average
+
+    bundle = MODELS / "reader" / "bundle"
+    config = yaml.safe_load(FINETUNE.read_text(encoding="utf-8"))
+    pixels = np.random.default_rng(0).integers(0, 255, (32, HEIGHT, WIDTH, 1), dtype=np.uint8)
+    trained, averaged = (Trainer(config, tmp_path / name) for name in ("new", "out"))
+    trained.warm_start(bundle, pixels)
+    expected = trained.model(pixels[:2], training=False)["slots"].numpy()
+
+    average(bundle, trained, averaged, 0.7, pixels)
+    told = averaged.model(pixels[:2], training=False)["slots"].numpy()
+    np.testing.assert_allclose(told, expected, rtol=1e-2, atol=1e-2)
+    # Of other weights a share is taken, not all and not none.
+    for layer in trained.model.layers:
+        layer.set_weights([2 * weight for weight in layer.get_weights()])
+    average(bundle, trained, averaged, 0.25, pixels)
+    kernels = [
+        next(x for x in network.layers if "conv" in x.name).get_weights()[0]
+        for network in (trained.model, averaged.model)
+    ]
+    np.testing.assert_allclose(kernels[1], kernels[0] * (0.75 / 2 + 0.25), rtol=1e-5, atol=1e-6)
+
+
 def answer_as_in_training(model, pixels):
     import keras
 
