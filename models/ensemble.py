@@ -144,11 +144,11 @@ def unseen_by_folds(data: Path, folds: Path, held_out: HeldOut) -> list[UnseenPl
     """Returns each fold's reader with those of its plates that are `held_out` as well.
 
     Raises:
-        FileNotFoundError: not all folds are there.
+        FileNotFoundError: no fold is there.
     """
     unseen = [
         UnseenPlates(fold.bundle, [plate for plate in fold.plates if plate.label in held_out])
-        for fold in open_folds(folds, data)
+        for fold in open_folds(folds, data, some=True)
     ]
     return [one for one in unseen if one.plates]
 

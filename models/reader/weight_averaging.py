@@ -21,8 +21,8 @@ from models.reader.train import FINETUNE, WARM_START_SAMPLES, Config, Trainer, m
 from models.reader.warm_start import load_bundle
 
 SHARE = 0.7
-"""Of the new weights. Of 20 plates new to both, eight crops at each of five sizes, the average reads
-0.85, the new weights alone 0.83, the old ones 0.79; shares of 0.5 and 0.75 read as many."""
+"""Of the new weights. Of 20 plates new to both, eight crops at each of five sizes, this average
+reads 0.85, the new weights alone 0.83, the old ones 0.79; shares of 0.5 and 0.75 read as many."""
 
 
 def average(old: Path, new: Trainer, out: Trainer, share: float, pixels: np.ndarray) -> None:
