@@ -115,7 +115,7 @@ train-reader: install-train ## Train the neural reader: DATA=../shared/data (hou
 	@$(BIN)/python -m models.reader.train --data "$(DATA)" $(ARGS)
 
 .PHONY: train-reader-fine
-train-reader-fine: install-train ## After train-reader, with photographs: the reader, and folds to calibrate on (half an hour)
+train-reader-fine: install-train ## After train-reader, with photographs: the reader, and folds to calibrate on (hours)
 	@$(BIN)/python -m models.reader.train --data "$(DATA)" --folder .train/reader-fine \
 	  --config models/reader/finetune.yaml --start .train/reader
 	@$(BIN)/python -m models.reader.crossvalidate --data "$(DATA)" $(ARGS)
