@@ -21,7 +21,7 @@ import numpy as np
 from hkplates.recognition.bundles.bundle import CONFIG
 from hkplates.recognition.calibration import AgreementCalibration, LogisticWeights, logit
 from hkplates.recognition.marks import canonical
-from hkplates.recognition.reading.ensemble import SECOND_READER_BELOW
+from hkplates.recognition.reading.ensemble import is_doubted
 from hkplates.recognition.reading.neural import open_reader
 from hkplates.recognition.reading.ppocr import reader as ppocr
 from hkplates.recognition.reading.tesseract.reader import TesseractReader
@@ -59,7 +59,7 @@ class ReadingPair(NamedTuple):
     @property
     def second_asked(self) -> bool:
         """Returns whether the ensemble asks the second reader."""
-        return bool(self.neural.text) and self.neural.confidence < SECOND_READER_BELOW
+        return is_doubted(self.neural)
 
     @property
     def agree(self) -> bool:

@@ -48,6 +48,14 @@ def test_the_second_is_asked_only_where_the_first_reads_a_text_and_is_unsure():
     assert [r.text for r in readings] == ["AB1234", "CD56", ""]
 
 
+def test_nobody_is_asked_where_there_is_hardly_a_plate():
+    first = FakeReader("a", reading("AB1234", 0.01), reading("CD56", 0.03), EMPTY)
+    second = FakeReader("b", EMPTY, reading("CD56", 0.6), EMPTY)
+
+    assert EnsembleReader(first, second, CALIBRATION).read(CROPS)[0].confidence == 0.01
+    assert second.asked == [1]
+
+
 def test_the_version_names_both_versions():
     assert EnsembleReader(
         FakeReader("neural a1"), FakeReader("tesseract b2"), CALIBRATION
