@@ -49,6 +49,9 @@ TILE_SCALE = 2 / 3
 TILE_OVERLAP = (90, 140)
 """Pixels (y, x) that neighbouring tiles share: wider plates are seen whole at the next level."""
 
+SEAM_MARGIN = 4
+"""Pixels of a tile from its seam up to which a plate ends there because the seam cuts it."""
+
 TILE_FIT = 0.7  # scale of a level in one frame from which it is no longer cut into tiles
 
 
@@ -75,7 +78,9 @@ class Frame:
         """Checks that no seam cuts points (n, 2) of the frame off."""
         low, high = corners.min(axis=0), corners.max(axis=0)
         left, top, right, bottom = self.seams
-        return bool(low[0] > left and low[1] > top and high[0] < right and high[1] < bottom)
+        starts_inside = low[0] > left + SEAM_MARGIN and low[1] > top + SEAM_MARGIN
+        ends_inside = high[0] < right - SEAM_MARGIN and high[1] < bottom - SEAM_MARGIN
+        return bool(starts_inside and ends_inside)
 
 
 def cut_frames(
