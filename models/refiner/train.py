@@ -43,6 +43,7 @@ CLASS_LOSS_WEIGHT = 0.2  # where that of corners is 1
 BETA = 0.05  # heights of a plate; below it corner errors count squared
 MIN_NEAR_WIDTH = 80.0  # pixels of a plate, from which its photograph shows it from near
 START = "start.weights.h5"  # in the folder of a training that began with a bundle's weights
+LINEAGE = ("seed", "samples", "minutes", "share", "before")  # what a bundle tells of a training
 WARM_START_SAMPLES = 512  # to unfold the batch normalisation of a bundle's weights
 Options = dict[str, Any]
 
@@ -124,7 +125,8 @@ class Training:
         load_bundle(self.network, bundle, self._scale_pixels(pixels).numpy())
         self.averaged.set_weights(self.network.get_weights())
         self.averaged.save_weights(self.out / START)
-        self.before = dict(open_bundle(bundle).config["refiner"])
+        known = open_bundle(bundle).config["refiner"]
+        self.before = {name: known.get(name) for name in LINEAGE}
 
     def save(self) -> None:
         """Writes checkpoint and state, and the weights to export into a file of their own."""
