@@ -13,7 +13,7 @@ from hkplates.recognition.geometry import quad_area, quad_iou, share_inside
 NMS_IOU = 0.3
 """Intersection over union from which two quads are one plate."""
 
-LEVELS_IOU = 0.65
+LEVELS_IOU = 0.5
 """The same for proposals of two pyramid levels.
 
 Higher, because half of a large plate at the finer level and all of it at the coarser one are both
