@@ -10,6 +10,7 @@ from models.detector.dataset import HONG_KONG, LabelledPhoto, LabelledPlate
 from models.score_fusion import (
     PRIOR,
     LabelledDetection,
+    choose_threshold,
     cross_validate,
     fit,
     label_detections,
@@ -76,6 +77,14 @@ def test_it_is_told_what_the_reading_is_worth(capsys):
     print_evaluation(finds_of())
     losses = [float(loss) for loss in re.findall(r"loss ([\d.]+)", capsys.readouterr().out)]
     assert losses[1] < losses[0] / 2
+
+
+def test_the_threshold_parts_plates_from_signs():
+    found = finds_of()
+    threshold = choose_threshold(found)
+    fusion = fit(found)
+    called = [fusion.probability(f.score, f.reading) >= threshold for f in found]
+    assert np.mean([c == f.is_hong_kong for c, f in zip(called, found, strict=True)]) > 0.95
 
 
 class Finds:
