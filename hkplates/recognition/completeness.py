@@ -47,11 +47,11 @@ PITCHES: Mapping[int, float] = {1: 0.6, 2: 0.4}
 is seen from the side: it is narrow, and yet may be whole."""
 
 
-CUT_ACROSS = (-14.3, 10.0, -10.8, 3.3, -3.9)
+CUT_ACROSS = (-14.1, 7.8, -5.4, 5.1, -3.8)
 """Weights of `cut_features` for the left and right sides: a logistic regression on their being cut,
 fitted by models/completeness.py."""
 
-CUT_UPRIGHT = (-36.2, -8.3, 0.0, 7.3, -2.2)
+CUT_UPRIGHT = (-33.1, -15.8, 0.0, 13.4, -3.4)
 """The same for top and bottom."""
 
 
