@@ -31,7 +31,7 @@ BEYOND = 0.1
 """Heights by which the side of a plate without known proportions reaches beyond the edge from where
 on it is truncated: one of another place, or one that cannot be read."""
 
-THRESHOLD = 0.12
+THRESHOLD = 0.05
 """Probability of a cut from which a side counts as truncated. Most plates that touch one edge alone
 are cut: there is more room for an edge within a plate than in a small margin beside it."""
 

@@ -58,7 +58,7 @@ def test_a_plate_that_the_edge_cuts_has_a_gap_there(
         pytest.param(quad(300, 300, 100, 40), "XR746", id="in the middle, narrow"),
         pytest.param(quad(612, 300, 184, 40), "XR7461", id="one row, beside the right edge"),
         pytest.param(quad(4, 300, 76, 40), "TK 8921", id="two rows, beside the left edge"),
-        pytest.param(quad(4, 300, 184, 40), "9999", id="digits alone, beside the left edge"),
+        pytest.param(quad(13, 300, 184, 40), "9999", id="digits alone, beside the left edge"),
         pytest.param(quad(620, 300, 92, 40), "XR7461", id="seen from the side"),
     ],
 )
