@@ -65,7 +65,7 @@ def test_of_a_plate_too_wide_for_its_level_the_next_level_is_believed():
 
 
 def test_half_a_plate_on_one_level_and_all_of_it_on_another_are_both_refined():
-    half, whole = peak(0, 0, 120, 50, 0.9), peak(0, 0, 200, 50, 0.7)
+    half, whole = peak(0, 0, 95, 50, 0.9), peak(0, 0, 200, 50, 0.7)
 
     assert suppress_across_levels([LevelPeaks([half], 500), LevelPeaks([whole], 1500)]) == [
         half,
