@@ -11,7 +11,7 @@ from hkplates.recognition.detection.plate_colour import classify_colour
 from hkplates.recognition.images.warp import rectify
 from hkplates.recognition.model_version import ModelVersion, version_config
 from hkplates.recognition.reading.factory import open_reader
-from hkplates.recognition.score_fusion import ScoreFusion
+from hkplates.recognition.score_fusion import UNREAD_THRESHOLD, ScoreFusion
 from hkplates.recognition.types import (
     MAX_INCOMPLETE_CONFIDENCE,
     DetectedPlate,
@@ -78,8 +78,7 @@ class Recogniser:
 
     def _plate(self, plate: DetectedPlate, reading: TextReading) -> PlateReading:
         mark, detection = marks.canonical(reading.text), plate.detection
-        score, region = self._judge(detection, reading)
-        gaps = find_gaps(plate, reading, region)
+        gaps, score, region = self._judge(plate, reading)
         return PlateReading(
             mark=mark,
             text=reading.text,
@@ -97,18 +96,25 @@ class Recogniser:
             gaps=gaps,
         )
 
-    def _judge(self, detection: Detection, reading: TextReading) -> tuple[float, Region]:
-        """Returns the score and the region of a detection once it is read."""
+    def _judge(
+        self, plate: DetectedPlate, reading: TextReading
+    ) -> tuple[tuple[int, ...], float, Region]:
+        """Returns the gaps, the score and the region of a detection once it is read."""
+        detection = plate.detection
         prior = detection.hong_kong_score
         if prior is None:
             # A detector that does not tell: another place's plate is one, whatever it reads as.
             prior = detection.score if detection.region == "HK" else 0.0
+        looks_so = prior >= UNREAD_THRESHOLD
+        # A part of a mark has another form than the mark, so that only the looks tell whose it is.
+        if looks_so and (gaps := find_gaps(plate, reading, "HK")):
+            return gaps, prior, "HK"
         score = self.score_fusion.probability(prior, reading)
         if self.score_fusion.is_hong_kong(prior, reading):
-            return score, "HK"
-        if detection.region == "HK":
-            return score, "other"
-        return detection.score, detection.region
+            return find_gaps(plate, reading, "HK"), score, "HK"
+        region: Region = "other" if detection.region == "HK" else detection.region
+        own_score = score if detection.region == "HK" else detection.score
+        return find_gaps(plate, reading, region), own_score, region
 
 
 def _reading_order(detection: Detection) -> tuple[float, float]:

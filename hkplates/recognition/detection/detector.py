@@ -123,12 +123,17 @@ class NetworkDetector:
         """Returns the heat maps' peaks before refinement, in pixels of the photograph."""
         frames = cut_frames(photo, self._inputs, self._large_inputs)
         return suppress_across_levels(
-            [self._level_peaks(list(level)) for _, level in groupby(frames, attrgetter("level"))]
+            [self._level_peaks(level) for _, level in groupby(frames, attrgetter("level"))]
         )
 
-    def _level_peaks(self, frames: Sequence[Frame]) -> LevelPeaks:
-        peaks = [peak for frame in frames for peak in self._frame_peaks(frame)]
-        return LevelPeaks(non_max_suppression(peaks), MAX_TRUSTED_WIDTH / float(frames[0].scale[0]))
+    def _level_peaks(self, frames: Iterator[Frame]) -> LevelPeaks:
+        peaks: list[Peak] = []
+        scale = 1.0
+        # One frame at a time: all tiles of a large photograph would be as large as it.
+        for frame in frames:
+            peaks += self._frame_peaks(frame)
+            scale = float(frame.scale[0])
+        return LevelPeaks(non_max_suppression(peaks), MAX_TRUSTED_WIDTH / scale)
 
     def _frame_peaks(self, frame: Frame) -> Iterator[Peak]:
         for peak in find_peaks(self.forward(frame.pixels), self._proposal_threshold):

@@ -43,6 +43,12 @@ TILED_PIXELS = 4_000_000
 TILED_SCALE = 1 / 3
 """Scale of a photograph in its frame below which it is cut into tiles: a panorama."""
 
+MAX_TILED_ASPECT = 100
+"""Longer side over the shorter one above which a picture is not cut into tiles.
+
+No camera's picture is that thin, and its tiles would be many and all but empty.
+"""
+
 TILE_SCALE = 2 / 3
 """Scale of the finest tiles: a plate 60 pixels wide has 40 in them; of 30, every sixth is lost."""
 
@@ -94,7 +100,7 @@ def cut_frames(
     is_large = bool(large_inputs) and max(photo.shape[:2]) > LARGE_PHOTO_SIDE
     size = best_input(photo, large_inputs if is_large else inputs)
     level = 0
-    if photo.shape[0] * photo.shape[1] > TILED_PIXELS or _fit(photo, size) < TILED_SCALE:
+    if _is_tiled(photo, size):
         picture = _shrink(photo, TILE_SCALE)
         size = best_input(photo, inputs)
         while _fit(picture, size) < TILE_FIT:
@@ -106,6 +112,14 @@ def cut_frames(
     whole = _whole(photo, picture, size, level)
     yield whole
     yield _coarse(photo, whole, best_input(photo, inputs))
+
+
+def _is_tiled(photo: Photo, size: Size) -> bool:
+    """Checks that one input would lose a photograph's small plates."""
+    short, long = sorted(photo.shape[:2])
+    if long > MAX_TILED_ASPECT * short:
+        return False
+    return short * long > TILED_PIXELS or _fit(photo, size) < TILED_SCALE
 
 
 def best_input(photo: Photo, inputs: Sequence[Size]) -> Size:

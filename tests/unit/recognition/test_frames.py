@@ -134,3 +134,8 @@ def test_the_edge_of_the_photograph_is_no_seam():
     first = frames(8000, 6000)[0]
 
     assert first.shows_whole(np.array([[-5, -3], [40, -3], [40, 10], [-5, 10]], np.float32))
+
+
+@pytest.mark.parametrize("size", [(2_000_000, 1), (1, 2_000_000), (60_000, 100)])
+def test_a_picture_too_thin_for_any_camera_is_not_cut_into_thousands_of_tiles(size):
+    assert len(frames(*size)) == 2

@@ -11,6 +11,7 @@ from hkplates.recognition.images.annotate import annotated_name, draw_plates, sa
 from hkplates.recognition.recogniser import Recogniser, open_recogniser
 from hkplates.recognition.score_fusion import ScoreFusion
 from hkplates.recognition.types import (
+    MAX_INCOMPLETE_CONFIDENCE,
     Candidate,
     Crop,
     Detection,
@@ -254,6 +255,18 @@ def test_another_places_design_that_reads_as_a_usual_mark_is_hong_kongs() -> Non
 
     assert plate.region == "HK"
     assert plate.detector_score > 0.35
+
+
+def test_a_part_of_a_mark_is_not_held_against_a_plate_that_looks_like_hong_kongs() -> None:
+    """At the photograph's left edge a plate of 90 x 24 shows 4086: its letters are cut off."""
+    detector = Finds(Detection(quad(0, 100, 90), 0.9, "HK", 0.9))
+    fusion = ScoreFusion(1.0, 0.0, {"digits": -5.0}, threshold=0.5)
+    recogniser = Recogniser(detector, Reads("4086", confidence=0.9), score_fusion=fusion)
+
+    ((plate,),) = recogniser.recognise([photo()])
+
+    assert (plate.region, plate.pattern, plate.series) == ("HK", "?4086", "unknown")
+    assert plate.confidence == pytest.approx(0.9 * 0.9 * MAX_INCOMPLETE_CONFIDENCE)
 
 
 def test_of_another_countrys_plate_the_score_stays_as_it_is() -> None:
