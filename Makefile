@@ -3,7 +3,9 @@
 SHELL := /bin/bash
 BIN := .venv/bin
 # A folder of labelled photographs: to measure on, and (another one) to train on.
+ifeq (,$(filter fine-tune,$(MAKECMDGOALS)))
 DATA ?= $(if $(filter train-%,$(MAKECMDGOALS)),../shared/data,../shared/data/dev)
+endif
 SOURCE ?=
 SEED ?= 1
 ROWS ?= 10000000
@@ -15,6 +17,15 @@ LABELS ?=
 OUT ?=
 BASE ?=
 MINUTES ?= 60
+# Said before anything is installed.
+require = $(if $(strip $($(1))),,$(error $(1) is missing: $(2)))
+ifneq (,$(filter import-labels,$(MAKECMDGOALS)))
+$(call require,LABELS,name the folders of labels that are imported: LABELS="folder ...")
+$(call require,OUT,name a new folder that is written: OUT=folder)
+endif
+ifneq (,$(filter fine-tune,$(MAKECMDGOALS)))
+$(call require,DATA,name the folder that `make import-labels` wrote: DATA=folder)
+endif
 # Processes that run the tests, each with servers of its own. Tests mostly wait: twice the cores.
 # A file stays in one process, for its fixtures' sake; the long files come first.
 TEST_PROCESSES ?= $(shell expr 2 \* $$(nproc 2>/dev/null || echo 2))
@@ -126,7 +137,7 @@ train-tesseract: install-train ## Train Tesseract's network: DATA=../shared/data
 	@$(BIN)/python -m models.tesseract.train --data "$(DATA)" $(ARGS)
 
 .PHONY: import-labels
-import-labels: install-train ## Turn labels of any tool into training data: LABELS="folder ..." OUT=folder
+import-labels: install ## Turn labels of any tool into training data: LABELS="folder ..." OUT=folder
 	@$(BIN)/python -m models.labels import $(LABELS) --out "$(OUT)" $(ARGS)
 
 .PHONY: fine-tune

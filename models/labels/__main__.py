@@ -19,6 +19,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from hkplates.recognition.detection.refiner import Refiner
+from models.labels.arguments import folder_name
 from models.labels.formats import NAMES
 from models.labels.importing import Options, import_folders
 from models.labels.records import LabelError
@@ -34,8 +35,8 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     )
     commands = cli.add_subparsers(dest="command", required=True)
     add = commands.add_parser("import", help="turn labelled folders into training data")
-    add.add_argument("folders", type=Path, nargs="+", metavar="FOLDER")
-    add.add_argument("--out", type=Path, required=True, help="a new or empty folder")
+    add.add_argument("folders", type=folder_name, nargs="+", metavar="FOLDER")
+    add.add_argument("--out", type=folder_name, required=True, help="a new or empty folder")
     add.add_argument("--format", choices=sorted(NAMES), help="detected where not said")
     add.add_argument("--class", dest="classes", action="append", default=[], metavar="NAME",
                      help="a class that is a plate; all others are not")  # fmt: skip

@@ -1,6 +1,9 @@
 """The wheel and the container image hold every package that the program is made of."""
 
+import ast
+import sys
 import tomllib
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 from packaging.requirements import Requirement
@@ -48,3 +51,24 @@ def test_the_pinned_libraries_lie_in_the_ranges_that_were_measured() -> None:
     for text in measured:
         requirement = Requirement(text)
         assert pins[canonicalize_name(requirement.name)] in requirement.specifier, text
+
+
+def test_importing_labels_needs_the_extra_local_alone() -> None:
+    project = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]
+    told = [*project["dependencies"], *project["optional-dependencies"]["local"]]
+    installed = {canonicalize_name(Requirement(one).name) for one in told}
+    imported = {
+        name.partition(".")[0]
+        for path in (PROJECT / "models" / "labels").glob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        for name in (
+            [alias.name for alias in node.names]
+            if isinstance(node, ast.Import)
+            else [node.module or ""]
+            if isinstance(node, ast.ImportFrom)
+            else []
+        )
+    } - {"models", *PACKAGES, *sys.stdlib_module_names}
+    owners = packages_distributions()
+    for name in sorted(imported):
+        assert {canonicalize_name(owner) for owner in owners[name]} & installed, name
