@@ -13,6 +13,7 @@ has hkplates use them. Stopped, the same command goes on.
 """
 
 import argparse
+import importlib.util
 import json
 import shutil
 import subprocess
@@ -23,14 +24,16 @@ from pathlib import Path
 from typing import Any
 
 from hkplates.recognition.bundles.bundle import CONFIG
-from models.detector.train import CONFIG as DETECTOR_CONFIG
 from models.fine_tuning.data import Prepared, prepare, read_rows
+from models.labels.arguments import folder_name
 
 PROJECT = Path(__file__).parents[2]
 SHIPPED = PROJECT / "models"
 PARTS = ("detector", "refiner", "reader")
 SHARES = {"detector": 0.45, "refiner": 0.25, "reader": 0.3}  # of the minutes
 TRAINED = ("files", "training", "refiner")  # of a bundle's config; the rest is calibration and form
+NEEDED = ("tensorflow", "yaml", "rapidfuzz")  # by the trainings, which are processes of their own
+DETECTOR_CONFIG = SHIPPED / "detector" / "config.yaml"
 READER_CONFIG = SHIPPED / "reader" / "finetune.yaml"
 REFINER_CONFIG = SHIPPED / "refiner" / "config.yaml"
 
@@ -111,7 +114,7 @@ def fine_tune(plan: Plan, data: Prepared, parts: Sequence[str]) -> None:
     for source in sorted(plan.shipped.glob("*/bundle")):
         target = plan.bundle(source.parent.name)
         if not target.exists():
-            shutil.copytree(source, target)
+            _copy_whole(source, target)
     for part in parts:
         print(f"== {part}", flush=True)
         TRAIN[part](plan, data)
@@ -121,6 +124,15 @@ def fine_tune(plan: Plan, data: Prepared, parts: Sequence[str]) -> None:
              "--reader", plan.bundle("reader"), "--config", plan.configs["detector"])  # fmt: skip
     else:
         _keep_calibration(plan.shipped / "detector" / "bundle", detector)
+
+
+def _copy_whole(source: Path, target: Path) -> None:
+    """Copies a folder; stopped amid it leaves none at `target`, so that the next call copies it."""
+    part = target.with_name(f"{target.name}.part")
+    if part.exists():
+        shutil.rmtree(part)
+    shutil.copytree(source, part)
+    part.rename(target)
 
 
 def _keep_calibration(shipped: Path, bundle: Path) -> None:
@@ -164,9 +176,11 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    cli.add_argument("data", type=Path, help="folder that `models.labels import` wrote")
-    cli.add_argument("--base", type=Path, help="data folder of the project, to learn from as well")
-    cli.add_argument("--out", type=Path, help="default: DATA/fine-tuned")
+    cli.add_argument("data", type=folder_name, help="folder that `models.labels import` wrote")
+    cli.add_argument(
+        "--base", type=folder_name, help="data folder of the project, to learn from as well"
+    )
+    cli.add_argument("--out", type=folder_name, help="default: DATA/fine-tuned")
     cli.add_argument("--models", type=Path, default=SHIPPED, help="bundles to begin with")
     cli.add_argument("--minutes", type=float, default=60.0, help="of all trainings together")
     cli.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS)
@@ -179,6 +193,11 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Parses the command line, trains, and prints before and after."""
     given = _parse(arguments)
+    if absent := [name for name in NEEDED if importlib.util.find_spec(name) is None]:
+        raise SystemExit(
+            f"Training needs what is not installed ({', '.join(absent)}): use make fine-tune, or "
+            "pip install '.[local,tensorflow]'"
+        )
     out = (given.out or given.data / "fine-tuned").resolve()
     configs = {part: getattr(given, f"{part}_config") for part in PARTS}
     plan = Plan(out, given.models.resolve(), bool(given.base), given.minutes, configs)
