@@ -34,26 +34,59 @@ def _photos(path: Path, parsed: Any) -> Iterator[Record]:
     images, annotations, categories = (
         _objects(path, parsed, name) for name in ("images", "annotations", "categories")
     )
-    names = {one.get("id"): str(one.get("name", "")) for one in categories}
+    names = {
+        _key(one.get("id"), f"id of a category in {path.name}"): str(one.get("name", ""))
+        for one in categories
+    }
     of_image: dict[Any, list[Fields]] = defaultdict(list)
     for annotation in annotations:
-        of_image[annotation.get("image_id")].append(annotation)
+        try:
+            image_id = _key(annotation.get("image_id"), f"image_id in {path.name}")
+        except Unusable as unusable:
+            yield unusable
+        else:
+            of_image[image_id].append(annotation)
     info = parsed.get("info")
     by_label_studio = isinstance(info, dict) and info.get("contributor") == "Label Studio"
     for image in images:
-        file = image.get("file_name")
-        if not isinstance(file, str):
-            yield Unusable(Reason.LABEL_DAMAGED, f"an image in {path.name} has no file_name")
-            continue
-        told = of_image.pop(image.get("id"), [])
-        shapes = tuple(_shape(f"{file} in {path.name}", one, names) for one in told)
-        size = size_of(image, "width", "height")
-        yield AnnotatedPhoto(file, path, size, shapes, size_is_stored=by_label_studio)
+        try:
+            yield _photo(path, image, of_image, names, by_label_studio=by_label_studio)
+        except Unusable as unusable:
+            yield unusable
     for image_id, lost in of_image.items():
         yield Unusable(
             Reason.LABEL_DAMAGED,
             f"{path.name} has {len(lost)} annotations of an image {image_id} that it does not list",
         )
+
+
+def _photo(
+    path: Path,
+    image: Fields,
+    of_image: dict[Any, list[Fields]],
+    names: Mapping[Any, str],
+    *,
+    by_label_studio: bool,
+) -> AnnotatedPhoto:
+    """Reads an image, and takes its annotations out of `of_image`."""
+    file = image.get("file_name")
+    if not isinstance(file, str):
+        raise Unusable(Reason.LABEL_DAMAGED, f"an image in {path.name} has no file_name")
+    told = of_image.pop(_key(image.get("id"), f"id of {file} in {path.name}"), [])
+    shapes = tuple(_shape(f"{file} in {path.name}", one, names) for one in told)
+    size = size_of(image, "width", "height")
+    return AnnotatedPhoto(file, path, size, shapes, size_is_stored=by_label_studio)
+
+
+def _key(value: Any, what: str) -> Any:
+    """Returns an id, by which things are found.
+
+    Raises:
+        Unusable: it is a list or an object; `what` names it.
+    """
+    if isinstance(value, list | dict):
+        raise Unusable(Reason.LABEL_DAMAGED, f"{what} is {value!r:.80}, expected a number")
+    return value
 
 
 def _objects(path: Path, parsed: Any, name: str) -> list[Fields]:
@@ -66,7 +99,7 @@ def _objects(path: Path, parsed: Any, name: str) -> list[Fields]:
 def _shape(where: str, annotation: Fields, names: Mapping[Any, str]) -> Shape:
     told = annotation.get("attributes")
     attributes = {**annotation, **told} if isinstance(told, dict) else annotation
-    category = annotation.get("category_id")
+    category = _key(annotation.get("category_id"), f"category_id on {where}")
     points, unusable = np.zeros((2, 2)), None
     try:
         points = _points(where, annotation, told if isinstance(told, dict) else {})
@@ -87,6 +120,8 @@ def _points(where: str, annotation: Fields, attributes: Fields) -> np.ndarray:
     if isinstance(corners, list) and len(corners) == 12 and all(corners[2::3]):
         return np.array(finite(corners, 12, f"keypoints of {where}")).reshape(4, 3)[:, :2]
     polygon = annotation.get("segmentation")
+    if isinstance(polygon, list) and not all(isinstance(part, list) for part in polygon):
+        raise Unusable(Reason.LABEL_DAMAGED, f"segmentation of {where} is no list of lists")
     if isinstance(polygon, list) and len(polygon) == 1 and len(polygon[0]) >= 8:
         flat = polygon[0][: len(polygon[0]) // 2 * 2]
         return np.array(finite(flat, len(flat), f"segmentation of {where}")).reshape(-1, 2)

@@ -39,6 +39,8 @@ from models.labels.records import AnnotatedPhoto, LabelError, Reason, Unusable
 from models.labels.report import Report
 from models.labels.sheet import write_sheet
 
+NO_CLASS = "(no class)"
+
 
 @dataclass(frozen=True, slots=True)
 class Options:
@@ -67,7 +69,7 @@ def import_folders(folders: Sequence[Path], out: Path, options: Options) -> Repo
         LabelError: `out` holds something, a folder has no labels, or none of them can be used.
     """
     if out.exists() and any(out.iterdir()):
-        raise LabelError(f"{out} is not empty: name another folder, or remove it first.")
+        raise LabelError(f"{out} is not empty: name another folder.")
     if within := [f for f in folders if out.resolve().is_relative_to(f.resolve())]:
         raise LabelError(f"{out} lies in {within[0]}, whose photographs it would add to.")
     report = Report()
@@ -166,10 +168,11 @@ def _classes(photos: Sequence[AnnotatedPhoto], form: str, options: Options) -> C
     counts = Counter(shape.name for photo in photos for shape in photo.shapes)
     kinds = {name: classes.kind(name) for name in counts}
     if counts and not {"plate", "mark"} & set(kinds.values()):
-        told = ", ".join(f"{name} ({count})" for name, count in counts.most_common(12))
+        told = ", ".join(f"{name or NO_CLASS} ({count})" for name, count in counts.most_common(12))
         raise LabelError(
-            f"No class names a plate. Classes are: {told}. Say which are plates: --class NAME, or "
-            "--names-are-marks where objects are named after their marks."
+            f"No class names a plate. Classes are: {told}. Say which are plates: --class NAME "
+            '(--class "" for objects without a class), or --names-are-marks where objects are '
+            "named after their marks."
         )
     return classes
 
@@ -192,11 +195,7 @@ def _import_photo(
     for shape in record.shapes:
         kind = classes.kind(shape.name)
         if kind == "unclear":
-            say = "--names-are-marks" if classes.mark_names == "likely" else f"--class {shape.name}"
-            raise Unusable(
-                Reason.CLASS_UNKNOWN,
-                f"{shape.name} on {photo.path.name}: {say} or --ignore {shape.name}",
-            )
+            raise _unclear(shape.name, photo, classes)
         if kind == "other":
             continue
         points = to_upright(shape.points, photo, record, frame)
@@ -219,6 +218,17 @@ def _import_photo(
         "plates": plates,
     }
     return Imported(row, [(crop(photo, plate), caption(plate)) for plate in plates], digest)
+
+
+def _unclear(name: str, photo: OpenedPhoto, classes: Classes) -> Unusable:
+    """Returns what is told of an object whose class may or may not be a plate."""
+    say = "--names-are-marks" if classes.mark_names == "likely" else f"--class {name}"
+    if not name:  # objects without a class that have a text are of the class plate
+        say = '--class plate --class ""'
+    told, ignore = name or "an object without a class", name or '""'
+    return Unusable(
+        Reason.CLASS_UNKNOWN, f"{told} on {photo.path.name}: {say} or --ignore {ignore}"
+    )
 
 
 def _note(

@@ -23,13 +23,14 @@ def parse_json(path: Path) -> Any:
         raise Unusable(Reason.LABEL_DAMAGED, f"{path.name} is no JSON: {error}") from None
 
 
-def finite(values: Sequence[Any], count: int, what: str) -> list[float]:
+def finite(values: Any, count: int, what: str) -> list[float]:
     """Returns `count` numbers.
 
     Raises:
-        Unusable: there are not so many, or they are no finite numbers; `what` names them.
+        Unusable: they are no list, not so many, or no finite numbers; `what` names them.
     """
-    if len(values) != count or not all(map(_is_finite, values)):
+    known = isinstance(values, Sequence) and len(values) == count and all(map(_is_finite, values))
+    if not known:
         raise Unusable(Reason.LABEL_DAMAGED, f"{what} is {values!r:.80}, expected {count} numbers")
     return [float(value) for value in values]
 

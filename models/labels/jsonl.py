@@ -14,7 +14,7 @@ import numpy as np
 from models.labels.json_files import finite, point_list, size_of
 from models.labels.records import AnnotatedPhoto, Reason, Record, Shape, Unusable
 
-KEPT = ("hk", "raw_text", "text_guess", "note")
+KEPT = {"hk": bool, "raw_text": str, "text_guess": str, "note": str}
 CLASS = "plate"
 
 
@@ -36,9 +36,12 @@ def _record(path: Path, where: str, line: str) -> Record:
         row = json.loads(line)
         if not isinstance(row, dict) or not isinstance(row.get("file"), str):
             raise Unusable(Reason.LABEL_DAMAGED, f"{where} names no file")
-        shapes = tuple(_shape(where, plate) for plate in row.get("plates") or [])
+        plates = row.get("plates") or []
+        if not isinstance(plates, list):
+            raise Unusable(Reason.LABEL_DAMAGED, f"{where} has plates that are no list")
+        shapes = tuple(_shape(where, plate) for plate in plates)
         return AnnotatedPhoto(row["file"], path, size_of(row, "width", "height"), shapes)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         return Unusable(Reason.LABEL_DAMAGED, f"{where} is no JSON: {error}")
     except Unusable as unusable:
         return unusable
@@ -55,4 +58,7 @@ def _shape(where: str, plate: Any) -> Shape:
     told = {name: plate.get(name) for name in ("text", "lines", "color")}
     attributes = {name: str(value) for name, value in told.items() if value is not None}
     kept = {name: plate[name] for name in KEPT if plate.get(name) is not None}
+    for name, value in kept.items():
+        if not isinstance(value, KEPT[name]):
+            raise Unusable(Reason.LABEL_DAMAGED, f"{name} in {where} is {value!r:.80}")
     return Shape(CLASS, points, attributes, fields=kept)

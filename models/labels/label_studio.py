@@ -3,12 +3,14 @@
 Places are in percent of the picture. A rectangle's `rotation` is in degrees, clockwise about its
 top left corner, in pixels: turned in percent it would be sheared where the picture is not square.
 What is told of a region (its class, its text, a choice) are results of their own with the region's
-id. Of several annotations of a task the ground truth is taken, else the latest that was submitted.
+id. A region that has a text and no class is a plate. Of several annotations of a task the ground
+truth is taken, else the latest that was submitted.
 """
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -22,6 +24,7 @@ from models.labels.records import AnnotatedPhoto, Reason, Record, Shape, Unusabl
 
 Result = Mapping[str, Any]
 CLASS_KEYS = ("rectanglelabels", "polygonlabels", "labels", "brushlabels", "ellipselabels")
+TEXT_CLASS = "plate"  # of a region without a class
 PLACE_KEYS = ("points", "width", "rle", "radiusX")
 IMAGE_SUFFIX = re.compile(r"\.(jpe?g|png|webp|tiff?|bmp)$", re.IGNORECASE)
 
@@ -50,10 +53,10 @@ def _photo(path: Path, task: Any) -> AnnotatedPhoto | None:
         raise Unusable(Reason.LABEL_DAMAGED, f"{path.name} has a task that is no object")
     if "annotations" not in task and "completions" not in task:
         return _short(path, task)
-    results = _results(task)
+    results = _results(path, task)
     if results is None:
         return None
-    file = _photo_name(task.get("data") or {}, task.get("file_upload"))
+    file = _photo_name(path, task.get("data") or {}, task.get("file_upload"))
     regions = _by_region(results)
     whole = regions.pop("", [])
     sizes = {size for r in results if (size := size_of(r, "original_width", "original_height"))}
@@ -64,16 +67,26 @@ def _photo(path: Path, task: Any) -> AnnotatedPhoto | None:
     placed = [shape for shape in shapes if shape is not None]
     if len(placed) == 1:  # a text of the whole picture is that of its one plate
         placed = [_with_attributes(placed[0], _attributes(whole))]
-    return AnnotatedPhoto(file, path, size, tuple(placed), "pixels" if size else "shares")
+    return AnnotatedPhoto(file, path, size, _named(placed), "pixels" if size else "shares")
 
 
-def _results(task: Mapping[str, Any]) -> list[Result] | None:
+def _results(path: Path, task: Mapping[str, Any]) -> list[Result] | None:
     annotations = task.get("annotations") or task.get("completions") or []
+    if not isinstance(annotations, list):
+        raise Unusable(
+            Reason.LABEL_DAMAGED, f"{path.name} has a task whose annotations are no list"
+        )
     submitted = [a for a in annotations if isinstance(a, dict) and not a.get("was_cancelled")]
     if not submitted:
         return None
     best = max(submitted, key=lambda a: (bool(a.get("ground_truth")), str(a.get("updated_at"))))
-    return [r for r in best.get("result") or [] if isinstance(r, dict)]
+    results = best.get("result") or []
+    if not isinstance(results, list) or not all(isinstance(one, dict) for one in results):
+        raise Unusable(
+            Reason.LABEL_DAMAGED,
+            f"{path.name} has an annotation whose result is no list of objects",
+        )
+    return results
 
 
 def _short(path: Path, task: Mapping[str, Any]) -> AnnotatedPhoto | None:
@@ -89,7 +102,7 @@ def _short(path: Path, task: Mapping[str, Any]) -> AnnotatedPhoto | None:
         for one in values
         if any(key in one for key in ("x", "points"))
     ]
-    file = _photo_name(task, None)
+    file = _photo_name(path, task, None)
     if not placed:
         return AnnotatedPhoto(file, path, None, ()) if "annotation_id" in task else None
     size = size_of(placed[0][1], "original_width", "original_height")
@@ -109,7 +122,7 @@ def _short(path: Path, task: Mapping[str, Any]) -> AnnotatedPhoto | None:
             _with_attributes(shape, {name.lower(): text})
             for shape, text in zip(known, texts, strict=True)
         ]
-    return AnnotatedPhoto(file, path, size, tuple(known), "pixels" if size else "shares")
+    return AnnotatedPhoto(file, path, size, _named(known), "pixels" if size else "shares")
 
 
 def _short_texts(
@@ -124,17 +137,24 @@ def _short_texts(
             yield name, texts
 
 
-def _photo_name(data: Mapping[str, Any], upload: object) -> str:
+def _photo_name(path: Path, data: object, upload: object) -> str:
     """Returns the file that a task is about, of its address in Label Studio or elsewhere."""
+    if not isinstance(data, dict):
+        raise Unusable(Reason.LABEL_DAMAGED, f"{path.name} has a task whose data is no object")
     strings = [value for value in data.values() if isinstance(value, str)]
     address = next(
         (v for v in strings if IMAGE_SUFFIX.search(v.partition("?")[0])),
         next(iter(strings), str(upload or "")),
     )
-    parts = urlsplit(address)
+    try:
+        parts = urlsplit(address)
+    except ValueError as error:
+        raise Unusable(
+            Reason.LABEL_DAMAGED, f"{path.name} names {address!r:.80}: {error}"
+        ) from None
     served = parse_qs(parts.query).get("d")  # /data/local-files/?d=folder/photo.jpg
-    path = served[0] if served else unquote(parts.path) or address
-    return path.lstrip("/") if not parts.scheme or served else path.rpartition("/")[2]
+    named = served[0] if served else unquote(parts.path) or address
+    return named.lstrip("/") if not parts.scheme or served else named.rpartition("/")[2]
 
 
 def _by_region(results: Sequence[Result]) -> dict[str, list[Result]]:
@@ -216,5 +236,14 @@ def _attributes(region: Sequence[Result]) -> dict[str, str]:
 
 
 def _with_attributes(shape: Shape, more: Mapping[str, str]) -> Shape:
-    attributes = {**more, **shape.attributes}
-    return Shape(shape.name, shape.points, attributes, unusable=shape.unusable)
+    return replace(shape, attributes={**more, **shape.attributes})
+
+
+def _named(shapes: Iterable[Shape]) -> tuple[Shape, ...]:
+    """Names regions that have a text and no class, of labelling set up without Labels, plates."""
+    return tuple(
+        replace(shape, name=TEXT_CLASS)
+        if not shape.name and vocabulary.lookup(shape.attributes, vocabulary.TEXT_NAMES)
+        else shape
+        for shape in shapes
+    )

@@ -337,3 +337,13 @@ def test_a_dark_plate_without_text_is_another_places(tmp_path, label, attribute,
     report = import_folders([folder], tmp_path / "out", Options())
     (row,) = read_side(tmp_path / "out" / "train")
     assert (row["plates"][0]["hk"], bool(report.foreign)) == expected
+
+
+def test_a_region_with_a_text_and_no_class_is_a_plate(folder):
+    region = label_studio_region({**percent_box()}, "AB1234")
+    for result in region:
+        result["value"].pop("rectanglelabels", None)
+    write_json(folder / "export.json", [label_studio_task(region)])
+    (plate,) = plates_of(folder)
+    assert plate["text"] == "AB1234"
+    assert_boxed(plate)

@@ -391,3 +391,36 @@ def test_boxes_are_where_the_plate_is_drawn(folder):
         pixels = np.asarray(picture)
     assert pixels[top + 3, left + 4 : right - 4].mean() > 200
     assert pixels[top - 8 : top - 2].mean() < 100 > pixels[bottom + 2 : bottom + 8].mean()
+
+
+def test_a_region_without_class_and_text_is_named_and_can_be_chosen(folder):
+    (folder / "good.xml").unlink()
+    region = label_studio_region({**percent_box()}, None)
+    region[0]["value"].pop("rectanglelabels")
+    write_json(folder / "export.json", [label_studio_task(region)])
+    with pytest.raises(LabelError, match=r'\(no class\) \(1\).*--class ""'):
+        imported(folder)
+    _, rows = imported(folder, chosen=frozenset({"plate", ""}))
+    assert [len(row["plates"]) for row in rows] == [1]
+
+
+def test_a_region_without_class_beside_plates_is_told_with_what_to_do(folder):
+    (folder / "good.xml").unlink()
+    bare = label_studio_region({**percent_box()}, None)
+    bare[0]["value"].pop("rectanglelabels")
+    good = label_studio_region(percent_box(), "AB1234")
+    tasks = [label_studio_task(good, file="good.jpg"), label_studio_task(bare)]
+    write_json(folder / "export.json", tasks)
+    words = 'an object without a class on a.jpg: --class plate --class "" or --ignore ""'
+    assert_left_out(folder, Reason.CLASS_UNKNOWN, words)
+
+
+def test_an_empty_name_of_a_folder_is_refused(folder, capsys):
+    with pytest.raises(SystemExit):
+        main(["import", str(folder), "--out", ""])
+    assert "the name is empty" in capsys.readouterr().err
+
+
+def test_a_folder_that_holds_something_is_not_told_to_be_removed(folder):
+    with pytest.raises(LabelError, match=r"is not empty: name another folder\.$"):
+        import_folders([folder], folder, Options())
