@@ -18,9 +18,22 @@ def parse_json(path: Path) -> Any:
         Unusable: it is no JSON.
     """
     try:
-        return json.loads(path.read_text(encoding="utf-8-sig"))
+        return parse_text(path.read_text(encoding="utf-8-sig"))
     except (UnicodeError, ValueError, RecursionError) as error:
         raise Unusable(Reason.LABEL_DAMAGED, f"{path.name} is no JSON: {error}") from None
+
+
+def parse_text(text: str) -> Any:
+    """Parses JSON.
+
+    Raises:
+        ValueError: it is none, or has half a character (`\\ud800`), which no file can hold.
+        RecursionError: it is nested too deep.
+    """
+    parsed = json.loads(text)
+    if "\\ud" in text.lower():
+        json.dumps(parsed, ensure_ascii=False).encode()
+    return parsed
 
 
 def finite(values: Any, count: int, what: str) -> list[float]:

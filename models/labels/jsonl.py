@@ -4,14 +4,13 @@ What the page's people corrected comes in here, to be split together with what w
 other tools.
 """
 
-import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from models.labels.json_files import finite, point_list, size_of
+from models.labels.json_files import finite, parse_text, point_list, size_of
 from models.labels.records import AnnotatedPhoto, Reason, Record, Shape, Unusable
 
 KEPT = {"hk": bool, "raw_text": str, "text_guess": str, "note": str}
@@ -33,7 +32,7 @@ def read(files: Sequence[Path]) -> Iterator[Record]:
 
 def _record(path: Path, where: str, line: str) -> Record:
     try:
-        row = json.loads(line)
+        row = parse_text(line)
         if not isinstance(row, dict) or not isinstance(row.get("file"), str):
             raise Unusable(Reason.LABEL_DAMAGED, f"{where} names no file")
         plates = row.get("plates") or []

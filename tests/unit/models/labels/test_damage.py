@@ -114,6 +114,8 @@ def test_no_field_with_a_wrong_value_costs_the_other_label_files(name, tmp_path)
         ("label-studio.json", (0, "annotations", 0, "result", 0), 1),
         ("label-studio.json", (0, "data"), "a.jpg"),
         ("label-studio.json", (0, "data", "image"), "http://[x/a.jpg"),
+        ("label-studio.json", (0, "data", "image"), "a.jpg?\ud800"),
+        ("hkplates.jsonl", ("plates", 0, "raw_text"), "AB\ud800"),
         ("hkplates.jsonl", ("plates",), 3),
         ("hkplates.jsonl", ("plates", 0, "box"), 5),
         ("hkplates.jsonl", ("plates", 0, "hk"), "yes"),
