@@ -25,7 +25,7 @@ class LineGenerator:
         self._synthetic = SampleGenerator(data, seed, held, fonts)
         plates = [p for p in photo_crops.hong_kong_plates(data / "train") if p.label not in held]
         self._real = plates + [p for p in plates if p.varied] * 2  # they are few and differ most
-        self._mainland = photo_crops.mainland_plates(data / "train")
+        self._unread = photo_crops.unread_plates(data / "train")
         self._backgrounds = photo_crops.background_photos(data / "backgrounds")
 
     def pages(self, mixture: Mixture, plain: float = 1.0) -> Iterator[Page]:
@@ -65,10 +65,10 @@ class LineGenerator:
         return augmentation.rectify_gray(pixels, corners), plate.label
 
     def _negative_sample(self, jitter: float) -> tuple[Crop, Label]:
-        """Draws a mainland or Macau plate, or a background patch: a crop without text."""
+        """Draws another place's plate, or a background patch: a crop without text."""
         rng = self._rng
-        if self._mainland and rng.random() < 0.5:
-            return self._augment_real(self._pick(self._mainland), jitter)
+        if self._unread and rng.random() < 0.5:
+            return self._augment_real(self._pick(self._unread), jitter)
         picture = (
             self._backgrounds[rng.integers(len(self._backgrounds))]
             if self._backgrounds
