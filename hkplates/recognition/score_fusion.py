@@ -18,20 +18,37 @@ if TYPE_CHECKING:  # bundles are opened where no array is needed
     from hkplates.recognition.types import TextReading
 
 ReadingForm = Literal[
-    "lettered", "lettered_short", "word", "word_short", "digits", "mixed", "foreign"
+    "lettered",
+    "lettered_short",
+    "word",
+    "word_short",
+    "digits",
+    "mixed",
+    "foreign",
+    "lettering",
 ]
 """Forms of a text that tell apart Hong Kong plates, other countries' plates, and signs.
 
 lettered: two letters and a number of three digits and more, of a series that has them;
 lettered_short: the same with fewer digits; word: four letters and more; word_short: fewer;
 digits; foreign: letters and digits change more than once, three letters and more precede three
-digits and more, or digits precede letters, as on the plates of most countries; mixed: any other.
+digits and more, or digits precede letters, as on the plates of most countries; lettering: one of
+STREET_WORDS; mixed: any other.
 """
 
 FORMS: tuple[ReadingForm, ...] = get_args(ReadingForm)
 
 TWO_LETTER_SERIES = frozenset({"usual", "government", "legislative", "zg", "vip", "cross_boundary"})
 """Series of two letters and up to four digits, which few other countries' marks look like."""
+
+STREET_WORDS = frozenset(
+    marks.canonical(word)
+    for word in (
+        *("TAXI", "BUS", "POLICE", "CUSTOMS", "FIRE", "AMBULANCE", "SCHOOL", "LEARNER", "TOUR"),
+        *("STOP", "SLOW", "ONLY", "EXIT", "ENTRANCE", "TOLL", "PARKING", "NO ENTRY", "PHONE"),
+    )
+)
+"""Words that stand on vehicles, roads and signs of Hong Kong far more often than on plates."""
 
 UNREAD_THRESHOLD = 0.5
 """Detector score below which a detection without text is called no Hong Kong plate."""
@@ -113,6 +130,8 @@ def reading_form(text: str) -> ReadingForm:
     `reading_form("AG 5555") == "lettered"`, `reading_form("18 BES") == "foreign"`.
     """
     mark = marks.canonical(text)
+    if mark in STREET_WORDS:
+        return "lettering"
     if marks.series(mark) in TWO_LETTER_SERIES:
         return "lettered" if len(mark) >= _LETTERED_LENGTH else "lettered_short"
     printed = re.sub("[^A-Z0-9]", "", text.upper())

@@ -54,6 +54,7 @@ def test_two_letters_and_a_number_speak_for_hong_kong(score: float, confidence: 
         pytest.param("NARITA", "word", id="I printed for 1 in a word"),
         pytest.param("TAX", "word_short", id="three letters"),
         pytest.param("1HK", "foreign", id="digits first"),
+        pytest.param("TAXI", "lettering", id="a taxi's roof"),
         pytest.param("155", "digits", id="a route's number"),
         pytest.param("LOVE 8", "mixed", id="letters, a digit"),
         pytest.param("PVX 0095", "foreign", id="three letters and a number: Brazil"),
