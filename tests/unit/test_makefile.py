@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 PROJECT = Path(__file__).parents[2]
-NAMES = ("LABELS", "OUT", "DATA", "MAKEFLAGS")
+NAMES = ("LABELS", "OUT", "DATA", "MAKEFLAGS", "MAKELEVEL")  # as `make test` hands them on
 
 pytestmark = pytest.mark.skipif(shutil.which("make") is None, reason="needs make")
 
